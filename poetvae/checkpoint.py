@@ -1,0 +1,308 @@
+"""Model and run folders: written whole or not at all, verified when read.
+
+A model folder holds `config.json`, `model.safetensors`, `tokenizer.model`, `README.md` and
+`manifest.json`, which has size and sha256 of the others and is written last. A run folder is a
+model folder (the best on held-out poems) with `train.json`, `metrics.jsonl`, `samples.jsonl` and
+`checkpoints/step-N/`: model folders with the training state, `state.pt`, beside the weights.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from .config import ModelConfig, from_dict
+from .errors import CheckpointError, PoetVAEError
+from .models.vae import VAE
+from .text.codec import PoemCodec
+from .text.tokenizer import PoemTokenizer
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+_MAX_JSON = 2**20
+_PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a model folder holds: the network, and how its texts are numbered."""
+
+    model: VAE
+    codec: PoemCodec
+
+
+def save_folder(folder: str | Path, saved: Saved, card: str, overwrite: bool = False) -> None:
+    """Write a model folder.
+
+    A new folder appears at once, complete. In one that exists (with `overwrite`) the files are
+    replaced one by one, the manifest last, so that a torn state is noticed.
+
+    Raises:
+        CheckpointError: it exists and may not be overwritten, or cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not overwrite:
+        raise CheckpointError(f"{folder} exists; choose another name, or overwrite it")
+    _write(folder, _model_files(saved, card))
+
+
+def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved:
+    """The model of a model or run folder, verified, on a device, ready to use.
+
+    A run whose own weights are missing or torn gives its newest checkpoint that verifies, with a
+    warning.
+
+    Raises:
+        CheckpointError: no folder, files missing, torn or of another version, or not a model.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such model folder; check the path, or train one")
+    try:
+        return _load(folder, device)
+    except CheckpointError as error:
+        if not (folder / "checkpoints").is_dir():
+            raise
+        newest = latest_checkpoint(folder)
+        if newest is None:
+            raise
+        if (folder / MANIFEST).exists():
+            warnings.warn(f"{error}; using {newest.name} instead", stacklevel=2)
+        return _load(newest, device)
+
+
+def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
+    """The network alone of a model or run folder; raises as `load_folder` does."""
+    return load_folder(folder, device).model
+
+
+def save_checkpoint(
+    run: Path, step: int, saved: Saved, card: str, state: Mapping[str, Any], keep: int
+) -> Path:
+    """Write `run/checkpoints/step-N`, then remove all but the newest `keep`.
+
+    Raises:
+        CheckpointError: it cannot be written; older checkpoints are as they were.
+    """
+    folder = run / "checkpoints" / f"step-{step}"
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    _write(folder, {**_model_files(saved, card), "state.pt": buffer.getvalue()})
+    for _, old in checkpoints(run)[:-keep]:
+        shutil.rmtree(old)
+    return folder
+
+
+def checkpoints(run: Path) -> list[tuple[int, Path]]:
+    """The checkpoints of a run by step, oldest first, whether they verify or not."""
+    found = []
+    for path in (run / "checkpoints").glob("step-*"):
+        if match := re.fullmatch(r"step-([0-9]+)", path.name):
+            found.append((int(match[1]), path))
+    return sorted(found)
+
+
+def latest_checkpoint(run: str | Path) -> Path | None:
+    """The newest checkpoint whose files all verify; a warning for each one passed over."""
+    for _, path in reversed(checkpoints(Path(run))):
+        try:
+            _read_files(path, set(_read_manifest(path)))
+            return path
+        except CheckpointError as error:
+            warnings.warn(f"{error}; trying the one before", stacklevel=2)
+    return None
+
+
+def load_state(folder: Path) -> dict[str, Any]:
+    """The training state of a checkpoint: tensors and plain values alone.
+
+    Raises:
+        CheckpointError: missing, torn, or holding anything else.
+    """
+    data = _read_files(folder, {"state.pt"})["state.pt"]
+    try:
+        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds here; all mean the same to a reader
+        raise CheckpointError(f"{folder}/state.pt is not a training state; remove it") from error
+    return dict(state)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Replace a file at once: the old one stays until the new one is on disk.
+
+    Raises:
+        CheckpointError: it cannot be written; nothing half-written stays.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _model_files(saved: Saved, card: str) -> dict[str, bytes]:
+    config = {
+        "format": "poetvae",
+        "version": FORMAT_VERSION,
+        "kind": "vae",
+        "model": dataclasses.asdict(saved.model.config),
+        "text": saved.codec.to_dict(),
+    }
+    weights = {n: p.detach().cpu().contiguous() for n, p in saved.model.named_parameters()}
+    return {
+        "config.json": json.dumps(config, indent=2, ensure_ascii=False).encode() + b"\n",
+        "model.safetensors": safetensors.torch.save(weights, {"format": "pt"}),
+        "tokenizer.model": saved.codec.tokenizer.to_bytes(),
+        "README.md": card.encode(),
+    }
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    """The files and their manifest as a new folder, or into one that exists."""
+    listed = {
+        name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        for name, data in files.items()
+    }
+    files = {**files, MANIFEST: json.dumps({"files": listed}, indent=2).encode() + b"\n"}
+    if folder.exists():
+        for name, data in files.items():
+            write_file(folder / name, data)
+        return
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        for name, data in files.items():
+            write_file(temporary / name, data)
+        os.rename(temporary, folder)
+        _sync_folder(folder.parent)
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written ({error.strerror})") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / MANIFEST
+    if not path.exists():
+        pickles = sorted(p.name for p in folder.iterdir() if p.suffix in _PICKLES)
+        hint = f"; {pickles[0]} may run code and is not loaded" if pickles else ""
+        raise CheckpointError(f"{folder} has no {MANIFEST}: not a poetvae model, or torn{hint}")
+    files = _parse(path, _read_bytes(path, _MAX_JSON)).get("files")
+    if not isinstance(files, dict) or not all(
+        isinstance(entry, dict) and entry.keys() == {"size", "sha256"} for entry in files.values()
+    ):
+        raise CheckpointError(f"{path} lists no files with size and sha256; fetch the model again")
+    return files
+
+
+def _read_files(folder: Path, names: set[str]) -> dict[str, bytes]:
+    """Files of a folder, each as its manifest says."""
+    listed = _read_manifest(folder)
+    files = {}
+    for name in sorted(names):
+        if name not in listed:
+            raise CheckpointError(f"{folder}/{MANIFEST} lists no {name}; fetch the model again")
+        data = _read_bytes(folder / name, int(listed[name]["size"]))
+        if hashlib.sha256(data).hexdigest() != listed[name]["sha256"]:
+            raise CheckpointError(
+                f"{folder}/{name} is damaged: size or sha256 differ from {MANIFEST}; "
+                "fetch or save the model again"
+            )
+        files[name] = data
+    return files
+
+
+def _read_bytes(path: Path, limit: int) -> bytes:
+    """At most limit + 1 bytes, so that a file larger than announced is noticed, not loaded."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(limit + 1)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} is not a JSON object; fetch the model again")
+    return value
+
+
+def _load(folder: Path, device: str | torch.device) -> Saved:
+    files = _read_files(folder, {"config.json", "model.safetensors", "tokenizer.model"})
+    config = _parse(folder / "config.json", files["config.json"])
+    found = config.get("format"), config.get("version"), config.get("kind")
+    if found != ("poetvae", FORMAT_VERSION, "vae"):
+        raise CheckpointError(
+            f"{folder}/config.json says format, version, kind = {found}; this version of poetvae "
+            f"reads ('poetvae', {FORMAT_VERSION}, 'vae')"
+        )
+    try:
+        model_config = from_dict(ModelConfig, config.get("model") or {})
+        tokenizer = PoemTokenizer.from_bytes(files["tokenizer.model"])
+        if len(tokenizer) != model_config.vocab_size:
+            raise CheckpointError(
+                f"its tokenizer has {len(tokenizer)} tokens, its model {model_config.vocab_size}"
+            )
+        codec = PoemCodec.from_dict(tokenizer, model_config.max_len, config.get("text") or {})
+        if codec.label_sizes != model_config.label_sizes:
+            raise CheckpointError(f"its labels are {model_config.label_sizes}, not of its forms")
+        model = _load_weights(model_config, files["model.safetensors"])
+    except PoetVAEError as error:
+        raise CheckpointError(f"{folder}: {error}") from error
+    return Saved(model.to(device).eval(), codec)
+
+
+def _load_weights(config: ModelConfig, data: bytes) -> VAE:
+    """A network with these weights; its size is checked before memory is taken for it."""
+    try:
+        weights = safetensors.torch.load(data)
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"model.safetensors is malformed ({error})") from error
+    with torch.device("meta"):
+        expected = {n: p.shape for n, p in VAE(config).named_parameters()}
+    for name in sorted(expected.keys() | weights.keys()):
+        there = tuple(weights[name].shape) if name in weights else None
+        wanted = tuple(expected[name]) if name in expected else None
+        if there != wanted:
+            raise CheckpointError(
+                f"model.safetensors: {name} is {there}; config.json says {wanted}"
+            )
+    if not all(torch.isfinite(w).all() for w in weights.values()):
+        raise CheckpointError("model.safetensors holds numbers that are not finite")
+    model = VAE(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
+    return model

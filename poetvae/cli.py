@@ -1,0 +1,391 @@
+"""The command line. Results go to stdout, everything else to stderr.
+
+Bodies import late, so that ``poetvae --help`` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+import tomllib
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from . import __version__
+from .config import PRESETS, fields
+from .errors import ConfigError, CorpusError, PoetVAEError
+
+if TYPE_CHECKING:
+    from .poet import Poet
+    from .text.corpus import Report
+    from .text.poem import Form
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def main() -> None:
+    """Run the command line; every expected error is one line and an exit code."""
+    debug = "--debug" in sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    warnings.showwarning = lambda message, *_, **__: note(f"warning: {message}")
+    try:
+        cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except PoetVAEError as error:
+        if debug:
+            raise
+        note(f"error: {error}")
+        sys.exit(error.exit_code)
+    except click.exceptions.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        note("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has left, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except MemoryError:
+        if debug:
+            raise
+        note("error: out of memory; try a smaller --batch-size or model")
+        sys.exit(1)
+    except OSError as error:
+        if debug:
+            raise
+        note(f"error: {error.filename or 'system'}: {error.strerror or error}")
+        sys.exit(1)
+
+
+def note(line: str) -> None:
+    """A line for people, on stderr."""
+    click.echo(line, err=True)
+
+
+def emit(value: Any) -> None:
+    """A line of JSON on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def example(line: str) -> Callable[[F], F]:
+    """End a command's help with an example that works."""
+
+    def decorate(function: F) -> F:
+        function.__doc__ = f"{function.__doc__}\n\nExample: {line}"
+        return function
+
+    return decorate
+
+
+def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator."""
+
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+model_options = options(
+    click.option("--model", metavar="MODEL", help="Run or model folder."),
+    click.option("--device", default="auto", help="auto, cpu or cuda."),
+)
+corpus_options = options(
+    click.option(
+        "--form", "forms", multiple=True, metavar="5x2", help="Take this form; can repeat."
+    ),
+    click.option("--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."),
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+seed_option = click.option("--seed", type=click.IntRange(min=0), help="Repeat exactly.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="poetvae")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def cli(debug: bool) -> None:
+    """A machine that writes verse from a latent space.
+
+    Start with: poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1, then
+    poetvae generate --model my-poet -n 4
+    """
+
+
+@cli.command()
+@click.argument("corpus", nargs=-1)
+@click.option("--out", required=True, metavar="RUN", help="The run folder to write.")
+@click.option("--preset", metavar="NAME", help=f"{', '.join(PRESETS)}; base if absent.")
+@click.option("--epochs", type=float, help="Train so many times through the corpus (10 if absent).")
+@click.option("--steps", type=int, help="Or so many steps.")
+@click.option("--minutes", type=float, help="Or about so many minutes.")
+@click.option("--batch-size", type=int, help="Poems in a step.")
+@click.option("--device", default="auto", help="auto, cpu or cuda.")
+@seed_option
+@click.option("--valid", multiple=True, metavar="CORPUS", help="Held-out poems; repeatable.")
+@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable.")
+@click.option("--config", metavar="FILE.toml", help="Settings from a file.")
+@corpus_options
+@click.option("--resume", is_flag=True, help="Continue the run in --out.")
+@click.option("--force", is_flag=True, help="Replace the run in --out.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
+def train(
+    corpus: tuple[str, ...],
+    out: str,
+    preset: str | None,
+    pairs: tuple[str, ...],
+    config: str | None,
+    batch_size: int | None,
+    seed: int | None,
+    resume: bool,
+    quiet: bool,
+    **how: Any,
+) -> None:
+    """Train a model on CORPUS: files, folders, hub names or - ; absent = the embedded sample.
+
+    Settings: --config FILE.toml is overruled by --set, and that by the options.
+    """
+    settings = _settings(config, pairs)
+    if batch_size is not None:
+        settings["batch_size"] = batch_size
+    if seed is not None:
+        settings["seed"] = seed
+    if resume and (preset or settings):
+        raise ConfigError("a resumed run keeps its preset and settings; give none")
+    from . import trainer
+
+    if "-" in corpus and resume:
+        raise ConfigError("a corpus from stdin cannot be read again; give the file")
+    trainer.train(
+        corpus,
+        out,
+        preset=preset or "base",
+        settings=settings,
+        resume=resume,
+        log=note,
+        quiet=quiet,
+        **how,
+    )
+    if not quiet:
+        note(f"done; now write poems with: poetvae generate --model {out} -n 4")
+
+
+@cli.command()
+@model_options
+@click.option("-n", "n", type=click.IntRange(min=1), default=1, help="How many poems.")
+@click.option("--form", metavar="5x2", help="One of the model's forms.")
+@click.option("--temperature", type=float, default=0.8, show_default=True, help="0 = likeliest.")
+@click.option("--top-k", type=int, help="Draw from the k likeliest characters.")
+@click.option("--top-p", type=float, help="Draw from the likeliest characters that make up p.")
+@seed_option
+@json_option
+@example("poetvae generate --model my-poet -n 4 --seed 1")
+def generate(
+    model: str | None, device: str, n: int, seed: int | None, as_json: bool, **how: Any
+) -> None:
+    """Write poems."""
+    poet = _load(model, device)
+    if seed is None:
+        seed = secrets.randbelow(2**31)
+        note(f"seed {seed}")
+    for poem in poet.generate(n, seed=seed, **how):
+        if as_json:
+            emit(poem.as_dict())
+        else:
+            click.echo(poem.text + ("\n" if "\n" in poem.text else ""))
+
+
+@cli.command()
+@click.argument("texts", nargs=-1)
+@model_options
+@json_option
+@example("poetvae reconstruct --model my-poet 山月臨窗白，溪風入座清。")
+def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json: bool) -> None:
+    """Send TEXTS (or the lines of stdin) through the latent space and back."""
+    from .text.poem import is_han
+
+    poet = _load(model, device)
+    lines = texts if texts and texts != ("-",) else [x for x in _stdin() if x.strip()]
+    if not lines:
+        raise CorpusError("no text came; give poems as arguments, or a line each on stdin")
+    unknown = poet.codec.tokenizer.unknown("".join(poet.codec.read(x).text for x in lines))
+    unknown = [c for c in unknown if not poet.forms or is_han(c)]
+    if unknown:
+        note(f"characters the model has never seen: {' '.join(unknown)}")
+    for text, back in zip(lines, poet.reconstruct(lines), strict=True):
+        if as_json:
+            emit({"text": text, "reconstruction": back})
+        else:
+            click.echo(back)
+
+
+@cli.command()
+@click.argument("corpus", nargs=-1)
+@model_options
+@corpus_options
+@click.option(
+    "--iw",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Samples of the importance-weighted bound.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Score only so many poems.")
+@seed_option
+@json_option
+@example("poetvae evaluate --model my-poet --iw 10 held-out.txt")
+def evaluate(
+    corpus: tuple[str, ...],
+    model: str | None,
+    device: str,
+    forms: tuple[str, ...],
+    strict: bool,
+    iw: int,
+    limit: int | None,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Score CORPUS: bounds on the likelihood in nats, active units, what comes back.
+
+    Absent, with a run folder as MODEL: the poems that its training held out.
+    """
+    from tqdm import tqdm
+
+    from . import evaluation, trainer
+    from .poet import encode_poems
+    from .text.corpus import read_corpus
+    from .text.poem import Form
+
+    poet = _load(model, device)
+    if corpus:
+        wanted = [Form.parse(form) for form in forms] or poet.forms
+        read = read_corpus(corpus, wanted, 0.0, strict)
+        poems = read.train
+    else:
+        read = trainer.read(trainer.Job.load(Path(str(model))))
+        poems = read.valid
+    for line in read.report.lines():
+        note(line)
+    fitting = [poem for poem in poems if poet.codec.fits(poem)]
+    if len(fitting) < len(poems):
+        note(f"left out: {len(poems) - len(fitting)} poems that do not fit the model")
+    if not fitting:
+        raise CorpusError("no poem to score: none is held out, or none fits the model")
+    report = evaluation.evaluate(
+        poet.model,
+        poet.codec,
+        encode_poems(poet.codec, fitting),
+        samples=iw,
+        seed=seed or 0,
+        limit=limit,
+        progress=lambda x: tqdm(x, disable=None, file=sys.stderr),
+    )
+    _show(report.as_dict(), as_json)
+
+
+@cli.group()
+def corpus() -> None:
+    """Look at corpora."""
+
+
+@corpus.command()
+@click.argument("corpus", nargs=-1)
+@corpus_options
+@json_option
+@example("poetvae corpus stats poems.txt")
+def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json: bool) -> None:
+    """What is in CORPUS, what was dropped and why; absent = the embedded sample."""
+    from .text.corpus import sample_folder
+    from .text.poem import Form
+
+    report = _report(corpus or (str(sample_folder()),), [Form.parse(f) for f in forms], strict)
+    if as_json:
+        emit(report.as_dict())
+    else:
+        click.echo("\n".join(report.lines()))
+
+
+@cli.command()
+@model_options
+@json_option
+@example("poetvae info")
+def info(model: str | None, device: str, as_json: bool) -> None:
+    """Versions and presets; with --model, what the model is."""
+    import torch
+
+    if model is None:
+        values: dict[str, Any] = {
+            "poetvae": __version__,
+            "python": sys.version.split()[0],
+            "torch": torch.__version__,
+            "cuda": torch.cuda.is_available(),
+            "threads": torch.get_num_threads(),
+            "presets": list(PRESETS),
+            "settings": {n: f.metadata["doc"] for n, f in fields().items()},
+        }
+    else:
+        poet = _load(model, device)
+        values = {
+            "model": model,
+            "parameters": poet.model.num_parameters(),
+            "forms": {str(form): count for form, count in poet.codec.forms.items()},
+            **vars(poet.model.config),
+        }
+    _show(values, as_json)
+
+
+def _load(model: str | None, device: str) -> Poet:
+    from .poet import Poet
+    from .trainer import choose_device
+
+    return Poet.from_pretrained(model, choose_device(device))
+
+
+def _settings(config: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    if config is not None:
+        try:
+            settings.update(tomllib.loads(Path(config).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise ConfigError(f"{config}: cannot be read ({error.strerror})") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{config} is not TOML: {error}") from error
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {pair}: expected KEY=VALUE, as --set latent_dim=64")
+        settings[key.strip()] = value.strip()
+    return settings
+
+
+def _stdin() -> Iterator[str]:
+    for raw in sys.stdin.buffer:
+        yield raw.decode("utf-8", errors="replace").rstrip("\r\n")
+
+
+def _report(sources: tuple[str, ...], forms: list[Form], strict: bool) -> Report:
+    from .text.corpus import Report, read_corpus, read_poems
+
+    if forms:
+        return read_corpus(sources, forms, 0.0, strict).report
+    report = Report()
+    for _ in read_poems(*sources, strict=strict, report=report):
+        pass
+    return report
+
+
+def _show(values: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        emit(values)
+        return
+    for key, value in values.items():
+        click.echo(f"{key}: {value:.4f}" if isinstance(value, float) else f"{key}: {value}")

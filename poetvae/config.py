@@ -1,0 +1,230 @@
+"""Every setting, its meaning, its default and its bounds. The only home of defaults.
+
+A configuration is three frozen dataclasses whose field names are all different, so that one flat
+``key=value`` names any of them. The defaults are the preset ``base``; other presets say what they
+change.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from .errors import ConfigError
+from .schedules import SCHEDULES
+
+T = TypeVar("T")
+
+
+def setting(default: Any, doc: str, low: Any = None, high: Any = None, among: Any = ()) -> Any:
+    """A field with its default, one line of documentation and its bounds."""
+    return field(
+        default=default, metadata={"doc": doc, "low": low, "high": high, "among": tuple(among)}
+    )
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The architecture: enough to build the network anew and load its weights."""
+
+    vocab_size: int = setting(0, "tokens; set by the tokenizer", 0, 1_000_000)
+    max_len: int = setting(128, "positions; set by the form where there is one", 1, 4096)
+    label_sizes: tuple[int, ...] = setting(
+        (), "values of each label; set by the corpus", 1, 100_000
+    )
+    embed_dim: int = setting(256, "width of a token's vector", 1, 4096)
+    d_model: int = setting(256, "channels of the gated convolutions", 1, 4096)
+    latent_dim: int = setting(128, "dimensions of z", 1, 4096)
+    encoder_layers: int = setting(3, "gated blocks of the encoder", 0, 64)
+    decoder_layers: int = setting(4, "gated blocks of the decoder", 0, 64)
+    kernel_size: int = setting(3, "width of a convolution", 1, 63)
+    dilations: tuple[int, ...] = setting((1, 2, 4), "dilations, taken in turn", 1, 1024)
+    norm: str = setting("layer", "normalisation before a block", among=("layer", "none"))
+    dropout: float = setting(0.0, "dropout inside the blocks", 0.0, 0.95)
+    residual_scale: float = setting(1.0, "factor of each residual sum", 0.0, 2.0)
+    pooling: str = setting("mean+max", "from positions to a poem", among=("mean", "mean+max"))
+    positions: bool = setting(True, "add learned position vectors in the encoder")
+    inject: bool = setting(True, "give z to every block of the decoder, not the first alone")
+    tied: bool = setting(True, "softmax weights are the token vectors")
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """What is minimised: nll + beta * kl, in nats per poem."""
+
+    beta: float = setting(1.0, "weight of the KL term", 0.0, 1000.0)
+    beta_schedule: str = setting("linear", "how beta comes up", among=SCHEDULES)
+    beta_warmup: float = setting(0.2, "share of the training (or cycle) until full beta", 0.0, 1.0)
+    free_bits: float = setting(0.0, "nats of KL each latent unit has for free", 0.0, 100.0)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How it is minimised, and on what."""
+
+    batch_size: int = setting(256, "poems in a step", 1, 1_000_000)
+    learning_rate: float = setting(2e-3, "peak learning rate of AdamW", 0.0, 10.0)
+    lr_schedule: str = setting("cosine", "course of the learning rate", among=SCHEDULES)
+    lr_warmup: float = setting(0.03, "share of the training until the peak", 0.0, 1.0)
+    weight_decay: float = setting(0.01, "AdamW's decoupled decay", 0.0, 10.0)
+    clip_norm: float = setting(1.0, "largest norm of the gradient; 0 = no clipping", 0.0, 1e9)
+    ema: float = setting(0.999, "decay of the averaged weights; 0 = none", 0.0, 0.999999)
+    precision: str = setting("auto", "matrix products in", among=("auto", "bf16", "fp32"))
+    seed: int = setting(0, "of data order, noise and first weights", 0, 2**63 - 1)
+    held_out: float = setting(0.04, "share of the poems kept for validation", 0.0, 0.5)
+    min_count: int = setting(3, "a character seen less often is unknown", 1, 1_000_000)
+    log_every: int = setting(50, "steps between lines of metrics", 1, 10**9)
+    validate_every: int = setting(
+        1000, "steps from validation and checkpoint to the next", 1, 10**9
+    )
+    validate_on: int = setting(2000, "held-out poems in a validation while training", 1, 10**9)
+    keep: int = setting(2, "checkpoints kept", 1, 1000)
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole configuration."""
+
+    model: ModelConfig = ModelConfig()
+    objective: ObjectiveConfig = ObjectiveConfig()
+    train: TrainConfig = TrainConfig()
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Nested plain values, as stored in JSON."""
+        return dataclasses.asdict(self)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "base": {},
+    # The published demo this project grew from: 64 channels, mean pooling, Adam at 1e-3, beta 1.
+    "seed": {
+        "embed_dim": 64,
+        "d_model": 64,
+        "latent_dim": 64,
+        "encoder_layers": 2,
+        "decoder_layers": 1,
+        "dilations": (1,),
+        "norm": "none",
+        "pooling": "mean",
+        "positions": False,
+        "inject": False,
+        "tied": False,
+        "beta_schedule": "constant",
+        "batch_size": 64,
+        "learning_rate": 1e-3,
+        "lr_schedule": "constant",
+        "weight_decay": 0.0,
+        "clip_norm": 0.0,
+        "ema": 0.0,
+    },
+    "tiny": {
+        "embed_dim": 32,
+        "d_model": 32,
+        "latent_dim": 16,
+        "encoder_layers": 2,
+        "decoder_layers": 2,
+        "batch_size": 32,
+        "learning_rate": 5e-3,
+        "ema": 0.98,
+        "min_count": 1,
+    },
+    "large": {
+        "embed_dim": 512,
+        "d_model": 768,
+        "latent_dim": 256,
+        "encoder_layers": 6,
+        "decoder_layers": 9,
+        "dropout": 0.1,
+        "batch_size": 1024,
+        "learning_rate": 1e-3,
+        "ema": 0.9995,
+    },
+}
+
+
+def fields() -> dict[str, dataclasses.Field[Any]]:
+    """Every setting by name."""
+    parts = (ModelConfig, ObjectiveConfig, TrainConfig)
+    return {f.name: f for part in parts for f in dataclasses.fields(part)}
+
+
+def configure(preset: str = "base", settings: Mapping[str, Any] | None = None) -> Config:
+    """The preset's configuration with the given settings changed.
+
+    Args:
+        preset: a key of `PRESETS`.
+        settings: flat ``{key: value}``; a text is read as the type of its key.
+
+    Raises:
+        ConfigError: an unknown preset or key, a value of a wrong type or out of bounds.
+    """
+    if preset not in PRESETS:
+        raise ConfigError(f"no preset {preset!r}; there are {', '.join(sorted(PRESETS))}")
+    values = {**PRESETS[preset], **(settings or {})}
+    unknown = sorted(values.keys() - fields().keys())
+    if unknown:
+        raise ConfigError(f"no setting {unknown[0]!r}; there are {', '.join(sorted(fields()))}")
+
+    def part(cls: type[T]) -> T:
+        names = typing.get_type_hints(cls)
+        return from_dict(cls, {k: v for k, v in values.items() if k in names})
+
+    return Config(part(ModelConfig), part(ObjectiveConfig), part(TrainConfig))
+
+
+def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
+    """A dataclass of settings from plain values, strictly.
+
+    Raises:
+        ConfigError: an unknown key, a value of a wrong type or out of bounds.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{cls.__name__} is {values!r}; expected settings by name")
+    known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(str(key) for key in values.keys() - known.keys())
+    if unknown:
+        raise ConfigError(f"{cls.__name__} has no {unknown[0]!r}; it has {', '.join(known)}")
+    types = typing.get_type_hints(cls)
+    return cls(**{k: _read(known[k], types[k], v) for k, v in values.items()})
+
+
+def _read(item: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
+    """The value as its field's type, within its bounds."""
+    try:
+        if kind == tuple[int, ...]:
+            parts = value.split(",") if isinstance(value, str) else value
+            read: Any = tuple(_scalar(int, part) for part in parts)
+        else:
+            read = _scalar(kind, value)
+    except (TypeError, ValueError):
+        wanted = "whole numbers, as 1,2,4" if kind == tuple[int, ...] else kind.__name__
+        raise ConfigError(f"{item.name} is {value!r}; expected {wanted}") from None
+    low, high, among = (item.metadata[k] for k in ("low", "high", "among"))
+    if among and read not in among:
+        raise ConfigError(f"{item.name} is {value!r}; expected one of {', '.join(among)}")
+    for number in read if isinstance(read, tuple) else (read,):
+        if low is not None and not low <= number <= high:
+            raise ConfigError(f"{item.name} is {value!r}; expected {low} to {high}")
+    if item.name == "dilations" and not read:
+        raise ConfigError("dilations is empty; give at least one, as 1,2,4")
+    return read
+
+
+def _scalar(kind: type, value: Any) -> Any:
+    if kind is bool:
+        words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+        if isinstance(value, str) and value.lower() in words:
+            return words[value.lower()]
+        if not isinstance(value, bool):
+            raise TypeError
+        return value
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError
+    if kind is str and not isinstance(value, str):
+        raise TypeError
+    if kind is int and isinstance(value, float):
+        raise TypeError
+    return kind(value)

@@ -1,0 +1,40 @@
+"""The errors that poetvae raises on purpose.
+
+    PoetVAEError
+    ├── ConfigError       a preset, key or value that cannot be used
+    ├── CorpusError       a corpus that cannot be read, or holds nothing to learn from
+    ├── TokenizerError    a tokenizer file or a text that it cannot take
+    ├── CheckpointError   a model or run folder that is missing, torn or not ours
+    └── ConstraintError   conditions on a poem that no poem can meet
+
+Each message says what came, what was expected and what to do. The command line prints it as one
+line and exits with the class's `exit_code`; nothing else is caught there.
+"""
+
+
+class PoetVAEError(Exception):
+    """Base of all errors that poetvae raises on purpose."""
+
+    exit_code = 1
+
+
+class ConfigError(PoetVAEError):
+    """A preset, key or value that cannot be used."""
+
+    exit_code = 2
+
+
+class CorpusError(PoetVAEError):
+    """A corpus that cannot be read, or holds nothing to learn from."""
+
+
+class TokenizerError(PoetVAEError):
+    """A tokenizer file or a text that it cannot take."""
+
+
+class CheckpointError(PoetVAEError):
+    """A model or run folder that is missing, torn or not ours."""
+
+
+class ConstraintError(PoetVAEError):
+    """Conditions on a poem that no poem can meet."""

@@ -1,0 +1,123 @@
+"""Softmax cross-entropy over a large vocabulary without ever holding all logits.
+
+The logits of N positions over V tokens are the largest array of a text model by far. They are made
+here for a few rows at a time, turned into the loss and at once into the gradient, and forgotten:
+the same small buffers stay in cache from chunk to chunk. Cut cross-entropy (Wijmans et al. 2024,
+arXiv 2411.09009) does this inside a GPU kernel; here it is matrix products and a softmax.
+
+Shapes: N rows, C channels, V tokens.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .gcnn import compute_dtype
+
+CHUNK_ROWS = 1024
+
+
+def linear_cross_entropy(
+    hidden: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """-log softmax(hidden @ weight.T + bias)[target], row by row, in nats.
+
+    Args:
+        hidden: (N, C).
+        weight: (V, C).
+        target: (N,) int64.
+        bias: (V,) or absent.
+
+    Returns:
+        (N,) float32. While gradients are recorded a probability below the smallest float32 counts
+        as that (87 nats); otherwise the value is exact. Matrix products run in autocast's type.
+    """
+    if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
+        nll: Tensor = _LinearCrossEntropy.apply(hidden, weight, target, bias)  # type: ignore[no-untyped-call]
+        return nll
+    dtype = compute_dtype(hidden)
+    hidden, weight = hidden.to(dtype), weight.to(dtype)
+    bias = None if bias is None else bias.to(dtype)
+    rows = [
+        F.cross_entropy(F.linear(h, weight, bias).float(), t, reduction="none")
+        for h, t in zip(
+            torch.split(hidden, CHUNK_ROWS), torch.split(target, CHUNK_ROWS), strict=True
+        )
+    ]
+    return torch.cat(rows) if rows else hidden.new_zeros(0, dtype=torch.float32)
+
+
+class _LinearCrossEntropy(torch.autograd.Function):
+    """The gradient of the sum over rows is made in the forward pass, where the softmax is at hand.
+
+    A loss that is a mean over rows sends back one number for all of them: a factor. Should the rows
+    weigh differently, the backward pass makes the gradient again with those weights.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor, bias: Any) -> Tensor:
+        nll, *gradients = _loss_and_gradients(hidden, weight, target, bias, None)
+        ctx.save_for_backward(hidden, weight, target, bias, *gradients)
+        return nll
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        (rows,) = grad_outputs
+        hidden, weight, target, bias, d_hidden, d_weight, d_bias = ctx.saved_tensors
+        factor = rows[:1]
+        if not torch.equal(rows, factor.expand_as(rows)):
+            _, d_hidden, d_weight, d_bias = _loss_and_gradients(hidden, weight, target, bias, rows)
+            factor = torch.ones_like(factor)
+        d_hidden = d_hidden * factor.to(d_hidden.dtype)
+        return d_hidden, d_weight * factor, None, None if bias is None else d_bias * factor
+
+
+def _loss_and_gradients(
+    hidden: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None, rows: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Loss by row, and the gradients of its sum weighted by `rows` (absent = 1)."""
+    dtype = compute_dtype(hidden)
+    h, w = hidden.detach().to(dtype), weight.detach().to(dtype)
+    (n, channels), vocab = h.shape, len(w)
+    chunks = -(-n // CHUNK_ROWS)
+    size = -(-n // max(chunks, 1))
+    workspace = functools.partial(_workspace, dtype, h.device, threading.get_ident())
+    logits, softmax = workspace(CHUNK_ROWS, vocab), workspace(CHUNK_ROWS, vocab, slot=1)
+    partial = workspace(vocab, channels)
+    row = torch.arange(size, device=h.device)
+    nll = torch.empty(n, device=h.device)
+    d_hidden = torch.empty_like(h)
+    d_weight = torch.zeros(vocab, channels, device=h.device)
+    d_bias = torch.zeros(vocab, device=h.device)
+    for start in range(0, n, max(size, 1)):
+        chunk = slice(start, min(start + size, n))
+        place = row[: chunk.stop - start], target[chunk]
+        x, p = logits[: chunk.stop - start], softmax[: chunk.stop - start]
+        torch.mm(h[chunk], w.t(), out=x)
+        if bias is not None:
+            x += bias.detach().to(dtype)
+        torch.softmax(x, dim=1, out=p)
+        nll[chunk] = -p[place].float().clamp(min=torch.finfo(torch.float32).tiny).log()
+        p[place] -= 1  # now the gradient with respect to the logits
+        if rows is not None:
+            p *= rows[chunk].unsqueeze(1).to(dtype)
+        torch.mm(p, w, out=d_hidden[chunk])
+        d_weight += torch.mm(p.t(), h[chunk], out=partial)
+        if bias is not None:
+            d_bias += p.sum(dim=0)
+    return nll, d_hidden.to(hidden.dtype), d_weight, d_bias
+
+
+@functools.lru_cache(maxsize=8)
+def _workspace(
+    dtype: torch.dtype, device: torch.device, thread: int, rows: int, columns: int, slot: int = 0
+) -> Tensor:
+    """Scratch memory that stays: allocated anew at each step, the C library would hand it back to
+    the kernel each time, and the page faults cost a fifth of the step."""
+    return torch.empty(rows, columns, dtype=dtype, device=device)

@@ -1,0 +1,158 @@
+"""A model that reads and writes poems: the few calls most people need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from . import evaluation, generation
+from .checkpoint import Saved, load_folder, save_folder
+from .config import ModelConfig
+from .data import Batch, TokenStore
+from .errors import CheckpointError
+from .generation import Generated
+from .models.vae import VAE
+from .nn import DiagonalGaussian
+from .text.codec import PoemCodec
+from .text.poem import Form, Poem
+
+
+class Poet:
+    """A trained model with its characters and forms.
+
+    >>> poet = Poet.from_pretrained("runs/tang")  # doctest: +SKIP
+    >>> print(poet.generate(1, form="5x2", seed=1)[0])  # doctest: +SKIP
+    """
+
+    def __init__(self, model: VAE, codec: PoemCodec) -> None:
+        self.model = model.eval()
+        self.codec = codec
+
+    @classmethod
+    def from_pretrained(
+        cls, folder: str | Path | None = None, device: str | torch.device = "cpu"
+    ) -> Poet:
+        """The model of a model or run folder.
+
+        Raises:
+            CheckpointError: no folder given, or as `checkpoint.load_folder` does.
+        """
+        if folder is None:
+            raise CheckpointError(
+                "this version carries no weights; train a model with `poetvae train --out RUN` "
+                "and give its folder"
+            )
+        saved = load_folder(folder, device)
+        return cls(saved.model, saved.codec)
+
+    def save_pretrained(self, folder: str | Path, overwrite: bool = False) -> None:
+        """Write a model folder; raises CheckpointError where it exists or cannot be written."""
+        card = model_card(self.model.config, self.codec, self.model.num_parameters())
+        save_folder(folder, Saved(self.model, self.codec), card, overwrite)
+
+    @property
+    def forms(self) -> list[Form]:
+        """The fixed forms it writes; none = free form."""
+        return list(self.codec.forms)
+
+    def generate(
+        self,
+        n: int = 1,
+        *,
+        form: str | None = None,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int = 0,
+    ) -> list[Generated]:
+        """Write n poems; see `generation.generate`."""
+        return generation.generate(
+            self.model,
+            self.codec,
+            n,
+            form=Form.parse(form) if form else None,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+        )
+
+    def encode(self, texts: Sequence[str]) -> DiagonalGaussian:
+        """q(z | text) for each text: a Gaussian over (B, D).
+
+        Raises:
+            CorpusError: a text that is empty, too long, or of none of the model's forms.
+        """
+        return self._encode([self.codec.read(text) for text in texts])
+
+    def decode(
+        self, z: Tensor, *, form: str | None = None, temperature: float = 0.0, seed: int = 0
+    ) -> list[str]:
+        """The poem at each z (B, D); temperature 0: of the likeliest characters."""
+        chosen = self.codec.check_form(Form.parse(form) if form else None)
+        generator = torch.Generator(self.model.device).manual_seed(seed)
+        poems = generation.decode(
+            self.model,
+            self.codec,
+            z,
+            [chosen] * len(z),
+            temperature=temperature,
+            seed=seed,
+            generator=generator,
+        )
+        return [poem.text for poem in poems]
+
+    def reconstruct(self, texts: Sequence[str]) -> list[str]:
+        """Each text through the latent space and back: the likeliest characters at its mean."""
+        poems = [self.codec.read(text) for text in texts]
+        forms = [self.codec.form_of(poem) for poem in poems]
+        z = self._encode(poems).mode
+        return [p.text for p in generation.decode(self.model, self.codec, z, forms)]
+
+    def evaluate(
+        self, poems: Iterable[Poem], *, samples: int = 100, seed: int = 0
+    ) -> evaluation.Report:
+        """Bounds and accuracies on poems; see `evaluation.evaluate`."""
+        store = encode_poems(self.codec, poems)
+        return evaluation.evaluate(self.model, self.codec, store, samples=samples, seed=seed)
+
+    @torch.no_grad()
+    def _encode(self, poems: Sequence[Poem]) -> DiagonalGaussian:
+        batch = encode_poems(self.codec, poems).batch(range(len(poems))).to(self.model.device)
+        return self._posterior(batch)
+
+    def _posterior(self, batch: Batch) -> DiagonalGaussian:
+        return self.model.encode(batch.tokens, batch.mask, batch.labels)
+
+
+def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
+    """Poems numbered and labelled.
+
+    Raises:
+        CorpusError: a poem of none of the codec's forms, or too long.
+    """
+    poems = list(poems)
+    labels = [codec.labels(codec.form_of(p)) for p in poems] if codec.label_sizes else []
+    ids = [codec.encode(p) for p in poems]
+    return TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels)
+
+
+def model_card(config: ModelConfig, codec: PoemCodec, parameters: int, training: str = "") -> str:
+    """A README for a model folder."""
+    forms = ", ".join(f"{form} ({n:,} poems)" for form, n in codec.forms.items())
+    return f"""# A model of poetvae
+
+A text variational autoencoder for verse with gated convolutions: {parameters:,} parameters, \
+{config.latent_dim} latent dimensions, {config.vocab_size:,} tokens, \
+{config.max_len} positions.
+
+Forms: {forms or "free"}.
+
+{training}
+```
+poetvae generate --model FOLDER -n 4
+```
+"""

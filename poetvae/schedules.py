@@ -1,0 +1,37 @@
+"""Schedules: pure functions from a step to a factor. They serve beta and the learning rate alike.
+
+A factor is between 0 and 1 and multiplies the value that the configuration gives. `progress` is
+step / total steps, from 0 to 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+
+def constant(progress: float, warmup: float = 0.0) -> float:
+    """1 throughout."""
+    return 1.0
+
+
+def linear(progress: float, warmup: float) -> float:
+    """Rises from 0 to 1 over the first `warmup` share, then 1 (Bowman et al. 2016)."""
+    return 1.0 if progress >= warmup else progress / warmup
+
+
+def cyclical(progress: float, warmup: float, cycles: int = 4) -> float:
+    """`cycles` times: rises from 0 to 1 over `warmup` of the cycle, then 1 (Fu et al. 2019).
+
+    Fu et al. rise over half of each cycle: warmup = 0.5.
+    """
+    return 1.0 if progress >= 1 else linear(progress * cycles % 1.0, warmup)
+
+
+def cosine(progress: float, warmup: float) -> float:
+    """Rises from 0 to 1 over the first `warmup` share, then falls to 0 as half a cosine."""
+    if progress < warmup:
+        return progress / warmup
+    return 0.5 * (1 + math.cos(math.pi * (min(progress, 1.0) - warmup) / max(1 - warmup, 1e-9)))
+
+
+SCHEDULES = {"constant": constant, "linear": linear, "cyclical": cyclical, "cosine": cosine}

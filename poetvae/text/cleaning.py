@@ -1,0 +1,108 @@
+"""One spelling for each character, and the poem without what its editors added.
+
+Every text is brought to NFC with one kind of line break and single blanks. In Chinese texts notes
+in brackets go, and a character that is lost, or described because Unicode lacks it, becomes □.
+Brackets are left alone in texts without Han characters: there they belong to the poem.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from poetvae.text.poem import HAN, LACUNA, has_han
+
+_LINE_BREAK = re.compile("[\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+_BLANKS = re.compile(r"[^\S\n]*\n\s*|[^\S\n]{2,}|[^\S\n ]")
+# Controls, soft hyphen, zero-width and bidirectional marks, tags, noncharacters, and the two marks
+# that sentencepiece keeps for itself. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
+_CONTROLS = re.compile(
+    "[\0-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069"
+    "\ufeff\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f▁▅]"
+)
+_VARIATIONS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_RADICALS = {c: unicodedata.normalize("NFKC", chr(c)) for c in range(0x2F00, 0x2FD6)}
+_RADICAL = re.compile("[\u2f00-\u2fd5]")
+
+# In Chinese texts circles stand for characters lost in print; U+FFFD, private use and surrogates
+# for those lost on the way into the file.
+_LOST = re.compile("[○●◯◌\ufffd\ud800-\udfff\ue000-\uf8ff\U000f0000-\U0010ffff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_DESCRIBED = re.compile(f"\\{{[^{{}}\n]{{1,20}}\\}}|<[{HAN}]{{2,4}}>")
+_IDS_ARITY = {**dict.fromkeys("⿰⿱⿴⿵⿶⿷⿸⿹⿺⿻", 2), **dict.fromkeys("⿲⿳", 3)}
+_IDS = re.compile("[⿰-⿻]")
+
+_BRACKET = re.compile(r"[（）()〔〕〖〗［］\[\]]")
+_INSIDE = r"[^（）()〔〕〖〗［］\[\]]*"
+_RESTORED = re.compile(r"\[(?![一二三四五六七八九十百〇○0-9]+\])" + f"({_INSIDE})" + r"\]")
+_NOTE = re.compile(rf"[（(]{_INSIDE}[）)]|〔{_INSIDE}〕|〖{_INSIDE}〗|［{_INSIDE}］|\[{_INSIDE}\]")
+_NESTING = 8
+
+_WORD = re.compile(f"[^\\W_]|{LACUNA}")
+
+UNBALANCED = "unbalanced brackets"
+
+
+def clean(text: str) -> tuple[str, list[str]]:
+    """The text as it is learnt from, and what was altered to get there.
+
+    Returns:
+        The text, empty when there is no character of writing in it, and the names of alterations;
+        `UNBALANCED` among them means that notes could not be told from the poem.
+    """
+    altered = []
+
+    def alter(name: str, new: str) -> None:
+        nonlocal text
+        if new != text:
+            altered.append(name)
+            text = new
+
+    text = text.replace("\r\n", "\n")
+    alter("line breaks", _LINE_BREAK.sub("\n", text))
+    alter("control characters", _CONTROLS.sub("", text))
+    alter("variation selectors", _VARIATIONS.sub("", text))
+    if _RADICAL.search(text):
+        alter("radicals", text.translate(_RADICALS))
+    if has_han(text):
+        alter("described characters", _replace_ids(_DESCRIBED.sub(LACUNA, text)))
+        alter("restored text", _RESTORED.sub(r"\1", text))
+        alter("notes", _without_notes(text))
+        if _BRACKET.search(text):
+            altered.append(UNBALANCED)
+        alter("lost characters", _LOST.sub(LACUNA, text))
+    alter("lost characters", _SURROGATE.sub("\ufffd", text))
+    # Only now: without what stood between them, a letter and an accent may have come together.
+    alter("not NFC", unicodedata.normalize("NFC", text))
+    alter("blanks", _BLANKS.sub(_blank, text.strip()))
+    return (text if _WORD.search(text) else ""), altered
+
+
+def _blank(match: re.Match[str]) -> str:
+    return "\n" if "\n" in match[0] else " "
+
+
+def _without_notes(text: str) -> str:
+    """The text without bracketed notes, innermost first, and without lines that were only notes."""
+    if not _BRACKET.search(text):
+        return text
+    for _ in range(_NESTING):
+        text, count = _NOTE.subn("", text)
+        if not count:
+            break
+    return "\n".join(line for line in text.split("\n") if _WORD.search(line))
+
+
+def _replace_ids(text: str) -> str:
+    """The text with □ for each ideographic description sequence, such as ⿰木養."""
+    if not _IDS.search(text):
+        return text
+    chars = []
+    missing = 0
+    for char in text:
+        if missing == 0:
+            chars.append(LACUNA if char in _IDS_ARITY else char)
+            missing = _IDS_ARITY.get(char, 0)
+        else:
+            missing += _IDS_ARITY.get(char, 0) - 1
+    return "".join(chars)

@@ -1,0 +1,230 @@
+"""Reading poems from files, folders, standard input and the hub, with an account of each.
+
+`read_poems` reads one poem after the other and keeps none; `read_corpus` collects what training
+needs. Nothing is written anywhere. What cannot be used is left out and counted in a `Report`; with
+`strict` what is broken is an error instead.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from poetvae.errors import CorpusError
+from poetvae.text.cleaning import UNBALANCED, clean
+from poetvae.text.poem import Form, Poem, content, held_out, select
+from poetvae.text.sources import SUFFIXES, check_source, read_source
+
+Source = str | Path
+
+# So many broken places are named; the others are counted.
+_PROBLEMS = 20
+
+
+@dataclass
+class Report:
+    """What was read, what was kept, and why the rest was not. Two sums always hold:
+
+    read == kept + sum(dropped), and, after `read_corpus`, kept == used + sum(unused) and
+    items == train + valid + sum(repeated), where items are the poems or couplets selected.
+
+    Attributes:
+        altered: poems that were altered, by what was altered; a poem may stand under several.
+        ignored: files of a folder that were not read, by suffix.
+        forms: poems kept, by form; those without one are "free".
+        characters: characters of the poems kept, line breaks not counted.
+        problems: the first broken places, as file:line: what.
+    """
+
+    read: int = 0
+    kept: int = 0
+    characters: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    altered: Counter[str] = field(default_factory=Counter)
+    ignored: Counter[str] = field(default_factory=Counter)
+    forms: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    used: int = 0
+    unused: Counter[str] = field(default_factory=Counter)
+    items: int = 0
+    train: int = 0
+    valid: int = 0
+    repeated: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain numbers, strings, dicts and lists."""
+        return {
+            key: dict(value.most_common()) if isinstance(value, Counter) else value
+            for key, value in vars(self).items()
+        }
+
+    def lines(self) -> list[str]:
+        """The account for people; empty parts are left out."""
+        parts = [
+            f"poems: {self.read:,} read, {self.kept:,} kept ({self.characters:,} characters)",
+            _listing("dropped", self.dropped),
+            _listing("altered", self.altered),
+            _listing("files not read", self.ignored),
+            _listing("forms", self.forms, most=8),
+        ]
+        if self.items:
+            parts += [
+                _listing("poems not used", self.unused),
+                f"selected: {self.items:,}; {self.train:,} to train, {self.valid:,} held out",
+                _listing("left out", self.repeated),
+            ]
+        return [part for part in (*parts, *self.problems) if part]
+
+
+def _listing(name: str, counts: Counter[str], most: int | None = None) -> str:
+    shown = [f"{count:,} {reason}" for reason, count in counts.most_common(most)]
+    return f"{name}: {', '.join(shown)}" if shown else ""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """What to learn from and what to test with; no text stands in both."""
+
+    train: list[Poem]
+    valid: list[Poem]
+    report: Report
+
+
+def read_poems(
+    *sources: Source, strict: bool = False, report: Report | None = None
+) -> Iterator[Poem]:
+    """The poems of sources, cleaned, each text once.
+
+    Args:
+        sources: files, folders, "-" for standard input, or hub names (owner/name). See
+            `sources` for the formats.
+        strict: whether a broken entry is an error; else it is skipped and counted.
+        report: counts what is read; a report given to several calls adds up.
+
+    Raises:
+        CorpusError: at once, for a source that is not there; while reading, for one that cannot be
+            read or, at the end, when no poem was kept.
+    """
+    report = Report() if report is None else report
+    if not sources:
+        raise CorpusError("no corpus: give a file, a folder, a hub name, or - for standard input")
+    names = [check_source(str(source)) for source in sources]
+    return _read(names, strict, report)
+
+
+def read_corpus(
+    sources: Iterable[Source],
+    forms: Collection[Form] = (),
+    held_out_share: float = 0.0,
+    strict: bool = False,
+) -> Corpus:
+    """What training needs of sources: selected, each content once, split by poem.
+
+    Args:
+        sources: as for `read_poems`.
+        forms: the forms to select, see `poem.select`; none for whole poems.
+        held_out_share: the share of poems that is kept from training.
+        strict: whether a broken entry is an error.
+
+    Raises:
+        CorpusError: as `read_poems` does, and when there is nothing of these forms, or nothing left
+            to train on.
+    """
+    report = Report()
+    sources = list(sources)
+    train: dict[str, Poem] = {}
+    valid: dict[str, Poem] = {}
+    for poem in read_poems(*sources, strict=strict, report=report):
+        items = list(select([poem], forms))
+        if not items:
+            report.unused["other form" if forms else "lacuna"] += 1
+            continue
+        report.used += 1
+        report.items += len(items)
+        side = valid if held_out(poem.key, held_out_share) else train
+        for item in items:
+            chars = content(item, item.form if forms else None)
+            if chars in side:
+                report.repeated["repeated"] += 1
+            else:
+                side[chars] = item
+    names = ", ".join(map(str, sources))
+    if not report.items:
+        raise CorpusError(f"{names}: {_no_such_form(forms, report)}")
+    if not train:
+        raise CorpusError(
+            f"{names}: all {len(valid)} poems are held out; give more poems, or hold out less"
+        )
+    shared = valid.keys() & train.keys()
+    for chars in shared:
+        del valid[chars]
+    if shared:
+        report.repeated["held out, but also to train on"] = len(shared)
+    report.train, report.valid = len(train), len(valid)
+    return Corpus(list(train.values()), list(valid.values()), report)
+
+
+def _no_such_form(forms: Collection[Form], report: Report) -> str:
+    if not forms:
+        return f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
+    fixed = [(form, count) for form, count in report.forms.most_common() if form != "free"]
+    wanted = " or ".join(map(str, sorted(forms)))
+    if not fixed:
+        return f"0 poems of the form {wanted}; all {report.kept} are of free form: leave out --form"
+    there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
+    return f"0 poems of the form {wanted}; there are {there}: try --form {fixed[0][0]}"
+
+
+def _read(names: list[str], strict: bool, report: Report) -> Iterator[Poem]:
+    seen: set[int] = set()
+    read, kept, dropped = report.read, report.kept, Counter(report.dropped)
+    for name in names:
+        for record in read_source(name, report.ignored):
+            report.read += 1
+            if record.problem:
+                message = f"{record.where}: {record.problem}"
+                if strict:
+                    raise CorpusError(f"{message}; mend it, or read without strict to skip it")
+                report.dropped[record.problem] += 1
+                if len(report.problems) < _PROBLEMS:
+                    report.problems.append(message)
+                continue
+            text, altered = clean(record.text)
+            if not text or UNBALANCED in altered:
+                report.dropped["empty" if not text else UNBALANCED] += 1
+                continue
+            poem = Poem(tuple(text.split("\n")), record.meta)
+            key = int(poem.key, 16)
+            if key in seen:
+                report.dropped["duplicate"] += 1
+                continue
+            seen.add(key)
+            report.kept += 1
+            report.characters += sum(map(len, poem.lines))
+            report.altered.update(altered)
+            report.forms[str(poem.form or "free")] += 1
+            yield poem
+    if report.kept == kept:
+        why = _listing("dropped", report.dropped - dropped) or "it is empty"
+        raise CorpusError(
+            f"{', '.join(names)}: nothing to learn from: {report.read - read} poems read, {why};"
+            f" poems stand in {', '.join(SUFFIXES[:5])} files, in UTF-8"
+        )
+
+
+def sample_folder() -> Path:
+    """The embedded sample: in the installed package, or in the source tree that it runs from.
+
+    Raises:
+        CorpusError: it is in neither.
+    """
+    package = Path(__file__).parent.parent
+    for folder in (package / "sample", package.parent / "data" / "sample"):
+        if folder.is_dir():
+            return folder
+    raise CorpusError(
+        f"no embedded sample beside {package}; install poetvae again, or give a corpus"
+    )

@@ -1,0 +1,212 @@
+"""Characters to numbers and back: a sentencepiece model of single characters.
+
+One character is one token, always: a rare character becomes one `unk`, never several bytes, so
+that the character of a position is the token of that position. sentencepiece gives the file
+format; the way through it is a table made from its pieces, since its own encoder joins
+neighbouring unknown characters into one.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import sentencepiece
+
+from poetvae.errors import TokenizerError
+
+PAD, UNK, BOS, EOS, MASK, NEWLINE = range(6)
+SPECIALS = ("<pad>", "<unk>", "<s>", "</s>", "<mask>")
+
+MAX_FILE = 16 * 2**20
+
+# sentencepiece writes a space as U+2581, and keeps these for itself: it skips a text with them.
+_SPACE = "▁"
+_RESERVED = frozenset("\0\t\n\r\x1f▁▅")
+
+# A model of characters is made of their counts alone, so they are given as runs of one character,
+# well below the 4192 bytes from which on a text is skipped, and scaled to what fits in memory.
+_RUN = 1000
+_ENOUGH = 10_000_000
+
+
+class PoemTokenizer:
+    """A character tokenizer. Made by `train`, `load` or `from_bytes`.
+
+    Ids: pad 0, unk 1, bos 2, eos 3, mask 4, line break 5, then the characters, frequent ones first.
+    """
+
+    pad_id = PAD
+    unk_id = UNK
+    bos_id = BOS
+    eos_id = EOS
+    mask_id = MASK
+    newline_id = NEWLINE
+    special_ids = (PAD, UNK, BOS, EOS, MASK)
+    """The ids that are no characters. Of them only eos is ever generated, in free form."""
+
+    def __init__(self, model: bytes) -> None:
+        self._model = model
+        pieces = _pieces(model)
+        self._chars = ("", "□", "", "", "", *pieces[NEWLINE:])
+        self._ids = {char: i for i, char in enumerate(self._chars) if i >= NEWLINE}
+
+    @classmethod
+    def train(
+        cls, texts: Iterable[str], min_count: int = 1, max_size: int | None = None
+    ) -> PoemTokenizer:
+        """A tokenizer of the characters of texts; the same texts give the same bytes.
+
+        Args:
+            texts: read once, not kept.
+            min_count: characters seen less often are left out.
+            max_size: at most so many tokens, special ones included; frequent characters first,
+                those seen equally often in the order of their code points.
+
+        Raises:
+            TokenizerError: when no character is left.
+        """
+        counts: Counter[str] = Counter()
+        for text in texts:
+            counts.update(text)
+        known = [
+            (char, count)
+            for char, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+            if count >= min_count and char not in _RESERVED and not "\ud800" <= char <= "\udfff"
+        ]
+        if max_size is not None:
+            known = known[: max(0, max_size - NEWLINE - 1)]
+        if not known:
+            raise TokenizerError(
+                f"no character to learn among {len(counts)}, with min_count {min_count} and"
+                f" max_size {max_size}: give more text, or loosen these"
+            )
+        scale = 1 + counts.total() // _ENOUGH
+        runs = (
+            char * min(_RUN, rest)
+            for char, count in known
+            for rest in range(-(-count // scale), 0, -_RUN)
+        )
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=runs,
+            model_writer=model,
+            model_type="char",
+            vocab_size=NEWLINE + 1 + len(known),
+            character_coverage=1.0,
+            normalization_rule_name="identity",
+            add_dummy_prefix=False,
+            remove_extra_whitespaces=False,
+            byte_fallback=False,
+            # The file records the number of threads, so another one gives other bytes.
+            num_threads=1,
+            pad_id=PAD,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
+            control_symbols=[SPECIALS[MASK]],
+            user_defined_symbols=["\n"],
+            minloglevel=2,
+        )
+        return cls(model.getvalue())
+
+    @classmethod
+    def from_bytes(cls, model: bytes) -> PoemTokenizer:
+        """The tokenizer that `to_bytes` gave.
+
+        Raises:
+            TokenizerError: when it is not one, or larger than 16 MiB.
+        """
+        if len(model) > MAX_FILE:
+            raise TokenizerError(
+                f"tokenizer of {len(model)} bytes: expected at most {MAX_FILE}; is it another file?"
+            )
+        return cls(model)
+
+    @classmethod
+    def load(cls, path: str | Path) -> PoemTokenizer:
+        """The tokenizer in a file.
+
+        Raises:
+            TokenizerError: when there is no such file, or it is not a tokenizer of ours.
+        """
+        try:
+            with open(path, "rb") as file:
+                model = file.read(MAX_FILE + 1)
+        except OSError as error:
+            raise TokenizerError(
+                f"{path}: cannot read the tokenizer ({error.strerror}); check the path"
+            ) from error
+        try:
+            return cls.from_bytes(model)
+        except TokenizerError as error:
+            raise TokenizerError(f"{path}: {error}") from error
+
+    def to_bytes(self) -> bytes:
+        """The sentencepiece model."""
+        return self._model
+
+    def save(self, path: str | Path) -> None:
+        """Write the sentencepiece model into a file.
+
+        Raises:
+            TokenizerError: when it cannot be written.
+        """
+        try:
+            Path(path).write_bytes(self._model)
+        except OSError as error:
+            raise TokenizerError(
+                f"{path}: cannot write the tokenizer ({error.strerror}); check the folder"
+            ) from error
+
+    def __len__(self) -> int:
+        return len(self._chars)
+
+    def encode(self, text: str) -> list[int]:
+        """One id for each character; `unk_id` for those not known."""
+        ids = self._ids
+        return [ids.get(char, UNK) for char in text]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of ids: nothing for special ones, □ for `unk_id`.
+
+        Raises:
+            TokenizerError: for an id outside the vocabulary.
+        """
+        chars = []
+        for i in ids:
+            if not 0 <= i < len(self._chars):
+                raise TokenizerError(f"token {i}: expected 0 to {len(self) - 1}")
+            chars.append(self._chars[i])
+        return "".join(chars)
+
+    def unknown(self, text: str) -> list[str]:
+        """The characters of the text that are not known, each once, in the order they come."""
+        return [char for char in dict.fromkeys(text) if char not in self._ids]
+
+
+def _pieces(model: bytes) -> list[str]:
+    """The pieces of a model, with a space for U+2581, checked to be one character each."""
+    if not model:
+        raise TokenizerError("it is empty; train or fetch it again")
+    try:
+        processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        pieces = [str(processor.id_to_piece(i)) for i in range(len(processor))]
+    # sentencepiece raises what its C++ throws and, for pieces that are not UTF-8, ValueError.
+    except (RuntimeError, ValueError, OSError) as error:
+        raise TokenizerError(
+            "not a sentencepiece model, or a damaged one; train or fetch it again"
+        ) from error
+    if tuple(pieces[:NEWLINE]) != SPECIALS or pieces[NEWLINE : NEWLINE + 1] != ["\n"]:
+        raise TokenizerError(
+            f"its first tokens are not {', '.join(SPECIALS)} and a line break; take a tokenizer"
+            " that poetvae trained"
+        )
+    chars = [" " if piece == _SPACE else piece for piece in pieces]
+    if any(len(char) != 1 for char in chars[NEWLINE:]) or len(set(chars)) != len(chars):
+        raise TokenizerError(
+            "its pieces are not single characters, each once; take a tokenizer that poetvae trained"
+        )
+    return chars

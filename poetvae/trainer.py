@@ -1,0 +1,553 @@
+"""Training: one visible loop, resumable at any step, bit for bit.
+
+The data order, the noise of a step and every schedule are functions of the seed and the step, so
+the state of a run is its weights, the optimizer's moments and one integer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from . import __version__
+from .checkpoint import (
+    Saved,
+    latest_checkpoint,
+    load_folder,
+    load_state,
+    save_checkpoint,
+    save_folder,
+    write_file,
+)
+from .config import Config, ModelConfig, ObjectiveConfig, TrainConfig, configure, from_dict
+from .data import Batch, TokenStore, batch_index, derive_seed
+from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
+from .evaluation import evaluate
+from .generation import generate
+from .models.vae import VAE
+from .objective import objective
+from .poet import Poet, encode_poems, model_card
+from .schedules import SCHEDULES
+from .text.codec import PoemCodec
+from .text.corpus import Corpus, read_corpus, sample_folder
+from .text.poem import Form, Poem, content
+from .text.tokenizer import PoemTokenizer
+
+Log = Callable[[str], None]
+
+
+class TrainingInterruptedError(PoetVAEError):
+    """A signal stopped the training; a checkpoint was written."""
+
+    def __init__(self, message: str, signum: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signum
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is: all that is needed to repeat it. Kept in `train.json`."""
+
+    config: Config
+    sources: tuple[str, ...]
+    valid: tuple[str, ...]
+    forms: tuple[Form, ...]
+    strict: bool
+    steps: int = 0
+    fingerprint: str = ""
+
+    def save(self, run: Path) -> None:
+        """Write `train.json`."""
+        values = {
+            "poetvae": __version__,
+            "torch": torch.__version__,
+            "config": self.config.to_dict(),
+            "sources": self.sources,
+            "valid": self.valid,
+            "forms": [str(form) for form in self.forms],
+            "strict": self.strict,
+            "steps": self.steps,
+            "fingerprint": self.fingerprint,
+        }
+        write_file(run / "train.json", json.dumps(values, indent=2, ensure_ascii=False).encode())
+
+    @classmethod
+    def load(cls, run: Path) -> Job:
+        """Read `train.json`.
+
+        Raises:
+            CheckpointError: there is none, or it describes no run.
+        """
+        path = run / "train.json"
+        try:
+            values = json.loads(path.read_bytes())
+            parts = values["config"]
+            return cls(
+                Config(
+                    from_dict(ModelConfig, parts["model"]),
+                    from_dict(ObjectiveConfig, parts["objective"]),
+                    from_dict(TrainConfig, parts["train"]),
+                ),
+                tuple(values["sources"]),
+                tuple(values["valid"]),
+                tuple(Form.parse(form) for form in values["forms"]),
+                bool(values["strict"]),
+                int(values["steps"]),
+                str(values["fingerprint"]),
+            )
+        except OSError as error:
+            raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
+        except (ValueError, KeyError, TypeError, PoetVAEError) as error:
+            raise CheckpointError(f"{path} describes no run ({error}); start a new one") from error
+
+
+@dataclass(frozen=True)
+class Data:
+    """The numbered poems of a run."""
+
+    train: TokenStore
+    valid: TokenStore
+    codec: PoemCodec
+
+
+def train(
+    sources: Sequence[str | Path] = (),
+    out: str | Path = "run",
+    *,
+    preset: str = "base",
+    settings: Mapping[str, Any] | None = None,
+    forms: Sequence[str] = (),
+    epochs: float | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    valid: Sequence[str | Path] = (),
+    device: str = "auto",
+    strict: bool = False,
+    resume: bool = False,
+    force: bool = False,
+    log: Log | None = None,
+    quiet: bool = False,
+) -> Poet:
+    """Train a model into a run folder, and give it back as it was best on held-out poems.
+
+    Args:
+        sources: corpora, as `read_poems` takes them; none = the embedded sample.
+        out: the run folder.
+        preset, settings: as for `config.configure`.
+        forms: "5x2" and so on; none = whole poems in free form.
+        epochs, steps, minutes: how long; at most one. Minutes are turned into steps by timing a few
+            first. Absent: 10 epochs.
+        valid: held-out corpora; none = a share of the poems, by hash of the poem.
+        device: "auto" takes a GPU where there is one.
+        strict: broken entries of a corpus are errors.
+        resume: continue the run in `out`; its own settings hold, others may not be given.
+        force: replace a run that is there.
+        log: takes lines for people; absent = standard error.
+        quiet: no lines and no progress bar.
+
+    Raises:
+        PoetVAEError: whatever is wrong with settings, corpus or folder, before anything is written;
+            TrainingInterruptedError after a signal, with a checkpoint written.
+    """
+    started = time.monotonic()
+    if quiet:
+        log = _silence
+    log = log or (lambda line: print(line, file=sys.stderr, flush=True))
+    run = Path(out)
+    if resume:
+        if sources or valid or forms or settings or epochs or steps or minutes:
+            raise ConfigError("a resumed run keeps its corpus, forms and settings; give none")
+        job = Job.load(run)
+    else:
+        _check_free(run, force)
+        _check_length(epochs, steps, minutes)
+        job = Job(
+            configure(preset, settings),
+            tuple(_absolute(s) for s in sources) or (str(sample_folder()),),
+            tuple(_absolute(s) for s in valid),
+            tuple(sorted(Form.parse(form) for form in forms)),
+            strict,
+        )
+    target = choose_device(device)
+    torch.manual_seed(derive_seed(job.config.train.seed, "weights"))
+    data, config = prepare(job, log)
+    model = VAE(config.model).to(target)
+    if not resume:
+        job = replace(job, config=config, fingerprint=data.train.fingerprint)
+        if minutes:
+            steps = _fit_into(60 * minutes - (time.monotonic() - started), model, data, config)
+        size = config.train.batch_size
+        job = replace(job, steps=steps or max(1, round((epochs or 10) * len(data.train) / size)))
+        if run.exists():
+            shutil.rmtree(run)
+        run.mkdir(parents=True)
+        job.save(run)
+    elif data.train.fingerprint != job.fingerprint:
+        raise CorpusError(f"the corpus of {run} has changed since; restore it, or start a new run")
+    for line in _preflight(job, data, model):
+        log(line)
+    fit(model, data, job, run, log, quiet)
+    return Poet.from_pretrained(run, target)
+
+
+def read(job: Job) -> Corpus:
+    """The poems of a job, to train on and held out; no text stands in both.
+
+    Raises:
+        CorpusError: nothing to train on.
+    """
+    held_out = 0.0 if job.valid else job.config.train.held_out
+    corpus = read_corpus(job.sources, job.forms, held_out, job.strict)
+    if not job.valid:
+        return corpus
+    known = {poem.text for poem in corpus.train}
+    valid = read_corpus(job.valid, job.forms, 0.0, job.strict).train
+    return replace(corpus, valid=[poem for poem in valid if poem.text not in known])
+
+
+def prepare(job: Job, log: Log) -> tuple[Data, Config]:
+    """Read and number the corpus of a job, and complete its configuration from it.
+
+    Raises:
+        CorpusError: nothing to train on.
+    """
+    corpus = read(job)
+    for line in corpus.report.lines():
+        log(line)
+
+    def chars(poem: Poem) -> str:
+        return content(poem, poem.form if job.forms else None)
+
+    max_len = max((f.size for f in job.forms), default=job.config.model.max_len)
+    fitting = [p for p in corpus.train if job.forms or len(chars(p)) < max_len]
+    if len(fitting) < len(corpus.train):
+        log(f"left out: {len(corpus.train) - len(fitting):,} poems longer than max_len {max_len}")
+    if not fitting:
+        shortest = min(len(chars(p)) for p in corpus.train) + 1
+        raise CorpusError(
+            f"every poem is longer than max_len {max_len}; the shortest takes {shortest} positions:"
+            f" --set max_len={shortest} or more, or select a --form"
+        )
+    tokenizer = PoemTokenizer.train(map(chars, fitting), job.config.train.min_count)
+    counts = {form: sum(p.form == form for p in fitting) for form in job.forms}
+    codec = PoemCodec(tokenizer, max_len, counts)
+    model = replace(
+        job.config.model,
+        vocab_size=len(tokenizer),
+        max_len=max_len,
+        label_sizes=codec.label_sizes,
+    )
+    valid = [p for p in corpus.valid if codec.fits(p)]
+    data = Data(encode_poems(codec, fitting), encode_poems(codec, valid), codec)
+    precision = job.config.train.precision
+    if precision == "auto":
+        precision = "bf16" if _bf16_is_faster() else "fp32"
+    return data, replace(
+        job.config, model=model, train=replace(job.config.train, precision=precision)
+    )
+
+
+def fit(model: VAE, data: Data, job: Job, run: Path, log: Log, quiet: bool = False) -> None:
+    """The loop: batch, update, average, log, validate, save. Starts at the newest checkpoint."""
+    config, steps = job.config.train, job.steps
+    optimizer = make_optimizer(model, config)
+    averaged = copy.deepcopy(model).eval()  # what is evaluated and saved
+    step, totals, best = restore(run, model, averaged, optimizer)
+    saved, began = Saved(averaged, data.codec), time.monotonic()
+    bar = tqdm(total=steps, initial=step, unit="step", disable=quiet or None, file=sys.stderr)
+    with bar, interruption() as stopped:
+        while step < steps:
+            index = batch_index(len(data.train), config.batch_size, config.seed, step)
+            batch = data.train.batch(index).to(model.device)
+            torch.manual_seed(derive_seed(config.seed, "noise", step))
+            totals += update(model, optimizer, batch, job.config, (step + 1) / steps)
+            average(averaged, model, min(config.ema, (1 + step) / (10 + step)))
+            step += 1
+            bar.update()
+            last = step == steps
+            if step % config.log_every == 0 or last:
+                line = _metrics(totals, step, steps, job.config, time.monotonic() - began)
+                _append(run / "metrics.jsonl", line)
+                bar.set_postfix(nll=f"{line['nll']:.2f}", kl=f"{line['kl']:.2f}")
+                totals.zero_()
+            if step % config.validate_every == 0 or last:
+                score, lines = validate(averaged, data, config, step)
+                for name, entry in lines:
+                    _append(run / name, entry)
+                bar.clear()
+                log(_summary(step, steps, lines, time.monotonic() - began))
+                if score < best:
+                    best = score
+                    save_folder(run, saved, _card(saved, job, step, score), overwrite=True)
+            if step % config.validate_every == 0 or last or stopped.signum:
+                state = {
+                    "step": step,
+                    "model": dict(model.named_parameters()),
+                    "optimizer": optimizer.state_dict(),
+                    "totals": totals,
+                    "best": best,
+                }
+                save_checkpoint(run, step, saved, _card(saved, job, step), state, config.keep)
+            if stopped.signum and not last:
+                raise TrainingInterruptedError(
+                    f"stopped at step {step} of {steps}; continue with: "
+                    f"poetvae train --out {run} --resume",
+                    stopped.signum,
+                )
+
+
+def make_optimizer(model: VAE, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019); without decay it is Adam."""
+    return torch.optim.AdamW(
+        model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
+
+
+def update(
+    model: VAE, optimizer: torch.optim.Optimizer, batch: Batch, config: Config, progress: float
+) -> Tensor:
+    """One step of the optimizer. Returns the batch's mean nll, kl and loss, and a count of 1."""
+    options = config.train
+    lr = options.learning_rate * SCHEDULES[options.lr_schedule](progress, options.lr_warmup)
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    bf16 = options.precision == "bf16"
+    with torch.autocast(batch.tokens.device.type, torch.bfloat16, enabled=bf16):
+        nll, posterior = model(batch.tokens, batch.mask, batch.labels)
+    terms = objective(nll, posterior, config.objective, progress)
+    loss = terms.loss.mean()
+    torch.autograd.backward(loss)
+    if options.clip_norm:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), options.clip_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    one = torch.ones_like(loss)
+    return torch.stack([terms.nll.mean(), terms.kl.mean(), loss, one]).detach()
+
+
+@torch.no_grad()
+def average(averaged: VAE, model: VAE, decay: float) -> None:
+    """Move the averaged weights towards the model's (Polyak & Juditsky 1992)."""
+    for mean, parameter in zip(averaged.parameters(), model.parameters(), strict=True):
+        mean.lerp_(parameter, 1 - decay)
+
+
+def validate(
+    model: VAE, data: Data, config: TrainConfig, step: int
+) -> tuple[float, list[tuple[str, dict[str, Any]]]]:
+    """Held-out nats per character, and lines for `metrics.jsonl` and `samples.jsonl`.
+
+    Without held-out poems the score falls with the step: the last model is the best known.
+    """
+    score = -float(step)
+    lines: list[tuple[str, dict[str, Any]]] = []
+    if len(data.valid):
+        limit = config.validate_on
+        report = evaluate(model, data.codec, data.valid, samples=1, limit=limit)
+        score = report.elbo_per_char
+        keys = ("elbo_per_char", "recon_per_poem", "kl_per_poem", "active_units")
+        valid = {f"valid_{key}": report.as_dict()[key] for key in keys}
+        lines.append(("metrics.jsonl", {"step": step, **valid}))
+    poems = generate(model, data.codec, 4, temperature=0.8, seed=derive_seed(config.seed, step))
+    lines += [("samples.jsonl", {"step": step, "text": poem.text}) for poem in poems]
+    return score, lines
+
+
+def restore(
+    run: Path, model: VAE, averaged: VAE, optimizer: torch.optim.Optimizer
+) -> tuple[int, Tensor, float]:
+    """Step, running sums and best score of the newest checkpoint, its state put in place."""
+    folder = latest_checkpoint(run)
+    if folder is None:
+        step, totals, best = 0, torch.zeros(4, device=model.device), float("inf")
+    else:
+        state = load_state(folder)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(state["model"][name])
+        optimizer.load_state_dict(state["optimizer"])
+        averaged.load_state_dict(load_folder(folder, model.device).model.state_dict())
+        step, best = int(state["step"]), float(state["best"])
+        totals = state["totals"].to(model.device)
+    for name in ("metrics.jsonl", "samples.jsonl"):
+        if (run / name).exists():
+            lines = (run / name).read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [x for x in lines if x.endswith("\n") and json.loads(x)["step"] <= step]
+            write_file(run / name, "".join(kept).encode())
+    return step, totals, best
+
+
+@dataclass
+class _Stopped:
+    signum: int = 0
+
+
+@contextlib.contextmanager
+def interruption() -> Iterator[_Stopped]:
+    """Note the first SIGINT or SIGTERM instead of dying of it; the second one is as ever."""
+    stopped = _Stopped()
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        stopped.signum = signum
+        signal.signal(signum, before[signal.Signals(signum)])
+
+    try:
+        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not in the main thread, where signals do not arrive
+        yield stopped
+        return
+    try:
+        yield stopped
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _fit_into(seconds: float, model: VAE, data: Data, config: Config) -> int:
+    """How many steps take so long, validations included: measured on a copy, which is dropped."""
+    began, scratch = time.monotonic(), copy.deepcopy(model)
+    optimizer = make_optimizer(scratch, config.train)
+    times = []
+    for step in range(30):
+        batch = data.train.batch(batch_index(len(data.train), config.train.batch_size, 0, step))
+        times.append(time.monotonic())
+        float(update(scratch, optimizer, batch.to(model.device), config, 1e-6)[0])
+        average(scratch, model, 0.5)
+    times.append(time.monotonic())
+    per_step = (times[-1] - times[10]) / (len(times) - 11)
+    validate(scratch, data, config.train, 0)
+    per_validation = time.monotonic() - times[-1]
+    left = seconds - (time.monotonic() - began)
+    return max(1, int(left / (per_step + per_validation / config.train.validate_every)))
+
+
+def _bf16_is_faster() -> bool:
+    """Whether bfloat16 matrix products beat float32 ones here: measured, it takes milliseconds."""
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.ones(512, 512, dtype=dtype)
+        x @ x
+        began = time.perf_counter()
+        for _ in range(5):
+            x @ x
+        seconds[dtype] = time.perf_counter() - began
+    return seconds[torch.bfloat16] < seconds[torch.float32]
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" is a GPU where there is one.
+
+    Raises:
+        ConfigError: it cannot be used here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"device {name!r} cannot be used here; try cpu") from error
+    return device
+
+
+def _silence(line: str) -> None:
+    pass
+
+
+def _absolute(source: str | Path) -> str:
+    return os.path.abspath(source) if os.path.exists(source) else str(source)
+
+
+def _check_free(run: Path, force: bool) -> None:
+    if run.exists() and not (run.is_dir() and not any(run.iterdir())):
+        if not force:
+            raise CheckpointError(f"{run} exists; --resume continues it, --force replaces it")
+        if not (run / "train.json").exists():
+            raise CheckpointError(f"{run} is not a run of poetvae; --force does not remove it")
+
+
+def _check_length(epochs: float | None, steps: int | None, minutes: float | None) -> None:
+    given = {"epochs": epochs, "steps": steps, "minutes": minutes}
+    given = {name: value for name, value in given.items() if value is not None}
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)} were given; give one of them")
+    for name, value in given.items():
+        if not value or not 0 < value < 10**9:
+            raise ConfigError(f"{name} is {value}; expected more than 0")
+
+
+def _metrics(
+    totals: Tensor, step: int, steps: int, config: Config, seconds: float
+) -> dict[str, Any]:
+    nll, kl, loss, count = totals.tolist()
+    progress, o, t = step / steps, config.objective, config.train
+    return {
+        "step": step,
+        "nll": nll / count,
+        "kl": kl / count,
+        "loss": loss / count,
+        "beta": o.beta * SCHEDULES[o.beta_schedule](progress, o.beta_warmup),
+        "lr": t.learning_rate * SCHEDULES[t.lr_schedule](progress, t.lr_warmup),
+        "seconds": round(seconds, 3),
+    }
+
+
+def _append(path: Path, line: dict[str, Any]) -> None:
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def _summary(step: int, steps: int, lines: list[tuple[str, dict[str, Any]]], seconds: float) -> str:
+    text = f"step {step}/{steps} ({seconds:.0f} s)"
+    for name, line in lines:
+        if name == "metrics.jsonl":
+            text += (
+                f": held-out {line['valid_elbo_per_char']:.3f} nats/char, "
+                f"kl {line['valid_kl_per_poem']:.1f} nats, "
+                f"{line['valid_active_units']} active units"
+            )
+        else:
+            text += "\n    " + line["text"].replace("\n", "\n    ")
+    return text
+
+
+def _card(saved: Saved, job: Job, step: int, score: float | None = None) -> str:
+    training = f"Trained for {step:,} steps of {job.config.train.batch_size} poems, seed "
+    training += f"{job.config.train.seed}; corpus sha256 {job.fingerprint[:16]}.\n"
+    if score is not None and score > 0:
+        training += f"Held-out ELBO: {score:.3f} nats per character.\n"
+    config = saved.model.config
+    return model_card(config, saved.codec, saved.model.num_parameters(), training)
+
+
+def _preflight(job: Job, data: Data, model: VAE) -> list[str]:
+    config = job.config
+    n, size = model.num_parameters(), config.train.batch_size
+    forms = ", ".join(map(str, job.forms)) or f"free, up to {config.model.max_len} positions"
+    return [
+        f"forms: {forms}; {config.model.vocab_size:,} tokens",
+        f"model: {n:,} parameters, {16 * n / 2**20:.0f} MiB with optimizer; "
+        f"{config.train.precision} on {model.device}",
+        f"training: {job.steps:,} steps of {size} poems, "
+        f"{job.steps * size / len(data.train):.1f} epochs, seed {config.train.seed}",
+    ]
