@@ -1,0 +1,52 @@
+"""Shared by all tests: a small corpus, a small trained model, nothing from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from poetvae import trainer
+from poetvae.poet import Poet
+
+SMALL = {"d_model": 16, "embed_dim": 16, "latent_dim": 4, "encoder_layers": 1, "decoder_layers": 1}
+
+torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on the couplets of the embedded sample."""
+    folder = tmp_path_factory.mktemp("runs") / "couplets"
+    trainer.train(
+        out=folder,
+        preset="tiny",
+        settings={**SMALL, "validate_every": 10, "log_every": 5},
+        forms=["5x2"],
+        steps=20,
+        quiet=True,
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def poet(run: Path) -> Poet:
+    """The model of `run`."""
+    return Poet.from_pretrained(run)
+
+
+@pytest.fixture(scope="session")
+def free_poet(tmp_path_factory: pytest.TempPathFactory) -> Poet:
+    """A model of English poems in free form."""
+    folder = tmp_path_factory.mktemp("runs") / "free"
+    corpus = folder.parent / "poems.txt"
+    corpus.write_text("\n\n".join(f"a rose is a rose\nsaid number {i}" for i in range(40)))
+    return trainer.train(
+        [corpus],
+        folder,
+        preset="tiny",
+        settings={**SMALL, "max_len": 40},
+        steps=20,
+        quiet=True,
+    )
