@@ -187,7 +187,7 @@ def test_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name, data, problem, where, rest",
+    ("name", "data", "problem", "where", "rest"),
     [
         ("a.txt", f"{A}\n".encode() + b"\xff\xfe\n" + B.encode(), "not UTF-8", ":2", [A, B]),
         ("b.txt", b"a\n\xff\n\nb\nc", "not UTF-8", ":2", ["b\nc"]),
@@ -216,7 +216,7 @@ def test_what_is_broken(
 
 
 @pytest.mark.parametrize(
-    "name, data, says",
+    ("name", "data", "says"),
     [
         ("a.parquet", b"PAR1 no", "cannot be read"),
         ("a.csv", b'text\n"unclosed', "cannot be read|nothing to learn"),
@@ -250,7 +250,7 @@ def test_damaged_archives_and_missing_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text, cleaned, alterations",
+    ("text", "cleaned", "alterations"),
     [
         (A, A, []),
         ("葛\U000e0100城⼭\ufe00", "葛城山", ["variation selectors", "radicals"]),

@@ -123,7 +123,7 @@ def test_selecting_couplets_of_longer_poems() -> None:
 
 
 @pytest.mark.parametrize(
-    "text, couplets",
+    ("text", "couplets"),
     [
         ("白日依山盡，黃河入海流，欲窮千里目，更上一層樓。", 2),
         ("白日依山盡\n黃河入海流\n欲窮千里目\n更上一層樓", 2),

@@ -139,7 +139,7 @@ def foreign(**options: Any) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "model, says",
+    ("model", "says"),
     [
         (b"", "empty"),
         (b"not a model", "not a sentencepiece model"),
