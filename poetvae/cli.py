@@ -345,9 +345,8 @@ def info(model: str | None, device: str, as_json: bool) -> None:
 
 def _load(model: str | None, device: str) -> Poet:
     from .poet import Poet
-    from .trainer import choose_device
 
-    return Poet.from_pretrained(model, choose_device(device))
+    return Poet.from_pretrained(model, device)
 
 
 def _settings(config: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from . import evaluation, generation
 from .checkpoint import Saved, load_folder, save_folder
 from .config import ModelConfig
 from .data import Batch, TokenStore
-from .errors import CheckpointError
+from .errors import CheckpointError, ConfigError
 from .generation import Generated
 from .models.vae import VAE
 from .nn import DiagonalGaussian
@@ -32,20 +32,19 @@ class Poet:
         self.codec = codec
 
     @classmethod
-    def from_pretrained(
-        cls, folder: str | Path | None = None, device: str | torch.device = "cpu"
-    ) -> Poet:
-        """The model of a model or run folder.
+    def from_pretrained(cls, folder: str | Path | None = None, device: str = "cpu") -> Poet:
+        """The model of a model or run folder, on a device ("auto" takes a GPU where there is one).
 
         Raises:
             CheckpointError: no folder given, or as `checkpoint.load_folder` does.
+            ConfigError: the device cannot be used here.
         """
         if folder is None:
             raise CheckpointError(
                 "this version carries no weights; train a model with `poetvae train --out RUN` "
                 "and give its folder"
             )
-        saved = load_folder(folder, device)
+        saved = load_folder(folder, choose_device(device))
         return cls(saved.model, saved.codec)
 
     def save_pretrained(self, folder: str | Path, overwrite: bool = False) -> None:
@@ -126,6 +125,22 @@ class Poet:
 
     def _posterior(self, batch: Batch) -> DiagonalGaussian:
         return self.model.encode(batch.tokens, batch.mask, batch.labels)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; "auto" is a GPU where there is one.
+
+    Raises:
+        ConfigError: it cannot be used here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"device {name!r} cannot be used here; try cpu") from error
+    return device
 
 
 def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import math
 import os
 import shutil
 import signal
@@ -41,7 +42,7 @@ from .evaluation import evaluate
 from .generation import generate
 from .models.vae import VAE
 from .objective import objective
-from .poet import Poet, encode_poems, model_card
+from .poet import Poet, choose_device, encode_poems, model_card
 from .schedules import SCHEDULES
 from .text.codec import PoemCodec
 from .text.corpus import Corpus, read_corpus, sample_folder
@@ -202,7 +203,7 @@ def train(
     for line in _preflight(job, data, model):
         log(line)
     fit(model, data, job, run, log, quiet)
-    return Poet.from_pretrained(run, target)
+    return Poet.from_pretrained(run, str(target))
 
 
 def read(job: Job) -> Corpus:
@@ -282,6 +283,11 @@ def fit(model: VAE, data: Data, job: Job, run: Path, log: Log, quiet: bool = Fal
             last = step == steps
             if step % config.log_every == 0 or last:
                 line = _metrics(totals, step, steps, job.config, time.monotonic() - began)
+                if not math.isfinite(line["loss"]):
+                    raise PoetVAEError(
+                        f"the loss is {line['loss']} at step {step}; lower learning_rate, or set "
+                        "precision=fp32, and start again"
+                    )
                 _append(run / "metrics.jsonl", line)
                 bar.set_postfix(nll=f"{line['nll']:.2f}", kl=f"{line['kl']:.2f}")
                 totals.zero_()
@@ -449,22 +455,6 @@ def _bf16_is_faster() -> bool:
             x @ x
         seconds[dtype] = time.perf_counter() - began
     return seconds[torch.bfloat16] < seconds[torch.float32]
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of that name; "auto" is a GPU where there is one.
-
-    Raises:
-        ConfigError: it cannot be used here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device {name!r} cannot be used here; try cpu") from error
-    return device
 
 
 def _silence(line: str) -> None:
