@@ -8,6 +8,7 @@ model folder (the best on held-out poems) with `train.json`, `metrics.jsonl`, `s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -102,7 +103,9 @@ def save_checkpoint(
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     _write(folder, {**_model_files(saved, card), "state.pt": buffer.getvalue()})
-    for _, old in checkpoints(run)[:-keep]:
+    # Later ones did not verify, or this run would have begun there: they take no place.
+    earlier = [old for number, old in checkpoints(run) if number < step]
+    for old in earlier[::-1][keep - 1 :]:
         shutil.rmtree(old)
     return folder
 
@@ -111,7 +114,7 @@ def checkpoints(run: Path) -> list[tuple[int, Path]]:
     """The checkpoints of a run by step, oldest first, whether they verify or not."""
     found = []
     for path in (run / "checkpoints").glob("step-*"):
-        if match := re.fullmatch(r"step-([0-9]+)", path.name):
+        if path.is_dir() and (match := re.fullmatch(r"step-([0-9]+)", path.name)):
             found.append((int(match[1]), path))
     return sorted(found)
 
@@ -135,10 +138,9 @@ def load_state(folder: Path) -> dict[str, Any]:
     """
     data = _read_files(folder, {"state.pt"})["state.pt"]
     try:
-        state = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        return dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
     except Exception as error:  # torch raises many kinds here; all mean the same to a reader
         raise CheckpointError(f"{folder}/state.pt is not a training state; remove it") from error
-    return dict(state)
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -147,16 +149,25 @@ def write_file(path: Path, data: bytes) -> None:
     Raises:
         CheckpointError: it cannot be written; nothing half-written stays.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
+    _write_files(path.parent, {path.name: data})
+
+
+def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Replace files of a folder: the old ones stay until all the new ones are on disk."""
+    temporaries = {name: folder / f".{name}.tmp" for name in files}
     try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        for name, data in files.items():
+            with open(temporaries[name], "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        for name, temporary in temporaries.items():
+            os.replace(temporary, folder / name)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from error
+        for temporary in temporaries.values():
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+        raise CheckpointError(f"{folder / name}: cannot be written ({error.strerror})") from error
 
 
 def _model_files(saved: Saved, card: str) -> dict[str, bytes]:
@@ -184,15 +195,13 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     }
     files = {**files, MANIFEST: json.dumps({"files": listed}, indent=2).encode() + b"\n"}
     if folder.exists():
-        for name, data in files.items():
-            write_file(folder / name, data)
+        _write_files(folder, files)
         return
     temporary = folder.with_name(f".{folder.name}.tmp")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        for name, data in files.items():
-            write_file(temporary / name, data)
+        _write_files(temporary, files)
         os.rename(temporary, folder)
         _sync_folder(folder.parent)
     except OSError as error:
@@ -217,7 +226,10 @@ def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
         raise CheckpointError(f"{folder} has no {MANIFEST}: not a poetvae model, or torn{hint}")
     files = _parse(path, _read_bytes(path, _MAX_JSON)).get("files")
     if not isinstance(files, dict) or not all(
-        isinstance(entry, dict) and entry.keys() == {"size", "sha256"} for entry in files.values()
+        isinstance(entry, dict)
+        and entry.keys() == {"size", "sha256"}
+        and type(entry["size"]) is int
+        for entry in files.values()
     ):
         raise CheckpointError(f"{path} lists no files with size and sha256; fetch the model again")
     return files
@@ -230,8 +242,9 @@ def _read_files(folder: Path, names: set[str]) -> dict[str, bytes]:
     for name in sorted(names):
         if name not in listed:
             raise CheckpointError(f"{folder}/{MANIFEST} lists no {name}; fetch the model again")
-        data = _read_bytes(folder / name, int(listed[name]["size"]))
-        if hashlib.sha256(data).hexdigest() != listed[name]["sha256"]:
+        size, sha256 = listed[name]["size"], listed[name]["sha256"]
+        data = _read_bytes(folder / name, size)
+        if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
             raise CheckpointError(
                 f"{folder}/{name} is damaged: size or sha256 differ from {MANIFEST}; "
                 "fetch or save the model again"
@@ -243,8 +256,10 @@ def _read_files(folder: Path, names: set[str]) -> dict[str, bytes]:
 def _read_bytes(path: Path, limit: int) -> bytes:
     """At most limit + 1 bytes, so that a file larger than announced is noticed, not loaded."""
     try:
-        with open(path, "rb") as file:
-            return file.read(limit + 1)
+        with open(
+            path, "rb"
+        ) as file:  # reading takes the memory asked for, so ask for what is there
+            return file.read(max(0, min(limit, os.fstat(file.fileno()).st_size)) + 1)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
 
@@ -260,7 +275,8 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
 
 
 def _load(folder: Path, device: str | torch.device) -> Saved:
-    files = _read_files(folder, {"config.json", "model.safetensors", "tokenizer.model"})
+    names = {"README.md", "config.json", "model.safetensors", "tokenizer.model"}
+    files = _read_files(folder, names)
     config = _parse(folder / "config.json", files["config.json"])
     found = config.get("format"), config.get("version"), config.get("kind")
     if found != ("poetvae", FORMAT_VERSION, "vae"):
@@ -299,7 +315,7 @@ def _load_weights(config: ModelConfig, data: bytes) -> VAE:
             raise CheckpointError(
                 f"model.safetensors: {name} is {there}; config.json says {wanted}"
             )
-    if not all(torch.isfinite(w).all() for w in weights.values()):
+    if not all(torch.isfinite(w.float()).all() for w in weights.values()):
         raise CheckpointError("model.safetensors holds numbers that are not finite")
     model = VAE(config)
     with torch.no_grad():

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .text.corpus import Report
     from .text.poem import Form
 
+C = TypeVar("C", bound=click.Command)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -74,12 +75,12 @@ def emit(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
-def example(line: str) -> Callable[[F], F]:
+def example(line: str) -> Callable[[C], C]:
     """End a command's help with an example that works."""
 
-    def decorate(function: F) -> F:
-        function.__doc__ = f"{function.__doc__}\n\nExample: {line}"
-        return function
+    def decorate(command: C) -> C:
+        command.epilog = f"\b\nExample: {line}"
+        return command
 
     return decorate
 
@@ -109,17 +110,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 seed_option = click.option("--seed", type=click.IntRange(min=0), help="Repeat exactly.")
 
 
+@example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="poetvae")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def cli(debug: bool) -> None:
-    """A machine that writes verse from a latent space.
-
-    Start with: poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1, then
-    poetvae generate --model my-poet -n 4
-    """
+    """A machine that writes verse from a latent space."""
 
 
+@example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
 @cli.command()
 @click.argument("corpus", nargs=-1)
 @click.option("--out", required=True, metavar="RUN", help="The run folder to write.")
@@ -137,7 +136,6 @@ def cli(debug: bool) -> None:
 @click.option("--resume", is_flag=True, help="Continue the run in --out.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
 def train(
     corpus: tuple[str, ...],
     out: str,
@@ -179,6 +177,7 @@ def train(
         note(f"done; now write poems with: poetvae generate --model {out} -n 4")
 
 
+@example("poetvae generate --model my-poet -n 4 --seed 1")
 @cli.command()
 @model_options
 @click.option("-n", "n", type=click.IntRange(min=1), default=1, help="How many poems.")
@@ -188,7 +187,6 @@ def train(
 @click.option("--top-p", type=float, help="Draw from the likeliest characters that make up p.")
 @seed_option
 @json_option
-@example("poetvae generate --model my-poet -n 4 --seed 1")
 def generate(
     model: str | None, device: str, n: int, seed: int | None, as_json: bool, **how: Any
 ) -> None:
@@ -204,11 +202,11 @@ def generate(
             click.echo(poem.text + ("\n" if "\n" in poem.text else ""))
 
 
+@example("poetvae reconstruct --model my-poet 山月臨窗白，溪風入座清。")
 @cli.command()
 @click.argument("texts", nargs=-1)
 @model_options
 @json_option
-@example("poetvae reconstruct --model my-poet 山月臨窗白，溪風入座清。")
 def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json: bool) -> None:
     """Send TEXTS (or the lines of stdin) through the latent space and back."""
     from .text.poem import is_han
@@ -228,6 +226,7 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
             click.echo(back)
 
 
+@example("poetvae evaluate --model my-poet --iw 10 held-out.txt")
 @cli.command()
 @click.argument("corpus", nargs=-1)
 @model_options
@@ -242,7 +241,6 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
 @click.option("--limit", type=click.IntRange(min=1), help="Score only so many poems.")
 @seed_option
 @json_option
-@example("poetvae evaluate --model my-poet --iw 10 held-out.txt")
 def evaluate(
     corpus: tuple[str, ...],
     model: str | None,
@@ -292,16 +290,17 @@ def evaluate(
     _show(report.as_dict(), as_json)
 
 
+@example("poetvae corpus stats poems.txt")
 @cli.group()
 def corpus() -> None:
     """Look at corpora."""
 
 
+@example("poetvae corpus stats poems.txt")
 @corpus.command()
 @click.argument("corpus", nargs=-1)
 @corpus_options
 @json_option
-@example("poetvae corpus stats poems.txt")
 def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json: bool) -> None:
     """What is in CORPUS, what was dropped and why; absent = the embedded sample."""
     from .text.corpus import sample_folder
@@ -314,10 +313,10 @@ def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json
         click.echo("\n".join(report.lines()))
 
 
+@example("poetvae info")
 @cli.command()
 @model_options
 @json_option
-@example("poetvae info")
 def info(model: str | None, device: str, as_json: bool) -> None:
     """Versions and presets; with --model, what the model is."""
     import torch

@@ -199,7 +199,7 @@ def _read(item: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
             read: Any = tuple(_scalar(int, part) for part in parts)
         else:
             read = _scalar(kind, value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         wanted = "whole numbers, as 1,2,4" if kind == tuple[int, ...] else kind.__name__
         raise ConfigError(f"{item.name} is {value!r}; expected {wanted}") from None
     low, high, among = (item.metadata[k] for k in ("low", "high", "among"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import ctypes
 import json
 import math
 import os
@@ -113,7 +114,14 @@ class Job:
             )
         except OSError as error:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
-        except (ValueError, KeyError, TypeError, PoetVAEError) as error:
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            PoetVAEError,
+        ) as error:
             raise CheckpointError(f"{path} describes no run ({error}); start a new one") from error
 
 
@@ -184,6 +192,7 @@ def train(
             tuple(sorted(Form.parse(form) for form in forms)),
             strict,
         )
+    keep_freed_memory()
     target = choose_device(device)
     torch.manual_seed(derive_seed(job.config.train.seed, "weights"))
     data, config = prepare(job, log)
@@ -194,9 +203,12 @@ def train(
             steps = _fit_into(60 * minutes - (time.monotonic() - started), model, data, config)
         size = config.train.batch_size
         job = replace(job, steps=steps or max(1, round((epochs or 10) * len(data.train) / size)))
-        if run.exists():
-            shutil.rmtree(run)
-        run.mkdir(parents=True)
+        try:
+            if run.exists():
+                shutil.rmtree(run)
+            run.mkdir(parents=True)
+        except OSError as error:
+            raise CheckpointError(f"{run}: cannot be written ({error.strerror})") from error
         job.save(run)
     elif data.train.fingerprint != job.fingerprint:
         raise CorpusError(f"the corpus of {run} has changed since; restore it, or start a new run")
@@ -216,9 +228,14 @@ def read(job: Job) -> Corpus:
     corpus = read_corpus(job.sources, job.forms, held_out, job.strict)
     if not job.valid:
         return corpus
-    known = {poem.text for poem in corpus.train}
+    known = {_chars(poem, job) for poem in corpus.train}
     valid = read_corpus(job.valid, job.forms, 0.0, job.strict).train
-    return replace(corpus, valid=[poem for poem in valid if poem.text not in known])
+    return replace(corpus, valid=[poem for poem in valid if _chars(poem, job) not in known])
+
+
+def _chars(poem: Poem, job: Job) -> str:
+    """What a job learns of a poem."""
+    return content(poem, poem.form if job.forms else None)
 
 
 def prepare(job: Job, log: Log) -> tuple[Data, Config]:
@@ -232,7 +249,7 @@ def prepare(job: Job, log: Log) -> tuple[Data, Config]:
         log(line)
 
     def chars(poem: Poem) -> str:
-        return content(poem, poem.form if job.forms else None)
+        return _chars(poem, job)
 
     max_len = max((f.size for f in job.forms), default=job.config.model.max_len)
     fitting = [p for p in corpus.train if job.forms or len(chars(p)) < max_len]
@@ -392,9 +409,9 @@ def restore(
         totals = state["totals"].to(model.device)
     for name in ("metrics.jsonl", "samples.jsonl"):
         if (run / name).exists():
-            lines = (run / name).read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [x for x in lines if x.endswith("\n") and json.loads(x)["step"] <= step]
-            write_file(run / name, "".join(kept).encode())
+            lines = (run / name).read_bytes().splitlines(keepends=True)
+            kept = [x for x in lines if x.endswith(b"\n") and json.loads(x)["step"] <= step]
+            write_file(run / name, b"".join(kept))
     return step, totals, best
 
 
@@ -440,6 +457,19 @@ def _fit_into(seconds: float, model: VAE, data: Data, config: Config) -> int:
     per_validation = time.monotonic() - times[-1]
     left = seconds - (time.monotonic() - began)
     return max(1, int(left / (per_step + per_validation / config.train.validate_every)))
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to keep freed memory for the next step instead of returning it to the kernel.
+
+    The activations of a step are freed and taken again at the next; without this the page faults
+    cost `base` a tenth to a quarter of its time on a CPU. Elsewhere than on glibc it does nothing.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(trim_threshold, 2**31 - 1)
+        libc.mallopt(mmap_threshold, 2**30)
 
 
 def _bf16_is_faster() -> bool:

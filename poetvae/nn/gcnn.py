@@ -115,21 +115,21 @@ class GatedConv1d(nn.Module):
             y: Tensor = self.conv(F.pad(x, self.padding)).unflatten(1, (self.groups, -1))
             value, gate = y.chunk(2, dim=2)
             return (value * GATES[self.gate](gate)).flatten(1, 2)
-        value, gate = self._convolve(x).chunk(2, dim=1)
-        return value * GATES[self.gate](gate)
+        value, gate = self._convolve(x.transpose(1, 2)).chunk(2, dim=2)
+        return (value * GATES[self.gate](gate)).transpose(1, 2)
 
     def _convolve(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, 2 C', T): `self.conv` as one matrix product over the taps side by side.
+        """(B, T, C) -> (B, T, 2 C'): `self.conv` as one matrix product over the taps side by side.
 
         On sequences of a few dozen positions this is 2 to 3 times as fast as the convolution
         kernels of a CPU. Memory stays (B, T, C) from layer to layer; the transposes are views.
         """
-        left, dilation = self.padding[0], self.conv.dilation[0]
-        x = x.transpose(1, 2).to(compute_dtype(x))
+        dtype = compute_dtype(x)
+        x, left, dilation = x.to(dtype), self.padding[0], self.conv.dilation[0]
         shifts = [left - tap * dilation for tap in range(self.conv.kernel_size[0])]
         seen = [F.pad(x, (0, 0, shift, -shift)) if shift else x for shift in shifts]
-        weight = self.conv.weight.transpose(1, 2).flatten(1)  # (2 C', taps * C)
-        return F.linear(torch.cat(seen, dim=2), weight, self.conv.bias).transpose(1, 2)
+        weight = self.conv.weight.to(dtype).transpose(1, 2).flatten(1)  # (2 C', taps * C)
+        return F.linear(torch.cat(seen, dim=2), weight, self.conv.bias)
 
     def extra_repr(self) -> str:
         return f"gate={self.gate!r}, causal={self.causal}"

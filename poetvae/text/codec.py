@@ -131,7 +131,8 @@ class PoemCodec:
         Raises:
             ConfigError: when it describes none.
         """
-        forms = values.get("forms") if values.keys() == {"forms"} else None
+        known = isinstance(values, Mapping) and values.keys() == {"forms"}
+        forms = values["forms"] if known else None
         if not isinstance(forms, dict) or any(type(n) is not int for n in forms.values()):
             raise ConfigError(f"text is {values!r}; expected forms with their counts")
         codec = cls(tokenizer, max_len, {Form.parse(name): n for name, n in forms.items()})

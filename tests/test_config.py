@@ -1,0 +1,354 @@
+"""Settings: read strictly, bounded everywhere, and the presets that can be trained."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import typing
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+
+from poetvae.config import (
+    PRESETS,
+    Config,
+    ModelConfig,
+    ObjectiveConfig,
+    TrainConfig,
+    configure,
+    fields,
+    from_dict,
+)
+from poetvae.data import Batch
+from poetvae.errors import ConfigError
+from poetvae.models.vae import VAE
+from poetvae.schedules import SCHEDULES
+from poetvae.trainer import make_optimizer, update
+
+PARTS = (ModelConfig, ObjectiveConfig, TrainConfig)
+TYPES = {name: kind for part in PARTS for name, kind in typing.get_type_hints(part).items()}
+WHOLE = tuple[int, ...]
+BOUNDED = sorted(name for name, f in fields().items() if f.metadata["low"] is not None)
+NUMBERS = [name for name in BOUNDED if TYPES[name] != WHOLE]
+CHOICES = sorted(name for name, f in fields().items() if f.metadata["among"])
+
+
+def flat(config: Config) -> dict[str, Any]:
+    return {name: value for part in config.to_dict().values() for name, value in part.items()}
+
+
+def valid(name: str) -> st.SearchStrategy[Any]:
+    """Values that a setting may have."""
+    low, high, among = (fields()[name].metadata[key] for key in ("low", "high", "among"))
+    if among:
+        return st.sampled_from(among)
+    if TYPES[name] is bool:
+        return st.booleans()
+    if TYPES[name] is float:
+        return st.floats(low, high)
+    if TYPES[name] == WHOLE:
+        return st.lists(st.integers(low, high), min_size=1, max_size=4).map(tuple)
+    return st.integers(low, high)
+
+
+SETTINGS = st.fixed_dictionaries({}, optional={name: valid(name) for name in fields()})
+
+
+def test_field_names_are_unique_across_the_classes() -> None:
+    counts = Counter(f.name for part in PARTS for f in dataclasses.fields(part))
+    assert set(counts.values()) == {1}
+    assert counts.keys() == fields().keys() == flat(Config()).keys()
+
+
+def test_every_field_is_documented_and_bounded() -> None:
+    for name, item in fields().items():
+        assert item.metadata["doc"]
+        assert TYPES[name] is bool or name in BOUNDED or name in CHOICES, name
+
+
+def test_defaults_are_within_their_own_bounds() -> None:
+    assert configure(settings=flat(Config())) == configure() == configure("base") == Config()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_base_with_its_changes(preset: str) -> None:
+    assert flat(configure(preset)) == {**flat(Config()), **PRESETS[preset]}
+
+
+@given(st.sampled_from(sorted(PRESETS)), SETTINGS)
+@settings(deadline=None)
+def test_settings_overrule_the_preset(preset: str, changes: dict[str, Any]) -> None:
+    expected = {**flat(Config()), **PRESETS[preset], **changes}
+    assert flat(configure(preset, changes)) == expected
+
+
+@given(SETTINGS)
+@settings(deadline=None)
+def test_texts_are_read_as_the_type_of_their_key(changes: dict[str, Any]) -> None:
+    texts = {
+        name: ",".join(map(str, value)) if TYPES[name] == WHOLE else str(value)
+        for name, value in changes.items()
+    }
+    assert configure(settings=texts) == configure(settings=changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("dilations", "1, 2,4", (1, 2, 4)),
+        ("dilations", "3", (3,)),
+        ("learning_rate", "1e-3", 0.001),
+        ("seed", "9223372036854775807", 2**63 - 1),
+        *[("tied", text, True) for text in ("true", "True", "1", "yes")],
+        *[("tied", text, False) for text in ("false", "FALSE", "0", "no")],
+    ],
+)
+def test_texts(name: str, text: str, value: object) -> None:
+    read = flat(configure(settings={name: text}))[name]
+    assert read == value
+    assert type(read) is type(value)
+
+
+@given(SETTINGS)
+@settings(deadline=None)
+def test_from_dict_reads_what_to_dict_wrote(changes: dict[str, Any]) -> None:
+    config = configure(settings=changes)
+    stored = json.loads(json.dumps(config.to_dict()))
+    parts = {"model": ModelConfig, "objective": ObjectiveConfig, "train": TrainConfig}
+    assert stored.keys() == parts.keys()
+    assert Config(**{key: from_dict(parts[key], stored[key]) for key in parts}) == config
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_bounds_themselves_are_allowed_and_no_more(name: str) -> None:
+    low, high = fields()[name].metadata["low"], fields()[name].metadata["high"]
+    step = 1e-6 if TYPES[name] is float else 1
+    wrap = (lambda x: (1, x)) if TYPES[name] == WHOLE else (lambda x: x)
+    for value in (low, high):
+        assert flat(configure(settings={name: wrap(value)}))[name] == wrap(value)
+    for value in (low - step, high + max(step, 1e-6 * high)):
+        value = value if TYPES[name] is float else int(value)
+        with pytest.raises(ConfigError, match=rf"^{name} is .*; expected {low} to {high}$"):
+            configure(settings={name: wrap(value)})
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "value",
+    [True, False, None, "", "three", "nan", "inf", math.nan, math.inf, -math.inf, [1], {}, "1;2",
+     10**400, -(10**400), "9" * 5000, b"1"],
+)  # fmt: skip
+def test_what_is_no_number(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} is "):
+        configure(settings={name: value})
+
+
+@pytest.mark.parametrize("name", [name for name in NUMBERS if TYPES[name] is int])
+@pytest.mark.parametrize("value", [2.0, 2.5, "2.0", "1e2", "0x10"])
+def test_what_is_no_whole_number(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name} is .*; expected int$"):
+        configure(settings={name: value})
+
+
+@pytest.mark.parametrize("name", ["dilations", "label_sizes"])
+@pytest.mark.parametrize(
+    "value", [5, None, True, "1,,2", "1 2", "a", [1.0], [True], [[1]], ["1", None], [0], [10**9]]
+)
+def test_what_are_no_whole_numbers(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} is .*; expected "):
+        configure(settings={name: value})
+
+
+def test_dilations_may_not_be_empty() -> None:
+    with pytest.raises(ConfigError, match="dilations is empty"):
+        configure(settings={"dilations": []})
+    assert configure(settings={"label_sizes": []}).model.label_sizes == ()
+
+
+@pytest.mark.parametrize("value", [0, 1, 2, 0.0, None, "", "2", "maybe", [True]])
+def test_what_is_neither_true_nor_false(value: object) -> None:
+    with pytest.raises(ConfigError, match=r"^tied is .*; expected bool$"):
+        configure(settings={"tied": value})
+
+
+@pytest.mark.parametrize("name", CHOICES)
+@pytest.mark.parametrize("value", ["", "LAYER", "no such", 1, None, True, ["layer"]])
+def test_what_is_none_of_the_choices(name: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"^{name} is "):
+        configure(settings={name: value})
+
+
+def test_schedules_can_be_chosen_by_their_names() -> None:
+    for name in SCHEDULES:
+        config = configure(settings={"beta_schedule": name, "lr_schedule": name})
+        assert (config.objective.beta_schedule, config.train.lr_schedule) == (name, name)
+
+
+@pytest.mark.parametrize("preset", ["", "Base", "no such", "seed "])
+def test_an_unknown_preset(preset: str) -> None:
+    with pytest.raises(ConfigError, match="no preset .* base, large, seed, tiny"):
+        configure(preset)
+
+
+@pytest.mark.parametrize("name", ["", "beta ", "Beta", "model", "model.beta", "__class__"])
+def test_an_unknown_setting(name: str) -> None:
+    with pytest.raises(ConfigError, match="no setting .* there are .*beta"):
+        configure(settings={name: 1})
+    with pytest.raises(ConfigError, match="ObjectiveConfig has no .*beta_warmup"):
+        from_dict(ObjectiveConfig, {name: 1})
+
+
+def test_from_dict_knows_its_own_class_alone() -> None:
+    assert from_dict(ObjectiveConfig, {"beta": 2}) == ObjectiveConfig(beta=2.0)
+    with pytest.raises(ConfigError, match="ObjectiveConfig has no 'seed'"):
+        from_dict(ObjectiveConfig, {"seed": 2})
+
+
+@pytest.mark.parametrize("values", [None, [], "beta", 3, [("beta", 1)]])
+def test_from_dict_takes_settings_by_name(values: Any) -> None:
+    with pytest.raises(ConfigError, match="expected settings by name"):
+        from_dict(ObjectiveConfig, values)
+
+
+ANYTHING = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just(10**400)
+    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@given(st.sampled_from(sorted(fields())), ANYTHING)
+@settings(deadline=None, max_examples=300)
+def test_any_value_is_within_bounds_or_an_error(name: str, value: object) -> None:
+    try:
+        read = flat(configure(settings={name: value}))[name]
+    except ConfigError as error:
+        assert name in str(error)
+        return
+    low, high, among = (fields()[name].metadata[key] for key in ("low", "high", "among"))
+    assert isinstance(read, tuple if TYPES[name] == WHOLE else TYPES[name])
+    assert not among or read in among
+    for number in read if isinstance(read, tuple) else (read,):
+        assert low is None or low <= number <= high
+
+
+def test_a_configuration_does_not_change() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        configure().model.d_model = 3  # type: ignore[misc]
+
+
+def small(preset: str) -> Config:
+    return configure(preset, {"vocab_size": 12, "max_len": 6})
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_builds_and_takes_a_step(preset: str) -> None:
+    torch.manual_seed(0)
+    config = small(preset)
+    model = VAE(config.model)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    mask = torch.arange(6) < torch.tensor([[6], [4]])
+    batch = Batch(torch.randint(5, 12, (2, 6)), mask, None)
+    metrics = update(model, make_optimizer(model, config.train), batch, config, 0.5)
+    assert torch.isfinite(metrics).all()
+    same = {name for name, p in model.named_parameters() if torch.equal(p, before[name])}
+    # What brings in observed characters waits for some to be observed.
+    assert {name for name in same if not name.startswith("decoder.observe.")} == set()
+
+
+def test_seed_is_trained_as_published() -> None:
+    config = configure("seed")
+    schedules = (SCHEDULES[config.objective.beta_schedule], SCHEDULES[config.train.lr_schedule])
+    options = (config.objective, config.train)
+    warmups = (config.objective.beta_warmup, config.train.lr_warmup)
+    for progress in (0.0, 0.01, 0.5, 1.0):
+        assert [s(progress, w) for s, w in zip(schedules, warmups, strict=True)] == [1, 1]
+    assert (options[0].beta, options[0].free_bits) == (1, 0)
+    assert (options[1].learning_rate, options[1].batch_size) == (1e-3, 64)
+    assert (options[1].clip_norm, options[1].ema) == (0, 0)
+
+
+def test_seed_steps_are_those_of_adam() -> None:
+    torch.manual_seed(0)
+    config = small("seed")
+    ours, theirs = VAE(config.model), VAE(config.model)
+    theirs.load_state_dict(ours.state_dict())
+    optimizer = make_optimizer(ours, config.train)
+    adam = torch.optim.Adam(theirs.parameters(), lr=1e-3)
+    batch = Batch(torch.randint(5, 12, (4, 6)), torch.ones(4, 6, dtype=torch.bool), None)
+    for step in range(3):
+        torch.manual_seed(step)
+        update(ours, optimizer, batch, config, step / 3)
+        torch.manual_seed(step)
+        nll, posterior = theirs(batch.tokens, batch.mask)
+        adam.zero_grad()
+        (nll + posterior.kl()).mean().backward()
+        adam.step()
+    for a, e in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, e, atol=1e-6, rtol=1e-4)
+
+
+VOCAB, LENGTH = 23, 10
+
+
+def published(vocab: int, length: int) -> dict[str, tuple[int, ...]]:
+    """The parameters of the published demo by our names; a dense map is (out, in)."""
+    return {
+        "encoder.embedding.weight": (vocab, 64),
+        "encoder.body.blocks.0.gated.conv.weight": (128, 64, 3),
+        "encoder.body.blocks.0.gated.conv.bias": (128,),
+        "encoder.body.blocks.1.gated.conv.weight": (128, 64, 3),
+        "encoder.body.blocks.1.gated.conv.bias": (128,),
+        "mean.weight": (64, 64),
+        "mean.bias": (64,),
+        "logvar.weight": (64, 64),
+        "logvar.bias": (64,),
+        "decoder.heads.weight": (length * 64, 64),
+        "decoder.heads.bias": (length * 64,),
+        "decoder.body.blocks.0.gated.conv.weight": (128, 64, 3),
+        "decoder.body.blocks.0.gated.conv.bias": (128,),
+        "decoder.softmax.weight": (vocab, 64),
+        "decoder.bias": (vocab,),
+    }
+
+
+def residual_gated(w: dict[str, Tensor], name: str, x: Tensor) -> Tensor:
+    """Keras: x + y[:, :, :64] * sigmoid(y[:, :, 64:]), y the convolution of width 3, "same"."""
+    y = F.conv1d(x, w[f"{name}.gated.conv.weight"], w[f"{name}.gated.conv.bias"], padding="same")
+    return x + y[:, :64] * torch.sigmoid(y[:, 64:])
+
+
+def test_seed_is_the_published_architecture() -> None:
+    torch.manual_seed(0)
+    config = configure("seed", {"vocab_size": VOCAB, "max_len": LENGTH})
+    model = VAE(config.model).double()
+    w = {name: p.detach() for name, p in model.named_parameters()}
+    assert {name: tuple(p.shape) for name, p in w.items()} == published(VOCAB, LENGTH)
+    for p in model.parameters():
+        torch.nn.init.normal_(p, std=0.3)
+
+    tokens, z = torch.randint(0, VOCAB, (4, LENGTH)), torch.randn(4, 64, dtype=torch.double)
+    x = w["encoder.embedding.weight"][tokens].transpose(1, 2)
+    for i in range(2):
+        x = residual_gated(w, f"encoder.body.blocks.{i}", x)
+    pooled = x.sum(dim=2) / LENGTH
+    mean = pooled @ w["mean.weight"].T + w["mean.bias"]
+    logvar = pooled @ w["logvar.weight"].T + w["logvar.bias"]
+    h = (z @ w["decoder.heads.weight"].T + w["decoder.heads.bias"]).reshape(4, LENGTH, 64)
+    h = residual_gated(w, "decoder.body.blocks.0", h.transpose(1, 2)).transpose(1, 2)
+    logits = h @ w["decoder.softmax.weight"].T + w["decoder.bias"]
+
+    for mask in (None, torch.ones(4, LENGTH, dtype=torch.bool)):
+        posterior = model.encode(tokens, mask)
+        torch.testing.assert_close(posterior.mean, mean.float())
+        torch.testing.assert_close(posterior.logvar, logvar.float())
+    torch.testing.assert_close(model.decode(z), logits)

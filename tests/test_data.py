@@ -1,0 +1,160 @@
+"""Numbered poems and their order: pure functions, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poetvae.data import Batch, TokenStore, batch_index, derive_seed
+
+PAD = 0
+POEMS = st.lists(st.lists(st.integers(1, 2**31 - 1), max_size=6), min_size=1, max_size=8)
+
+
+@given(POEMS, st.data(), st.integers(6, 9), st.booleans())
+@settings(deadline=None)
+def test_a_batch_holds_the_poems_asked_for(
+    poems: list[list[int]], data: st.DataObject, max_len: int, labelled: bool
+) -> None:
+    labels = [[i, 2 * i] for i in range(len(poems))] if labelled else []
+    store = TokenStore(poems, max_len, PAD, labels)
+    index = data.draw(st.lists(st.integers(0, len(poems) - 1), max_size=5))
+    batch = store.batch(index)
+    assert len(store) == len(poems)
+    assert len(batch) == len(index)
+    assert batch.tokens.tolist() == [poems[i] + [PAD] * (max_len - len(poems[i])) for i in index]
+    assert batch.mask.tolist() == [[t < len(poems[i]) for t in range(max_len)] for i in index]
+    assert batch.tokens.shape == batch.mask.shape == (len(index), max_len)
+    assert (batch.tokens.dtype, batch.mask.dtype) == (torch.int64, torch.bool)
+    if labelled:
+        assert batch.labels is not None
+        assert batch.labels.tolist() == [labels[i] for i in index]
+    else:
+        assert batch.labels is None
+
+
+@given(POEMS, st.integers(1, 10), st.one_of(st.none(), st.integers(0, 10)))
+@settings(deadline=None)
+def test_batches_pass_once_in_order(poems: list[list[int]], size: int, limit: int | None) -> None:
+    store = TokenStore(poems, 6, PAD)
+    batches = list(store.batches(size, limit))
+    rows = [row[mask].tolist() for b in batches for row, mask in zip(b.tokens, b.mask, strict=True)]
+    assert rows == poems[:limit]
+    assert all(len(b) == size for b in batches[:-1])
+    assert all(1 <= len(b) <= size for b in batches)
+
+
+def test_a_poem_that_is_too_long() -> None:
+    assert len(TokenStore([[1, 2, 3]], 3, PAD)) == 1
+    with pytest.raises(ValueError, match="a poem has 3 tokens; max_len is 2"):
+        TokenStore([[1], [1, 2, 3]], 2, PAD)
+
+
+def test_a_store_of_nothing() -> None:
+    store = TokenStore([], 4, PAD)
+    assert len(store) == 0
+    assert list(store.batches(3)) == []
+    assert store.batch([]).tokens.shape == (0, 4)
+
+
+def test_a_batch_moves_whole() -> None:
+    moved = TokenStore([[1, 2]], 3, PAD, [[1]]).batch([0]).to("meta")
+    assert moved.labels is not None
+    assert {x.device.type for x in (moved.tokens, moved.mask, moved.labels)} == {"meta"}
+    bare = TokenStore([[1, 2]], 3, PAD).batch([0]).to("meta")
+    assert (bare.tokens.device.type, bare.labels) == ("meta", None)
+    assert isinstance(bare, Batch)
+
+
+@given(POEMS, POEMS, st.booleans())
+@settings(deadline=None)
+def test_equal_fingerprints_mean_equal_stores(
+    one: list[list[int]], other: list[list[int]], labelled: bool
+) -> None:
+    def fingerprint(poems: list[list[int]], label: int) -> str:
+        return TokenStore(poems, 6, PAD, [[label]] * len(poems) if labelled else []).fingerprint
+
+    assert fingerprint(one, 1) == fingerprint([list(p) for p in one], 1)
+    assert (fingerprint(one, 1) == fingerprint(other, 1)) == (one == other)
+    assert (fingerprint(one, 1) == fingerprint(one, 2)) == (not labelled)
+
+
+def test_fingerprints_tell_boundaries_order_and_labels() -> None:
+    stores = [
+        TokenStore([[1, 2], [3]], 6, PAD),
+        TokenStore([[1], [2, 3]], 6, PAD),
+        TokenStore([[3], [1, 2]], 6, PAD),
+        TokenStore([[1, 2], [3]], 6, PAD, [[1], [2]]),
+        TokenStore([[1, 2], [3]], 6, PAD, [[2], [1]]),
+    ]
+    assert len({store.fingerprint for store in stores}) == len(stores)
+
+
+@given(st.integers(1, 40), st.integers(1, 90), st.integers(0, 2**63 - 1), st.integers(1, 3))
+@settings(deadline=None)
+def test_every_epoch_is_a_permutation(n: int, size: int, seed: int, epochs: int) -> None:
+    steps = -(-n * epochs // size)
+    order = np.concatenate([batch_index(n, size, seed, step) for step in range(steps)])
+    assert len(order) == steps * size
+    for epoch in range(epochs):
+        assert sorted(order[epoch * n : (epoch + 1) * n]) == list(range(n))
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 90),
+    st.integers(0, 2**63 - 1),
+    st.lists(st.integers(0, 10**6), min_size=1, max_size=6),
+)
+@settings(deadline=None)
+def test_a_batch_depends_on_its_arguments_alone(
+    n: int, size: int, seed: int, steps: list[int]
+) -> None:
+    before = {step: batch_index(n, size, seed, step).tolist() for step in steps}
+    for step in reversed(steps):
+        spoiled = batch_index(n, size, seed, step)
+        assert spoiled.tolist() == before[step]
+        spoiled[:] = -1  # what a caller does to its batch stays with the caller
+        assert batch_index(n, size, seed, step).tolist() == before[step]
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 6), st.integers(0, 50))
+@settings(deadline=None)
+def test_the_order_does_not_depend_on_the_batch_size(
+    n: int, size: int, parts: int, step: int
+) -> None:
+    whole = batch_index(n, size * parts, 7, step)
+    split = [batch_index(n, size, 7, step * parts + i) for i in range(parts)]
+    assert np.concatenate(split).tolist() == whole.tolist()
+
+
+def test_seeds_and_epochs_have_orders_of_their_own() -> None:
+    orders = {tuple(batch_index(50, 50, seed, epoch)) for seed in range(5) for epoch in range(5)}
+    assert len(orders) == 25
+
+
+def test_the_order_is_uniform() -> None:
+    first = [int(batch_index(5, 5, seed, 0)[0]) for seed in range(2000)]
+    counts = np.bincount(first, minlength=5)
+    assert abs(counts - 400).max() < 5 * (2000 * 0.2 * 0.8) ** 0.5
+
+
+NAME = st.one_of(st.integers(), st.text(max_size=5))
+
+
+@given(st.integers(), st.lists(NAME, max_size=3), st.integers(), st.lists(NAME, max_size=3))
+@settings(deadline=None)
+def test_derived_seeds_agree_exactly_when_their_names_do(
+    seed: int, names: list[int | str], other: int, others: list[int | str]
+) -> None:
+    derived = derive_seed(seed, *names)
+    assert 0 <= derived < 2**63
+    assert torch.Generator().manual_seed(derived).initial_seed() == derived
+    assert (derived == derive_seed(other, *others)) == ((seed, names) == (other, others))
+
+
+def test_derived_seeds_are_the_same_everywhere() -> None:
+    assert derive_seed(0, "noise", 1) == 1975832920945326368  # another value would change every resumed run
