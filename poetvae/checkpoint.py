@@ -256,10 +256,9 @@ def _read_files(folder: Path, names: set[str]) -> dict[str, bytes]:
 def _read_bytes(path: Path, limit: int) -> bytes:
     """At most limit + 1 bytes, so that a file larger than announced is noticed, not loaded."""
     try:
-        with open(
-            path, "rb"
-        ) as file:  # reading takes the memory asked for, so ask for what is there
-            return file.read(max(0, min(limit, os.fstat(file.fileno()).st_size)) + 1)
+        with open(path, "rb") as file:
+            there = os.fstat(file.fileno()).st_size  # read() takes the memory that it is asked for
+            return file.read(max(0, min(limit, there)) + 1)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
 

@@ -45,7 +45,10 @@ class ModelConfig:
     norm: str = setting("layer", "normalisation before a block", among=("layer", "none"))
     dropout: float = setting(0.0, "dropout inside the blocks", 0.0, 0.95)
     residual_scale: float = setting(1.0, "factor of each residual sum", 0.0, 2.0)
-    pooling: str = setting("mean+max", "from positions to a poem", among=("mean", "mean+max"))
+    pooling: str = setting(
+        "attention+max", "from positions to a poem", among=("mean", "mean+max", "attention+max")
+    )
+    pooling_heads: int = setting(8, "weighted means that attention pooling takes", 1, 64)
     positions: bool = setting(True, "add learned position vectors in the encoder")
     inject: bool = setting(True, "give z to every block of the decoder, not the first alone")
     tied: bool = setting(True, "softmax weights are the token vectors")
@@ -65,10 +68,11 @@ class ObjectiveConfig:
 class TrainConfig:
     """How it is minimised, and on what."""
 
-    batch_size: int = setting(256, "poems in a step", 1, 1_000_000)
-    learning_rate: float = setting(2e-3, "peak learning rate of AdamW", 0.0, 10.0)
+    batch_size: int = setting(128, "poems in a step", 1, 1_000_000)
+    learning_rate: float = setting(4e-3, "peak learning rate of AdamW", 0.0, 10.0)
     lr_schedule: str = setting("cosine", "course of the learning rate", among=SCHEDULES)
     lr_warmup: float = setting(0.03, "share of the training until the peak", 0.0, 1.0)
+    adam_beta2: float = setting(0.99, "AdamW's decay of squared gradients", 0.0, 0.999999)
     weight_decay: float = setting(0.01, "AdamW's decoupled decay", 0.0, 10.0)
     clip_norm: float = setting(1.0, "largest norm of the gradient; 0 = no clipping", 0.0, 1e9)
     ema: float = setting(0.999, "decay of the averaged weights; 0 = none", 0.0, 0.999999)
@@ -116,6 +120,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch_size": 64,
         "learning_rate": 1e-3,
         "lr_schedule": "constant",
+        "adam_beta2": 0.999,
         "weight_decay": 0.0,
         "clip_norm": 0.0,
         "ema": 0.0,

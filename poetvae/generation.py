@@ -57,8 +57,9 @@ def filter_logits(logits: Tensor, top_k: int | None = None, top_p: float | None 
         logits = logits.masked_fill(logits < least, -torch.inf)
     if top_p is not None and top_p < 1:
         ordered, place = logits.sort(dim=-1, descending=True)
-        before = ordered.softmax(dim=-1).cumsum(dim=-1) - ordered.softmax(dim=-1)
-        logits = logits.masked_fill((before >= top_p).gather(-1, place.argsort(dim=-1)), -torch.inf)
+        left_out = ordered.softmax(dim=-1).cumsum(dim=-1).roll(1, dims=-1) >= top_p
+        left_out[..., 0] = False  # the likeliest one always stays
+        logits = logits.masked_fill(left_out.gather(-1, place.argsort(dim=-1)), -torch.inf)
     return logits
 
 
@@ -83,7 +84,10 @@ def choose_tokens(
     logits = logits.float().masked_fill(~allowed, -torch.inf)
     if temperature == 0:
         return logits.argmax(dim=-1)
-    probabilities = filter_logits(logits / temperature, top_k, top_p).softmax(dim=-1)
+    # With the largest logit at 0 no temperature, however small, divides to an infinity.
+    logits = logits - logits.amax(dim=-1, keepdim=True)
+    logits = logits / max(temperature, torch.finfo(torch.float32).tiny)
+    probabilities = filter_logits(logits, top_k, top_p).softmax(dim=-1)
     draws = torch.multinomial(probabilities.flatten(0, -2), 1, generator=generator)
     return draws.view(logits.shape[:-1])
 
@@ -91,13 +95,14 @@ def choose_tokens(
 def allowed_tokens(codec: PoemCodec, form: Form | None) -> Tensor:
     """Which tokens may stand at each position of a form: (T, V) bool.
 
-    Characters alone in a fixed form. In free form also line breaks and the end mark, but not at
-    the first position, so that no poem is empty.
+    Characters alone in a fixed form. In free form also blanks, line breaks and the end mark, but
+    not at the first position, so that no poem is empty.
     """
     allowed = torch.zeros(codec.max_len, len(codec.tokenizer), dtype=torch.bool)
     allowed[:, codec.writable()] = True
     if form is None:
-        allowed[0, [codec.tokenizer.eos_id, codec.tokenizer.newline_id]] = False
+        blank = [i for i in codec.writable() if not codec.tokenizer.decode([i]).strip()]
+        allowed[0, blank] = False
     return allowed
 
 
@@ -161,6 +166,8 @@ def decode(
     generator: torch.Generator | None = None,
 ) -> list[Generated]:
     """The poem at each z (B, D), in the form given for each; temperature 0: the likeliest one."""
+    if not forms:
+        return []
     labels = _labels(codec, forms, model.device)
     allowed = {f: allowed_tokens(codec, f).to(model.device) for f in set(forms)}
     logits = model.decode(z.to(model.device), labels=labels)

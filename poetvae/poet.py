@@ -79,13 +79,13 @@ class Poet:
             seed=seed,
         )
 
-    def encode(self, texts: Sequence[str]) -> DiagonalGaussian:
-        """q(z | text) for each text: a Gaussian over (B, D).
+    def encode(self, texts: str | Sequence[str]) -> DiagonalGaussian:
+        """q(z | text) for each text (a lone one is a batch of one): a Gaussian over (B, D).
 
         Raises:
             CorpusError: a text that is empty, too long, or of none of the model's forms.
         """
-        return self._encode([self.codec.read(text) for text in texts])
+        return self._encode(self._read(texts))
 
     def decode(
         self, z: Tensor, *, form: str | None = None, temperature: float = 0.0, seed: int = 0
@@ -104,9 +104,9 @@ class Poet:
         )
         return [poem.text for poem in poems]
 
-    def reconstruct(self, texts: Sequence[str]) -> list[str]:
+    def reconstruct(self, texts: str | Sequence[str]) -> list[str]:
         """Each text through the latent space and back: the likeliest characters at its mean."""
-        poems = [self.codec.read(text) for text in texts]
+        poems = self._read(texts)
         forms = [self.codec.form_of(poem) for poem in poems]
         z = self._encode(poems).mode
         return [p.text for p in generation.decode(self.model, self.codec, z, forms)]
@@ -117,6 +117,9 @@ class Poet:
         """Bounds and accuracies on poems; see `evaluation.evaluate`."""
         store = encode_poems(self.codec, poems)
         return evaluation.evaluate(self.model, self.codec, store, samples=samples, seed=seed)
+
+    def _read(self, texts: str | Sequence[str]) -> list[Poem]:
+        return [self.codec.read(text) for text in ([texts] if isinstance(texts, str) else texts)]
 
     @torch.no_grad()
     def _encode(self, poems: Sequence[Poem]) -> DiagonalGaussian:

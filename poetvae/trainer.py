@@ -115,12 +115,13 @@ class Job:
         except OSError as error:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
         except (
-            ValueError,
-            KeyError,
-            TypeError,
+            ArithmeticError,
             AttributeError,
-            OverflowError,
+            LookupError,
             PoetVAEError,
+            RecursionError,
+            TypeError,
+            ValueError,
         ) as error:
             raise CheckpointError(f"{path} describes no run ({error}); start a new one") from error
 
@@ -284,7 +285,7 @@ def fit(model: VAE, data: Data, job: Job, run: Path, log: Log, quiet: bool = Fal
     """The loop: batch, update, average, log, validate, save. Starts at the newest checkpoint."""
     config, steps = job.config.train, job.steps
     optimizer = make_optimizer(model, config)
-    averaged = copy.deepcopy(model).eval()  # what is evaluated and saved
+    averaged = copy.deepcopy(model) if config.ema else model  # what is evaluated and saved
     step, totals, best = restore(run, model, averaged, optimizer)
     saved, began = Saved(averaged, data.codec), time.monotonic()
     bar = tqdm(total=steps, initial=step, unit="step", disable=quiet or None, file=sys.stderr)
@@ -292,9 +293,10 @@ def fit(model: VAE, data: Data, job: Job, run: Path, log: Log, quiet: bool = Fal
         while step < steps:
             index = batch_index(len(data.train), config.batch_size, config.seed, step)
             batch = data.train.batch(index).to(model.device)
-            torch.manual_seed(derive_seed(config.seed, "noise", step))
+            seed_noise(derive_seed(config.seed, "noise", step), model.device)
             totals += update(model, optimizer, batch, job.config, (step + 1) / steps)
-            average(averaged, model, min(config.ema, (1 + step) / (10 + step)))
+            if config.ema:
+                average(averaged, model, min(config.ema, (1 + step) / (10 + step)))
             step += 1
             bar.update()
             last = step == steps
@@ -337,7 +339,11 @@ def fit(model: VAE, data: Data, job: Job, run: Path, log: Log, quiet: bool = Fal
 def make_optimizer(model: VAE, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019); without decay it is Adam."""
     return torch.optim.AdamW(
-        model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+        model.parameters(),
+        lr=config.learning_rate,
+        betas=(0.9, config.adam_beta2),
+        weight_decay=config.weight_decay,
+        fused=True,
     )
 
 
@@ -363,6 +369,15 @@ def update(
     return torch.stack([terms.nll.mean(), terms.kl.mean(), loss, one]).detach()
 
 
+def seed_noise(seed: int, device: torch.device) -> None:
+    """Seed what sampling and dropout draw from on this device; torch.manual_seed asks all devices,
+    which takes longer than drawing."""
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
 @torch.no_grad()
 def average(averaged: VAE, model: VAE, decay: float) -> None:
     """Move the averaged weights towards the model's (Polyak & Juditsky 1992)."""
@@ -386,7 +401,10 @@ def validate(
         keys = ("elbo_per_char", "recon_per_poem", "kl_per_poem", "active_units")
         valid = {f"valid_{key}": report.as_dict()[key] for key in keys}
         lines.append(("metrics.jsonl", {"step": step, **valid}))
+    was_training = model.training
+    model.eval()
     poems = generate(model, data.codec, 4, temperature=0.8, seed=derive_seed(config.seed, step))
+    model.train(was_training)
     lines += [("samples.jsonl", {"step": step, "text": poem.text}) for poem in poems]
     return score, lines
 
@@ -450,7 +468,8 @@ def _fit_into(seconds: float, model: VAE, data: Data, config: Config) -> int:
         batch = data.train.batch(batch_index(len(data.train), config.train.batch_size, 0, step))
         times.append(time.monotonic())
         float(update(scratch, optimizer, batch.to(model.device), config, 1e-6)[0])
-        average(scratch, model, 0.5)
+        if config.train.ema:
+            average(scratch, model, 0.5)
     times.append(time.monotonic())
     per_step = (times[-1] - times[10]) / (len(times) - 11)
     validate(scratch, data, config.train, 0)

@@ -2,9 +2,9 @@
 
     python scripts/bench.py train
 
-Contestants take turns (A B C A B C ...) and each turn lasts as long as any other, so that whatever
-else the machine does falls on all alike. FLOPs are those of matrix products, two for a multiply-add,
-and a backward pass counts as two forward passes.
+Contestants take turns (A B C A B C ...), each turn as long as any other, so that whatever else the
+machine does falls on all alike. FLOPs are those of matrix products, two for a multiply-add; a
+backward pass counts as two forward passes.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def training_flops(model: VAE) -> float:
     tokens = torch.zeros(1, model.config.max_len, dtype=torch.int64)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(tokens, torch.ones_like(tokens, dtype=torch.bool))
-    return 3.0 * counter.get_total_flops()
+    return 3.0 * int(counter.get_total_flops())
 
 
 def ours(name: str, config: Config, store: TokenStore, size: int) -> Contestant:
@@ -99,7 +99,8 @@ class Gated(nn.Module):
         self.conv = nn.Conv1d(channels, 2 * channels, 3, padding="same")
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + F.glu(self.conv(x), dim=1)
+        y: Tensor = x + F.glu(self.conv(x), dim=1)
+        return y
 
 
 class Plain(nn.Module):
@@ -120,7 +121,9 @@ class Plain(nn.Module):
         x = self.heads(z).unflatten(1, (tokens.shape[1], -1)).transpose(1, 2)
         logits = self.logits(self.decoder(x).transpose(1, 2))
         nll = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="sum")
-        return (nll + 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum()) / len(tokens)
+        kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum()
+        loss: Tensor = (nll + kl) / len(tokens)
+        return loss
 
 
 def plain(model: VAE, store: TokenStore, size: int) -> Contestant:
@@ -189,22 +192,19 @@ def keras_variants(keras: Any, model: VAE, store: TokenStore, size: int) -> Iter
         keras.config.set_dtype_policy("float32" if precision == "fp32" else "mixed_bfloat16")
         net = keras_model(keras, model.config.vocab_size, store.max_len)
         assert net.count_params() == model.num_parameters()
-        net.compile(
-            keras.optimizers.Adam(1e-3),
-            nll,
-            jit_compile=jit,
-            steps_per_execution=executed if fit else 1,
-        )
+        count = executed if fit else 1
+        adam = keras.optimizers.Adam(1e-3)
+        net.compile(adam, nll, jit_compile=jit, steps_per_execution=count)
 
         def run_fit(steps: int, net: Any = net) -> None:
-            net.fit(data, steps_per_epoch=executed * steps, verbose=0)
+            net.fit(data, steps_per_epoch=executed * steps, shuffle=False, verbose=0)
 
         def step(number: int, net: Any = net) -> None:
             batch = single[number % len(single)]
             net.train_on_batch(batch, batch)
 
         name = f"Keras seed, {precision}, {'fit' if fit else 'train_on_batch'}{', XLA' * jit}"
-        count, run = (executed, run_fit) if fit else (1, stepping(step))
+        run = run_fit if fit else stepping(step)
         yield Contestant(name, size, count * size, count * flops, run)
 
 
@@ -236,27 +236,22 @@ def steps_in(contestant: Contestant, seconds: float) -> int:
 
 
 def compete(contestants: list[Contestant], rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """Rows of results, a row for each contestant: steps/s in every round, and what follows."""
+    """A row of results for each contestant: medians over the rounds, and their spread."""
     steps = [steps_in(c, seconds) for c in contestants]
-    rates: list[list[float]] = [[] for _ in contestants]
-    for _ in range(rounds):
-        for c, n, mine in zip(contestants, steps, rates, strict=True):
-            mine.append(n / timed(c, n))
-    rows = []
-    for c, n, mine in zip(contestants, steps, rates, strict=True):
-        rate = statistics.median(mine)
-        rows.append(
-            {
-                "name": c.name,
-                "batch": c.batch,
-                "couplets_per_s": rate * c.couplets,
-                "low": min(mine) * c.couplets,
-                "high": max(mine) * c.couplets,
-                "gflops_per_s": rate * c.flops / 1e9,
-                "steps_per_round": n,
-            }
-        )
-    return rows
+    turns = [
+        [n / timed(c, n) for c, n in zip(contestants, steps, strict=True)] for _ in range(rounds)
+    ]
+    return [
+        {
+            "name": c.name,
+            "batch": c.batch,
+            "couplets_per_s": statistics.median(rates) * c.couplets,
+            "low": min(rates) * c.couplets,
+            "high": max(rates) * c.couplets,
+            "gflops_per_s": statistics.median(rates) * c.flops / 1e9,
+        }
+        for c, rates in zip(contestants, zip(*turns, strict=True), strict=True)
+    ]
 
 
 def read_store(corpus: str | None, vocab: int, length: int) -> tuple[TokenStore, int]:
@@ -286,3 +281,76 @@ def table(results: dict[str, Any]) -> str:
             f"{row['gflops_per_s']:,.0f} | {row['of_bf16']:.0%} | {row['of_fp32']:.0%} |"
         )
     return "\n".join(lines)
+
+
+@click.group()
+def main() -> None:
+    """Measure speed."""
+
+
+@main.command()
+@click.option("--preset", "presets", multiple=True, default=("seed", "base"), show_default=True)
+@click.option("--batch-size", "sizes", type=int, multiple=True, help="Absent: 64 and 512 for seed.")
+@click.option("--corpus", help="A corpus whose 5x2 couplets are taken instead of random tokens.")
+@click.option("--vocab", default=6076, show_default=True, help="Random tokens: how many there are.")
+@click.option("--length", default=10, show_default=True, help="Random tokens: how many in a poem.")
+@click.option("--rounds", default=7, show_default=True)
+@click.option("--seconds", default=2.0, show_default=True, help="How long a turn lasts.")
+@click.option("--threads", type=int, default=lambda: os.cpu_count() or 1, help="Absent: all.")
+@click.option("--keras/--no-keras", "with_keras", default=True, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a Markdown table.")
+def train(
+    presets: tuple[str, ...],
+    sizes: tuple[int, ...],
+    corpus: str | None,
+    vocab: int,
+    length: int,
+    rounds: int,
+    seconds: float,
+    threads: int,
+    with_keras: bool,
+    as_json: bool,
+) -> None:
+    """Training throughput of presets, of plain PyTorch and of Keras, in couplets per second."""
+    torch.set_num_threads(threads)
+    keras = load_keras(threads) if with_keras else None
+    store, vocab = read_store(corpus, vocab, length)
+    contestants = [peak(torch.bfloat16, "bf16"), peak(torch.float32, "fp32")]
+    variants = {}
+    for preset in presets:
+        own = SEED_BATCHES if preset == "seed" else (configure(preset).train.batch_size,)
+        for size in sizes or own:
+            for precision in ("bf16", "fp32"):
+                settings = {"vocab_size": vocab, "max_len": store.max_len, "precision": precision}
+                config = configure(preset, settings)
+                contestants.append(ours(f"{preset}, {precision}", config, store, size))
+            if preset == "seed":
+                model = VAE(config.model)
+                contestants.append(plain(model, store, size))
+                if keras is not None:
+                    found = [
+                        (compete([c], 3, seconds / 2)[0]["couplets_per_s"], c)
+                        for c in keras_variants(keras, model, store, size)
+                    ]
+                    variants[str(size)] = {c.name: rate for rate, c in found}
+                    contestants.append(max(found, key=lambda pair: pair[0])[1])
+    rows = compete(contestants, rounds, seconds)
+    for row in rows:
+        row["of_bf16"] = row["gflops_per_s"] / rows[0]["gflops_per_s"]
+        row["of_fp32"] = row["gflops_per_s"] / rows[1]["gflops_per_s"]
+    modules = [torch] if keras is None else [torch, keras, import_module("tensorflow")]
+    results = {
+        "command": shlex.join(["python", *sys.argv]),
+        "versions": {module.__name__: module.__version__ for module in modules},
+        "threads": threads,
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "vocab_size": vocab,
+        "rounds": rounds,
+        "rows": rows,
+        "keras_variants": variants,
+    }
+    click.echo(json.dumps(results, indent=2) if as_json else table(results))
+
+
+if __name__ == "__main__":
+    main()

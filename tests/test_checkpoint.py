@@ -23,7 +23,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poetvae import checkpoint
 from poetvae.checkpoint import (
     Saved,
     checkpoints,
@@ -95,6 +94,14 @@ def refused(folder: Path) -> str:
         load_folder(folder)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def outcome(folder: Path) -> Saved | str:
+    """The model of a folder, or the message with which it is refused."""
+    try:
+        return load_folder(folder)
+    except CheckpointError as error:
+        return str(error)
 
 
 @pytest.fixture
@@ -259,7 +266,7 @@ def test_a_folder_in_place_of_a_file_is_named(folder: Path, name: str) -> None:
 
 
 @given(st.sampled_from(FILES), st.integers(0, 10**9), st.booleans())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_any_flipped_bit_and_any_torn_end_is_noticed(
     originals: dict[str, bytes],
     tmp_path_factory: pytest.TempPathFactory,
@@ -272,10 +279,11 @@ def test_any_flipped_bit_and_any_torn_end_is_noticed(
     for each, data in originals.items():
         (where / each).write_bytes(data)
     byte, bit = divmod(place % (8 * len(originals[name])), 8)
-    data = bytearray(originals[name])
-    data[byte] ^= 1 << bit
+    flipped = bytearray(originals[name])
+    flipped[byte] ^= 1 << bit
     # The last byte of the manifest is a line break: JSON is whole without it.
-    (where / name).write_bytes(originals[name][: min(byte, len(data) - 2)] if torn else data)
+    short = originals[name][: min(byte, len(flipped) - 2)]
+    (where / name).write_bytes(short if torn else flipped)
     assert name in refused(where)
 
 
@@ -383,11 +391,8 @@ def test_hostile_values_are_refused_before_memory_is_taken(
     assert str(folder) in message
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
-    max_leaves=4,
-)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+JSON = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_size=3), SCALARS)
 KEYS = [
     *(("model", name) for name in vars(CONFIG)),
     *(("text", "forms"), ("model", ""), ("text", ""), ("version", ""), ("kind", "")),
@@ -395,7 +400,7 @@ KEYS = [
 
 
 @given(st.sampled_from(KEYS), JSON)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_any_value_anywhere_in_a_config_loads_or_is_refused(
     originals: dict[str, bytes],
     tmp_path_factory: pytest.TempPathFactory,
@@ -409,13 +414,12 @@ def test_any_value_anywhere_in_a_config_loads_or_is_refused(
     config = json.loads(originals["config.json"])
     config[key[0]] = {**config[key[0]], key[1]: value} if key[1] else value
     forge(where, "config.json", json.dumps(config).encode())
-    try:
-        loaded = load_folder(where)
-    except CheckpointError as error:
-        assert str(where) in str(error)
-        assert "\n" not in str(error)
-    else:
+    loaded = outcome(where)
+    if isinstance(loaded, Saved):
         assert same(loaded, ONE)
+    else:
+        assert str(where) in loaded
+        assert "\n" not in loaded
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
@@ -580,7 +584,7 @@ def test_torn_checkpoints_are_passed_over_with_a_warning_each(run: Path) -> None
     (run / "model.safetensors").unlink()
     (run / "checkpoints" / "step-15" / "manifest.json").unlink()
     (run / "checkpoints" / "step-10" / "state.pt").write_bytes(b"")
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match=r"step-\d+") as caught:
         loaded = load_folder(run)
     assert same(loaded, make(5))
     messages = [str(warning.message) for warning in caught]
@@ -656,7 +660,7 @@ def test_a_full_disk_leaves_nothing_of_a_new_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
     monkeypatch.setattr(os, "fsync", Full(os.fsync, calls))
-    with pytest.raises(CheckpointError, match="cannot be written .No space left on device"):
+    with pytest.raises(CheckpointError, match=r"cannot be written .No space left on device"):
         save_folder(tmp_path / "model", ONE, "card")
     assert list(tmp_path.iterdir()) == []
 
@@ -667,7 +671,7 @@ def test_a_full_disk_leaves_the_files_that_were_to_be_overwritten(
 ) -> None:
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     monkeypatch.setattr(os, "fsync", Full(os.fsync, calls))
-    with pytest.raises(CheckpointError, match="cannot be written .No space left on device"):
+    with pytest.raises(CheckpointError, match=r"cannot be written .No space left on device"):
         save_folder(folder, OTHER, "card", overwrite=True)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
 
@@ -699,7 +703,7 @@ def test_a_single_file_is_replaced_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_file(tmp_path / "file", b"old")
-    monkeypatch.setattr(checkpoint.os, "fsync", Full(os.fsync, 0))
+    monkeypatch.setattr(os, "fsync", Full(os.fsync, 0))
     with pytest.raises(CheckpointError, match="file: cannot be written"):
         write_file(tmp_path / "file", b"new")
     assert (tmp_path / "file").read_bytes() == b"old"

@@ -193,15 +193,15 @@ def test_schedules_can_be_chosen_by_their_names() -> None:
 
 @pytest.mark.parametrize("preset", ["", "Base", "no such", "seed "])
 def test_an_unknown_preset(preset: str) -> None:
-    with pytest.raises(ConfigError, match="no preset .* base, large, seed, tiny"):
+    with pytest.raises(ConfigError, match=r"no preset .* base, large, seed, tiny"):
         configure(preset)
 
 
 @pytest.mark.parametrize("name", ["", "beta ", "Beta", "model", "model.beta", "__class__"])
 def test_an_unknown_setting(name: str) -> None:
-    with pytest.raises(ConfigError, match="no setting .* there are .*beta"):
+    with pytest.raises(ConfigError, match=r"no setting .* there are .*beta"):
         configure(settings={name: 1})
-    with pytest.raises(ConfigError, match="ObjectiveConfig has no .*beta_warmup"):
+    with pytest.raises(ConfigError, match=r"ObjectiveConfig has no .*beta_warmup"):
         from_dict(ObjectiveConfig, {name: 1})
 
 
@@ -218,9 +218,7 @@ def test_from_dict_takes_settings_by_name(values: Any) -> None:
 
 
 ANYTHING = st.recursive(
-    st.one_of(
-        st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just(10**400)
-    ),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just(10**400)),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=4,
 )
@@ -231,8 +229,7 @@ ANYTHING = st.recursive(
 def test_any_value_is_within_bounds_or_an_error(name: str, value: object) -> None:
     try:
         read = flat(configure(settings={name: value}))[name]
-    except ConfigError as error:
-        assert name in str(error)
+    except ConfigError:
         return
     low, high, among = (fields()[name].metadata[key] for key in ("low", "high", "among"))
     assert isinstance(read, tuple if TYPES[name] == WHOLE else TYPES[name])
@@ -250,10 +247,26 @@ def small(preset: str) -> Config:
     return configure(preset, {"vocab_size": 12, "max_len": 6})
 
 
+def narrow(preset: str) -> Config:
+    """The preset at an eighth of its widths."""
+    widths = {name: PRESETS[preset].get(name, 256) // 8 for name in ("embed_dim", "d_model")}
+    return configure(preset, {"vocab_size": 12, "max_len": 6, **widths})
+
+
+def test_every_preset_builds_at_full_width() -> None:
+    with torch.device("meta"):
+        models = {
+            name: VAE(configure(name, {"vocab_size": 6000, "max_len": 10}).model)
+            for name in PRESETS
+        }
+    sizes = {name: model.num_parameters() for name, model in models.items()}
+    assert sorted(sizes, key=lambda name: sizes[name]) == ["tiny", "seed", "base", "large"]
+
+
 @pytest.mark.parametrize("preset", PRESETS)
-def test_every_preset_builds_and_takes_a_step(preset: str) -> None:
+def test_every_preset_takes_a_step(preset: str) -> None:
     torch.manual_seed(0)
-    config = small(preset)
+    config = narrow(preset)
     model = VAE(config.model)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     mask = torch.arange(6) < torch.tensor([[6], [4]])

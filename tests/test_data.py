@@ -157,4 +157,5 @@ def test_derived_seeds_agree_exactly_when_their_names_do(
 
 
 def test_derived_seeds_are_the_same_everywhere() -> None:
-    assert derive_seed(0, "noise", 1) == 1975832920945326368  # another value would change every resumed run
+    """Another value here, and no run made before could be repeated."""
+    assert derive_seed(0, "noise", 1) == 1975832920945326368

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import ModelConfig
-from ..nn.gcnn import GCNN, compute_dtype, make_norm, masked_max, masked_mean
+from ..nn.gcnn import GCNN, AttentionPool, compute_dtype, make_norm, masked_max, masked_mean
 
 
 def _stack(config: ModelConfig, num_layers: int, condition_channels: int = 0) -> GCNN:
@@ -57,8 +57,11 @@ class Encoder(nn.Module):
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
         self.body = _stack(config, config.encoder_layers)
         self.norm = make_norm(None if config.norm == "none" else config.norm, config.d_model)
-        self.pooling = config.pooling
-        self.out_features = config.d_model * (2 if config.pooling == "mean+max" else 1)
+        attention = config.pooling == "attention+max"
+        heads = config.pooling_heads if attention else 1
+        self.pool = AttentionPool(config.d_model, heads) if attention else None
+        self.max = config.pooling.endswith("+max")
+        self.out_features = config.d_model * (heads + self.max)
 
     def forward(
         self, tokens: Tensor, mask: Tensor | None = None, labels: Tensor | None = None
@@ -71,9 +74,8 @@ class Encoder(nn.Module):
         if self.labels is not None and labels is not None:
             x = x + self.labels(labels).unsqueeze(1).to(x.dtype)
         x = self.norm(self.body(x.transpose(1, 2), mask))
-        if self.pooling == "mean":
-            return masked_mean(x, mask)
-        return torch.cat([masked_mean(x, mask), masked_max(x, mask)], dim=1)
+        pooled: Tensor = self.pool(x, mask) if self.pool is not None else masked_mean(x, mask)
+        return torch.cat([pooled, masked_max(x, mask)], dim=1) if self.max else pooled
 
 
 class Decoder(nn.Module):

@@ -2,10 +2,18 @@
 
 from .cross_entropy import linear_cross_entropy
 from .gaussian import DiagonalGaussian
-from .gcnn import GCNN, GatedConv1d, GatedResidualBlock, masked_max, masked_mean
+from .gcnn import (
+    GCNN,
+    AttentionPool,
+    GatedConv1d,
+    GatedResidualBlock,
+    masked_max,
+    masked_mean,
+)
 
 __all__ = [
     "GCNN",
+    "AttentionPool",
     "DiagonalGaussian",
     "GatedConv1d",
     "GatedResidualBlock",

@@ -75,48 +75,49 @@ class _LinearCrossEntropy(torch.autograd.Function):
             _, d_hidden, d_weight, d_bias = _loss_and_gradients(hidden, weight, target, bias, rows)
             factor = torch.ones_like(factor)
         d_hidden = d_hidden * factor.to(d_hidden.dtype)
-        return d_hidden, d_weight * factor, None, None if bias is None else d_bias * factor
+        return d_hidden, d_weight * factor, None, None if d_bias is None else d_bias * factor
 
 
 def _loss_and_gradients(
     hidden: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None, rows: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Loss by row, and the gradients of its sum weighted by `rows` (absent = 1)."""
     dtype = compute_dtype(hidden)
     h, w = hidden.detach().to(dtype), weight.detach().to(dtype)
-    (n, channels), vocab = h.shape, len(w)
+    channels = h.shape[1]
+    if bias is not None:  # one more channel, whose input is 1; rounded up to what processors like
+        h = F.pad(F.pad(h, (0, 1), value=1), (0, -(channels + 1) % 32))
+        w = F.pad(
+            torch.cat([w, bias.detach().to(dtype).unsqueeze(1)], 1), (0, h.shape[1] - channels - 1)
+        )
+    n, vocab = len(h), len(w)
     chunks = -(-n // CHUNK_ROWS)
     size = -(-n // max(chunks, 1))
     workspace = functools.partial(_workspace, dtype, h.device, threading.get_ident())
-    logits, softmax = workspace(CHUNK_ROWS, vocab), workspace(CHUNK_ROWS, vocab, slot=1)
-    partial = workspace(vocab, channels)
+    scratch, partial = workspace(CHUNK_ROWS, vocab), workspace(*w.shape)
     row = torch.arange(size, device=h.device)
     nll = torch.empty(n, device=h.device)
     d_hidden = torch.empty_like(h)
-    d_weight = torch.zeros(vocab, channels, device=h.device)
-    d_bias = torch.zeros(vocab, device=h.device)
+    d_weight = torch.zeros(w.shape, device=h.device)
     for start in range(0, n, max(size, 1)):
         chunk = slice(start, min(start + size, n))
         place = row[: chunk.stop - start], target[chunk]
-        x, p = logits[: chunk.stop - start], softmax[: chunk.stop - start]
-        torch.mm(h[chunk], w.t(), out=x)
-        if bias is not None:
-            x += bias.detach().to(dtype)
-        torch.softmax(x, dim=1, out=p)
+        p = torch.mm(h[chunk], w.t(), out=scratch[: chunk.stop - start])
+        torch.softmax(p, dim=1, out=p)
         nll[chunk] = -p[place].float().clamp(min=torch.finfo(torch.float32).tiny).log()
         p[place] -= 1  # now the gradient with respect to the logits
         if rows is not None:
             p *= rows[chunk].unsqueeze(1).to(dtype)
         torch.mm(p, w, out=d_hidden[chunk])
         d_weight += torch.mm(p.t(), h[chunk], out=partial)
-        if bias is not None:
-            d_bias += p.sum(dim=0)
-    return nll, d_hidden.to(hidden.dtype), d_weight, d_bias
+    d_hidden = d_hidden[:, :channels].to(hidden.dtype)
+    d_bias = None if bias is None else d_weight[:, channels]
+    return nll, d_hidden, d_weight[:, :channels], d_bias
 
 
 @functools.lru_cache(maxsize=8)
 def _workspace(
-    dtype: torch.dtype, device: torch.device, thread: int, rows: int, columns: int, slot: int = 0
+    dtype: torch.dtype, device: torch.device, thread: int, rows: int, columns: int
 ) -> Tensor:
     """Scratch memory that stays: allocated anew at each step, the C library would hand it back to
     the kernel each time, and the page faults cost a fifth of the step."""

@@ -125,9 +125,10 @@ class GatedConv1d(nn.Module):
         kernels of a CPU. Memory stays (B, T, C) from layer to layer; the transposes are views.
         """
         dtype = compute_dtype(x)
-        x, left, dilation = x.to(dtype), self.padding[0], self.conv.dilation[0]
-        shifts = [left - tap * dilation for tap in range(self.conv.kernel_size[0])]
-        seen = [F.pad(x, (0, 0, shift, -shift)) if shift else x for shift in shifts]
+        length, dilation = x.shape[1], self.conv.dilation[0]
+        x = F.pad(x.to(dtype), (0, 0, *self.padding))
+        starts = [tap * dilation for tap in range(self.conv.kernel_size[0])]
+        seen = [x[:, start : start + length] for start in starts]
         weight = self.conv.weight.to(dtype).transpose(1, 2).flatten(1)  # (2 C', taps * C)
         return F.linear(torch.cat(seen, dim=2), weight, self.conv.bias)
 
@@ -278,3 +279,26 @@ def masked_max(x: Tensor, mask: Tensor | None = None) -> Tensor:
     real = mask.unsqueeze(1)
     top = x.masked_fill(~real, torch.finfo(x.dtype).min).amax(dim=2)
     return torch.where(real.any(dim=2), top, torch.zeros_like(top))
+
+
+class AttentionPool(nn.Module):
+    """Means over the positions, each head with weights of its own that depend on what stands there.
+
+    The weights are a softmax over the real positions of a linear map of the channels (structured
+    self-attention, Lin et al. 2017, arXiv 1703.03130, without its hidden layer).
+
+    Args:
+        channels: width of the input.
+        heads: how many means are taken.
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.scores = nn.Linear(channels, heads)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(B, C, T) -> (B, C * heads); the mean where a row has no real position."""
+        scores = self.scores(x.transpose(1, 2)).float()  # (B, T, heads)
+        if mask is not None:
+            scores = scores.masked_fill(~mask.unsqueeze(2), torch.finfo(torch.float32).min)
+        return (x @ scores.softmax(dim=1).to(x.dtype)).flatten(1)

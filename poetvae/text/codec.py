@@ -133,12 +133,16 @@ class PoemCodec:
         """
         known = isinstance(values, Mapping) and values.keys() == {"forms"}
         forms = values["forms"] if known else None
-        if not isinstance(forms, dict) or any(type(n) is not int for n in forms.values()):
+        if not isinstance(forms, dict) or not all(map(_is_count, forms.values())):
             raise ConfigError(f"text is {values!r}; expected forms with their counts")
         codec = cls(tokenizer, max_len, {Form.parse(name): n for name, n in forms.items()})
         if any(form.size > max_len for form in codec.forms):
             raise ConfigError(f"forms are {list(forms)}; expected at most {max_len} characters")
         return codec
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**53
 
 
 def _short(text: str) -> str:

@@ -1,0 +1,786 @@
+"""The command line: results on stdout, all else on stderr; what is wrong is a line and a code."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import os
+import pickle
+import shlex
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import pytest
+
+import poetvae
+from poetvae import cli, trainer
+from poetvae.errors import ConfigError
+from poetvae.evaluation import Report
+from poetvae.poet import Poet
+from poetvae.text.poem import Form, Poem
+
+COUPLET = "山月臨窗白，溪風入座清。"
+COUPLETS = [f"{a}上春山遠，{a}前秋水清。" for a in "天地日月風花雪雨江河湖海松竹梅蘭東西南北"]
+TINY = ["d_model=8", "embed_dim=8", "latent_dim=2", "encoder_layers=1", "decoder_layers=1"]
+SETS = [f"--set={pair}" for pair in [*TINY, "precision=fp32", "held_out=0.2"]]
+
+
+Words = list[str | Path]
+
+
+class Result(NamedTuple):
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The one line on stderr, of a command that printed nothing else."""
+        assert self.out == ""
+        (line,) = self.err.splitlines()
+        return line
+
+
+class Terminal:
+    """Runs commands as the shell does, in this process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: str | Path, stdin: bytes = b"") -> Result:
+        self.monkeypatch.setattr(sys, "argv", ["poetvae", *map(str, arguments)])
+        self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        self.capsys.readouterr()
+        code: object = 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            try:
+                cli.main()
+            except SystemExit as stop:
+                code = stop.code
+        assert isinstance(code, int)
+        return Result(code, *self.capsys.readouterr())
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A terminal."""
+    return Terminal(monkeypatch, capsys)
+
+
+@pytest.fixture
+def model(poet: Poet, tmp_path: Path) -> Path:
+    """A model folder of one's own, to be damaged."""
+    poet.save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def free_model(free_poet: Poet, tmp_path: Path) -> Path:
+    """A model folder of English poems."""
+    free_poet.save_pretrained(tmp_path / "free")
+    return tmp_path / "free"
+
+
+@pytest.fixture
+def known(poet: Poet) -> str:
+    """A couplet of characters that the model knows."""
+    return poet.generate(1, seed=1)[0].text
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Twenty couplets."""
+    return write(tmp_path / "couplets.txt", "\n".join(COUPLETS))
+
+
+def write(path: Path, text: str) -> Path:
+    """A file with this text."""
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def process(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[bytes]:
+    """A command as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "poetvae", *map(str, arguments)],
+        capture_output=True,
+        env={**os.environ, **env},
+        check=False,
+    )
+
+
+def walk(command: click.Command, *names: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """A command and those below it, each with the words that call it."""
+    yield names, command
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            yield from walk(inner, *names, name)
+
+
+COMMANDS = dict(walk(cli.cli))
+LEAVES = {names: c for names, c in COMMANDS.items() if not isinstance(c, click.Group)}
+
+
+# Help
+
+
+def test_the_commands_are_these() -> None:
+    assert set(LEAVES) == {
+        ("train",),
+        ("generate",),
+        ("reconstruct",),
+        ("evaluate",),
+        ("corpus", "stats"),
+        ("info",),
+    }
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_help_ends_with_an_example(shell: Terminal, names: tuple[str, ...], option: str) -> None:
+    result = shell(*names, option)
+    assert (result.code, result.err) == (0, "")
+    assert " ".join([*names, "[OPTIONS]"]) in result.out.splitlines()[0]
+    example = result.out.splitlines()[-1].strip()
+    wanted = f"Example: {' '.join(['poetvae', *names])} "
+    assert f"{example} ".startswith(wanted)
+
+
+def example_of(shell: Terminal, names: tuple[str, ...]) -> list[str]:
+    """The words of the example in a command's help, without the first."""
+    line = shell(*names, "--help").out.splitlines()[-1].strip()
+    words = shlex.split(line.removeprefix("Example: "))
+    assert words[0] == "poetvae"
+    return words[1:]
+
+
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_examples_have_only_options_that_there_are(shell: Terminal, names: tuple[str, ...]) -> None:
+    words = example_of(shell, names)
+    called = []
+    with pytest.MonkeyPatch.context() as patch:
+        for leaf in LEAVES.values():
+            patch.setattr(leaf, "callback", lambda **options: called.append(options))
+        result = shell(*words)
+    assert (result.code, result.err) == (0, "")
+    assert len(called) == 1
+
+
+@pytest.mark.parametrize("names", [n for n in LEAVES if n != ("train",)], ids=" ".join)
+def test_examples_work(
+    shell: Terminal,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    names: tuple[str, ...],
+) -> None:
+    (tmp_path / "my-poet").symlink_to(run)
+    write(tmp_path / "poems.txt", COUPLET)
+    write(tmp_path / "held-out.txt", COUPLET)
+    monkeypatch.chdir(tmp_path)
+    result = shell(*example_of(shell, names))
+    assert result.code == 0
+    assert result.out
+    assert "error" not in result.err
+
+
+def test_the_example_of_train_trains(
+    shell: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = example_of(shell, ("train",))
+    minutes = words.index("--minutes")
+    words[minutes : minutes + 2] = ["--steps", "2", *SETS]  # a minute is long
+    assert shell(*words).code == 0
+    assert Poet.from_pretrained("my-poet").forms == [Form(5, 2)]
+
+
+def test_version(shell: Terminal) -> None:
+    assert shell("--version") == (0, f"poetvae, version {poetvae.__version__}\n", "")
+
+
+def test_without_a_command_there_is_help(shell: Terminal) -> None:
+    result = shell()
+    assert result.code in {0, 2}  # as the version of click has it
+    assert "Usage: " in result.out + result.err
+
+
+# What is wrong with the call
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["corpus", "nonsense"], "No such command 'nonsense'"),
+        (["--nonsense"], "No such option"),
+        (["train"], "Missing option '--out'"),
+        (["train", "--out", "x", "--nonsense"], "No such option"),
+        (["train", "--out", "x", "--steps", "many"], "'many' is not a valid integer"),
+        (["train", "--out", "x", "--seed", "-1"], "-1 is not in the range"),
+        (["generate", "-n", "0"], "0 is not in the range"),
+        (["generate", "-n"], "requires an argument"),
+        (["generate", "a poem"], "Got unexpected extra argument"),
+        (["evaluate", "--iw", "0"], "0 is not in the range"),
+        (["info", "--json=1"], "does not take a value"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_usage(shell: Terminal, arguments: list[str], says: str) -> None:
+    result = shell(*arguments)
+    assert (result.code, result.out) == (2, "")
+    lines = result.err.splitlines()
+    assert [line for line in lines if line.startswith("Error: ")] == lines[-1:]
+    assert says in lines[-1]
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--preset", "huge"], "no preset 'huge'; there are base, large, seed, tiny"),
+        (["--set", "nonsense=1"], "no setting 'nonsense'; there are "),
+        (["--set", "latent_dim"], "--set latent_dim: expected KEY=VALUE"),
+        (["--set", "latent_dim=x"], "latent_dim is 'x'; expected int"),
+        (["--set", "beta=-1"], "beta is '-1'; expected 0.0 to 1000.0"),
+        (["--set", "norm=batch"], "norm is 'batch'; expected one of layer, none"),
+        (["--batch-size", "0"], "batch_size is 0; expected 1 to"),
+        (["--form", "5by2"], "form '5by2': expected characters a line, x, lines, such as 5x2"),
+        (["--form", "0x2"], "form 0x2: expected 1 to 99 characters"),
+        (["--steps", "1", "--epochs", "1"], "epochs and steps were given; give one of them"),
+        (["--steps", "0"], "steps is 0; expected more than 0"),
+        (["--minutes", "nan"], "minutes is nan; expected more than 0"),
+        (["--device", "nonsense"], "device 'nonsense' cannot be used here; try cpu"),
+        (["--config", "missing.toml"], "missing.toml: cannot be read (No such file"),
+        (["--resume", "--set", "beta=1"], "a resumed run keeps its preset and settings"),
+        (["--resume", "--preset", "tiny"], "a resumed run keeps its preset and settings"),
+        (["--resume", "--seed", "1"], "a resumed run keeps its preset and settings"),
+        (["--resume", "--steps", "1"], "a resumed run keeps its corpus, forms and settings"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_settings(shell: Terminal, tmp_path: Path, arguments: list[str], says: str) -> None:
+    result = shell("train", "--out", tmp_path / "run", *arguments)
+    assert result.code == 2
+    assert result.error.startswith(f"error: {says}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("beta = = 1", "is not TOML: Invalid value (at line 1, column 8)"),
+        ("[model]\nlatent_dim = 4", "no setting 'model'"),
+        ("latent_dim = 1.5", "latent_dim is 1.5; expected int"),
+        ("beta = 2020-01-01", "beta is datetime.date(2020, 1, 1); expected float"),
+    ],
+)
+def test_a_wrong_file_of_settings(shell: Terminal, tmp_path: Path, text: str, says: str) -> None:
+    file = write(tmp_path / "a.toml", text)
+    result = shell("train", "--out", tmp_path / "run", "--config", file)
+    assert result.code == 2
+    assert says in result.error
+
+
+def test_stdin_cannot_be_read_again(shell: Terminal, tmp_path: Path) -> None:
+    result = shell("train", "-", "--out", tmp_path / "run", "--resume")
+    assert (result.code, "stdin cannot be read again" in result.error) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--form", "9x9"], "this model does not write 9x9; it writes 5x2"),
+        (["--form", "couplet"], "form 'couplet': expected"),
+        (["--temperature", "-1"], "temperature is -1.0; expected 0 to 100"),
+        (["--temperature", "nan"], "temperature is nan"),
+        (["--top-k", "0"], "top_k is 0; expected at least 1"),
+        (["--top-p", "0"], "top_p is 0.0; expected more than 0, at most 1"),
+        (["--device", "nonsense"], "device 'nonsense' cannot be used here"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_wishes(shell: Terminal, run: Path, arguments: list[str], says: str) -> None:
+    result = shell("generate", "--model", run, "--seed", "1", *arguments)
+    assert result.code == 2
+    assert result.error.startswith(f"error: {says}")
+
+
+def test_debug_gives_a_traceback(shell: Terminal) -> None:
+    with pytest.raises(ConfigError, match="form '5by2'"):
+        shell("--debug", "corpus", "stats", "--form", "5by2")
+    done = process("--debug", "corpus", "stats", "missing.txt")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"Traceback (most recent call last)" in done.stderr
+    assert b"CorpusError: missing.txt: no such file or folder" in done.stderr
+
+
+def test_codes_of_a_real_process() -> None:
+    missing, usage = process("corpus", "stats", "missing.txt"), process("nonsense")
+    assert (missing.returncode, usage.returncode, process("--version").returncode) == (1, 2, 0)
+    assert missing.stderr == b"error: missing.txt: no such file or folder; check the path\n"
+
+
+# Bad corpora
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["corpus", "stats"], ["train", "--out", "run"], ["evaluate", "--model", "model"]],
+    ids=lambda words: words[0],
+)
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("missing.txt", None, "missing.txt: no such file or folder; check the path"),
+        ("a.docx", b"", "a.docx: unknown format; expected a name in .json"),
+        ("a.txt", b"", "a.txt: nothing to learn from: 0 poems read, it is empty"),
+        ("a.txt", b"\n \n\n", "a.txt: nothing to learn from: 0 poems read, it is empty"),
+        ("a.txt", b"\xff\xfe", "a.txt: nothing to learn from: 1 poems read, dropped: 1 not UTF-8"),
+        ("a.json", b"{", "a.json: nothing to learn from: 1 poems read, dropped: 1 broken JSON"),
+        ("a.txt.gz", gzip.compress(b"x" * 99)[:-9], "a.txt.gz: cannot be read"),
+        ("a.jsonl", b"[" * 9999, "a.jsonl: nothing to learn from"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 12 else "",
+)
+def test_a_corpus_that_cannot_be_read(
+    shell: Terminal,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+    name: str,
+    data: bytes | None,
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if data is not None:
+        Path(name).write_bytes(data)
+    result = shell(*command, name)
+    assert result.code == 1
+    assert says in result.error
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("command", [["corpus", "stats"], ["train", "--out", "run"]])
+def test_no_poem_of_that_form_names_the_forms_there_are(
+    shell: Terminal,
+    corpus: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = shell(*command, corpus, "--form", "7x4")
+    assert result.code == 1
+    assert result.error == (
+        f"error: {corpus}: 0 poems of the form 7x4; there are 20 of 5x2: try --form 5x2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [(b'{"text": ', "broken JSON"), (b'{"text": "\xff"}', "not UTF-8"), (b"[]", "not an object")],
+    ids=["json", "utf-8", "object"],
+)
+def test_a_broken_entry_is_skipped_and_counted_or_with_strict_an_error(
+    shell: Terminal, tmp_path: Path, data: bytes, what: str
+) -> None:
+    good = [json.dumps({"text": text}).encode() for text in COUPLETS[:2]]
+    path = tmp_path / "poems.jsonl"
+    path.write_bytes(b"\n".join([good[0], data, good[1]]))
+    lenient = shell("corpus", "stats", path)
+    assert (lenient.code, lenient.err) == (0, "")
+    assert "poems: 3 read, 2 kept" in lenient.out
+    assert f"dropped: 1 {what}" in lenient.out
+    assert f"{path}:2: {what}" in lenient.out
+    for command in (["corpus", "stats"], ["train", "--out", tmp_path / "run", "--form", "5x2"]):
+        strict = shell(*command, path, "--strict")
+        assert strict.code == 1
+        assert strict.error.startswith(f"error: {path}:2: {what}; mend it")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_poem_that_is_too_long(shell: Terminal, free_model: Path, tmp_path: Path) -> None:
+    result = shell("reconstruct", "--model", free_model, "a rose " * 20)
+    assert result.code == 1
+    assert "takes 140 positions; this model has 40" in result.error
+    long = write(tmp_path / "long.txt", "a rose " * 20 + "\n\na rose is\na rose")
+    evaluated = shell("evaluate", "--model", free_model, "--iw", "1", "--json", long)
+    assert json.loads(evaluated.out)["poems"] == 1
+    assert "left out: 1 poems that do not fit the model" in evaluated.err
+    none = shell("evaluate", "--model", free_model, write(tmp_path / "only.txt", "a rose " * 20))
+    assert (none.code, none.out) == (1, "")
+    assert none.err.splitlines()[-1].startswith("error: no poem to score")
+
+
+def test_a_poem_of_another_form(shell: Terminal, run: Path, known: str) -> None:
+    result = shell("reconstruct", "--model", run, known[:5])
+    assert result.code == 1
+    assert result.error == f"error: {known[:5]} has the form free; this model reads 5x2"
+
+
+@pytest.mark.parametrize("text", ["", " ", "，。"])
+def test_a_text_without_writing(shell: Terminal, run: Path, text: str) -> None:
+    result = shell("reconstruct", "--model", run, text)
+    assert (result.code, "has no character of writing in it" in result.error) == (1, True)
+
+
+# Bad models
+
+
+@pytest.mark.parametrize("command", ["generate", "reconstruct", "evaluate", "info"])
+def test_a_model_that_is_not_there(shell: Terminal, tmp_path: Path, command: str) -> None:
+    result = shell(command, "--model", tmp_path / "none", *["山"] * (command == "reconstruct"))
+    assert result.code == 1
+    assert result.error.startswith(f"error: {tmp_path}/none: no such model folder")
+
+
+def test_no_model(shell: Terminal) -> None:
+    result = shell("generate")
+    assert result.code == 1
+    assert "train a model with `poetvae train --out RUN`" in result.error
+
+
+def forge_version(model: Path) -> None:
+    config = {**json.loads((model / "config.json").read_bytes()), "version": 99}
+    data = json.dumps(config).encode()
+    (model / "config.json").write_bytes(data)
+    manifest = json.loads((model / "manifest.json").read_bytes())
+    entry = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    manifest["files"]["config.json"] = entry
+    write(model / "manifest.json", json.dumps(manifest))
+
+
+def flip_bit(model: Path) -> None:
+    data = bytearray((model / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (model / "model.safetensors").write_bytes(data)
+
+
+def tear(model: Path) -> None:
+    (model / "tokenizer.model").unlink()
+
+
+def leave_a_pickle(model: Path) -> None:
+    for path in model.iterdir():
+        path.unlink()
+    (model / "model.pt").write_bytes(pickle.dumps({}))
+
+
+@pytest.mark.parametrize("command", ["generate", "reconstruct", "evaluate", "info"])
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (forge_version, "config.json says format, version, kind = ('poetvae', 99, 'vae')"),
+        (flip_bit, "model.safetensors is damaged: size or sha256 differ"),
+        (tear, "tokenizer.model: cannot be read (No such file or directory)"),
+        (leave_a_pickle, "model.pt may run code and is not loaded"),
+    ],
+    ids=["version", "bit", "torn", "pickle"],
+)
+def test_a_model_that_is_damaged(
+    shell: Terminal, model: Path, command: str, damage: Any, says: str
+) -> None:
+    damage(model)
+    result = shell(command, "--model", model, *["山"] * (command == "reconstruct"))
+    assert result.code == 1
+    assert result.error.startswith("error: ")
+    assert says in result.error
+
+
+def test_a_torn_run_still_writes_and_warns(shell: Terminal, corpus: Path, tmp_path: Path) -> None:
+    options: Words = ["--form", "5x2", "--preset", "tiny", "--steps", "2", "--quiet", *SETS]
+    assert shell("train", corpus, "--out", tmp_path / "run", *options) == (0, "", "")
+    tear(tmp_path / "run")
+    result = shell("generate", "--model", tmp_path / "run", "--seed", "1")
+    assert result.code == 0
+    assert len(result.out.splitlines()) == 1
+    (warning,) = result.err.splitlines()
+    assert warning.startswith("warning: ")
+    assert warning.endswith("using step-2 instead")
+
+
+# Interruptions and accidents
+
+
+@pytest.mark.parametrize(
+    ("accident", "code", "says"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (MemoryError(), 1, "error: out of memory; try a smaller --batch-size or model"),
+        (PermissionError(13, "Permission denied", "x"), 1, "error: x: Permission denied"),
+        (OSError(28, "No space left on device"), 1, "error: system: No space left on device"),
+    ],
+    ids=["ctrl-c", "memory", "permission", "disk"],
+)
+def test_accidents(
+    shell: Terminal,
+    monkeypatch: pytest.MonkeyPatch,
+    accident: BaseException,
+    code: int,
+    says: str,
+) -> None:
+    def happen(*_: object) -> None:
+        raise accident
+
+    monkeypatch.setattr(Poet, "from_pretrained", happen)
+    result = shell("generate", "--model", "x")
+    assert (result.code, result.out) == (code, "")
+    assert result.err.strip() == says
+
+
+def test_the_reader_of_the_output_may_leave(run: Path) -> None:
+    command = [sys.executable, "-m", "poetvae", "generate", "--model", str(run), "--seed", "1"]
+    with subprocess.Popen(
+        [*command, "-n", "4000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert Poem((running.stdout.readline().decode().strip(),)).form == Form(5, 2)
+        running.stdout.close()
+        assert running.stderr.read() == b""
+    assert running.returncode in {0, 1}  # not killed, and no complaint at the end
+
+
+def test_an_existing_folder_is_not_written_over(shell: Terminal, run: Path, model: Path) -> None:
+    result = shell("train", "--out", run, "--form", "5x2")
+    assert result.code == 1
+    assert result.error == f"error: {run} exists; --resume continues it, --force replaces it"
+    forced = shell("train", "--out", model, "--form", "5x2", "--force")
+    assert forced.code == 1
+    assert forced.error == f"error: {model} is not a run of poetvae; --force does not remove it"
+    assert (model / "model.safetensors").exists()
+
+
+# Train
+
+
+def test_train(shell: Terminal, corpus: Path, tmp_path: Path) -> None:
+    run, config = tmp_path / "run", write(tmp_path / "a.toml", "beta = 0.5\nlatent_dim = 3\n")
+    options: Words = ["--form", "5x2", "--preset", "tiny", "--steps", "3", "--seed", "7", *SETS]
+    more = ["--batch-size", "4", "--set", "batch_size=9", "--config", str(config)]
+    result = shell("train", corpus, "--out", run, *options, *more)
+    assert (result.code, result.out) == (0, "")
+    last = result.err.splitlines()[-1]
+    assert last == f"done; now write poems with: poetvae generate --model {run} -n 4"
+    assert "step 3/3" in result.err
+    made = trainer.Job.load(run).config
+    assert (made.train.batch_size, made.train.seed, made.objective.beta) == (4, 7, 0.5)
+    assert made.model.latent_dim == 2  # --set overrules the file
+    words = shlex.split(last.split(": ")[1])
+    assert len(shell(*words[1:]).out.splitlines()) == 4
+
+
+def test_train_on_several_corpora_with_one_to_validate_on(
+    shell: Terminal, corpus: Path, tmp_path: Path
+) -> None:
+    more = write(tmp_path / "more.txt", COUPLET)
+    valid = write(tmp_path / "valid.txt", "\n".join([COUPLET, "石上松風靜，窗前竹影疏。"]))
+    options: Words = ["--form", "5x2", "--preset", "tiny", "--steps", "2", "--quiet", *SETS]
+    run = tmp_path / "run"
+    assert shell("train", corpus, more, "--out", run, "--valid", valid, *options).err == ""
+    both = trainer.read(trainer.Job.load(run))
+    assert (len(both.train), len(both.valid)) == (21, 1)
+
+
+def test_train_from_stdin(shell: Terminal, tmp_path: Path) -> None:
+    options: Words = ["--form", "5x2", "--preset", "tiny", "--steps", "2", "--quiet", *SETS]
+    text = "\n".join(COUPLETS).encode()
+    result = shell("train", "-", "--out", tmp_path / "run", *options, stdin=text)
+    assert result == (0, "", "")
+    assert Poet.from_pretrained(tmp_path / "run").forms == [Form(5, 2)]
+
+
+def test_resume(shell: Terminal, corpus: Path, tmp_path: Path) -> None:
+    options: Words = ["--form", "5x2", "--preset", "tiny", "--steps", "2", "--quiet", *SETS]
+    assert shell("train", corpus, "--out", tmp_path / "run", *options).code == 0
+    assert shell("train", "--out", tmp_path / "run", "--resume", "--quiet") == (0, "", "")
+    result = shell("train", "--out", tmp_path / "none", "--resume")
+    assert (result.code, "no run to resume" in result.error) == (1, True)
+    other = shell("train", corpus, "--out", tmp_path / "run", "--resume")
+    assert (other.code, "a resumed run keeps its corpus" in other.error) == (2, True)
+
+
+# Generate
+
+
+def test_generate(shell: Terminal, run: Path) -> None:
+    result = shell("generate", "--model", run, "-n", "3", "--seed", "1")
+    assert (result.code, result.err) == (0, "")
+    poems = result.out.splitlines()
+    assert [Poem((poem,)).form for poem in poems] == [Form(5, 2)] * 3
+    assert shell("generate", "--model", run, "-n", "3", "--seed", "1") == result
+    assert shell("generate", "--model", run, "-n", "3", "--seed", "2").out != result.out
+
+
+def test_generate_tells_the_seed_that_it_took(shell: Terminal, run: Path) -> None:
+    first = shell("generate", "--model", run, "-n", "2")
+    word, seed = first.err.split()
+    assert word == "seed"
+    assert shell("generate", "--model", run, "-n", "2", "--seed", seed) == (0, first.out, "")
+    assert shell("generate", "--model", run, "-n", "2").err != first.err
+
+
+def test_generate_json(shell: Terminal, run: Path) -> None:
+    options: Words = ["--model", run, "-n", "3", "--seed", "5", "--form", "5x2"]
+    result = shell("generate", *options, "--json")
+    assert result.err == ""
+    poems = [json.loads(line) for line in result.out.splitlines()]
+    assert len(poems) == 3
+    for poem in poems:
+        assert list(poem) == ["text", "lines", "form", "seed", "log_prob"]
+        assert poem["text"] == "，".join(poem["lines"]) + "。"
+        assert (poem["form"], poem["seed"]) == ("5x2", 5)
+        assert poem["log_prob"] < 0
+    assert "\\u" not in result.out
+    assert [poem["text"] for poem in poems] == shell("generate", *options).out.splitlines()
+
+
+def test_poems_of_several_lines_are_set_apart(shell: Terminal, free_model: Path) -> None:
+    options: Words = ["--model", free_model, "-n", "30", "--seed", "1", "--temperature", "1"]
+    poems = [json.loads(x)["text"] for x in shell("generate", *options, "--json").out.splitlines()]
+    assert any("\n" in poem for poem in poems)
+    expected = "".join(poem + ("\n\n" if "\n" in poem else "\n") for poem in poems)
+    assert shell("generate", *options).out == expected
+
+
+def test_temperature_and_filters_matter(shell: Terminal, run: Path) -> None:
+    options: Words = ["generate", "--model", run, "-n", "2", "--seed", "1"]
+    coldest = shell(*options, "--temperature", "0").out
+    assert shell(*options, "--top-k", "1").out == coldest
+    assert shell(*options, "--top-p", "1e-9").out == coldest
+    assert shell(*options, "--temperature", "1").out != coldest
+
+
+# Reconstruct
+
+
+def test_reconstruct(shell: Terminal, run: Path, poet: Poet, known: str) -> None:
+    expected = poet.reconstruct([known])[0]
+    assert shell("reconstruct", "--model", run, known) == (0, f"{expected}\n", "")
+    result = shell("reconstruct", "--model", run, "--json", known, COUPLETS[0])
+    lines = [json.loads(line) for line in result.out.splitlines()]
+    assert lines[0] == {"text": known, "reconstruction": expected}
+    assert lines[1]["text"] == COUPLETS[0]
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize("arguments", [[], ["-"]])
+def test_reconstruct_lines_of_stdin(shell: Terminal, run: Path, arguments: list[str]) -> None:
+    text = f"{COUPLET}\r\n\n{COUPLETS[0]}\n".encode()
+    result = shell("reconstruct", "--model", run, *arguments, stdin=text)
+    assert result == shell("reconstruct", "--model", run, COUPLET, COUPLETS[0])
+    nothing = shell("reconstruct", "--model", run, *arguments, stdin=b" \n")
+    assert (nothing.code, nothing.error.startswith("error: no text came")) == (1, True)
+
+
+def test_characters_that_the_model_has_never_seen_are_told(
+    shell: Terminal, run: Path, known: str
+) -> None:
+    strange = f"龘{known[1:-2]}鱻。"
+    result = shell("reconstruct", "--model", run, strange)
+    assert result.code == 0
+    assert len(result.out.splitlines()) == 1
+    assert result.err == "characters the model has never seen: 龘 鱻\n"
+
+
+def test_bytes_that_are_not_utf8_do_not_break_it(shell: Terminal, run: Path) -> None:
+    result = shell("reconstruct", "--model", run, stdin=COUPLET.encode() + b"\xff\n")
+    assert result.code in {0, 1}
+    assert "Traceback" not in result.err
+
+
+# Evaluate
+
+
+def test_evaluate_gives_the_keys_of_the_report(shell: Terminal, run: Path, corpus: Path) -> None:
+    keys = [field.name for field in fields(Report)]
+    given = shell("evaluate", "--model", run, "--iw", "2", "--json", corpus)
+    held_out = shell("evaluate", "--model", run, "--iw", "2", "--json")
+    for result, poems in ((given, 20), (held_out, len(trainer.read(trainer.Job.load(run)).valid))):
+        assert result.code == 0
+        report = json.loads(result.out)
+        assert list(report) == keys
+        assert (report["poems"], report["chars"], report["iw_samples"]) == (poems, 10 * poems, 2)
+    shown = shell("evaluate", "--model", run, "--iw", "2", corpus)
+    assert [line.split(": ")[0] for line in shown.out.splitlines()] == keys
+
+
+def test_evaluate_repeats_itself_and_heeds_limit_and_seed(
+    shell: Terminal, run: Path, corpus: Path
+) -> None:
+    options: Words = ["evaluate", "--model", run, "--iw", "2", "--json", "--limit", "5"]
+    first = shell(*options, corpus, "--seed", "1")
+    assert json.loads(first.out)["poems"] == 5
+    assert shell(*options, corpus, "--seed", "1").out == first.out
+    assert shell(*options, corpus, "--seed", "2").out != first.out
+    text = "\n".join(COUPLETS).encode()
+    assert shell(*options, "-", "--seed", "1", stdin=text).out == first.out
+
+
+def test_evaluate_needs_poems(shell: Terminal, model: Path, tmp_path: Path) -> None:
+    result = shell("evaluate", "--model", model)
+    assert (result.code, "train.json" in result.error) == (1, True)
+    other = write(tmp_path / "a.txt", "one line\nanother line")
+    form = shell("evaluate", "--model", model, other)
+    assert (form.code, "0 poems of the form 5x2" in form.error) == (1, True)
+
+
+# Corpus stats and info
+
+
+def test_stats(shell: Terminal, corpus: Path) -> None:
+    result = shell("corpus", "stats", corpus)
+    assert (result.code, result.err) == (0, "")
+    assert result.out == "poems: 20 read, 20 kept (240 characters)\nforms: 20 5x2\n"
+    values = json.loads(shell("corpus", "stats", "--json", corpus, corpus).out)
+    assert (values["read"], values["kept"], values["dropped"]) == (40, 20, {"duplicate": 20})
+    selected = json.loads(shell("corpus", "stats", "--json", "--form", "5x2", corpus).out)
+    assert (selected["items"], selected["train"]) == (20, 20)
+    text = "\n".join(COUPLETS).encode()
+    assert shell("corpus", "stats", "-", stdin=text).out == result.out
+
+
+def test_stats_of_the_embedded_sample(shell: Terminal) -> None:
+    values = json.loads(shell("corpus", "stats", "--json").out)
+    assert values["kept"] > 500
+    assert {"5x2", "7x2", "free"} <= values["forms"].keys()
+
+
+def test_info(shell: Terminal, run: Path) -> None:
+    values = json.loads(shell("info", "--json").out)
+    assert values["poetvae"] == poetvae.__version__
+    assert values["presets"] == ["base", "seed", "tiny", "large"]
+    assert values["settings"]["beta"]
+    result = shell("info", "--json", "--model", run)
+    assert (result.code, result.err) == (0, "")
+    about = json.loads(result.out)
+    assert (about["model"], about["latent_dim"], list(about["forms"])) == (str(run), 4, ["5x2"])
+    shown = shell("info", "--model", run).out
+    assert f"parameters: {about['parameters']}\n" in shown
+
+
+# Encodings
+
+
+def test_output_is_utf8_in_every_locale(shell: Terminal, run: Path) -> None:
+    options: Words = ["generate", "--model", run, "-n", "2", "--seed", "1", "--device", "cpu"]
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = process(*options, **plain)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [Poem((x,)).form for x in done.stdout.decode("utf-8").splitlines()] == [Form(5, 2)] * 2
+    missing = process("corpus", "stats", "山.txt", LC_ALL="C")
+    assert missing.stderr.decode("utf-8").startswith("error: 山.txt: no such file")
+    assert shell(*options).out == done.stdout.decode("utf-8")

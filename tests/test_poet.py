@@ -1,0 +1,194 @@
+"""A trained model by the calls that most people need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from poetvae.errors import CheckpointError, ConfigError, CorpusError
+from poetvae.evaluation import evaluate
+from poetvae.poet import Poet, choose_device, encode_poems, model_card
+from poetvae.text.poem import Form
+
+COUPLETS = ["瀑響分雲出，橋形得水成。", "斷岸支漁網，危峰戴草亭。", "沙痕知潦退，石髮見潮生。"]
+
+
+def is_couplet(text: str) -> bool:
+    return [len(verse) for verse in text.removesuffix("。").split("，")] == [5, 5]
+
+
+def test_encode_is_a_gaussian_for_each_text(poet: Poet) -> None:
+    posterior = poet.encode(COUPLETS)
+    assert posterior.mean.shape == posterior.logvar.shape == (3, 4)
+    assert not posterior.mean.requires_grad
+    for i, text in enumerate(COUPLETS):
+        alone = poet.encode([text])
+        torch.testing.assert_close(alone.mean, posterior.mean[i : i + 1])
+        torch.testing.assert_close(alone.logvar, posterior.logvar[i : i + 1])
+
+
+def test_encode_reads_characters_and_not_punctuation(poet: Poet) -> None:
+    bare = poet.encode([" 瀑響分雲出\n橋形得水成 "])
+    torch.testing.assert_close(bare.mean, poet.encode(COUPLETS[:1]).mean)
+
+
+def test_a_lone_string_is_one_text(poet: Poet, free_poet: Poet) -> None:
+    torch.testing.assert_close(poet.encode(COUPLETS[0]).mean, poet.encode(COUPLETS[:1]).mean)
+    assert poet.reconstruct(COUPLETS[0]) == poet.reconstruct(COUPLETS[:1])
+    assert free_poet.encode("a rose").mean.shape == (1, 4)
+
+
+def test_no_texts(poet: Poet) -> None:
+    assert poet.encode([]).mean.shape == (0, 4)
+    assert poet.reconstruct([]) == []
+    assert poet.decode(torch.zeros(0, 4)) == []
+
+
+def test_decode_writes_the_form(poet: Poet) -> None:
+    z = torch.randn(5, 4)
+    texts = poet.decode(z)
+    assert len(texts) == 5
+    assert all(map(is_couplet, texts))
+    assert poet.decode(z) == poet.decode(z, form="5x2") == texts
+    drawn = poet.decode(z, temperature=1.0, seed=1)
+    assert poet.decode(z, temperature=1.0, seed=1) == drawn
+    assert poet.decode(z, temperature=1.0, seed=2) != drawn
+    assert all(map(is_couplet, drawn))
+
+
+def test_reconstruct_is_decode_of_the_mean(poet: Poet, free_poet: Poet) -> None:
+    assert poet.reconstruct(COUPLETS) == poet.decode(poet.encode(COUPLETS).mode)
+    lines = ["a rose is a rose", "a rose\nis"]
+    assert free_poet.reconstruct(lines) == free_poet.decode(free_poet.encode(lines).mode)
+
+
+def test_free_form_has_lines(free_poet: Poet) -> None:
+    assert free_poet.forms == []
+    text = free_poet.reconstruct(["a rose is a rose\nsaid number 7"])[0]
+    assert text
+    assert set(text) <= set("a rose is a rose\nsaid number 0123456789")
+    poems = free_poet.generate(5, seed=1)
+    assert {poem.form for poem in poems} == {None}
+    assert all(poem.text.strip() for poem in poems)
+
+
+def test_generate(poet: Poet) -> None:
+    assert poet.forms == [Form(5, 2)]
+    poems = poet.generate(6, form="5x2", temperature=0.9, top_k=50, top_p=0.9, seed=3)
+    assert all(is_couplet(poem.text) for poem in poems)
+    assert poems == poet.generate(6, form="5x2", temperature=0.9, top_k=50, top_p=0.9, seed=3)
+    assert len(poet.generate()) == 1
+
+
+@pytest.mark.parametrize("form", ["7x4", "5x4"])
+def test_a_form_it_does_not_write(poet: Poet, form: str) -> None:
+    with pytest.raises(ConfigError, match=f"does not write {form}; it writes 5x2"):
+        poet.generate(form=form)
+    with pytest.raises(ConfigError, match=f"does not write {form}"):
+        poet.decode(torch.zeros(1, 4), form=form)
+
+
+@pytest.mark.parametrize("form", ["couplet", "5", "0x0", "5x2x1"])
+def test_what_is_no_form(poet: Poet, form: str) -> None:
+    with pytest.raises(ConfigError, match="form"):
+        poet.generate(form=form)
+    with pytest.raises(ConfigError, match="form"):
+        poet.decode(torch.zeros(1, 4), form=form)
+
+
+def test_a_text_of_another_form(poet: Poet) -> None:
+    for call in (poet.encode, poet.reconstruct):
+        with pytest.raises(CorpusError, match="has the form 7x2; this model reads 5x2"):
+            call([COUPLETS[0], "鐵匠爐邊無冷夜，染坊檐下有晴虹。"])
+        with pytest.raises(CorpusError, match="has the form free"):
+            call(["瀑響分雲出"])
+
+
+@pytest.mark.parametrize("text", ["", " \n ", "，。"])
+def test_an_empty_text(poet: Poet, free_poet: Poet, text: str) -> None:
+    for reader in (poet, free_poet):
+        with pytest.raises(CorpusError, match="no character of writing"):
+            reader.encode([text])
+        with pytest.raises(CorpusError, match="no character of writing"):
+            reader.reconstruct(text)
+
+
+def test_a_text_that_is_too_long(free_poet: Poet) -> None:
+    assert free_poet.encode(["a" * 39]).mean.shape == (1, 4)
+    with pytest.raises(CorpusError, match="takes 41 positions; this model has 40"):
+        free_poet.encode(["a" * 40])
+
+
+def test_unknown_characters_are_read_and_never_written(poet: Poet, free_poet: Poet) -> None:
+    text = "𠮷龘瀑響分，雲出橋形得。"
+    assert poet.codec.tokenizer.unknown("𠮷龘")
+    assert all(map(is_couplet, poet.reconstruct([text])))
+    assert "□" not in poet.reconstruct([text])[0]
+    assert "□" not in free_poet.reconstruct(["qwertyuiop ßäöü"])[0]
+
+
+def test_evaluate(poet: Poet) -> None:
+    poems = [poet.codec.read(text) for text in COUPLETS]
+    report = poet.evaluate(iter(poems), samples=5, seed=2)
+    store = encode_poems(poet.codec, poems)
+    assert report == evaluate(poet.model, poet.codec, store, samples=5, seed=2)
+    assert (report.poems, report.chars, report.iw_samples) == (3, 30, 5)
+    with pytest.raises(CorpusError, match="has the form free"):
+        poet.evaluate([poet.codec.read("瀑響")])
+
+
+def test_encoded_poems_are_ids_with_labels(poet: Poet) -> None:
+    poems = [poet.codec.read(text) for text in COUPLETS]
+    batch = encode_poems(poet.codec, poems).batch(range(3))
+    assert batch.tokens.tolist() == [poet.codec.encode(poem) for poem in poems]
+    assert batch.mask.all()
+    assert batch.labels is None
+
+
+def test_saved_and_read_again(poet: Poet, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    poet.save_pretrained(folder)
+    again = Poet.from_pretrained(folder)
+    for name, weight in poet.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], weight), name
+    assert again.model.config == poet.model.config
+    assert again.codec.forms == poet.codec.forms
+    assert again.codec.tokenizer.to_bytes() == poet.codec.tokenizer.to_bytes()
+    assert again.generate(3, seed=5) == poet.generate(3, seed=5)
+    assert again.reconstruct(COUPLETS) == poet.reconstruct(COUPLETS)
+    assert not again.model.training
+    with pytest.raises(CheckpointError, match="exists"):
+        poet.save_pretrained(folder)
+    poet.save_pretrained(folder, overwrite=True)
+    assert Poet.from_pretrained(str(folder)).generate(3, seed=5) == poet.generate(3, seed=5)
+
+
+def test_a_model_is_ready_to_use(poet: Poet) -> None:
+    poet.model.train()
+    assert not Poet(poet.model, poet.codec).model.training
+
+
+def test_no_model(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="carries no weights; train a model"):
+        Poet.from_pretrained()
+    with pytest.raises(CheckpointError, match="no such model folder"):
+        Poet.from_pretrained(tmp_path / "missing")
+
+
+def test_a_device_that_is_not_there(run: Path) -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type in ("cpu", "cuda")
+    for name in ("no such", "cuda:99"):
+        with pytest.raises(ConfigError, match="cannot be used here; try cpu"):
+            Poet.from_pretrained(run, name)
+
+
+def test_a_card_says_what_the_model_is(poet: Poet, free_poet: Poet) -> None:
+    card = model_card(poet.model.config, poet.codec, 12345, "Trained by a test.")
+    assert "12,345 parameters" in card
+    assert "4 latent dimensions" in card
+    assert "5x2 (" in card
+    assert "Trained by a test." in card
+    assert "Forms: free." in model_card(free_poet.model.config, free_poet.codec, 1)
