@@ -274,7 +274,7 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
 
 
 def _load(folder: Path, device: str | torch.device) -> Saved:
-    names = {"README.md", "config.json", "model.safetensors", "tokenizer.model"}
+    names = {"config.json", "model.safetensors", "tokenizer.model"}  # a card may be edited
     files = _read_files(folder, names)
     config = _parse(folder / "config.json", files["config.json"])
     found = config.get("format"), config.get("version"), config.get("kind")

@@ -239,7 +239,7 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
     help="Samples of the importance-weighted bound.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Score only so many poems.")
-@seed_option
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @json_option
 def evaluate(
     corpus: tuple[str, ...],
@@ -249,7 +249,7 @@ def evaluate(
     strict: bool,
     iw: int,
     limit: int | None,
-    seed: int | None,
+    seed: int,
     as_json: bool,
 ) -> None:
     """Score CORPUS: bounds on the likelihood in nats, active units, what comes back.
@@ -258,7 +258,7 @@ def evaluate(
     """
     from tqdm import tqdm
 
-    from . import evaluation, trainer
+    from . import evaluation, job
     from .poet import encode_poems
     from .text.corpus import read_corpus
     from .text.poem import Form
@@ -269,7 +269,10 @@ def evaluate(
         read = read_corpus(corpus, wanted, 0.0, strict)
         poems = read.train
     else:
-        read = trainer.read(trainer.Job.load(Path(str(model))))
+        run = job.Job.load(Path(str(model)))
+        if "-" in run.sources:
+            raise CorpusError(f"{model} learnt from stdin, which is gone; give a CORPUS")
+        read = job.read(run)
         poems = read.valid
     for line in read.report.lines():
         note(line)
@@ -283,7 +286,7 @@ def evaluate(
         poet.codec,
         encode_poems(poet.codec, fitting),
         samples=iw,
-        seed=seed or 0,
+        seed=seed,
         limit=limit,
         progress=lambda x: tqdm(x, disable=None, file=sys.stderr),
     )

@@ -12,10 +12,11 @@ from . import evaluation, generation
 from .checkpoint import Saved, load_folder, save_folder
 from .config import ModelConfig
 from .data import Batch, TokenStore
-from .errors import CheckpointError, ConfigError
+from .errors import CheckpointError
 from .generation import Generated
 from .models.vae import VAE
 from .nn import DiagonalGaussian
+from .runtime import choose_device
 from .text.codec import PoemCodec
 from .text.poem import Form, Poem
 
@@ -128,22 +129,6 @@ class Poet:
 
     def _posterior(self, batch: Batch) -> DiagonalGaussian:
         return self.model.encode(batch.tokens, batch.mask, batch.labels)
-
-
-def choose_device(name: str) -> torch.device:
-    """The device of that name; "auto" is a GPU where there is one.
-
-    Raises:
-        ConfigError: it cannot be used here.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device {name!r} cannot be used here; try cpu") from error
-    return device
 
 
 def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:

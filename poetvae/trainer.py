@@ -6,27 +6,21 @@ the state of a run is its weights, the optimizer's moments and one integer.
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import ctypes
 import json
 import math
-import os
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from . import __version__
 from .checkpoint import (
     Saved,
     latest_checkpoint,
@@ -36,21 +30,19 @@ from .checkpoint import (
     save_folder,
     write_file,
 )
-from .config import Config, ModelConfig, ObjectiveConfig, TrainConfig, configure, from_dict
-from .data import Batch, TokenStore, batch_index, derive_seed
+from .config import Config, TrainConfig, configure
+from .data import Batch, batch_index, derive_seed
 from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from .evaluation import evaluate
 from .generation import generate
+from .job import Data, Job, Log, absolute, prepare
 from .models.vae import VAE
 from .objective import objective
-from .poet import Poet, choose_device, encode_poems, model_card
+from .poet import Poet, model_card
+from .runtime import choose_device, interruption, keep_freed_memory, seed_noise
 from .schedules import SCHEDULES
-from .text.codec import PoemCodec
-from .text.corpus import Corpus, read_corpus, sample_folder
-from .text.poem import Form, Poem, content
-from .text.tokenizer import PoemTokenizer
-
-Log = Callable[[str], None]
+from .text.corpus import sample_folder
+from .text.poem import Form
 
 
 class TrainingInterruptedError(PoetVAEError):
@@ -59,80 +51,6 @@ class TrainingInterruptedError(PoetVAEError):
     def __init__(self, message: str, signum: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signum
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a run is: all that is needed to repeat it. Kept in `train.json`."""
-
-    config: Config
-    sources: tuple[str, ...]
-    valid: tuple[str, ...]
-    forms: tuple[Form, ...]
-    strict: bool
-    steps: int = 0
-    fingerprint: str = ""
-
-    def save(self, run: Path) -> None:
-        """Write `train.json`."""
-        values = {
-            "poetvae": __version__,
-            "torch": torch.__version__,
-            "config": self.config.to_dict(),
-            "sources": self.sources,
-            "valid": self.valid,
-            "forms": [str(form) for form in self.forms],
-            "strict": self.strict,
-            "steps": self.steps,
-            "fingerprint": self.fingerprint,
-        }
-        write_file(run / "train.json", json.dumps(values, indent=2, ensure_ascii=False).encode())
-
-    @classmethod
-    def load(cls, run: Path) -> Job:
-        """Read `train.json`.
-
-        Raises:
-            CheckpointError: there is none, or it describes no run.
-        """
-        path = run / "train.json"
-        try:
-            values = json.loads(path.read_bytes())
-            parts = values["config"]
-            return cls(
-                Config(
-                    from_dict(ModelConfig, parts["model"]),
-                    from_dict(ObjectiveConfig, parts["objective"]),
-                    from_dict(TrainConfig, parts["train"]),
-                ),
-                tuple(values["sources"]),
-                tuple(values["valid"]),
-                tuple(Form.parse(form) for form in values["forms"]),
-                bool(values["strict"]),
-                int(values["steps"]),
-                str(values["fingerprint"]),
-            )
-        except OSError as error:
-            raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            PoetVAEError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:
-            raise CheckpointError(f"{path} describes no run ({error}); start a new one") from error
-
-
-@dataclass(frozen=True)
-class Data:
-    """The numbered poems of a run."""
-
-    train: TokenStore
-    valid: TokenStore
-    codec: PoemCodec
 
 
 def train(
@@ -188,15 +106,15 @@ def train(
         _check_length(epochs, steps, minutes)
         job = Job(
             configure(preset, settings),
-            tuple(_absolute(s) for s in sources) or (str(sample_folder()),),
-            tuple(_absolute(s) for s in valid),
+            tuple(absolute(s) for s in sources) or (str(sample_folder()),),
+            tuple(absolute(s) for s in valid),
             tuple(sorted(Form.parse(form) for form in forms)),
             strict,
         )
     keep_freed_memory()
     target = choose_device(device)
     torch.manual_seed(derive_seed(job.config.train.seed, "weights"))
-    data, config = prepare(job, log)
+    data, config = prepare(job, target, log)
     model = VAE(config.model).to(target)
     if not resume:
         job = replace(job, config=config, fingerprint=data.train.fingerprint)
@@ -219,68 +137,6 @@ def train(
     return Poet.from_pretrained(run, str(target))
 
 
-def read(job: Job) -> Corpus:
-    """The poems of a job, to train on and held out; no text stands in both.
-
-    Raises:
-        CorpusError: nothing to train on.
-    """
-    held_out = 0.0 if job.valid else job.config.train.held_out
-    corpus = read_corpus(job.sources, job.forms, held_out, job.strict)
-    if not job.valid:
-        return corpus
-    known = {_chars(poem, job) for poem in corpus.train}
-    valid = read_corpus(job.valid, job.forms, 0.0, job.strict).train
-    return replace(corpus, valid=[poem for poem in valid if _chars(poem, job) not in known])
-
-
-def _chars(poem: Poem, job: Job) -> str:
-    """What a job learns of a poem."""
-    return content(poem, poem.form if job.forms else None)
-
-
-def prepare(job: Job, log: Log) -> tuple[Data, Config]:
-    """Read and number the corpus of a job, and complete its configuration from it.
-
-    Raises:
-        CorpusError: nothing to train on.
-    """
-    corpus = read(job)
-    for line in corpus.report.lines():
-        log(line)
-
-    def chars(poem: Poem) -> str:
-        return _chars(poem, job)
-
-    max_len = max((f.size for f in job.forms), default=job.config.model.max_len)
-    fitting = [p for p in corpus.train if job.forms or len(chars(p)) < max_len]
-    if len(fitting) < len(corpus.train):
-        log(f"left out: {len(corpus.train) - len(fitting):,} poems longer than max_len {max_len}")
-    if not fitting:
-        shortest = min(len(chars(p)) for p in corpus.train) + 1
-        raise CorpusError(
-            f"every poem is longer than max_len {max_len}; the shortest takes {shortest} positions:"
-            f" --set max_len={shortest} or more, or select a --form"
-        )
-    tokenizer = PoemTokenizer.train(map(chars, fitting), job.config.train.min_count)
-    counts = {form: sum(p.form == form for p in fitting) for form in job.forms}
-    codec = PoemCodec(tokenizer, max_len, counts)
-    model = replace(
-        job.config.model,
-        vocab_size=len(tokenizer),
-        max_len=max_len,
-        label_sizes=codec.label_sizes,
-    )
-    valid = [p for p in corpus.valid if codec.fits(p)]
-    data = Data(encode_poems(codec, fitting), encode_poems(codec, valid), codec)
-    precision = job.config.train.precision
-    if precision == "auto":
-        precision = "bf16" if _bf16_is_faster() else "fp32"
-    return data, replace(
-        job.config, model=model, train=replace(job.config.train, precision=precision)
-    )
-
-
 def fit(model: VAE, data: Data, job: Job, run: Path, log: Log, quiet: bool = False) -> None:
     """The loop: batch, update, average, log, validate, save. Starts at the newest checkpoint."""
     config, steps = job.config.train, job.steps
@@ -300,7 +156,8 @@ def fit(model: VAE, data: Data, job: Job, run: Path, log: Log, quiet: bool = Fal
             step += 1
             bar.update()
             last = step == steps
-            if step % config.log_every == 0 or last:
+            due = step % config.validate_every == 0 or last
+            if step % config.log_every == 0 or due:
                 line = _metrics(totals, step, steps, job.config, time.monotonic() - began)
                 if not math.isfinite(line["loss"]):
                     raise PoetVAEError(
@@ -310,7 +167,7 @@ def fit(model: VAE, data: Data, job: Job, run: Path, log: Log, quiet: bool = Fal
                 _append(run / "metrics.jsonl", line)
                 bar.set_postfix(nll=f"{line['nll']:.2f}", kl=f"{line['kl']:.2f}")
                 totals.zero_()
-            if step % config.validate_every == 0 or last:
+            if due:
                 score, lines = validate(averaged, data, config, step)
                 for name, entry in lines:
                     _append(run / name, entry)
@@ -319,7 +176,7 @@ def fit(model: VAE, data: Data, job: Job, run: Path, log: Log, quiet: bool = Fal
                 if score < best:
                     best = score
                     save_folder(run, saved, _card(saved, job, step, score), overwrite=True)
-            if step % config.validate_every == 0 or last or stopped.signum:
+            if due or stopped.signum:
                 state = {
                     "step": step,
                     "model": dict(model.named_parameters()),
@@ -367,15 +224,6 @@ def update(
     optimizer.zero_grad(set_to_none=True)
     one = torch.ones_like(loss)
     return torch.stack([terms.nll.mean(), terms.kl.mean(), loss, one]).detach()
-
-
-def seed_noise(seed: int, device: torch.device) -> None:
-    """Seed what sampling and dropout draw from on this device; torch.manual_seed asks all devices,
-    which takes longer than drawing."""
-    if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
-    else:
-        torch.default_generator.manual_seed(seed)
 
 
 @torch.no_grad()
@@ -433,32 +281,6 @@ def restore(
     return step, totals, best
 
 
-@dataclass
-class _Stopped:
-    signum: int = 0
-
-
-@contextlib.contextmanager
-def interruption() -> Iterator[_Stopped]:
-    """Note the first SIGINT or SIGTERM instead of dying of it; the second one is as ever."""
-    stopped = _Stopped()
-
-    def note(signum: int, frame: FrameType | None) -> None:
-        stopped.signum = signum
-        signal.signal(signum, before[signal.Signals(signum)])
-
-    try:
-        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread, where signals do not arrive
-        yield stopped
-        return
-    try:
-        yield stopped
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
-
-
 def _fit_into(seconds: float, model: VAE, data: Data, config: Config) -> int:
     """How many steps take so long, validations included: measured on a copy, which is dropped."""
     began, scratch = time.monotonic(), copy.deepcopy(model)
@@ -478,40 +300,8 @@ def _fit_into(seconds: float, model: VAE, data: Data, config: Config) -> int:
     return max(1, int(left / (per_step + per_validation / config.train.validate_every)))
 
 
-def keep_freed_memory() -> None:
-    """Ask glibc to keep freed memory for the next step instead of returning it to the kernel.
-
-    The activations of a step are freed and taken again at the next; without this the page faults
-    cost `base` a tenth to a quarter of its time on a CPU. Elsewhere than on glibc it does nothing.
-    """
-    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(trim_threshold, 2**31 - 1)
-        libc.mallopt(mmap_threshold, 2**30)
-
-
-def _bf16_is_faster() -> bool:
-    """Whether bfloat16 matrix products beat float32 ones here: measured, it takes milliseconds."""
-    if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        x = torch.ones(512, 512, dtype=dtype)
-        x @ x
-        began = time.perf_counter()
-        for _ in range(5):
-            x @ x
-        seconds[dtype] = time.perf_counter() - began
-    return seconds[torch.bfloat16] < seconds[torch.float32]
-
-
 def _silence(line: str) -> None:
     pass
-
-
-def _absolute(source: str | Path) -> str:
-    return os.path.abspath(source) if os.path.exists(source) else str(source)
 
 
 def _check_free(run: Path, force: bool) -> None:

@@ -41,7 +41,7 @@ from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form
 from poetvae.text.tokenizer import PoemTokenizer
 
-FILES = ["README.md", "config.json", "manifest.json", "model.safetensors", "tokenizer.model"]
+FILES = ["config.json", "manifest.json", "model.safetensors", "tokenizer.model"]
 CONFIG = ModelConfig(
     max_len=4, embed_dim=8, d_model=8, latent_dim=2, encoder_layers=1, decoder_layers=1
 )

@@ -21,7 +21,7 @@ import click
 import pytest
 
 import poetvae
-from poetvae import cli, trainer
+from poetvae import cli, job
 from poetvae.errors import ConfigError
 from poetvae.evaluation import Report
 from poetvae.poet import Poet
@@ -576,7 +576,7 @@ def test_train(shell: Terminal, corpus: Path, tmp_path: Path) -> None:
     last = result.err.splitlines()[-1]
     assert last == f"done; now write poems with: poetvae generate --model {run} -n 4"
     assert "step 3/3" in result.err
-    made = trainer.Job.load(run).config
+    made = job.Job.load(run).config
     assert (made.train.batch_size, made.train.seed, made.objective.beta) == (4, 7, 0.5)
     assert made.model.latent_dim == 2  # --set overrules the file
     words = shlex.split(last.split(": ")[1])
@@ -591,7 +591,7 @@ def test_train_on_several_corpora_with_one_to_validate_on(
     options: Words = ["--form", "5x2", "--preset", "tiny", "--steps", "2", "--quiet", *SETS]
     run = tmp_path / "run"
     assert shell("train", corpus, more, "--out", run, "--valid", valid, *options).err == ""
-    both = trainer.read(trainer.Job.load(run))
+    both = job.read(job.Job.load(run))
     assert (len(both.train), len(both.valid)) == (21, 1)
 
 
@@ -709,7 +709,7 @@ def test_evaluate_gives_the_keys_of_the_report(shell: Terminal, run: Path, corpu
     keys = [field.name for field in fields(Report)]
     given = shell("evaluate", "--model", run, "--iw", "2", "--json", corpus)
     held_out = shell("evaluate", "--model", run, "--iw", "2", "--json")
-    for result, poems in ((given, 20), (held_out, len(trainer.read(trainer.Job.load(run)).valid))):
+    for result, poems in ((given, 20), (held_out, len(job.read(job.Job.load(run)).valid))):
         assert result.code == 0
         report = json.loads(result.out)
         assert list(report) == keys

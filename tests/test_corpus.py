@@ -238,9 +238,9 @@ def test_damaged_archives_and_missing_files(tmp_path: Path) -> None:
     path = tmp_path / "a.txt.gz"
     for data in [b"no archive", gzip.compress(A.encode() * 99)[:-12]]:
         path.write_bytes(data)
-        with pytest.raises(CorpusError, match="a.txt.gz: cannot be read"):
+        with pytest.raises(CorpusError, match=r"a\.txt\.gz: cannot be read"):
             texts(path)
-    with pytest.raises(CorpusError, match="missing.txt: no such file or folder"):
+    with pytest.raises(CorpusError, match=r"missing\.txt: no such file or folder"):
         read_poems(tmp_path / "missing.txt")
     with pytest.raises(CorpusError, match="no corpus: give a file"):
         read_poems()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from poetvae.nn import GCNN, GatedConv1d, GatedResidualBlock, masked_max, masked_mean
+from poetvae.nn import GCNN, AttentionPool, GatedConv1d, GatedResidualBlock, masked_max, masked_mean
 
 SHAPES = st.tuples(
     st.integers(1, 3),  # sequences
@@ -68,8 +68,13 @@ def test_gate_is_value_times_gate(gate: str) -> None:
     layer = GatedConv1d(3, 2, 1, gate=gate)
     x = torch.randn(2, 3, 4)
     value, g = layer.conv(x).chunk(2, dim=1)
-    function = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "gelu": F.gelu, "silu": F.silu}[gate]
-    torch.testing.assert_close(layer(x), value * function(g))
+    gated = {
+        "sigmoid": torch.sigmoid(g),
+        "tanh": torch.tanh(g),
+        "gelu": F.gelu(g),
+        "silu": F.silu(g),
+    }
+    torch.testing.assert_close(layer(x), value * gated[gate])
 
 
 @pytest.mark.parametrize(
@@ -146,6 +151,17 @@ def test_pooling_ignores_padding_and_empty_rows() -> None:
     assert masked_max(x, mask)[2].eq(0).all()
     torch.testing.assert_close(masked_mean(x), x.mean(dim=2))
     torch.testing.assert_close(masked_max(x), x.amax(dim=2))
+
+
+def test_attention_pool_is_a_weighted_mean_of_the_real_positions() -> None:
+    pool = AttentionPool(3, 2)
+    x, mask = torch.randn(2, 3, 5), torch.arange(5) < torch.tensor([[5], [2]])
+    pooled = pool(x, mask).unflatten(1, (3, 2))
+    for head in range(2):
+        scores = x[1, :, :2].T @ pool.scores.weight[head] + pool.scores.bias[head]
+        expected = x[1, :, :2] @ scores.softmax(dim=0)
+        torch.testing.assert_close(pooled[1, :, head], expected)
+    torch.testing.assert_close(pool(x[1:, :, :2]), pool(x, mask)[1:])
 
 
 def test_autocast_keeps_the_values() -> None:

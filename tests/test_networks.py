@@ -34,7 +34,8 @@ CONFIGS = st.builds(
     kernel_size=st.integers(1, 4),
     dilations=st.sampled_from([(1,), (2, 1), (7,)]),
     norm=st.sampled_from(["layer", "none"]),
-    pooling=st.sampled_from(["mean", "mean+max"]),
+    pooling=st.sampled_from(["mean", "mean+max", "attention+max"]),
+    pooling_heads=st.integers(1, 3),
     positions=st.booleans(),
     inject=st.booleans(),
     tied=st.booleans(),
@@ -64,7 +65,8 @@ def test_shapes(config: ModelConfig, b: int, t: int) -> None:
     count = len(config.label_sizes)
     labels = torch.ones(b, count, dtype=torch.long) if count else None
     features = encoder(config)(torch.randint(0, 11, (b, t)), None, labels)
-    assert features.shape == (b, 4 if config.pooling == "mean" else 8)
+    means = config.pooling_heads if config.pooling == "attention+max" else 1
+    assert features.shape == (b, 4 * (means + (config.pooling != "mean")))
     assert features.shape[1] == encoder(config).out_features
     network = decoder(config)
     hidden = network(latent(b), torch.randint(0, 11, (b, 6)), labels)
@@ -83,11 +85,13 @@ def test_features_do_not_depend_on_padding(config: ModelConfig, length: int) -> 
     row[:, :length] = poem
     mask = (torch.arange(6) < length).unsqueeze(0)
     alone = network(poem)
-    torch.testing.assert_close(network(poem, torch.ones_like(poem, dtype=torch.bool)), alone)
-    torch.testing.assert_close(network(row, mask), alone)
+    # Attention weighs in float32, hence the tolerances.
+    whole = network(poem, torch.ones_like(poem, dtype=torch.bool))
+    torch.testing.assert_close(whole, alone, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(network(row, mask), alone, atol=1e-6, rtol=1e-5)
     others = torch.cat([torch.randint(0, 11, (2, 6)), row])
     masks = torch.cat([torch.ones(2, 6, dtype=torch.bool), mask])
-    torch.testing.assert_close(network(others, masks)[2:], alone)
+    torch.testing.assert_close(network(others, masks)[2:], alone, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("positions", [True, False])
@@ -98,8 +102,11 @@ def test_position_vectors_tell_the_order(positions: bool) -> None:
     assert equal != positions
 
 
+BARE = replace(CONFIG, encoder_layers=0, norm="none", positions=False, embed_dim=4)
+
+
 def test_mean_and_max_of_the_positions() -> None:
-    config = replace(CONFIG, encoder_layers=0, norm="none", positions=False, embed_dim=4)
+    config = replace(BARE, pooling="mean+max")
     network = encoder(config)
     poem, mask = torch.tensor([[5, 6, 7, 8]]), torch.tensor([[True, True, True, False]])
     vectors = network.embedding.weight[poem[0, :3]]
@@ -107,6 +114,19 @@ def test_mean_and_max_of_the_positions() -> None:
     torch.testing.assert_close(network(poem, mask)[0], expected)
     average = Encoder(replace(config, pooling="mean"), network.embedding)
     torch.testing.assert_close(average(poem, mask)[0], vectors.sum(dim=0) / 3)
+
+
+def test_attention_takes_means_of_its_own() -> None:
+    network = encoder(replace(BARE, pooling="attention+max", pooling_heads=2))
+    poem, mask = torch.tensor([[5, 6, 7, 8]]), torch.tensor([[True, True, True, False]])
+    vectors = network.embedding.weight[poem[0, :3]]  # (T, C)
+    assert network.pool is not None
+    shares = torch.softmax(network.pool.scores(vectors), dim=0)  # (T, heads)
+    means = sum(vectors[t].unsqueeze(1) * shares[t] for t in range(3))  # (C, heads)
+    assert isinstance(means, torch.Tensor)
+    found = network(poem, mask)[0]
+    torch.testing.assert_close(found[:8].reshape(4, 2), means, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(found[8:], vectors.max(dim=0).values)
 
 
 def test_labels_are_summed() -> None:

@@ -9,7 +9,8 @@ import torch
 
 from poetvae.errors import CheckpointError, ConfigError, CorpusError
 from poetvae.evaluation import evaluate
-from poetvae.poet import Poet, choose_device, encode_poems, model_card
+from poetvae.poet import Poet, encode_poems, model_card
+from poetvae.runtime import choose_device
 from poetvae.text.poem import Form
 
 COUPLETS = ["瀑響分雲出，橋形得水成。", "斷岸支漁網，危峰戴草亭。", "沙痕知潦退，石髮見潮生。"]

@@ -21,7 +21,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from poetvae import checkpoint, trainer
+from poetvae import checkpoint, runtime, trainer
 from poetvae.checkpoint import checkpoints, load_state
 from poetvae.errors import CheckpointError
 
@@ -357,7 +357,7 @@ def test_a_train_json_that_says_nonsense_is_named(
 
 
 def test_the_first_signal_is_noted_and_the_second_is_as_ever() -> None:
-    with trainer.interruption() as stopped:
+    with runtime.interruption() as stopped:
         assert stopped.signum == 0
         signal.raise_signal(signal.SIGINT)
         assert stopped.signum == signal.SIGINT
@@ -371,7 +371,7 @@ def test_the_first_signal_is_noted_and_the_second_is_as_ever() -> None:
 
 
 def test_handlers_come_back_after_an_error() -> None:
-    with pytest.raises(PowerCutError), trainer.interruption():
+    with pytest.raises(PowerCutError), runtime.interruption():
         cut()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

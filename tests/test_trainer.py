@@ -14,16 +14,17 @@ import pytest
 import torch
 
 import poetvae
-from poetvae import trainer
+from poetvae import job, trainer
 from poetvae.checkpoint import load_state
 from poetvae.config import PRESETS, Config, TrainConfig, fields
 from poetvae.data import derive_seed
 from poetvae.errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
+from poetvae.job import Job
 from poetvae.models.vae import VAE
-from poetvae.poet import Poet, choose_device, encode_poems
+from poetvae.poet import Poet, encode_poems
+from poetvae.runtime import choose_device
 from poetvae.schedules import cosine, linear
 from poetvae.text.poem import Form, Poem
-from poetvae.trainer import Job
 
 MODEL = {"README.md", "config.json", "manifest.json", "model.safetensors", "tokenizer.model"}
 SETTINGS = {
@@ -210,7 +211,7 @@ def test_averaging_moves_towards_the_model(poet: Poet) -> None:
 
 
 def test_some_poems_are_held_out_and_none_is_on_both_sides(run: Path) -> None:
-    corpus = trainer.read(Job.load(run))
+    corpus = job.read(Job.load(run))
     train, valid = ({poem.text for poem in side} for side in (corpus.train, corpus.valid))
     assert train
     assert valid
@@ -224,7 +225,7 @@ def test_a_corpus_to_validate_on_is_used_and_free_of_training_texts(
     other_marks = COUPLETS[1].replace("，", "。")
     valid = write(tmp_path / "valid.txt", [COUPLETS[0], other_marks, fresh])
     train(corpus, tmp_path / "run", valid=[valid])
-    both = trainer.read(Job.load(tmp_path / "run"))
+    both = job.read(Job.load(tmp_path / "run"))
     assert [poem.text for poem in both.valid] == [fresh]
     assert len(both.train) == len(COUPLETS)  # nothing else is held out
     assert any("valid_elbo_per_char" in line for line in lines(tmp_path / "run" / "metrics.jsonl"))

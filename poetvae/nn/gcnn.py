@@ -294,11 +294,12 @@ class AttentionPool(nn.Module):
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
-        self.scores = nn.Linear(channels, heads)
+        self.scores = nn.Linear(channels, heads, bias=False)  # a softmax ignores what all share
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, C, T) -> (B, C * heads); the mean where a row has no real position."""
         scores = self.scores(x.transpose(1, 2)).float()  # (B, T, heads)
         if mask is not None:
             scores = scores.masked_fill(~mask.unsqueeze(2), torch.finfo(torch.float32).min)
-        return (x @ scores.softmax(dim=1).to(x.dtype)).flatten(1)
+        pooled: Tensor = x @ scores.softmax(dim=1).to(x.dtype)
+        return pooled.flatten(1)

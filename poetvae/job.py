@@ -1,0 +1,167 @@
+"""What a run is: its configuration, its corpus, and how long it takes; kept in `train.json`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from . import __version__
+from .checkpoint import write_file
+from .config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dict
+from .data import TokenStore
+from .errors import CheckpointError, CorpusError, PoetVAEError
+from .poet import encode_poems
+from .runtime import bf16_is_faster
+from .text.codec import PoemCodec
+from .text.corpus import Corpus, read_corpus
+from .text.poem import Form, Poem, content
+from .text.tokenizer import PoemTokenizer
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run is: all that is needed to repeat it. Kept in `train.json`."""
+
+    config: Config
+    sources: tuple[str, ...]
+    valid: tuple[str, ...]
+    forms: tuple[Form, ...]
+    strict: bool
+    steps: int = 0
+    fingerprint: str = ""
+
+    def save(self, run: Path) -> None:
+        """Write `train.json`."""
+        values = {
+            "poetvae": __version__,
+            "torch": torch.__version__,
+            "config": self.config.to_dict(),
+            "sources": self.sources,
+            "valid": self.valid,
+            "forms": [str(form) for form in self.forms],
+            "strict": self.strict,
+            "steps": self.steps,
+            "fingerprint": self.fingerprint,
+        }
+        write_file(run / "train.json", json.dumps(values, indent=2, ensure_ascii=False).encode())
+
+    @classmethod
+    def load(cls, run: Path) -> Job:
+        """Read `train.json`.
+
+        Raises:
+            CheckpointError: there is none, or it describes no run.
+        """
+        path = run / "train.json"
+        try:
+            values = json.loads(path.read_bytes())
+            parts = values["config"]
+            return cls(
+                Config(
+                    from_dict(ModelConfig, parts["model"]),
+                    from_dict(ObjectiveConfig, parts["objective"]),
+                    from_dict(TrainConfig, parts["train"]),
+                ),
+                tuple(values["sources"]),
+                tuple(values["valid"]),
+                tuple(Form.parse(form) for form in values["forms"]),
+                bool(values["strict"]),
+                int(values["steps"]),
+                str(values["fingerprint"]),
+            )
+        except OSError as error:
+            raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            PoetVAEError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise CheckpointError(f"{path} describes no run ({error}); start a new one") from error
+
+
+@dataclass(frozen=True)
+class Data:
+    """The numbered poems of a run."""
+
+    train: TokenStore
+    valid: TokenStore
+    codec: PoemCodec
+
+
+def read(job: Job) -> Corpus:
+    """The poems of a job, to train on and held out; no text stands in both.
+
+    Raises:
+        CorpusError: nothing to train on.
+    """
+    held_out = 0.0 if job.valid else job.config.train.held_out
+    corpus = read_corpus(job.sources, job.forms, held_out, job.strict)
+    if not job.valid:
+        return corpus
+    known = {_chars(poem, job) for poem in corpus.train}
+    valid = read_corpus(job.valid, job.forms, 0.0, job.strict).train
+    return replace(corpus, valid=[poem for poem in valid if _chars(poem, job) not in known])
+
+
+def _chars(poem: Poem, job: Job) -> str:
+    """What a job learns of a poem."""
+    return content(poem, poem.form if job.forms else None)
+
+
+def prepare(job: Job, device: torch.device, log: Log) -> tuple[Data, Config]:
+    """Read and number the corpus of a job, and complete its configuration from it.
+
+    Raises:
+        CorpusError: nothing to train on.
+    """
+    corpus = read(job)
+    for line in corpus.report.lines():
+        log(line)
+
+    def chars(poem: Poem) -> str:
+        return _chars(poem, job)
+
+    max_len = max((f.size for f in job.forms), default=job.config.model.max_len)
+    fitting = [p for p in corpus.train if job.forms or len(chars(p)) < max_len]
+    if len(fitting) < len(corpus.train):
+        log(f"left out: {len(corpus.train) - len(fitting):,} poems longer than max_len {max_len}")
+    if not fitting:
+        shortest = min(len(chars(p)) for p in corpus.train) + 1
+        raise CorpusError(
+            f"every poem is longer than max_len {max_len}; the shortest takes {shortest} positions:"
+            f" --set max_len={shortest} or more, or select a --form"
+        )
+    tokenizer = PoemTokenizer.train(map(chars, fitting), job.config.train.min_count)
+    counts = {form: sum(p.form == form for p in fitting) for form in job.forms}
+    codec = PoemCodec(tokenizer, max_len, counts)
+    known = {
+        "vocab_size": len(tokenizer),
+        "max_len": max_len,
+        "label_sizes": codec.label_sizes,
+    }
+    model = from_dict(ModelConfig, {**dataclasses.asdict(job.config.model), **known})
+    valid = [p for p in corpus.valid if codec.fits(p)]
+    data = Data(encode_poems(codec, fitting), encode_poems(codec, valid), codec)
+    precision = job.config.train.precision
+    if precision == "auto":
+        precision = "bf16" if bf16_is_faster(device) else "fp32"
+    return data, replace(
+        job.config, model=model, train=replace(job.config.train, precision=precision)
+    )
+
+
+def absolute(source: str | Path) -> str:
+    """A path that holds from everywhere; hub names and "-" as they are."""
+    return os.path.abspath(source) if os.path.exists(source) else str(source)
