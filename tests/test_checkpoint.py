@@ -173,7 +173,7 @@ def test_a_folder_holds_these_files_for_everyone_to_read(tmp_path: Path) -> None
     save_folder(tmp_path / "model", ONE, "A card.\n")
     os.umask(before)
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "model").iterdir()}
-    assert modes == dict.fromkeys(FILES, 0o644)
+    assert modes == dict.fromkeys([*FILES, "README.md"], 0o644)
     assert stat.S_IMODE((tmp_path / "model").stat().st_mode) == 0o755
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
 

@@ -158,7 +158,7 @@ def test_attention_pool_is_a_weighted_mean_of_the_real_positions() -> None:
     x, mask = torch.randn(2, 3, 5), torch.arange(5) < torch.tensor([[5], [2]])
     pooled = pool(x, mask).unflatten(1, (3, 2))
     for head in range(2):
-        scores = x[1, :, :2].T @ pool.scores.weight[head] + pool.scores.bias[head]
+        scores = x[1, :, :2].T @ pool.scores.weight[head]
         expected = x[1, :, :2] @ scores.softmax(dim=0)
         torch.testing.assert_close(pooled[1, :, head], expected)
     torch.testing.assert_close(pool(x[1:, :, :2]), pool(x, mask)[1:])

@@ -70,7 +70,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (rows,) = grad_outputs
         hidden, weight, target, bias, d_hidden, d_weight, d_bias = ctx.saved_tensors
-        factor = rows[:1]
+        factor = rows[:1] if len(rows) else rows.new_ones(1)
         if not torch.equal(rows, factor.expand_as(rows)):
             _, d_hidden, d_weight, d_bias = _loss_and_gradients(hidden, weight, target, bias, rows)
             factor = torch.ones_like(factor)
@@ -94,7 +94,7 @@ def _loss_and_gradients(
     chunks = -(-n // CHUNK_ROWS)
     size = -(-n // max(chunks, 1))
     workspace = functools.partial(_workspace, dtype, h.device, threading.get_ident())
-    scratch, partial = workspace(CHUNK_ROWS, vocab), workspace(*w.shape)
+    scratch, partial = workspace("logits", CHUNK_ROWS, vocab), workspace("gradient", *w.shape)
     row = torch.arange(size, device=h.device)
     nll = torch.empty(n, device=h.device)
     d_hidden = torch.empty_like(h)
@@ -117,7 +117,7 @@ def _loss_and_gradients(
 
 @functools.lru_cache(maxsize=8)
 def _workspace(
-    dtype: torch.dtype, device: torch.device, thread: int, rows: int, columns: int
+    dtype: torch.dtype, device: torch.device, thread: int, purpose: str, rows: int, columns: int
 ) -> Tensor:
     """Scratch memory that stays: allocated anew at each step, the C library would hand it back to
     the kernel each time, and the page faults cost a fifth of the step."""
