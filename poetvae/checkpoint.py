@@ -34,6 +34,7 @@ from .text.tokenizer import PoemTokenizer
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+CARD = "README.md"  # for people, who may edit it: not in the manifest
 _MAX_JSON = 2**20
 _PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 
@@ -183,7 +184,7 @@ def _model_files(saved: Saved, card: str) -> dict[str, bytes]:
         "config.json": json.dumps(config, indent=2, ensure_ascii=False).encode() + b"\n",
         "model.safetensors": safetensors.torch.save(weights, {"format": "pt"}),
         "tokenizer.model": saved.codec.tokenizer.to_bytes(),
-        "README.md": card.encode(),
+        CARD: card.encode(),
     }
 
 
@@ -192,6 +193,7 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     listed = {
         name: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         for name, data in files.items()
+        if name != CARD
     }
     files = {**files, MANIFEST: json.dumps({"files": listed}, indent=2).encode() + b"\n"}
     if folder.exists():
@@ -274,7 +276,7 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
 
 
 def _load(folder: Path, device: str | torch.device) -> Saved:
-    names = {"config.json", "model.safetensors", "tokenizer.model"}  # a card may be edited
+    names = {"config.json", "model.safetensors", "tokenizer.model"}
     files = _read_files(folder, names)
     config = _parse(folder / "config.json", files["config.json"])
     found = config.get("format"), config.get("version"), config.get("kind")

@@ -279,8 +279,6 @@ def evaluate(
     fitting = [poem for poem in poems if poet.codec.fits(poem)]
     if len(fitting) < len(poems):
         note(f"left out: {len(poems) - len(fitting)} poems that do not fit the model")
-    if not fitting:
-        raise CorpusError("no poem to score: none is held out, or none fits the model")
     report = evaluation.evaluate(
         poet.model,
         poet.codec,
@@ -288,7 +286,7 @@ def evaluate(
         samples=iw,
         seed=seed,
         limit=limit,
-        progress=lambda x: tqdm(x, disable=None, file=sys.stderr),
+        progress=lambda x: tqdm(x, unit="batch", disable=None, file=sys.stderr),
     )
     _show(report.as_dict(), as_json)
 

@@ -7,7 +7,7 @@ marks of free form are paid for in nats but not counted.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from .data import Batch, TokenStore, derive_seed
+from .errors import CorpusError
 from .models.vae import VAE
 from .text.codec import PoemCodec
 
@@ -95,7 +96,7 @@ def evaluate(
     seed: int = 0,
     batch_size: int = 500,
     limit: int | None = None,
-    progress: Any = iter,
+    progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
 ) -> Report:
     """Score every poem of a store (or the first `limit`).
 
@@ -108,7 +109,12 @@ def evaluate(
         batch_size: poems at once.
         limit: score only so many.
         progress: wraps the iterator of batches, as tqdm does.
+
+    Raises:
+        CorpusError: no poem to score.
     """
+    if not len(store):
+        raise CorpusError("no poem to score; give some of the model's forms")
     was_training = model.training
     model.eval()
     device = model.device
@@ -117,8 +123,8 @@ def evaluate(
     layout = torch.tensor([tokenizer.newline_id, tokenizer.eos_id], device=device)
     sums = torch.zeros(7, dtype=torch.float64)
     poems, means = 0, []
-    batches: Iterable[Batch] = progress(list(_slices(store, batch_size, limit)))
-    for batch in (store.batch(index).to(device) for index in batches):  # type: ignore[arg-type]
+    for batch in progress(store.batches(batch_size, limit)):
+        batch = batch.to(device)
         log_weights, nll, kl = importance_weights(model, batch, samples, generator)
         mean = model.encode(batch.tokens, batch.mask, batch.labels).mode
         guess = model.decode(mean, labels=batch.labels).argmax(dim=2)
@@ -155,8 +161,3 @@ def evaluate(
         recon_poem_accuracy=right_poems / poems,
         parameters=model.num_parameters(),
     )
-
-
-def _slices(store: TokenStore, size: int, limit: int | None) -> Iterable[range]:
-    n = len(store) if limit is None else min(limit, len(store))
-    return (range(start, min(start + size, n)) for start in range(0, n, size))
