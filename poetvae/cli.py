@@ -345,7 +345,9 @@ def info(model: str | None, device: str, as_json: bool) -> None:
 
 def _load(model: str | None, device: str) -> Poet:
     from .poet import Poet
+    from .runtime import keep_freed_memory
 
+    keep_freed_memory()
     return Poet.from_pretrained(model, device)
 
 

@@ -296,7 +296,7 @@ def _fit_into(seconds: float, model: VAE, data: Data, config: Config) -> int:
     per_step = (times[-1] - times[10]) / (len(times) - 11)
     validate(scratch, data, config.train, 0)
     per_validation = time.monotonic() - times[-1]
-    left = seconds - (time.monotonic() - began)
+    left = 0.95 * (seconds - (time.monotonic() - began))  # steps get slower as a run goes on
     return max(1, int(left / (per_step + per_validation / config.train.validate_every)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -276,11 +277,12 @@ def test_labels_are_used() -> None:
 
 
 def test_progress_wraps_the_batches() -> None:
-    seen: list[range] = []
+    seen: list[int] = []
 
-    def progress(batches: list[range]) -> list[range]:
-        seen.extend(batches)
-        return batches
+    def progress(batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            seen.append(len(batch))
+            yield batch
 
     evaluate(build(), FREE, TokenStore(POEMS, T, 0), samples=1, batch_size=4, progress=progress)
-    assert seen == [range(4), range(4, 6)]
+    assert seen == [4, 2]

@@ -55,7 +55,7 @@ class VAE(nn.Module):
         self, tokens: Tensor, mask: Tensor | None = None, labels: Tensor | None = None
     ) -> DiagonalGaussian:
         """q(z | x): (B, T) -> a Gaussian over (B, D), in float32."""
-        features = self.encoder(tokens, mask, labels)
+        features = self.encoder(tokens, _needed(mask), labels)
         return DiagonalGaussian(self.mean(features).float(), self.logvar(features).float())
 
     def decode(
@@ -90,6 +90,9 @@ class VAE(nn.Module):
         """-log p(x | z, observed, labels) of each poem, in nats: (B,). No logits are kept."""
         hidden = self.decoder(z, observed, labels)
         weight, bias = self.decoder.softmax.weight, self.decoder.bias
+        if _needed(mask) is None:
+            nll = linear_cross_entropy(hidden.flatten(0, 1), weight, tokens.flatten(), bias)
+            return nll.view(tokens.shape).sum(dim=1)
         nll = linear_cross_entropy(hidden[mask], weight, tokens[mask], bias)
         return torch.zeros(mask.shape, device=nll.device).masked_scatter(mask, nll).sum(dim=1)
 
@@ -103,6 +106,16 @@ class VAE(nn.Module):
         """One sample of z for each poem: its nll (B,) in nats, and the posterior."""
         posterior = self.encode(tokens, mask, labels)
         return self.nll(posterior.sample(generator), tokens, mask, labels=labels), posterior
+
+
+def _needed(mask: Tensor | None) -> Tensor | None:
+    """The mask, or None where it hides nothing: that saves a pass per layer.
+
+    Only asked where asking is free: not on a GPU, which would have to wait for the answer.
+    """
+    if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
+        return mask
+    return None if bool(mask.all()) else mask
 
 
 def _initialise(module: nn.Module) -> None:

@@ -98,7 +98,7 @@ def _loss_and_gradients(
     row = torch.arange(size, device=h.device)
     nll = torch.empty(n, device=h.device)
     d_hidden = torch.empty_like(h)
-    d_weight = torch.zeros(w.shape, device=h.device)
+    d_weight = (torch.empty if n else torch.zeros)(w.shape, device=h.device)
     for start in range(0, n, max(size, 1)):
         chunk = slice(start, min(start + size, n))
         place = row[: chunk.stop - start], target[chunk]
@@ -109,7 +109,8 @@ def _loss_and_gradients(
         if rows is not None:
             p *= rows[chunk].unsqueeze(1).to(dtype)
         torch.mm(p, w, out=d_hidden[chunk])
-        d_weight += torch.mm(p.t(), h[chunk], out=partial)
+        torch.mm(p.t(), h[chunk], out=partial)
+        d_weight.add_(partial) if start else d_weight.copy_(partial)
     d_hidden = d_hidden[:, :channels].to(hidden.dtype)
     d_bias = None if bias is None else d_weight[:, channels]
     return nll, d_hidden, d_weight[:, :channels], d_bias

@@ -1,0 +1,79 @@
+"""What the README says is true: its commands and its Python run as printed."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from poetvae import cli
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    return [line for block in blocks("bash") for line in block.splitlines() if line.strip()]
+
+
+def test_commands_and_python_run_as_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    printed = {}
+    for line in (c for c in commands() if c.startswith("poetvae ")):
+        arguments = shlex.split(line, comments=True)
+        monkeypatch.setattr(sys, "argv", arguments)
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            cli.main()
+        printed[arguments[1]] = out.getvalue()
+    assert printed.keys() == {"train", "generate", "reconstruct", "evaluate", "corpus"}
+    couplet = re.compile("[^，。]{5}，[^，。]{5}。\n")
+    assert couplet.sub("", printed["generate"]) == ""
+    assert len(couplet.findall(printed["generate"])) == 4
+    assert couplet.fullmatch(printed["reconstruct"])
+    assert "nll_per_char" in printed["evaluate"]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        for block in blocks("python"):
+            exec(compile(block, "README.md", "exec"), {})
+    assert out.getvalue().endswith("31\n")
+
+
+def test_the_scripts_it_names_are_there() -> None:
+    scripts = [line.split()[0] for line in commands() if line.startswith("scripts/")]
+    assert scripts == ["scripts/quickstart", "scripts/test"]
+    for script in scripts:
+        assert (ROOT / script).stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "data/README.md"])
+def test_links_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_the_data_card_counts_are_right() -> None:
+    from poetvae.text.corpus import Report, read_poems
+
+    card = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    for name in ("five.txt", "seven.txt", "english.txt"):
+        row = next(line for line in card.splitlines() if line.startswith(f"| `{name}`"))
+        poems, lines, characters = (
+            int(cell.replace(",", "")) for cell in row.strip("| ").split(" | ")[2:]
+        )
+        report = Report()
+        read = list(read_poems(ROOT / "data" / "sample" / name, report=report))
+        assert (report.read, len(read)) == (poems, poems)
+        assert sum(len(poem.verses) for poem in read) == lines
+        text = "".join("".join(poem.verses if poem.form else poem.text) for poem in read)
+        assert len(set(text)) == characters
