@@ -391,7 +391,8 @@ def test_minutes_become_steps_that_take_so_long(
     train(corpus, tmp_path / "run", minutes=minutes, settings={"validate_every": 20})
     steps = Job.load(tmp_path / "run").steps
     assert steps == int(0.95 * (60 * minutes - 30 * 0.5 - 2) / (0.5 + 2 / 20))
-    assert clock.now == pytest.approx(60 * minutes, abs=3)
+    reserve = 0.05 * 60 * minutes
+    assert 60 * minutes - reserve - 3 <= clock.now <= 60 * minutes + 3
     monkeypatch.undo()
     train(corpus, tmp_path / "steps", steps=steps, settings={"validate_every": 20})
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == (
