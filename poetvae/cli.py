@@ -270,7 +270,7 @@ def evaluate(
         poems = read.train
     else:
         run = job.Job.load(Path(str(model)))
-        if "-" in run.sources:
+        if "-" in (*run.sources, *run.valid):
             raise CorpusError(f"{model} learnt from stdin, which is gone; give a CORPUS")
         read = job.read(run)
         poems = read.valid

@@ -38,6 +38,10 @@ class Job:
     steps: int = 0
     fingerprint: str = ""
 
+    def chars(self, poem: Poem) -> str:
+        """What is learnt of a poem."""
+        return content(poem, poem.form if self.forms else None)
+
     def save(self, run: Path) -> None:
         """Write `train.json`."""
         values = {
@@ -110,14 +114,9 @@ def read(job: Job) -> Corpus:
     corpus = read_corpus(job.sources, job.forms, held_out, job.strict)
     if not job.valid:
         return corpus
-    known = {_chars(poem, job) for poem in corpus.train}
+    known = {job.chars(poem) for poem in corpus.train}
     valid = read_corpus(job.valid, job.forms, 0.0, job.strict).train
-    return replace(corpus, valid=[poem for poem in valid if _chars(poem, job) not in known])
-
-
-def _chars(poem: Poem, job: Job) -> str:
-    """What a job learns of a poem."""
-    return content(poem, poem.form if job.forms else None)
+    return replace(corpus, valid=[poem for poem in valid if job.chars(poem) not in known])
 
 
 def prepare(job: Job, device: torch.device, log: Log) -> tuple[Data, Config]:
@@ -130,20 +129,17 @@ def prepare(job: Job, device: torch.device, log: Log) -> tuple[Data, Config]:
     for line in corpus.report.lines():
         log(line)
 
-    def chars(poem: Poem) -> str:
-        return _chars(poem, job)
-
     max_len = max((f.size for f in job.forms), default=job.config.model.max_len)
-    fitting = [p for p in corpus.train if job.forms or len(chars(p)) < max_len]
+    fitting = [p for p in corpus.train if job.forms or len(job.chars(p)) < max_len]
     if len(fitting) < len(corpus.train):
         log(f"left out: {len(corpus.train) - len(fitting):,} poems longer than max_len {max_len}")
     if not fitting:
-        shortest = min(len(chars(p)) for p in corpus.train) + 1
+        shortest = min(len(job.chars(p)) for p in corpus.train) + 1
         raise CorpusError(
             f"every poem is longer than max_len {max_len}; the shortest takes {shortest} positions:"
             f" --set max_len={shortest} or more, or select a --form"
         )
-    tokenizer = PoemTokenizer.train(map(chars, fitting), job.config.train.min_count)
+    tokenizer = PoemTokenizer.train(map(job.chars, fitting), job.config.train.min_count)
     counts = {form: sum(p.form == form for p in fitting) for form in job.forms}
     codec = PoemCodec(tokenizer, max_len, counts)
     known = {

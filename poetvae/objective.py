@@ -25,6 +25,11 @@ class Terms:
         return -(self.nll + self.kl)
 
 
+def beta(config: ObjectiveConfig, progress: float) -> float:
+    """The weight of the KL term when a share `progress` of the training is done."""
+    return config.beta * SCHEDULES[config.beta_schedule](progress, config.beta_warmup)
+
+
 def objective(
     nll: Tensor, posterior: DiagonalGaussian, config: ObjectiveConfig, progress: float = 1.0
 ) -> Terms:
@@ -38,6 +43,7 @@ def objective(
         progress: share of the training done, for beta's schedule.
     """
     by_unit = posterior.kl_by_unit()
-    beta = config.beta * SCHEDULES[config.beta_schedule](progress, config.beta_warmup)
     paid = by_unit.clamp(min=config.free_bits) if config.free_bits else by_unit
-    return Terms(nll=nll, kl=by_unit.sum(dim=1), loss=nll + beta * paid.sum(dim=1))
+    return Terms(
+        nll=nll, kl=by_unit.sum(dim=1), loss=nll + beta(config, progress) * paid.sum(dim=1)
+    )

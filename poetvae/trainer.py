@@ -37,7 +37,7 @@ from .evaluation import evaluate
 from .generation import generate
 from .job import Data, Job, Log, absolute, prepare
 from .models.vae import VAE
-from .objective import objective
+from .objective import beta, objective
 from .poet import Poet, model_card
 from .runtime import choose_device, interruption, keep_freed_memory, seed_noise
 from .schedules import SCHEDULES
@@ -204,14 +204,18 @@ def make_optimizer(model: VAE, config: TrainConfig) -> torch.optim.Optimizer:
     )
 
 
+def learning_rate(config: TrainConfig, progress: float) -> float:
+    """The learning rate when a share `progress` of the training is done."""
+    return config.learning_rate * SCHEDULES[config.lr_schedule](progress, config.lr_warmup)
+
+
 def update(
     model: VAE, optimizer: torch.optim.Optimizer, batch: Batch, config: Config, progress: float
 ) -> Tensor:
     """One step of the optimizer. Returns the batch's mean nll, kl and loss, and a count of 1."""
     options = config.train
-    lr = options.learning_rate * SCHEDULES[options.lr_schedule](progress, options.lr_warmup)
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = learning_rate(options, progress)
     bf16 = options.precision == "bf16"
     with torch.autocast(batch.tokens.device.type, torch.bfloat16, enabled=bf16):
         nll, posterior = model(batch.tokens, batch.mask, batch.labels)
@@ -326,14 +330,13 @@ def _metrics(
     totals: Tensor, step: int, steps: int, config: Config, seconds: float
 ) -> dict[str, Any]:
     nll, kl, loss, count = totals.tolist()
-    progress, o, t = step / steps, config.objective, config.train
     return {
         "step": step,
         "nll": nll / count,
         "kl": kl / count,
         "loss": loss / count,
-        "beta": o.beta * SCHEDULES[o.beta_schedule](progress, o.beta_warmup),
-        "lr": t.learning_rate * SCHEDULES[t.lr_schedule](progress, t.lr_warmup),
+        "beta": beta(config.objective, step / steps),
+        "lr": learning_rate(config.train, step / steps),
         "seconds": round(seconds, 3),
     }
 

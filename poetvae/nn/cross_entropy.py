@@ -91,15 +91,15 @@ def _loss_and_gradients(
             torch.cat([w, bias.detach().to(dtype).unsqueeze(1)], 1), (0, h.shape[1] - channels - 1)
         )
     n, vocab = len(h), len(w)
-    chunks = -(-n // CHUNK_ROWS)
-    size = -(-n // max(chunks, 1))
+    chunks = max(1, -(-n // CHUNK_ROWS))
+    size = max(1, -(-n // chunks))
     workspace = functools.partial(_workspace, dtype, h.device, threading.get_ident())
     scratch, partial = workspace("logits", CHUNK_ROWS, vocab), workspace("gradient", *w.shape)
     row = torch.arange(size, device=h.device)
     nll = torch.empty(n, device=h.device)
     d_hidden = torch.empty_like(h)
     d_weight = (torch.empty if n else torch.zeros)(w.shape, device=h.device)
-    for start in range(0, n, max(size, 1)):
+    for start in range(0, n, size):
         chunk = slice(start, min(start + size, n))
         place = row[: chunk.stop - start], target[chunk]
         p = torch.mm(h[chunk], w.t(), out=scratch[: chunk.stop - start])
