@@ -26,13 +26,14 @@ import safetensors
 import safetensors.torch
 import torch
 
-from .config import ModelConfig, from_dict
+from .config import ModelConfig, fields, from_dict
 from .errors import CheckpointError, PoetVAEError
-from .models.vae import VAE
+from .models import Model, build
 from .text.codec import PoemCodec
 from .text.tokenizer import PoemTokenizer
 
 FORMAT_VERSION = 1
+KINDS: tuple[str, ...] = fields()["kind"].metadata["among"]
 MANIFEST = "manifest.json"
 CARD = "README.md"  # for people, who may edit it: not in the manifest
 _MAX_JSON = 2**20
@@ -43,7 +44,7 @@ _PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 class Saved:
     """What a model folder holds: the network, and how its texts are numbered."""
 
-    model: VAE
+    model: Model
     codec: PoemCodec
 
 
@@ -87,7 +88,7 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved
         return _load(newest, device)
 
 
-def load_model(folder: str | Path, device: str | torch.device = "cpu") -> VAE:
+def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
     """The network alone of a model or run folder; raises as `load_folder` does."""
     return load_folder(folder, device).model
 
@@ -175,7 +176,7 @@ def _model_files(saved: Saved, card: str) -> dict[str, bytes]:
     config = {
         "format": "poetvae",
         "version": FORMAT_VERSION,
-        "kind": "vae",
+        "kind": saved.model.config.kind,
         "model": dataclasses.asdict(saved.model.config),
         "text": saved.codec.to_dict(),
     }
@@ -280,13 +281,15 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
     files = _read_files(folder, names)
     config = _parse(folder / "config.json", files["config.json"])
     found = config.get("format"), config.get("version"), config.get("kind")
-    if found != ("poetvae", FORMAT_VERSION, "vae"):
+    if found[:2] != ("poetvae", FORMAT_VERSION) or found[2] not in KINDS:
         raise CheckpointError(
             f"{folder}/config.json says format, version, kind = {found}; this version of poetvae "
-            f"reads ('poetvae', {FORMAT_VERSION}, 'vae')"
+            f"reads ('poetvae', {FORMAT_VERSION}, {' or '.join(map(repr, KINDS))})"
         )
     try:
         model_config = from_dict(ModelConfig, config.get("model") or {})
+        if model_config.kind != found[2]:
+            raise CheckpointError(f"its kind is {found[2]!r}, its model's {model_config.kind!r}")
         tokenizer = PoemTokenizer.from_bytes(files["tokenizer.model"])
         if len(tokenizer) != model_config.vocab_size:
             raise CheckpointError(
@@ -301,14 +304,14 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
     return Saved(model.to(device).eval(), codec)
 
 
-def _load_weights(config: ModelConfig, data: bytes) -> VAE:
+def _load_weights(config: ModelConfig, data: bytes) -> Model:
     """A network with these weights; its size is checked before memory is taken for it."""
     try:
         weights = safetensors.torch.load(data)
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"model.safetensors is malformed ({error})") from error
     with torch.device("meta"):
-        expected = {n: p.shape for n, p in VAE(config).named_parameters()}
+        expected = {n: p.shape for n, p in build(config).named_parameters()}
     for name in sorted(expected.keys() | weights.keys()):
         there = tuple(weights[name].shape) if name in weights else None
         wanted = tuple(expected[name]) if name in expected else None
@@ -318,7 +321,7 @@ def _load_weights(config: ModelConfig, data: bytes) -> VAE:
             )
     if not all(torch.isfinite(w.float()).all() for w in weights.values()):
         raise CheckpointError("model.safetensors holds numbers that are not finite")
-    model = VAE(config)
+    model = build(config)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(weights[name])

@@ -226,7 +226,7 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
             click.echo(back)
 
 
-@example("poetvae evaluate --model my-poet --iw 10 held-out.txt")
+@example("poetvae evaluate --model my-poet --iw 10 --samples 500")
 @cli.command()
 @click.argument("corpus", nargs=-1)
 @model_options
@@ -238,6 +238,25 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
     show_default=True,
     help="Samples of the importance-weighted bound.",
 )
+@click.option(
+    "--curve",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    help="Poems to show the bound on with 1 to 1000 samples; 0 = none.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=0),
+    default=10_000,
+    show_default=True,
+    help="Poems to write and compare with human ones; 0 = none.",
+)
+@click.option("--temperature", type=float, default=1.0, show_default=True, help="Of the samples.")
+@click.option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
+@click.option(
+    "--against", multiple=True, metavar="CORPUS", help="Training text, where MODEL is no run."
+)
 @click.option("--limit", type=click.IntRange(min=1), help="Score only so many poems.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @json_option
@@ -248,32 +267,49 @@ def evaluate(
     forms: tuple[str, ...],
     strict: bool,
     iw: int,
+    curve: int,
+    samples: int,
+    temperature: float,
+    judge: str | None,
+    against: tuple[str, ...],
     limit: int | None,
     seed: int,
     as_json: bool,
 ) -> None:
-    """Score CORPUS: bounds on the likelihood in nats, active units, what comes back.
+    """Score CORPUS: the likelihood in nats, what z carries, and how samples compare with it.
 
-    Absent, with a run folder as MODEL: the poems that its training held out.
+    Absent, with a run folder as MODEL: the poems it held out to test with.
     """
     from tqdm import tqdm
 
-    from . import evaluation, job
+    from . import evaluation, job, quality
+    from .models import Autoregressive
     from .poet import encode_poems
     from .text.corpus import read_corpus
     from .text.poem import Form
 
     poet = _load(model, device)
-    if corpus:
-        wanted = [Form.parse(form) for form in forms] or poet.forms
-        read = read_corpus(corpus, wanted, 0.0, strict)
-        poems = read.train
-    else:
+    referee = None
+    if judge is not None:
+        found = _load(judge, device)
+        if not isinstance(found.model, Autoregressive):
+            raise ConfigError(f"{judge} is no autoregressive model; train one with --preset ar")
+        referee = found.model, found.codec
+    known = []
+    wanted = [Form.parse(form) for form in forms] or poet.forms
+    if (Path(str(model)) / "train.json").exists():
         run = job.Job.load(Path(str(model)))
-        if "-" in (*run.sources, *run.valid):
+        if "-" not in (*run.sources, *run.valid):
+            learned = job.read(run)
+            known = learned.train
+        elif not corpus:
             raise CorpusError(f"{model} learnt from stdin, which is gone; give a CORPUS")
-        read = job.read(run)
-        poems = read.valid
+    elif not corpus:
+        raise CorpusError(f"{model} is no run, so nothing is held out; give a CORPUS")
+    if against:
+        known = read_corpus(against, wanted, 0.0, strict).train
+    read = read_corpus(corpus, wanted, 0.0, strict) if corpus else learned
+    poems = read.train if corpus else read.test or read.valid
     for line in read.report.lines():
         note(line)
     fitting = [poem for poem in poems if poet.codec.fits(poem)]
@@ -286,9 +322,78 @@ def evaluate(
         samples=iw,
         seed=seed,
         limit=limit,
+        curve_poems=curve,
         progress=lambda x: tqdm(x, unit="batch", disable=None, file=sys.stderr),
     )
-    _show(report.as_dict(), as_json)
+    values = report.as_dict()
+    if samples:
+        values |= quality.sample_quality(
+            poet.model,
+            poet.codec,
+            fitting[:limit],
+            [poem for poem in known if poet.codec.fits(poem)],
+            n=samples,
+            temperature=temperature,
+            seed=seed,
+            judge=referee,
+            quiet=False,
+        )
+    _show(values, as_json)
+
+
+@example("poetvae score --model my-poet poems.txt")
+@cli.command()
+@click.argument("source", default="-")
+@model_options
+@click.option(
+    "--iw",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Samples of the importance-weighted bound.",
+)
+@click.option("--sort", is_flag=True, help="Strangest first.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@json_option
+def score(
+    source: str, model: str | None, device: str, iw: int, sort: bool, seed: int, as_json: bool
+) -> None:
+    """Score the lines of SOURCE, a poem each (absent: of stdin): which do not belong?
+
+    nll is in nats a poem; anomaly is nll_per_char in standard deviations above the mean of the
+    lines given.
+    """
+    poet = _load(model, device)
+    if source == "-":
+        lines = list(_stdin())
+    else:
+        try:
+            lines = Path(source).read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise CorpusError(f"{source} is not UTF-8; convert it") from error
+    lines = [line for line in lines if line.strip()]
+    if not lines:
+        raise CorpusError(f"{source}: no text came; give a poem on each line")
+    scores = poet.score(lines, samples=iw, seed=seed)
+    if sort:
+        scores.sort(key=lambda one: -one["anomaly"])
+    for one in scores:
+        if as_json:
+            emit(one)
+        else:
+            click.echo(f"{one['nll_per_char']:.3f}\t{one['anomaly']:+.2f}\t{one['text']}")
+
+
+@example("poetvae plot my-poet --out curves.png")
+@cli.command()
+@click.argument("run")
+@click.option("--out", required=True, metavar="FILE", help="The .png, .svg or .pdf to write.")
+def plot(run: str, out: str) -> None:
+    """Draw the training curves of the run folder RUN; prints the name of the picture."""
+    from .plots import plot_run
+
+    plot_run(run, out)
+    click.echo(out)
 
 
 @example("poetvae corpus stats poems.txt")

@@ -30,6 +30,7 @@ def setting(default: Any, doc: str, low: Any = None, high: Any = None, among: An
 class ModelConfig:
     """The architecture: enough to build the network anew and load its weights."""
 
+    kind: str = setting("vae", "the family's member", among=("vae", "autoregressive"))
     vocab_size: int = setting(0, "tokens; set by the tokenizer", 0, 1_000_000)
     max_len: int = setting(128, "positions; set by the form where there is one", 1, 4096)
     label_sizes: tuple[int, ...] = setting(
@@ -78,7 +79,7 @@ class TrainConfig:
     ema: float = setting(0.999, "decay of the averaged weights; 0 = none", 0.0, 0.999999)
     precision: str = setting("auto", "matrix products in", among=("auto", "bf16", "fp32"))
     seed: int = setting(0, "of data order, noise and first weights", 0, 2**63 - 1)
-    held_out: float = setting(0.04, "share of the poems kept for validation", 0.0, 0.5)
+    held_out: float = setting(0.04, "share of the poems held out, half to test", 0.0, 0.5)
     min_count: int = setting(3, "a character seen less often is unknown", 1, 1_000_000)
     log_every: int = setting(50, "steps between lines of metrics", 1, 10**9)
     validate_every: int = setting(
@@ -135,6 +136,25 @@ PRESETS: dict[str, dict[str, Any]] = {
         "learning_rate": 5e-3,
         "ema": 0.98,
         "min_count": 1,
+    },
+    # One character after the other, as many parameters as base.
+    "ar": {
+        "kind": "autoregressive",
+        "encoder_layers": 0,
+        "decoder_layers": 9,
+        "dropout": 0.1,
+        "learning_rate": 2e-3,
+    },
+    "ar-large": {
+        "kind": "autoregressive",
+        "embed_dim": 512,
+        "d_model": 768,
+        "encoder_layers": 0,
+        "decoder_layers": 15,
+        "dropout": 0.2,
+        "batch_size": 1024,
+        "learning_rate": 1e-3,
+        "ema": 0.9995,
     },
     "large": {
         "embed_dim": 512,

@@ -1,25 +1,29 @@
 """How good a model is, in nats: bounds on the likelihood, what z carries, what comes back.
 
 Everything is per poem and per character; a character is what a reader sees: the line breaks and end
-marks of free form are paid for in nats but not counted.
+marks of free form are paid for in nats but not counted. What samples are like is in `quality`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .data import Batch, TokenStore, derive_seed
 from .errors import CorpusError
-from .models.vae import VAE
+from .models import VAE, Autoregressive, Model
+from .nn import DiagonalGaussian
 from .text.codec import PoemCodec
+from .text.metrics import bootstrap
 
 ACTIVE = 0.01  # variance of a unit's posterior mean from which on it counts as active
+CURVE = (1, 10, 100, 1000)  # samples K of the curve of importance-weighted bounds
 
 
 @dataclass(frozen=True)
@@ -30,14 +34,24 @@ class Report:
         poems, chars: what was scored; `unknown_chars` of them the model does not know.
         elbo_per_char: negative evidence lower bound, nats per character.
         nll_per_char: importance-weighted bound with `iw_samples` samples (Burda et al. 2016,
-            arXiv 1509.00519, equation 8), nats per character; the smaller, the better.
+            arXiv 1509.00519, equation 8), nats per character; the smaller, the better. Of an
+            autoregressive model both are the exact likelihood.
+        bound: "exact" or "IWAE-K": what `nll_per_char` is.
         bits_per_char: the same in bits.
-        recon_per_poem, kl_per_poem: the two parts of the ELBO, nats per poem.
+        recon_per_poem, kl_per_poem: distortion and rate, the two parts of the ELBO, nats per poem.
+        mutual_information: between x and z under q, against all poems scored as the aggregate
+            posterior (Hoffman & Johnson 2016), nats; it cannot exceed `mi_cap` = log(poems).
+        marginal_kl: KL(q(z) || p(z)) = rate - mutual information: how far the aggregate posterior
+            is from the prior; too large by as much as the cap cuts off.
         active_units: latent units whose posterior mean varies by more than 0.01 over the poems
             (Burda et al. 2016, section 4).
-        recon_char_accuracy, recon_poem_accuracy: what the likeliest characters at z = mean restore.
+        recon_char_accuracy, recon_poem_accuracy: what the likeliest characters at z = mean restore;
+            None without a latent.
         parameters: of the model.
-        passes: decoding passes.
+        passes: of the network to write a poem.
+        ci: 95 % bootstrap intervals over poems, by key.
+        iw_curve: for K = 1, 10, 100, 1000 the bound (nats per character) and the effective sample
+            size of its weights, on the same few poems; empty unless asked for.
     """
 
     poems: int
@@ -45,15 +59,21 @@ class Report:
     unknown_chars: int
     elbo_per_char: float
     nll_per_char: float
+    bound: str
     iw_samples: int
     bits_per_char: float
     recon_per_poem: float
     kl_per_poem: float
+    mutual_information: float
+    mi_cap: float
+    marginal_kl: float
     active_units: int
-    recon_char_accuracy: float
-    recon_poem_accuracy: float
+    recon_char_accuracy: float | None
+    recon_poem_accuracy: float | None
     parameters: int
-    passes: int = 1
+    passes: int
+    ci: dict[str, tuple[float, float]] = field(default_factory=dict)
+    iw_curve: list[dict[str, float]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by key."""
@@ -63,11 +83,11 @@ class Report:
 @torch.no_grad()
 def importance_weights(
     model: VAE, batch: Batch, samples: int, generator: torch.Generator | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """log p(x, z) - log q(z | x) for samples of z, with nll and KL.
+) -> tuple[Tensor, Tensor, DiagonalGaussian]:
+    """log p(x, z) - log q(z | x) for samples of z, with the nll of one and the posterior.
 
     Returns:
-        log weights (K, B), nll of the first sample (B,), exact KL (B,), in nats.
+        log weights (K, B), nll of the first sample (B,), q(z | x) of (B, D); in nats.
     """
     posterior = model.encode(batch.tokens, batch.mask, batch.labels)
     prior = model.prior(len(batch))
@@ -78,7 +98,7 @@ def importance_weights(
         first = nll if first is None else first
         weights.append(-nll + prior.log_prob(z) - posterior.log_prob(z))
     assert first is not None
-    return torch.stack(weights), first, posterior.kl()
+    return torch.stack(weights), first, posterior
 
 
 def iwae(log_weights: Tensor) -> Tensor:
@@ -86,9 +106,59 @@ def iwae(log_weights: Tensor) -> Tensor:
     return torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))
 
 
+def effective_samples(log_weights: Tensor) -> Tensor:
+    """How many equal weights would be worth as much (Kong 1992): (K, B) -> (B,), 1 to K."""
+    twice = 2 * torch.logsumexp(log_weights, dim=0)
+    return torch.exp(twice - torch.logsumexp(2 * log_weights, dim=0))
+
+
+def mutual_information(
+    posterior: DiagonalGaussian, generator: torch.Generator | None = None, rows: int = 256
+) -> float:
+    """E[log q(z | x) - log q(z)] in nats, q(z) the mean of the posteriors of all N poems.
+
+    One z of each poem is scored under every posterior (Hoffman & Johnson 2016), so the estimate
+    cannot exceed log N. Minibatches would cap it at the log of their size.
+
+    Args:
+        posterior: of (N, D).
+        generator: of the samples.
+        rows: samples at once; memory is (rows, N) float64.
+    """
+    mean, logvar = posterior.mean.double(), posterior.logvar.double()
+    z = posterior.sample(generator).double()
+    precision = torch.exp(-logvar)
+    constant = (mean**2 * precision + logvar).sum(dim=1) + mean.shape[1] * math.log(2 * math.pi)
+    information = []
+    for start in range(0, len(z), rows):
+        part = z[start : start + rows]
+        distance = part**2 @ precision.T - 2 * part @ (mean * precision).T
+        log_q = -0.5 * (distance + constant)  # (rows, N): log q(z_i | x_n)
+        own = log_q.diagonal(start)
+        information.append(own - torch.logsumexp(log_q, dim=1) + math.log(len(z)))
+    return float(torch.cat(information).mean())
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What was measured of each of N poems: (N,) float64 each, nats and counts of characters.
+
+    `posterior` is q(z | x) of (N, D); None without a latent.
+    """
+
+    recon: Tensor
+    kl: Tensor
+    bound: Tensor
+    chars: Tensor
+    unknown: Tensor
+    right_chars: Tensor
+    right_poem: Tensor
+    posterior: DiagonalGaussian | None
+
+
 @torch.no_grad()
-def evaluate(
-    model: VAE,
+def by_poem(
+    model: Model,
     codec: PoemCodec,
     store: TokenStore,
     *,
@@ -97,8 +167,55 @@ def evaluate(
     batch_size: int = 500,
     limit: int | None = None,
     progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
+) -> Rows:
+    """Score each poem of a store; arguments and errors as of `evaluate`."""
+    if not len(store):
+        raise CorpusError("no poem to score; give some of the model's forms")
+    was_training = model.training
+    model.eval()
+    generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "evaluate"))
+    table: list[Tensor] = []
+    posteriors: list[DiagonalGaussian] = []
+    for batch in progress(store.batches(batch_size, limit)):
+        batch = batch.to(model.device)
+        character, unknown = _characters(codec, batch)
+        chars = [character.sum(dim=1), unknown.sum(dim=1)]
+        if isinstance(model, Autoregressive):
+            nll = model.nll(batch.tokens, batch.mask, batch.labels)
+            zero = torch.zeros_like(nll)
+            parts = [nll, zero, nll, *chars, zero, zero]
+        else:
+            log_weights, nll, posterior = importance_weights(model, batch, samples, generator)
+            guess = model.decode(posterior.mode, labels=batch.labels).argmax(dim=2)
+            right = (guess == batch.tokens) | ~batch.mask
+            accuracy = [(right & character).sum(dim=1), right.all(dim=1)]
+            parts = [nll, posterior.kl(), -iwae(log_weights), *chars, *accuracy]
+            posteriors.append(posterior)
+        table.append(torch.stack([part.double() for part in parts]).cpu())
+    model.train(was_training)
+    whole = None
+    if posteriors:
+        whole = DiagonalGaussian(
+            torch.cat([p.mean for p in posteriors]), torch.cat([p.logvar for p in posteriors])
+        )
+    recon, kl, bound, count, unknowns, right_chars, right_poem = torch.cat(table, dim=1)
+    return Rows(recon, kl, bound, count, unknowns, right_chars, right_poem, whole)
+
+
+@torch.no_grad()
+def evaluate(
+    model: Model,
+    codec: PoemCodec,
+    store: TokenStore,
+    *,
+    samples: int = 100,
+    seed: int = 0,
+    batch_size: int = 500,
+    limit: int | None = None,
+    curve_poems: int = 0,
+    progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
 ) -> Report:
-    """Score every poem of a store (or the first `limit`).
+    """Score every poem of a store (or the first `limit`) and sum up.
 
     Args:
         model: is put into evaluation mode and left as it was.
@@ -108,56 +225,84 @@ def evaluate(
         seed: of the samples of z.
         batch_size: poems at once.
         limit: score only so many.
+        curve_poems: how many poems, spread over the store, to measure `iw_curve` on.
         progress: wraps the iterator of batches, as tqdm does.
 
     Raises:
         CorpusError: no poem to score.
     """
-    if not len(store):
-        raise CorpusError("no poem to score; give some of the model's forms")
+    options: dict[str, Any] = {"batch_size": batch_size, "limit": limit, "progress": progress}
+    rows = by_poem(model, codec, store, samples=samples, seed=seed, **options)
+    n, chars = len(rows.recon), float(rows.chars.sum())
+    elbo, bound = (rows.recon + rows.kl) * (n / chars), rows.bound * (n / chars)
+    exact = isinstance(model, Autoregressive)
+    generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "information"))
+    information, active, curve = 0.0, 0, []
+    if rows.posterior is not None:
+        information = mutual_information(rows.posterior, generator)
+        active = int((rows.posterior.mean.var(dim=0) > ACTIVE).sum()) if n > 1 else 0
+    if isinstance(model, VAE) and curve_poems:
+        curve = _curve(model, codec, store, n, curve_poems, generator)
+    kl = float(rows.kl.mean())
+    return Report(
+        poems=n,
+        chars=int(chars),
+        unknown_chars=int(rows.unknown.sum()),
+        elbo_per_char=float(elbo.mean()),
+        nll_per_char=float(bound.mean()),
+        bound="exact" if exact else f"IWAE-{samples}",
+        iw_samples=1 if exact else samples,
+        bits_per_char=float(bound.mean()) / math.log(2),
+        recon_per_poem=float(rows.recon.mean()),
+        kl_per_poem=kl,
+        mutual_information=information,
+        mi_cap=math.log(n),
+        marginal_kl=kl - information,
+        active_units=active,
+        recon_char_accuracy=None if exact else float(rows.right_chars.sum()) / chars,
+        recon_poem_accuracy=None if exact else float(rows.right_poem.mean()),
+        parameters=model.num_parameters(),
+        passes=store.max_len if exact else 1,
+        ci={
+            "elbo_per_char": bootstrap(elbo.numpy(), seed),
+            "nll_per_char": bootstrap(bound.numpy(), seed),
+            "kl_per_poem": bootstrap(rows.kl.numpy(), seed),
+        },
+        iw_curve=curve,
+    )
+
+
+def _characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Which tokens (B, T) are characters that a reader sees, and which are unknown."""
+    tokenizer = codec.tokenizer
+    layout = torch.tensor([tokenizer.newline_id, tokenizer.eos_id], device=batch.tokens.device)
+    character = batch.mask & ~torch.isin(batch.tokens, layout)
+    return character, batch.mask & (batch.tokens == tokenizer.unk_id)
+
+
+def _curve(
+    model: VAE,
+    codec: PoemCodec,
+    store: TokenStore,
+    n: int,
+    poems: int,
+    generator: torch.Generator,
+) -> list[dict[str, float]]:
+    """The bound for each K of `CURVE`, on poems spread over the first n of the store.
+
+    The largest K's samples, in groups of K, serve the smaller ones: so the curve has one noise.
+    """
+    places = np.unique(np.linspace(0, n - 1, min(poems, n)).astype(np.int64))
+    batch = store.batch(places).to(model.device)
     was_training = model.training
     model.eval()
-    device = model.device
-    generator = torch.Generator(device).manual_seed(derive_seed(seed, "evaluate"))
-    tokenizer = codec.tokenizer
-    layout = torch.tensor([tokenizer.newline_id, tokenizer.eos_id], device=device)
-    sums = torch.zeros(7, dtype=torch.float64)
-    poems, means = 0, []
-    for batch in progress(store.batches(batch_size, limit)):
-        batch = batch.to(device)
-        log_weights, nll, kl = importance_weights(model, batch, samples, generator)
-        mean = model.encode(batch.tokens, batch.mask, batch.labels).mode
-        guess = model.decode(mean, labels=batch.labels).argmax(dim=2)
-        right = (guess == batch.tokens) | ~batch.mask
-        character = batch.mask & ~torch.isin(batch.tokens, layout)
-        unknown = batch.mask & (batch.tokens == tokenizer.unk_id)
-        parts = (
-            nll.sum(),
-            kl.sum(),
-            -iwae(log_weights).sum(),
-            character.sum(),
-            unknown.sum(),
-            (right & character).sum(),
-            right.all(dim=1).sum(),
-        )
-        sums += torch.stack([p.double().cpu() for p in parts])
-        poems += len(batch)
-        means.append(mean.cpu())
+    log_weights, _, _ = importance_weights(model, batch, max(CURVE), generator)
     model.train(was_training)
-    recon, kl_sum, bound, chars, unknown_chars, right_chars, right_poems = sums.tolist()
-    active = int((torch.cat(means).var(dim=0) > ACTIVE).sum()) if poems > 1 else 0
-    return Report(
-        poems=poems,
-        chars=int(chars),
-        unknown_chars=int(unknown_chars),
-        elbo_per_char=(recon + kl_sum) / chars,
-        nll_per_char=bound / chars,
-        iw_samples=samples,
-        bits_per_char=bound / chars / math.log(2),
-        recon_per_poem=recon / poems,
-        kl_per_poem=kl_sum / poems,
-        active_units=active,
-        recon_char_accuracy=right_chars / chars,
-        recon_poem_accuracy=right_poems / poems,
-        parameters=model.num_parameters(),
-    )
+    chars = int(_characters(codec, batch)[0].sum())
+    curve = []
+    for k in CURVE:
+        groups = log_weights.reshape(k, -1)  # (K, groups * B)
+        bound = -float(iwae(groups).sum()) * k / max(CURVE) / chars
+        size = float(effective_samples(groups).mean())
+        curve.append({"k": k, "nll_per_char": bound, "effective_samples": size})
+    return curve

@@ -1,4 +1,4 @@
-"""Poems from latent vectors: z from the prior, then all characters of a poem at once."""
+"""Poems from latent vectors, all characters at once; or, by the baseline, one after the other."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .data import derive_seed
 from .errors import ConfigError
-from .models.vae import VAE
+from .models import VAE, Autoregressive, Model
 from .text.codec import PoemCodec
 from .text.poem import Form, split_verses
 
@@ -26,7 +26,8 @@ class Generated:
         lines: its verses, without punctuation in a fixed form.
         form: "5x2", or None in free form.
         seed: together with the options and its place, writes it again.
-        log_prob: log p(x | z) of the characters, at temperature 1 and unfiltered, in nats.
+        log_prob: log p(x | z) of the characters, or log p(x) by an autoregressive model, at
+            temperature 1 and unfiltered, in nats.
     """
 
     text: str
@@ -108,7 +109,7 @@ def allowed_tokens(codec: PoemCodec, form: Form | None) -> Tensor:
 
 @torch.no_grad()
 def generate(
-    model: VAE,
+    model: Model,
     codec: PoemCodec,
     n: int = 1,
     *,
@@ -118,7 +119,7 @@ def generate(
     top_p: float | None = None,
     seed: int = 0,
 ) -> list[Generated]:
-    """Write n poems in one pass each.
+    """Write n poems: in one pass each, or in one step a character by an autoregressive model.
 
     Args:
         model, codec: of a model folder.
@@ -134,21 +135,20 @@ def generate(
     _check(n, temperature, top_k, top_p)
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "generate"))
     forms = _draw_forms(codec, n, form, seed)
+    how: dict[str, Any] = {
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "seed": seed,
+        "generator": generator,
+    }
     written = []
     for start in range(0, n, BATCH):
         part = forms[start : start + BATCH]
-        z = model.prior(len(part)).sample(generator)
-        written += decode(
-            model,
-            codec,
-            z,
-            part,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            seed=seed,
-            generator=generator,
-        )
+        if isinstance(model, Autoregressive):
+            written += _write_on(model, codec, part, **how)
+        else:
+            written += decode(model, codec, model.prior(len(part)).sample(generator), part, **how)
     return written
 
 
@@ -168,18 +168,38 @@ def decode(
     """The poem at each z (B, D), in the form given for each; temperature 0: the likeliest one."""
     if not forms:
         return []
-    labels = _labels(codec, forms, model.device)
-    allowed = {f: allowed_tokens(codec, f).to(model.device) for f in set(forms)}
-    logits = model.decode(z.to(model.device), labels=labels)
+    logits = model.decode(z.to(model.device), labels=_labels(codec, forms, model.device))
     tokens = choose_tokens(
         logits,
-        torch.stack([allowed[f] for f in forms]) if len(allowed) > 1 else allowed[forms[0]],
+        _allowed(codec, forms, model.device),
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
         generator=generator,
     )
     log_probs = logits.float().log_softmax(dim=-1).gather(2, tokens.unsqueeze(2)).squeeze(2)
+    return _written(codec, tokens, log_probs, forms, seed)
+
+
+def _write_on(
+    model: Autoregressive, codec: PoemCodec, forms: list[Form | None], seed: int, **how: Any
+) -> list[Generated]:
+    """Poems by the autoregressive model, `how` as `choose_tokens` has it."""
+    allowed = _allowed(codec, forms, model.device)
+    was_training = model.training
+    tokens, log_probs = model.eval().sample(
+        len(forms),
+        lambda t, logits: choose_tokens(logits, allowed[..., t, :], **how),
+        _labels(codec, forms, model.device),
+    )
+    model.train(was_training)
+    return _written(codec, tokens, log_probs, forms, seed)
+
+
+def _written(
+    codec: PoemCodec, tokens: Tensor, log_probs: Tensor, forms: list[Form | None], seed: int
+) -> list[Generated]:
+    """Token ids (B, T) and the log p of each as poems."""
     written = []
     for ids, log_prob, form in zip(tokens.tolist(), log_probs, forms, strict=True):
         text = codec.decode(ids, form)
@@ -189,6 +209,12 @@ def decode(
         name = str(form) if form else None
         written.append(Generated(text, verses, name, seed, float(log_prob[:used].sum())))
     return written
+
+
+def _allowed(codec: PoemCodec, forms: list[Form | None], device: torch.device) -> Tensor:
+    """What may stand where in poems of these forms: (T, V) where they are one, else (B, T, V)."""
+    allowed = {f: allowed_tokens(codec, f).to(device) for f in set(forms)}
+    return torch.stack([allowed[f] for f in forms]) if len(allowed) > 1 else allowed[forms[0]]
 
 
 def _labels(codec: PoemCodec, forms: list[Form | None], device: torch.device) -> Tensor | None:

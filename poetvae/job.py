@@ -105,7 +105,9 @@ class Data:
 
 
 def read(job: Job) -> Corpus:
-    """The poems of a job, to train on and held out; no text stands in both.
+    """The poems of a job, to train on and held out; no text stands in two parts.
+
+    Held-out corpora that were given are all to validate with; there is nothing to test with then.
 
     Raises:
         CorpusError: nothing to train on.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,9 +13,9 @@ from . import evaluation, generation
 from .checkpoint import Saved, load_folder, save_folder
 from .config import ModelConfig
 from .data import Batch, TokenStore
-from .errors import CheckpointError
+from .errors import CheckpointError, ConfigError
 from .generation import Generated
-from .models.vae import VAE
+from .models import VAE, Model
 from .nn import DiagonalGaussian
 from .runtime import choose_device
 from .text.codec import PoemCodec
@@ -28,7 +29,7 @@ class Poet:
     >>> print(poet.generate(1, form="5x2", seed=1)[0])  # doctest: +SKIP
     """
 
-    def __init__(self, model: VAE, codec: PoemCodec) -> None:
+    def __init__(self, model: Model, codec: PoemCodec) -> None:
         self.model = model.eval()
         self.codec = codec
 
@@ -85,6 +86,7 @@ class Poet:
 
         Raises:
             CorpusError: a text that is empty, too long, or of none of the model's forms.
+            ConfigError: the model has no latent.
         """
         return self._encode(self._read(texts))
 
@@ -95,7 +97,7 @@ class Poet:
         chosen = self.codec.check_form(Form.parse(form) if form else None)
         generator = torch.Generator(self.model.device).manual_seed(seed)
         poems = generation.decode(
-            self.model,
+            self._vae(),
             self.codec,
             z,
             [chosen] * len(z),
@@ -110,7 +112,7 @@ class Poet:
         poems = self._read(texts)
         forms = [self.codec.form_of(poem) for poem in poems]
         z = self._encode(poems).mode
-        return [p.text for p in generation.decode(self.model, self.codec, z, forms)]
+        return [p.text for p in generation.decode(self._vae(), self.codec, z, forms)]
 
     def evaluate(
         self, poems: Iterable[Poem], *, samples: int = 100, seed: int = 0
@@ -118,6 +120,32 @@ class Poet:
         """Bounds and accuracies on poems; see `evaluation.evaluate`."""
         store = encode_poems(self.codec, poems)
         return evaluation.evaluate(self.model, self.codec, store, samples=samples, seed=seed)
+
+    def score(
+        self, texts: str | Sequence[str], *, samples: int = 10, seed: int = 0
+    ) -> list[dict[str, Any]]:
+        """How likely each text is: which do not belong?
+
+        Returns:
+            For each `text` its `nll` (importance-weighted bound with so many samples, or exact by
+            an autoregressive model), `recon` and `kl`, in nats; `nll_per_char`; and `anomaly`,
+            which is `nll_per_char` in standard deviations above the mean of the texts given.
+
+        Raises:
+            CorpusError: a text that is empty, too long, or of none of the model's forms.
+        """
+        poems = self._read(texts)
+        store = encode_poems(self.codec, poems)
+        rows = evaluation.by_poem(self.model, self.codec, store, samples=samples, seed=seed)
+        per_char = rows.bound / rows.chars
+        spread = float(per_char.std(correction=0)) or 1.0
+        anomaly = (per_char - per_char.mean()) / spread
+        columns = (rows.bound, per_char, rows.recon, rows.kl, anomaly)
+        names = ("nll", "nll_per_char", "recon", "kl", "anomaly")
+        return [
+            {"text": poem.text, **dict(zip(names, values, strict=True))}
+            for poem, *values in zip(poems, *(c.tolist() for c in columns), strict=True)
+        ]
 
     def _read(self, texts: str | Sequence[str]) -> list[Poem]:
         return [self.codec.read(text) for text in ([texts] if isinstance(texts, str) else texts)]
@@ -128,7 +156,12 @@ class Poet:
         return self._posterior(batch)
 
     def _posterior(self, batch: Batch) -> DiagonalGaussian:
-        return self.model.encode(batch.tokens, batch.mask, batch.labels)
+        return self._vae().encode(batch.tokens, batch.mask, batch.labels)
+
+    def _vae(self) -> VAE:
+        if isinstance(self.model, VAE):
+            return self.model
+        raise ConfigError("an autoregressive model has no latent space; give a VAE")
 
 
 def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
@@ -146,11 +179,13 @@ def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
 def model_card(config: ModelConfig, codec: PoemCodec, parameters: int, training: str = "") -> str:
     """A README for a model folder."""
     forms = ", ".join(f"{form} ({n:,} poems)" for form, n in codec.forms.items())
+    kind = f"text variational autoencoder with {config.latent_dim} latent dimensions"
+    if config.kind == "autoregressive":
+        kind = "causal language model"
     return f"""# A model of poetvae
 
-A text variational autoencoder for verse with gated convolutions: {parameters:,} parameters, \
-{config.latent_dim} latent dimensions, {config.vocab_size:,} tokens, \
-{config.max_len} positions.
+A {kind} for verse, of gated convolutions: {parameters:,} parameters, \
+{config.vocab_size:,} tokens, {config.max_len} positions.
 
 Forms: {forms or "free"}.
 

@@ -36,7 +36,7 @@ from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from .evaluation import evaluate
 from .generation import generate
 from .job import Data, Job, Log, absolute, prepare
-from .models.vae import VAE
+from .models import Model, build
 from .objective import beta, objective
 from .poet import Poet, model_card
 from .runtime import choose_device, interruption, keep_freed_memory, seed_noise
@@ -115,7 +115,7 @@ def train(
     target = choose_device(device)
     torch.manual_seed(derive_seed(job.config.train.seed, "weights"))
     data, config = prepare(job, target, log)
-    model = VAE(config.model).to(target)
+    model = build(config.model).to(target)
     if not resume:
         job = replace(job, config=config, fingerprint=data.train.fingerprint)
         if minutes:
@@ -137,7 +137,7 @@ def train(
     return Poet.from_pretrained(run, str(target))
 
 
-def fit(model: VAE, data: Data, job: Job, run: Path, log: Log, quiet: bool = False) -> None:
+def fit(model: Model, data: Data, job: Job, run: Path, log: Log, quiet: bool = False) -> None:
     """The loop: batch, update, average, log, validate, save. Starts at the newest checkpoint."""
     config, steps = job.config.train, job.steps
     optimizer = make_optimizer(model, config)
@@ -193,7 +193,7 @@ def fit(model: VAE, data: Data, job: Job, run: Path, log: Log, quiet: bool = Fal
                 )
 
 
-def make_optimizer(model: VAE, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019); without decay it is Adam."""
     return torch.optim.AdamW(
         model.parameters(),
@@ -210,7 +210,7 @@ def learning_rate(config: TrainConfig, progress: float) -> float:
 
 
 def update(
-    model: VAE, optimizer: torch.optim.Optimizer, batch: Batch, config: Config, progress: float
+    model: Model, optimizer: torch.optim.Optimizer, batch: Batch, config: Config, progress: float
 ) -> Tensor:
     """One step of the optimizer. Returns the batch's mean nll, kl and loss, and a count of 1."""
     options = config.train
@@ -231,14 +231,14 @@ def update(
 
 
 @torch.no_grad()
-def average(averaged: VAE, model: VAE, decay: float) -> None:
+def average(averaged: Model, model: Model, decay: float) -> None:
     """Move the averaged weights towards the model's (Polyak & Juditsky 1992)."""
     for mean, parameter in zip(averaged.parameters(), model.parameters(), strict=True):
         mean.lerp_(parameter, 1 - decay)
 
 
 def validate(
-    model: VAE, data: Data, config: TrainConfig, step: int
+    model: Model, data: Data, config: TrainConfig, step: int
 ) -> tuple[float, list[tuple[str, dict[str, Any]]]]:
     """Held-out nats per character, and lines for `metrics.jsonl` and `samples.jsonl`.
 
@@ -262,7 +262,7 @@ def validate(
 
 
 def restore(
-    run: Path, model: VAE, averaged: VAE, optimizer: torch.optim.Optimizer
+    run: Path, model: Model, averaged: Model, optimizer: torch.optim.Optimizer
 ) -> tuple[int, Tensor, float]:
     """Step, running sums and best score of the newest checkpoint, its state put in place."""
     folder = latest_checkpoint(run)
@@ -285,7 +285,7 @@ def restore(
     return step, totals, best
 
 
-def _fit_into(seconds: float, model: VAE, data: Data, config: Config) -> int:
+def _fit_into(seconds: float, model: Model, data: Data, config: Config) -> int:
     """How many steps take so long, validations included: measured on a copy, which is dropped."""
     began, scratch = time.monotonic(), copy.deepcopy(model)
     optimizer = make_optimizer(scratch, config.train)
@@ -372,7 +372,7 @@ def _card(saved: Saved, job: Job, step: int, score: float | None = None) -> str:
     return model_card(config, saved.codec, saved.model.num_parameters(), training)
 
 
-def _preflight(job: Job, data: Data, model: VAE) -> list[str]:
+def _preflight(job: Job, data: Data, model: Model) -> list[str]:
     config = job.config
     n, size = model.num_parameters(), config.train.batch_size
     forms = ", ".join(map(str, job.forms)) or f"free, up to {config.model.max_len} positions"

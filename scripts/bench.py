@@ -1,6 +1,9 @@
-"""How fast training is, beside two other implementations and the machine's own limit.
+"""How good and how fast: the proof ladder, and speed beside other implementations.
 
+    python scripts/bench.py ladder CORPUS... --out RUNS
+    python scripts/bench.py correlation RUN
     python scripts/bench.py train
+    python scripts/bench.py generate RUN...
 
 Contestants take turns (A B C A B C ...), each turn as long as any other, so that whatever else the
 machine does falls on all alike. FLOPs are those of matrix products, two for a multiply-add; a
@@ -21,6 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -32,11 +36,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from poetvae.config import PRESETS, Config, configure
 from poetvae.data import TokenStore, batch_index, derive_seed
-from poetvae.job import Job, prepare
-from poetvae.models.vae import VAE
+from poetvae.evaluation import evaluate
+from poetvae.generation import generate as write
+from poetvae.job import Job, prepare, read
+from poetvae.models import VAE, Autoregressive, Model
+from poetvae.poet import Poet, encode_poems
+from poetvae.quality import compare, sample_quality
 from poetvae.runtime import keep_freed_memory, seed_noise
-from poetvae.text.poem import Form
+from poetvae.text.ngram import NGram
+from poetvae.text.poem import Form, Poem
 from poetvae.trainer import average, make_optimizer, update
+from poetvae.trainer import train as train_model
 
 SEED_BATCHES = (64, 512)
 SQUARE = 2048  # side of the matrices whose product is the machine's limit
@@ -287,9 +297,314 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def speed(model: Model, poet: Poet, seconds: float) -> dict[str, float]:
+    """Poems a second in batches of 256, and milliseconds for a poem by itself."""
+
+    def rate(batch: int) -> float:
+        write(model, poet.codec, batch, seed=0)
+        began, times = time.perf_counter(), 0
+        while time.perf_counter() - began < seconds:
+            write(model, poet.codec, batch, seed=times)
+            times += 1
+        return times * batch / (time.perf_counter() - began)
+
+    return {"poems_per_s": rate(256), "ms_per_poem": 1000 / rate(1)}
+
+
+def trained(run: Path, corpus: tuple[str, ...], preset: str, epochs: float, seed: int) -> Job:
+    """A run of the ladder: continued where it stopped, left as it is where it is done."""
+    if (run / "train.json").exists():
+        train_model(out=run, resume=True)
+    else:
+        settings = {"seed": seed}
+        train_model(corpus, run, preset=preset, settings=settings, forms=["5x2"], epochs=epochs)
+    return Job.load(run)
+
+
+def loop_seconds(run: Path) -> tuple[int, float]:
+    """Steps, and seconds of the training loop, the last of a resumed one."""
+    lines = [json.loads(x) for x in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+    timed = [line for line in lines if "seconds" in line]
+    return timed[-1]["step"], timed[-1]["seconds"]
+
+
+def ngram_rung(
+    order: int, poet: Poet, known: list[Poem], test: list[Poem], n: int
+) -> dict[str, Any]:
+    """An n-gram model as a rung: exact likelihood, samples drawn character by character."""
+    began = time.perf_counter()
+    codec = poet.codec
+    model = NGram.fit([codec.encode(p) for p in known], len(codec.tokenizer), order)
+    seconds = time.perf_counter() - began
+    nll = model.nll([codec.encode(poem) for poem in test])
+    rng, allowed = np.random.default_rng(0), np.array(codec.writable())
+    written, began = [], time.perf_counter()
+    (form,) = codec.forms
+    for _ in range(n):
+        ids: list[int] = []
+        for _ in range(codec.max_len):
+            mass = model.probabilities(ids)[allowed].cumsum()
+            ids.append(int(allowed[mass.searchsorted(rng.random() * mass[-1], side="right")]))
+        written.append(Poem(tuple(codec.decode(ids, form).split("\n"))))
+    rate = n / (time.perf_counter() - began)
+    return {
+        "bound": "exact",
+        "nll_per_char": float(nll.sum()) / sum(form.size for _ in test),
+        "elbo_per_char": None,
+        "parameters": None,
+        "passes": codec.max_len,
+        "seconds": seconds,
+        "steps": None,
+        "poems_per_s": rate,
+        "ms_per_poem": 1000 / rate,
+        **compare(codec, written, test, known, asked=[form] * n),
+    }
+
+
+def model_rung(
+    run: Path,
+    poet: Poet,
+    referee: Any,
+    known: list[Poem],
+    test: list[Poem],
+    n: int,
+    iw: int,
+    turn: float,
+) -> dict[str, Any]:
+    """A trained model as a rung."""
+    store = encode_poems(poet.codec, test)
+    report = evaluate(poet.model, poet.codec, store, samples=iw, curve_poems=100)
+    steps, seconds = loop_seconds(run)
+    return {
+        **report.as_dict(),
+        "steps": steps,
+        "seconds": seconds,
+        **speed(poet.model, poet, turn),
+        **sample_quality(poet.model, poet.codec, test, known, n=n, judge=referee, quiet=False),
+    }
+
+
+def figure(value: float | None, spec: str) -> str:
+    return "" if value is None else format(value, spec)
+
+
+def ladder_table(rungs: dict[str, dict[str, Any]]) -> str:
+    """The ladder as Markdown, human poems last."""
+    lines = [
+        "| rung, seed | parameters | steps, seconds | nats/char | bound | 4-gram judge |"
+        " `ar` judge | reverse | tones | repeats | distinct-2 | self-BLEU-3 | AUC | poems/s | ms a poem |"
+        " passes |",
+        "|---" * 16 + "|",
+    ]
+
+    def row(name: str, r: dict[str, Any], side: str) -> str:
+        v = r[side]
+        interval = r.get("ci", {}).get("nll_per_char")
+        spread = f" ± {(interval[1] - interval[0]) / 2:.3f}" if interval else ""
+        own = (
+            ["", "", "", ""]
+            if side == "human"
+            else [
+                figure(r["parameters"], ",d"),
+                f"{figure(r['steps'], ',d')}, {r['seconds']:,.0f}",
+                f"{r['nll_per_char']:.3f}{spread}",
+                r["bound"],
+            ]
+        )
+        rest = (
+            ["", "", ""]
+            if side == "human"
+            else [f"{r['poems_per_s']:,.0f}", f"{r['ms_per_poem']:.1f}", str(r["passes"])]
+        )
+        middle = [
+            figure(v["judge_nll_per_char"], ".3f"),
+            figure(v["judge_ar_nll_per_char"], ".3f"),
+            figure(v["reverse_nll_per_char"], ".3f"),
+            figure(v["tone_accuracy"], ".1%"),
+            figure(v["repeat_rate"], ".1%"),
+            figure(v["distinct_2"], ".3f"),
+            figure(v["self_bleu_3"], ".3f"),
+            figure(v["two_sample_auc"], ".3f"),
+        ]
+        return "| " + " | ".join([name, *own, *middle, *rest]) + " |"
+
+    lines += [row(name, r, "samples") for name, r in rungs.items()]
+    last = list(rungs.values())[-1]
+    return "\n".join([*lines, row("human poems", last, "human")])
+
+
+def put_between(path: Path, mark: str, text: str) -> None:
+    """Replace what stands between <!-- mark --> and <!-- /mark --> in a file."""
+    begin, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
+    before, _, rest = path.read_text("utf-8").partition(begin)
+    _, found, after = rest.partition(end)
+    if not found:
+        raise click.ClickException(f"{path} has no {begin.strip()} ... {end}; put them in")
+    path.write_text(f"{before}{begin}{text}\n{end}{after}", "utf-8")
+
+
 @click.group()
 def main() -> None:
-    """Measure speed."""
+    """Measure how good and how fast models are."""
+
+
+@main.command()
+@click.argument("corpus", nargs=-1, required=True)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the runs.")
+@click.option("--epochs", default=9.0, show_default=True, help="Budget of base and ar.")
+@click.option("--seed-epochs", default=100.0, show_default=True, help="As published.")
+@click.option("--preset", "presets", multiple=True, default=("seed", "base", "ar"))
+@click.option("--seeds", default="1,2", show_default=True, help="Of the runs.")
+@click.option("--samples", default=10_000, show_default=True)
+@click.option("--iw", default=100, show_default=True)
+@click.option("--seconds", default=3.0, show_default=True, help="How long to measure speed.")
+@click.option("--write", "path", type=click.Path(path_type=Path), help="docs/results.md")
+def ladder(
+    corpus: tuple[str, ...],
+    out: Path,
+    epochs: float,
+    seed_epochs: float,
+    presets: tuple[str, ...],
+    seeds: str,
+    samples: int,
+    iw: int,
+    seconds: float,
+    path: Path | None,
+) -> None:
+    """Train and score the rungs on 5x2 couplets of CORPUS: one split, one budget, one table.
+
+    Runs in --out are continued, or taken as they are when done; so are scores.
+    """
+    keep_freed_memory()
+    runs = {
+        f"{preset}-{seed}": trained(
+            out / f"{preset}-{seed}",
+            corpus,
+            preset,
+            seed_epochs if preset == "seed" else epochs,
+            int(seed),
+        )
+        for preset in presets
+        for seed in seeds.split(",")
+    }
+    data = read(next(iter(runs.values())))
+    last = next((name for name in reversed(runs) if name.startswith("ar")), None)
+    referee = None
+    if last:
+        judge = Poet.from_pretrained(out / last)
+        assert isinstance(judge.model, Autoregressive)
+        referee = judge.model, judge.codec
+    rungs = {}
+    for name in ["unigram", "4-gram", *runs]:
+        scores = out / f"{name}.json"
+        if not scores.exists():
+            click.echo(f"scoring {name}", err=True)
+            poet = Poet.from_pretrained(out / (name if name in runs else next(iter(runs))))
+            if name in runs:
+                rung = model_rung(
+                    out / name, poet, referee, data.train, data.test, samples, iw, seconds
+                )
+            else:
+                order = 1 if name == "unigram" else 4
+                rung = ngram_rung(order, poet, data.train, data.test, samples)
+            scores.write_text(json.dumps(rung, indent=1), "utf-8")
+        rungs[name] = json.loads(scores.read_text("utf-8"))
+    text = ladder_table(rungs)
+    click.echo(text)
+    if path:
+        put_between(path, "ladder", text)
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--poems", default=100, show_default=True, help="Held-out poems, spread evenly.")
+@click.option("--candidates", default=256, show_default=True, help="Characters tried at a place.")
+def correlation(run: Path, poems: int, candidates: int) -> None:
+    """Dual total correlation of held-out poems under an autoregressive RUN, in nats a poem.
+
+    D = H(X) - sum_i H(X_i | X_-i) (Han 1978): what z must carry at least for a decoder whose
+    positions are independent given z. Both terms are of one model: by Bayes' rule p(x_i | x_-i) =
+    p(x) / sum_v p(x with v at i). Half of the candidates v are the likeliest given what stands
+    before, summed as they are; the rest are drawn from the remaining ones and stand for them.
+    """
+    keep_freed_memory()
+    poet = Poet.from_pretrained(run)
+    model, codec = poet.model, poet.codec
+    if not isinstance(model, Autoregressive):
+        raise click.ClickException(f"{run} is no autoregressive model")
+    test = [p for p in read(Job.load(run)).test if codec.tokenizer.unk_id not in codec.encode(p)]
+    store = encode_poems(codec, test)
+    generator = torch.Generator().manual_seed(0)
+    rows = []
+    places = np.unique(np.linspace(0, len(test) - 1, poems).astype(np.int64))
+    for place in places:
+        batch = store.batch([int(place)])
+        tokens = batch.tokens[0]
+        rows.append(one_out(model, tokens, candidates, generator))
+        if len(rows) % 10 == 0:
+            click.echo(f"{len(rows)} poems: {np.mean([a - b for a, b in rows]):.2f}", err=True)
+    whole, alone = (np.array(column) for column in zip(*rows, strict=True))
+    error = (whole - alone).std(ddof=1) / len(rows) ** 0.5
+    click.echo(
+        json.dumps(
+            {
+                "poems": len(rows),
+                "nll_per_poem": whole.mean(),
+                "left_out_nll_per_poem": alone.mean(),
+                "dual_total_correlation": (whole - alone).mean(),
+                "standard_error": error,
+            }
+        )
+    )
+
+
+@torch.no_grad()
+def one_out(
+    model: Autoregressive, tokens: Tensor, candidates: int, generator: torch.Generator
+) -> tuple[float, float]:
+    """-log p(x), and -sum_i log p(x_i | x_-i), of tokens (T,); nats."""
+    log_p = model.decode(tokens[None])[0].log_softmax(dim=1)  # (T, V): of v at i, given before
+    whole = float(log_p.gather(1, tokens[:, None]).sum())
+    length, alone = len(tokens), float(log_p[-1, tokens[-1]])
+    top = min(candidates // 2, log_p.shape[1])
+    for i in range(length - 1):
+        likely = log_p[i].topk(top).indices
+        tail = log_p[i].exp()
+        tail[likely] = 0
+        n = candidates - top if top < len(tail) else 0
+        drawn = torch.multinomial(tail, n, True, generator=generator) if n else likely[:0]
+        tried = torch.cat([likely, drawn])
+        texts = tokens.repeat(len(tried), 1)
+        texts[:, i] = tried
+        after = torch.zeros(texts.shape, dtype=torch.bool)
+        after[:, i + 1 :] = True
+        rest = -model.nll(texts, after).double()  # log p of what follows, given v at i
+        share = float(tail.sum()) / max(n, 1)
+        weight = torch.cat([log_p[i][likely], torch.full((len(drawn),), share).log()]).double()
+        alone += whole - float(log_p[:i].gather(1, tokens[:i, None]).sum())
+        alone -= float(torch.logsumexp(weight + rest, dim=0))
+    return -whole, -alone
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--seconds", default=3.0, show_default=True, help="How long a turn lasts.")
+@click.option("--rounds", default=3, show_default=True)
+def generate(runs: tuple[Path, ...], seconds: float, rounds: int) -> None:
+    """Poems a second and ms for one poem of trained RUNS, in turn: one pass, or one a character."""
+    keep_freed_memory()
+    poets = {run.name: Poet.from_pretrained(run) for run in runs}
+    turns: dict[str, list[dict[str, float]]] = {name: [] for name in poets}
+    for _ in range(rounds):
+        for name, poet in poets.items():
+            turns[name].append(speed(poet.model, poet, seconds))
+    click.echo("| | poems/s, batches of 256 | lowest to highest | ms for one poem |")
+    click.echo("|---|---:|---:|---:|")
+    for name, rates in turns.items():
+        many = sorted(rate["poems_per_s"] for rate in rates)
+        alone = statistics.median(rate["ms_per_poem"] for rate in rates)
+        middle = statistics.median(many)
+        click.echo(f"| {name} | {middle:,.0f} | {many[0]:,.0f} to {many[-1]:,.0f} | {alone:.1f} |")
 
 
 @main.command()

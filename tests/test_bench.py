@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+import torch
+
+from poetvae.config import configure
+from poetvae.models import Autoregressive
+
+SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 SCRIPT = Path(__file__).parents[1] / "scripts" / "bench.py"
 
 
@@ -29,3 +37,63 @@ def test_the_benchmark_reports_every_contestant() -> None:
         assert 0 < row["low"] <= row["couplets_per_s"] <= row["high"]
         assert row["gflops_per_s"] > 0
         assert {"batch", "of_bf16", "of_fp32"} <= row.keys()
+
+
+def bench(*arguments: object) -> str:
+    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_the_ladder_trains_scores_and_writes_every_rung(tmp_path: Path) -> None:
+    document, runs = tmp_path / "results.md", tmp_path / "runs"
+    document.write_text("before\n<!-- ladder -->\nold\n<!-- /ladder -->\nafter\n")
+    arguments = ["ladder", SAMPLE, "--out", runs, "--preset", "tiny", "--preset", "ar"]
+    arguments += ["--epochs", 0.2, "--seeds", "1", "--samples", 20, "--iw", 2, "--seconds", 0.01]
+    printed = bench(*arguments, "--write", document)
+    rows = [line for line in printed.splitlines() if line.startswith("|")]
+    names = [row.split("|")[1].strip() for row in rows[2:]]
+    assert names == ["unigram", "4-gram", "tiny-1", "ar-1", "human poems"]
+    assert len({row.count("|") for row in rows}) == 1
+    text = document.read_text()
+    assert printed.strip() in text
+    assert "old" not in text
+    assert text.startswith("before") and text.endswith("after\n")
+    ar = json.loads((runs / "ar-1.json").read_text())
+    assert (ar["bound"], ar["passes"], ar["samples"]["n"]) == ("exact", 10, 20)
+    assert ar["steps"] == json.loads((runs / "ar-1" / "train.json").read_text())["steps"]
+    assert bench(*arguments) == printed  # what is done is not done again
+
+    found = json.loads(bench("correlation", runs / "ar-1", "--poems", 3, "--candidates", 16))
+    assert found["poems"] == 3
+    assert 0 < found["left_out_nll_per_poem"]
+
+    assert "| ar-1 |" in bench("generate", runs / "ar-1", "--seconds", 0.01, "--rounds", 1)
+
+
+def test_left_out_likelihood_agrees_with_brute_force() -> None:
+    """With every character a candidate, Bayes' rule is exact: compared with all V ** T texts."""
+    spec = importlib.util.spec_from_file_location("bench", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["bench"] = module
+    spec.loader.exec_module(module)
+    settings = {"vocab_size": 6, "max_len": 3, "d_model": 8, "embed_dim": 8, "decoder_layers": 2}
+    torch.manual_seed(0)
+    model = Autoregressive(configure("ar", settings).model).eval()
+    torch.nn.init.normal_(model.embedding.weight, std=1.0)
+    texts = torch.cartesian_prod(*[torch.arange(6)] * 3)
+    with torch.no_grad():
+        p = torch.exp(-model.nll(texts, torch.ones_like(texts, dtype=torch.bool))).double()
+    joint = p.view(6, 6, 6)
+    x = torch.tensor([1, 5, 2])
+    own = joint[1, 5, 2]
+    expected = sum(
+        float((others.sum() / own).log())
+        for others in (joint[:, 5, 2], joint[1, :, 2], joint[1, 5, :])
+    )
+    whole, alone = module.one_out(model, x, 12, torch.Generator().manual_seed(0))
+    assert whole == pytest.approx(-float(own.log()), rel=1e-5)
+    assert alone == pytest.approx(expected, rel=1e-4)

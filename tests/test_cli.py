@@ -592,7 +592,9 @@ def test_train_on_several_corpora_with_one_to_validate_on(
     run = tmp_path / "run"
     assert shell("train", corpus, more, "--out", run, "--valid", valid, *options).err == ""
     both = job.read(job.Job.load(run))
-    assert (len(both.train), len(both.valid)) == (21, 1)
+    assert (len(both.train), len(both.valid), len(both.test)) == (21, 1, 0)
+    scored = shell("evaluate", "--model", run, "--iw", "1", "--json")
+    assert json.loads(scored.out)["poems"] == 1  # there is nothing else to test with
 
 
 def test_train_from_stdin(shell: Terminal, tmp_path: Path) -> None:
@@ -709,7 +711,7 @@ def test_evaluate_gives_the_keys_of_the_report(shell: Terminal, run: Path, corpu
     keys = [field.name for field in fields(Report)]
     given = shell("evaluate", "--model", run, "--iw", "2", "--json", corpus)
     held_out = shell("evaluate", "--model", run, "--iw", "2", "--json")
-    for result, poems in ((given, 20), (held_out, len(job.read(job.Job.load(run)).valid))):
+    for result, poems in ((given, 20), (held_out, len(job.read(job.Job.load(run)).test))):
         assert result.code == 0
         report = json.loads(result.out)
         assert list(report) == keys

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import os
 import sys
@@ -12,13 +13,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poetvae.errors import CorpusError
 from poetvae.text.cleaning import UNBALANCED, clean
 from poetvae.text.corpus import Corpus, Report, read_corpus, read_poems
-from poetvae.text.poem import Form, content
+from poetvae.text.poem import Form, Poem, content
 
 A = "秦川雄帝宅，函谷壯皇居。"
 B = "綺殿千尋起，離宮百雉餘。"
@@ -361,18 +362,21 @@ def numbered(i: int, verses: int = 4) -> str:
     return "".join(f"{chars[k % 2]}日依山{'盡流樓目'[k % 4]}{'，。'[k % 2]}" for k in range(verses))
 
 
-def sides(corpus: Corpus, form: Form | None) -> tuple[set[str], set[str]]:
-    train = {content(poem, form) for poem in corpus.train}
-    valid = {content(poem, form) for poem in corpus.valid}
-    assert (len(train), len(valid)) == (len(corpus.train), len(corpus.valid))
-    return train, valid
+def sides(corpus: Corpus, form: Form | None) -> tuple[set[str], set[str], set[str]]:
+    parts = corpus.train, corpus.valid, corpus.test
+    train, valid, test = ({content(poem, form) for poem in part} for part in parts)
+    assert (len(train), len(valid), len(test)) == tuple(map(len, parts))
+    assert not train & (valid | test)
+    assert not valid & test
+    return train, valid, test
 
 
 def consistent(report: Report) -> bool:
     return (
         adds_up(report)
         and report.kept == report.used + sum(report.unused.values())
-        and report.items == report.train + report.valid + sum(report.repeated.values())
+        and report.items
+        == report.train + report.valid + report.test + sum(report.repeated.values())
     )
 
 
@@ -380,16 +384,28 @@ def test_couplets_are_split_by_poem(tmp_path: Path) -> None:
     poems = [numbered(i) for i in range(300)] + ["長短句。", "春（風"]
     path = write(tmp_path / "a.txt", "\n".join(poems))
     corpus = read_corpus([path], [Form(5, 2)], held_out_share=0.2)
-    train, valid = sides(corpus, Form(5, 2))
-    assert len(train) + len(valid) == 600
-    assert 60 < len(valid) < 200
-    assert not {p.key for p in corpus.train} & {p.key for p in corpus.valid}
+    train, valid, test = sides(corpus, Form(5, 2))
+    assert len(train) + len(valid) + len(test) == 600
+    assert 60 < len(valid) + len(test) < 200
+    assert 30 < len(valid) < 100
+    assert 30 < len(test) < 100
+    parts = [corpus.train, corpus.valid, corpus.test]
+    for one, other in itertools.combinations([{p.key for p in part} for part in parts], 2):
+        assert not one & other
     report = corpus.report
     assert (report.read, report.kept, report.used, report.items) == (302, 301, 300, 600)
     assert report.unused == {"other form": 1}
     assert consistent(report)
     again = read_corpus([path, path], [Form(5, 2)], held_out_share=0.2)
-    assert (again.train, again.valid) == (corpus.train, corpus.valid)
+    assert [again.train, again.valid, again.test] == parts
+
+
+def test_more_poems_move_none_to_another_part(tmp_path: Path) -> None:
+    poems = [numbered(i) for i in range(200)]
+    few = read_corpus([write(tmp_path / "few.txt", "\n".join(poems[::2]))], held_out_share=0.3)
+    many = read_corpus([write(tmp_path / "many.txt", "\n".join(poems))], held_out_share=0.3)
+    for part, whole in zip(sides(few, None), sides(many, None), strict=True):
+        assert part < whole
 
 
 def test_nothing_held_out_is_also_learnt(tmp_path: Path) -> None:
@@ -397,19 +413,40 @@ def test_nothing_held_out_is_also_learnt(tmp_path: Path) -> None:
     poems = [common * (i % 2 + 1) + numbered(i, 2) for i in range(100)]
     path = write(tmp_path / "a.txt", "\n".join(poems))
     corpus = read_corpus([path], [Form(5, 2)], held_out_share=0.3)
-    train, valid = sides(corpus, Form(5, 2))
-    assert not train & valid
-    assert len(train | valid) == 101
-    assert corpus.report.repeated["held out, but also to train on"] == 1
+    train, valid, test = sides(corpus, Form(5, 2))
+    assert valid
+    assert test
+    assert len(train | valid | test) == 101
+    assert content(Poem((common,)), Form(5, 2)) in train
+    assert corpus.report.repeated["held out, but also elsewhere"] == 2  # by both held-out parts
     assert consistent(corpus.report)
-    assert "selected: 250; " in "\n".join(corpus.report.lines())
+    selected = (
+        f"selected: 250; {len(train)} to train, {len(valid)} to validate, {len(test)} to test"
+    )
+    assert selected in corpus.report.lines()
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=3), min_size=1, max_size=30))
+@settings(deadline=None, max_examples=40)
+def test_no_couplet_stands_in_two_parts(poems: list[list[int]]) -> None:
+    rows = "\n".join("".join(numbered(i, 2) for i in poem) for poem in poems)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rows.encode())))
+        try:
+            corpus = read_corpus(["-"], [Form(5, 2)], held_out_share=0.5)
+        except CorpusError as error:
+            assert "are held out" in str(error)  # noqa: PT017
+            return
+    train, valid, test = sides(corpus, Form(5, 2))
+    assert len(train | valid | test) == len({i for poem in poems for i in poem})
+    assert consistent(corpus.report)
 
 
 def test_whole_poems(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "\n".join([A, B, "春□風。", "a rose"]))
     corpus = read_corpus([path])
     assert [p.text for p in corpus.train] == [A, B, "a rose"]
-    assert corpus.valid == []
+    assert corpus.valid == corpus.test == []
     assert corpus.report.unused == {"lacuna": 1}
     assert consistent(corpus.report)
 

@@ -9,13 +9,24 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from poetvae.config import ModelConfig
 from poetvae.data import Batch, TokenStore
-from poetvae.evaluation import Report, evaluate, importance_weights, iwae
+from poetvae.evaluation import (
+    CURVE,
+    Report,
+    effective_samples,
+    evaluate,
+    importance_weights,
+    iwae,
+    mutual_information,
+)
 from poetvae.models.vae import VAE
+from poetvae.nn import DiagonalGaussian
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form
 from poetvae.text.tokenizer import PoemTokenizer
@@ -93,7 +104,8 @@ def weighed() -> list[tuple[float, Tensor, Tensor, Tensor]]:
         store = TokenStore([poem], T, 0)
         batch = store.batch([0] * REPEATS)
         generator = torch.Generator().manual_seed(5)
-        weights, nll, kl = importance_weights(model, batch, 64, generator)
+        weights, nll, posterior = importance_weights(model, batch, 64, generator)
+        kl = posterior.kl()
         assert weights.shape == (64, REPEATS)
         assert nll.shape == kl.shape == (REPEATS,)
         results.append((float(exact(model, store.batch([0]))), weights, nll, kl))
@@ -142,6 +154,145 @@ def test_iwae_is_the_log_of_the_mean_weight() -> None:
     assert torch.isfinite(iwae(weights - 1e4)).all()
 
 
+@pytest.fixture(scope="module")
+def plane() -> tuple[Tensor, Tensor, Tensor]:
+    """Of each text of three tokens, by a model with two latents: log p(x) by quadrature over z,
+    log weights of 256 samples and the ELBO, in nats."""
+    model = build(config=replace(CONFIG, latent_dim=2, max_len=3))
+    texts = list(itertools.product(range(V), repeat=3))
+    batch = TokenStore(texts, 3, 0).batch(range(len(texts)))
+    step = 0.2
+    axis = torch.arange(-7, 7 + step / 2, step)
+    grid = torch.cartesian_prod(axis, axis)
+    with torch.no_grad():
+        p = model.decode(grid).double().softmax(dim=2)  # (G, 3, V)
+    density = torch.exp(-0.5 * grid.double().square().sum(dim=1)) / (2 * math.pi) * step**2
+    likelihood = torch.einsum("g,gi,gj,gk->ijk", density, p[:, 0], p[:, 1], p[:, 2])
+    generator = torch.Generator().manual_seed(7)
+    weights, _, posterior = importance_weights(model, batch, 256, generator)
+    elbo = weights.mean(dim=0)
+    assert posterior.mean.shape == (len(texts), 2)
+    return likelihood.flatten().log(), weights.double(), elbo.double()
+
+
+def test_quadrature_in_the_plane_is_a_distribution_over_all_texts(
+    plane: tuple[Tensor, Tensor, Tensor],
+) -> None:
+    log_p, weights, _ = plane
+    assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-6)
+    assert iwae(weights).exp().sum().item() == pytest.approx(1, abs=0.02)
+
+
+def test_bounds_of_all_texts_rise_to_the_likelihood(plane: tuple[Tensor, Tensor, Tensor]) -> None:
+    log_p, weights, elbo = plane
+    bounds = [elbo.mean()]
+    for k in (4, 16, 64, 256):  # the same samples in groups of k, so the order holds exactly
+        bounds.append(iwae(weights.unflatten(0, (k, -1)).flatten(1)).mean())
+    for lower, upper in itertools.pairwise(bounds):
+        assert lower < upper
+    gaps = [float(log_p.mean() - bound) for bound in bounds]
+    assert gaps[0] > 0.05
+    assert abs(gaps[-1]) < 0.02
+    assert float((iwae(weights) - log_p).abs().mean()) < 0.2
+
+
+LOG_WEIGHTS = st.lists(st.floats(-50, 50), min_size=1, max_size=20)
+
+
+@given(LOG_WEIGHTS, st.floats(-1e4, 1e4))
+@settings(deadline=None)
+def test_effective_samples_are_one_to_k_whatever_the_scale(values: list[float], by: float) -> None:
+    weights = torch.tensor(values, dtype=torch.double).unsqueeze(1)
+    size = effective_samples(weights).item()
+    assert 1 - 1e-9 <= size <= len(values) + 1e-9
+    assert effective_samples(weights + by).item() == pytest.approx(size, rel=1e-6)
+    linear = weights.exp()
+    assert size == pytest.approx((linear.sum() ** 2 / linear.square().sum()).item())
+
+
+def test_effective_samples_of_equal_weights_and_of_one_that_outweighs_all() -> None:
+    weights = torch.zeros(8, 2)
+    weights[0, 1] = 60
+    assert effective_samples(weights).tolist() == pytest.approx([8, 1])
+
+
+def test_the_curve_rises_with_k_to_the_likelihood() -> None:
+    model, store = build(), TokenStore(POEMS, T, 0)
+    report = evaluate(model, FREE, store, samples=1, curve_poems=100)
+    curve = report.iw_curve
+    assert [point["k"] for point in curve] == list(CURVE)
+    bounds = [point["nll_per_char"] for point in curve]
+    for looser, tighter in itertools.pairwise(bounds):
+        assert tighter <= looser + 1e-6
+    assert bounds[0] > bounds[-1] + 0.01
+    assert bounds[-1] == pytest.approx(
+        -float(exact(model, store.batch(range(6))).sum()) / 8, abs=0.03
+    )
+    sizes = [point["effective_samples"] for point in curve]
+    assert sizes[0] == pytest.approx(1)
+    assert all(1 < size < k for size, k in zip(sizes[1:], CURVE[1:], strict=True))
+
+
+def test_the_curve_of_a_posterior_that_is_exact_is_flat() -> None:
+    store = TokenStore([[6, 6], [6, 7], [7, 7]], T, 0)
+    curve = evaluate(deaf(0, 0), FREE, store, samples=1, curve_poems=2).iw_curve
+    expected = -math.log(3 / 4 * 3 / 4 * 1 / 4 * 1 / 4) / 4  # the first poem and the last
+    for point in curve:
+        assert point["nll_per_char"] == pytest.approx(expected, rel=1e-4)
+        assert point["effective_samples"] == pytest.approx(point["k"], rel=1e-4)
+
+
+# What z carries
+
+
+def posteriors(n: int, d: int, spread: float, variance: float, seed: int = 0) -> DiagonalGaussian:
+    """n posteriors of one variance whose means are normal with variance `spread`."""
+    mean = spread**0.5 * torch.randn(n, d, generator=torch.Generator().manual_seed(seed))
+    return DiagonalGaussian(mean, torch.full((n, d), math.log(variance)))
+
+
+@pytest.mark.parametrize(("spread", "variance"), [(0.8, 0.2), (0.5, 0.5), (0.2, 0.8), (2.0, 1.0)])
+@pytest.mark.parametrize("d", [1, 2])
+def test_mutual_information_of_a_linear_gaussian(d: int, spread: float, variance: float) -> None:
+    q = posteriors(2000, d, spread, variance)
+    found = mutual_information(q, torch.Generator().manual_seed(1))
+    closed = 0.5 * d * math.log(1 + spread / variance)
+    assert found == pytest.approx(closed, abs=0.12)
+    marginal = float(q.kl().mean()) - found  # q(z) is N(0, spread + variance)
+    total = spread + variance
+    assert marginal == pytest.approx(0.5 * d * (total - 1 - math.log(total)), abs=0.12)
+
+
+@given(st.integers(1, 40), st.integers(1, 3), st.floats(0.01, 100), st.integers(1, 50))
+@settings(deadline=None, max_examples=40)
+def test_mutual_information_is_capped_and_does_not_depend_on_the_rows_at_once(
+    n: int, d: int, spread: float, rows: int
+) -> None:
+    q = posteriors(n, d, spread, 0.1)
+    found = mutual_information(q, torch.Generator().manual_seed(1), rows)
+    assert found <= math.log(n) + 1e-9
+    whole = mutual_information(q, torch.Generator().manual_seed(1), n)
+    assert found == pytest.approx(whole, abs=1e-9)
+    far = mutual_information(posteriors(n, d, 1e6, 1e-6), None, rows)  # each poem has its own place
+    assert far == pytest.approx(math.log(n), abs=1e-3)
+
+
+@given(st.integers(1, 40), st.floats(-3, 3), st.floats(-3, 3))
+@settings(deadline=None, max_examples=20)
+def test_posteriors_that_are_one_carry_nothing(n: int, mean: float, logvar: float) -> None:
+    q = DiagonalGaussian(torch.full((n, 2), mean), torch.full((n, 2), logvar))
+    assert mutual_information(q, rows=7) == pytest.approx(0, abs=1e-6)
+
+
+def test_mutual_information_by_the_plain_sum() -> None:
+    q = DiagonalGaussian(torch.randn(5, 2), torch.randn(5, 2))
+    z = q.sample(torch.Generator().manual_seed(2)).double()
+    log_q = torch.stack([Normal(q.mean[n], q.stddev[n]).log_prob(z).sum(dim=1) for n in range(5)])
+    expected = (log_q.diagonal() - log_q.exp().mean(dim=0).log()).mean().item()
+    found = mutual_information(q, torch.Generator().manual_seed(2), rows=2)
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-4)
+
+
 POEMS = [[6, EOS], [6, 7], [NEWLINE, 7], [UNK, EOS], [7, UNK], [7, EOS]]
 
 
@@ -167,17 +318,25 @@ def test_report_of_a_store() -> None:
         sum(g == p for g, p in zip(guess, POEMS, strict=True)) / 6
     )
     assert report.parameters == sum(p.numel() for p in model.parameters())
-    assert (report.iw_samples, report.passes) == (1000, 1)
+    assert (report.bound, report.iw_samples, report.passes) == ("IWAE-1000", 1000, 1)
+    assert report.mi_cap == pytest.approx(math.log(6))
+    assert report.mutual_information <= report.mi_cap
+    assert report.marginal_kl == pytest.approx(report.kl_per_poem - report.mutual_information)
+    for key, (low, high) in report.ci.items():
+        assert low < report.as_dict()[key] < high
 
 
 def test_report_keys() -> None:
     report = evaluate(build(), FREE, TokenStore(POEMS, T, 0), samples=1)
     assert isinstance(report, Report)
     assert list(report.as_dict()) == [
-        "poems", "chars", "unknown_chars", "elbo_per_char", "nll_per_char", "iw_samples",
-        "bits_per_char", "recon_per_poem", "kl_per_poem", "active_units", "recon_char_accuracy",
-        "recon_poem_accuracy", "parameters", "passes",
+        "poems", "chars", "unknown_chars", "elbo_per_char", "nll_per_char", "bound", "iw_samples",
+        "bits_per_char", "recon_per_poem", "kl_per_poem", "mutual_information", "mi_cap",
+        "marginal_kl", "active_units", "recon_char_accuracy", "recon_poem_accuracy", "parameters",
+        "passes", "ci", "iw_curve",
     ]  # fmt: skip
+    assert list(report.ci) == ["elbo_per_char", "nll_per_char", "kl_per_poem"]
+    assert report.iw_curve == []
 
 
 def deaf(posterior_mean: float, posterior_logvar: float) -> VAE:
@@ -207,11 +366,14 @@ def test_a_model_whose_figures_are_known() -> None:
     assert report.recon_char_accuracy == pytest.approx(3 / 6)
     assert report.recon_poem_accuracy == pytest.approx(1 / 3)
     assert report.active_units == 0
+    assert report.mutual_information == report.marginal_kl == pytest.approx(0, abs=1e-6)
     short = evaluate(deaf(0, 0), FREE, TokenStore([[6], [7]], T, 0), samples=1)
     assert (short.recon_char_accuracy, short.recon_poem_accuracy) == (0.5, 0.5)
     away = evaluate(deaf(2, 0), codec, store, samples=1)
     assert away.kl_per_poem == pytest.approx(2, rel=1e-5)
     assert away.elbo_per_char == pytest.approx((recon + 2) / 2, rel=1e-5)
+    assert away.mutual_information == pytest.approx(0, abs=1e-6)
+    assert away.marginal_kl == pytest.approx(2, rel=1e-5)  # all posteriors are one, off the prior
 
 
 def test_active_units_are_those_whose_mean_varies() -> None:

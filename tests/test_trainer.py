@@ -212,10 +212,13 @@ def test_averaging_moves_towards_the_model(poet: Poet) -> None:
 
 def test_some_poems_are_held_out_and_none_is_on_both_sides(run: Path) -> None:
     corpus = job.read(Job.load(run))
-    train, valid = ({poem.text for poem in side} for side in (corpus.train, corpus.valid))
+    parts = (corpus.train, corpus.valid, corpus.test)
+    train, valid, test = ({poem.text for poem in part} for part in parts)
     assert train
     assert valid
-    assert not train & valid
+    assert test
+    assert not train & (valid | test)
+    assert not valid & test
 
 
 def test_a_corpus_to_validate_on_is_used_and_free_of_training_texts(
@@ -584,6 +587,7 @@ def test_people_are_told_on_stderr_and_not_when_quiet(
         "parameters",
         "4 steps of 8 poems",
         "seed 0",
+        "to validate",
         "held-out",
         "step 4/4",
     ):

@@ -6,14 +6,41 @@ Channel tensors are (B, C, T) in here, token tensors (B, T).
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from ..config import ModelConfig
+from ..errors import ConfigError
+from ..nn.cross_entropy import linear_cross_entropy
 from ..nn.gcnn import GCNN, AttentionPool, compute_dtype, make_norm, masked_max, masked_mean
 
 
-def _stack(config: ModelConfig, num_layers: int, condition_channels: int = 0) -> GCNN:
+class TextModel(nn.Module):
+    """What all models of the family share: a configuration, and the likelihood of a text."""
+
+    def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
+        super().__init__()
+        if config.vocab_size <= mask_id:
+            raise ConfigError(
+                f"vocab_size is {config.vocab_size}; expected the size of the tokenizer, "
+                f"more than the {mask_id + 1} special tokens"
+            )
+        self.config = config
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def num_parameters(self) -> int:
+        """How many numbers are learned."""
+        return sum(p.numel() for p in self.parameters())
+
+
+def stack(config: ModelConfig, num_layers: int, **options: Any) -> GCNN:
+    """Gated residual blocks as the configuration says; `options` as of `GCNN`."""
     return GCNN(
         config.d_model,
         num_layers,
@@ -22,11 +49,53 @@ def _stack(config: ModelConfig, num_layers: int, condition_channels: int = 0) ->
         norm=None if config.norm == "none" else config.norm,
         dropout=config.dropout,
         scale=config.residual_scale,
-        condition_channels=condition_channels,
+        **options,
     )
 
 
-def _project(in_features: int, out_features: int) -> nn.Module:
+def final_norm(config: ModelConfig) -> nn.Module:
+    """The normalisation after a stack."""
+    return make_norm(None if config.norm == "none" else config.norm, config.d_model)
+
+
+def text_nll(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, tokens: Tensor, mask: Tensor
+) -> Tensor:
+    """-log p of each text, (B,), in nats. No logits are kept.
+
+    Args:
+        hidden: (B, T, E).
+        weight, bias: of the softmax, (V, E) and (V,).
+        tokens, mask: (B, T).
+    """
+    if needed(mask) is None:
+        nll = linear_cross_entropy(hidden.flatten(0, 1), weight, tokens.flatten(), bias)
+        return nll.view(tokens.shape).sum(dim=1)
+    nll = linear_cross_entropy(hidden[mask], weight, tokens[mask], bias)
+    return torch.zeros(mask.shape, device=nll.device).masked_scatter(mask, nll).sum(dim=1)
+
+
+def needed(mask: Tensor | None) -> Tensor | None:
+    """The mask, or None where it hides nothing: that saves a pass per layer.
+
+    Only asked where asking is free: not on a GPU, which would have to wait for the answer.
+    """
+    if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
+        return mask
+    return None if bool(mask.all()) else mask
+
+
+def initialise(module: nn.Module) -> None:
+    """Glorot & Bengio 2010 for maps, small normals for tables, zero for biases."""
+    if isinstance(module, nn.Linear | nn.Conv1d):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+
+
+def project(in_features: int, out_features: int) -> nn.Module:
     """A linear map, or nothing where the widths agree."""
     return nn.Identity() if in_features == out_features else nn.Linear(in_features, out_features)
 
@@ -48,15 +117,15 @@ class Encoder(nn.Module):
     def __init__(self, config: ModelConfig, embedding: nn.Embedding) -> None:
         super().__init__()
         self.embedding = embedding
-        self.project = _project(config.embed_dim, config.d_model)
+        self.project = project(config.embed_dim, config.d_model)
         self.positions = (
             nn.Parameter(torch.randn(config.max_len, config.d_model) * 0.02)
             if config.positions
             else None
         )
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
-        self.body = _stack(config, config.encoder_layers)
-        self.norm = make_norm(None if config.norm == "none" else config.norm, config.d_model)
+        self.body = stack(config, config.encoder_layers)
+        self.norm = final_norm(config)
         attention = config.pooling == "attention+max"
         heads = config.pooling_heads if attention else 1
         self.pool = AttentionPool(config.d_model, heads) if attention else None
@@ -85,13 +154,13 @@ class Decoder(nn.Module):
         super().__init__()
         self.max_len, self.mask_id = config.max_len, mask_id
         self.embedding = embedding
-        self.observe = _project(config.embed_dim, config.d_model)
+        self.observe = project(config.embed_dim, config.d_model)
         self.heads = nn.Linear(config.latent_dim, config.max_len * config.d_model)
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
         condition = config.latent_dim if config.inject else 0
-        self.body = _stack(config, config.decoder_layers, condition)
-        self.norm = make_norm(None if config.norm == "none" else config.norm, config.d_model)
-        self.out = _project(config.d_model, config.embed_dim)
+        self.body = stack(config, config.decoder_layers, condition_channels=condition)
+        self.norm = final_norm(config)
+        self.out = project(config.d_model, config.embed_dim)
         self.softmax = embedding if config.tied else nn.Embedding(*embedding.weight.shape)
         self.bias = None if config.tied else nn.Parameter(torch.zeros(config.vocab_size))
 

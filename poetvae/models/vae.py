@@ -11,12 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
-from ..errors import ConfigError
-from ..nn import DiagonalGaussian, linear_cross_entropy
-from .networks import Decoder, Encoder
+from ..nn import DiagonalGaussian
+from .networks import Decoder, Encoder, TextModel, initialise, needed, text_nll
 
 
-class VAE(nn.Module):
+class VAE(TextModel):
     """Poems to latent vectors and back.
 
     Args:
@@ -28,34 +27,19 @@ class VAE(nn.Module):
     """
 
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
-        super().__init__()
-        if config.vocab_size <= mask_id:
-            raise ConfigError(
-                f"vocab_size is {config.vocab_size}; expected the size of the tokenizer, "
-                f"more than the {mask_id + 1} special tokens"
-            )
-        self.config = config
+        super().__init__(config, mask_id)
         embedding = nn.Embedding(config.vocab_size, config.embed_dim)
         self.encoder = Encoder(config, embedding)
         self.decoder = Decoder(config, embedding, mask_id)
         self.mean = nn.Linear(self.encoder.out_features, config.latent_dim)
         self.logvar = nn.Linear(self.encoder.out_features, config.latent_dim)
-        self.apply(_initialise)
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.mean.weight.device
-
-    def num_parameters(self) -> int:
-        """How many numbers are learned."""
-        return sum(p.numel() for p in self.parameters())
+        self.apply(initialise)
 
     def encode(
         self, tokens: Tensor, mask: Tensor | None = None, labels: Tensor | None = None
     ) -> DiagonalGaussian:
         """q(z | x): (B, T) -> a Gaussian over (B, D), in float32."""
-        features = self.encoder(tokens, _needed(mask), labels)
+        features = self.encoder(tokens, needed(mask), labels)
         return DiagonalGaussian(self.mean(features).float(), self.logvar(features).float())
 
     def decode(
@@ -89,12 +73,7 @@ class VAE(nn.Module):
     ) -> Tensor:
         """-log p(x | z, observed, labels) of each poem, in nats: (B,). No logits are kept."""
         hidden = self.decoder(z, observed, labels)
-        weight, bias = self.decoder.softmax.weight, self.decoder.bias
-        if _needed(mask) is None:
-            nll = linear_cross_entropy(hidden.flatten(0, 1), weight, tokens.flatten(), bias)
-            return nll.view(tokens.shape).sum(dim=1)
-        nll = linear_cross_entropy(hidden[mask], weight, tokens[mask], bias)
-        return torch.zeros(mask.shape, device=nll.device).masked_scatter(mask, nll).sum(dim=1)
+        return text_nll(hidden, self.decoder.softmax.weight, self.decoder.bias, tokens, mask)
 
     def forward(
         self,
@@ -106,23 +85,3 @@ class VAE(nn.Module):
         """One sample of z for each poem: its nll (B,) in nats, and the posterior."""
         posterior = self.encode(tokens, mask, labels)
         return self.nll(posterior.sample(generator), tokens, mask, labels=labels), posterior
-
-
-def _needed(mask: Tensor | None) -> Tensor | None:
-    """The mask, or None where it hides nothing: that saves a pass per layer.
-
-    Only asked where asking is free: not on a GPU, which would have to wait for the answer.
-    """
-    if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
-        return mask
-    return None if bool(mask.all()) else mask
-
-
-def _initialise(module: nn.Module) -> None:
-    """Glorot & Bengio 2010 for maps, small normals for tables, zero for biases."""
-    if isinstance(module, nn.Linear | nn.Conv1d):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-    elif isinstance(module, nn.Embedding):
-        nn.init.normal_(module.weight, std=0.02)

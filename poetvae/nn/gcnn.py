@@ -118,6 +118,32 @@ class GatedConv1d(nn.Module):
         value, gate = self._convolve(x.transpose(1, 2)).chunk(2, dim=2)
         return (value * GATES[self.gate](gate)).transpose(1, 2)
 
+    def start(self, batch: int) -> Tensor:
+        """What a causal convolution has seen before the first position: (B, span, in_channels)."""
+        weight = self.conv.weight
+        return weight.new_zeros(batch, self.padding[0], self.conv.in_channels)
+
+    def step(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """One position of a causal convolution: the work does not grow with what came before.
+
+        Args:
+            x: (B, in_channels), the position.
+            seen: (B, span, in_channels), what `start` or the step before gave.
+
+        Returns:
+            (B, out_channels), what `forward` has at that position; and the new `seen`.
+
+        Raises:
+            ValueError: the convolution is not causal, or has groups.
+        """
+        if not self.causal or self.groups > 1:
+            raise ValueError("step needs causal=True and groups=1")
+        window = torch.cat([seen, self.norm(x.unsqueeze(2)).transpose(1, 2)], dim=1)
+        taps = window[:, :: self.conv.dilation[0]].flatten(1)
+        weight = self.conv.weight.transpose(1, 2).flatten(1)
+        value, gate = F.linear(taps, weight, self.conv.bias).chunk(2, dim=1)
+        return value * GATES[self.gate](gate), window[:, 1:]
+
     def _convolve(self, x: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, 2 C'): `self.conv` as one matrix product over the taps side by side.
 
@@ -194,6 +220,18 @@ class GatedResidualBlock(nn.Module):
         y: Tensor = self.skip(x) + self.dropout(self.gated(h, mask))
         return y if self.scale == 1 else y * self.scale
 
+    def step(
+        self, x: Tensor, seen: Tensor, condition: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """One position, (B, in_channels) -> (B, out_channels); see `GatedConv1d.step`."""
+        x = x.unsqueeze(2)
+        h = self.norm(x).squeeze(2)
+        if self.condition is not None and condition is not None:
+            h = h + self.condition(condition)
+        y, seen = self.gated.step(h, seen)
+        y = self.skip(x).squeeze(2) + self.dropout(y)
+        return y if self.scale == 1 else y * self.scale, seen
+
 
 class GCNN(nn.Module):
     """A stack of `GatedResidualBlock`, the dilations taken in turn.
@@ -262,6 +300,26 @@ class GCNN(nn.Module):
         for block in self.blocks:
             x = block(x, mask, condition)
         return x
+
+    def start(self, batch: int) -> list[Tensor]:
+        """The state of a causal stack before the first position of B sequences."""
+        return [block.gated.start(batch) for block in self.blocks]  # type: ignore[operator, union-attr]
+
+    def step(
+        self, x: Tensor, seen: list[Tensor], condition: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """One position, (B, in_channels) -> (B, channels), and the new state.
+
+        Position by position it gives what `forward` gives at once, with constant work each.
+
+        Raises:
+            ValueError: the stack is not causal, or has groups.
+        """
+        states = []
+        for block, state in zip(self.blocks, seen, strict=True):
+            x, state = block.step(x, state, condition)  # type: ignore[operator]
+            states.append(state)
+        return x, states
 
 
 def masked_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:

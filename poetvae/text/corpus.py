@@ -29,7 +29,7 @@ class Report:
     """What was read, what was kept, and why the rest was not. Two sums always hold:
 
     read == kept + sum(dropped), and, after `read_corpus`, kept == used + sum(unused) and
-    items == train + valid + sum(repeated), where items are the poems or couplets selected.
+    items == train + valid + test + sum(repeated), where items are the poems or couplets selected.
 
     Attributes:
         altered: poems that were altered, by what was altered; a poem may stand under several.
@@ -52,6 +52,7 @@ class Report:
     items: int = 0
     train: int = 0
     valid: int = 0
+    test: int = 0
     repeated: Counter[str] = field(default_factory=Counter)
 
     def as_dict(self) -> dict[str, Any]:
@@ -73,7 +74,8 @@ class Report:
         if self.items:
             parts += [
                 _listing("poems not used", self.unused),
-                f"selected: {self.items:,}; {self.train:,} to train, {self.valid:,} held out",
+                f"selected: {self.items:,}; {self.train:,} to train, "
+                f"{self.valid:,} to validate, {self.test:,} to test",
                 _listing("left out", self.repeated),
             ]
         return [part for part in (*parts, *self.problems) if part]
@@ -86,10 +88,11 @@ def _listing(name: str, counts: Counter[str], most: int | None = None) -> str:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What to learn from and what to test with; no text stands in both."""
+    """What to learn from, to choose by and to test with; no text stands in two of them."""
 
     train: list[Poem]
     valid: list[Poem]
+    test: list[Poem]
     report: Report
 
 
@@ -126,7 +129,8 @@ def read_corpus(
     Args:
         sources: as for `read_poems`.
         forms: the forms to select, see `poem.select`; none for whole poems.
-        held_out_share: the share of poems that is kept from training.
+        held_out_share: the share of poems that is kept from training: half of them to validate,
+            half to test.
         strict: whether a broken entry is an error.
 
     Raises:
@@ -137,6 +141,7 @@ def read_corpus(
     sources = list(sources)
     train: dict[str, Poem] = {}
     valid: dict[str, Poem] = {}
+    test: dict[str, Poem] = {}
     for poem in read_poems(*sources, strict=strict, report=report):
         items = list(select([poem], forms))
         if not items:
@@ -144,7 +149,9 @@ def read_corpus(
             continue
         report.used += 1
         report.items += len(items)
-        side = valid if held_out(poem.key, held_out_share) else train
+        side = train
+        if held_out(poem.key, held_out_share):
+            side = test if held_out(poem.key, held_out_share / 2) else valid
         for item in items:
             chars = content(item, item.form if forms else None)
             if chars in side:
@@ -156,15 +163,18 @@ def read_corpus(
         raise CorpusError(f"{names}: {_no_such_form(forms, report)}")
     if not train:
         raise CorpusError(
-            f"{names}: all {len(valid)} poems are held out; give more poems, or hold out less"
+            f"{names}: all {len(valid) + len(test)} poems are held out; "
+            "give more poems, or hold out less"
         )
-    shared = valid.keys() & train.keys()
-    for chars in shared:
-        del valid[chars]
+    shared = 0
+    for side, known in ((valid, train.keys()), (test, train.keys() | valid.keys())):
+        for chars in side.keys() & known:
+            del side[chars]
+            shared += 1
     if shared:
-        report.repeated["held out, but also to train on"] = len(shared)
-    report.train, report.valid = len(train), len(valid)
-    return Corpus(list(train.values()), list(valid.values()), report)
+        report.repeated["held out, but also elsewhere"] = shared
+    report.train, report.valid, report.test = len(train), len(valid), len(test)
+    return Corpus(list(train.values()), list(valid.values()), list(test.values()), report)
 
 
 def _no_such_form(forms: Collection[Form], report: Report) -> str:

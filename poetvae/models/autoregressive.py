@@ -1,0 +1,96 @@
+"""The causal language model: one character after the other, likelihood exact.
+
+The gated convolutional language model of Dauphin et al. 2017 (arXiv 1612.08083): the baseline that
+parallel decoding has to reach, and a judge of what others write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..config import ModelConfig
+from .networks import Labels, TextModel, final_norm, initialise, project, stack, text_nll
+
+
+class Autoregressive(TextModel):
+    """p(x) as the product of p(x_t | x_1 ... x_{t-1}), from causal gated convolutions.
+
+    Of the configuration it takes what the decoder of a `VAE` takes, except for the latent.
+
+    Args:
+        config: the architecture.
+        mask_id: as for `VAE`.
+        bos_id: the token that stands before the first character.
+    """
+
+    def __init__(self, config: ModelConfig, mask_id: int = 4, bos_id: int = 2) -> None:
+        super().__init__(config, mask_id)
+        self.bos_id = bos_id
+        self.embedding = nn.Embedding(config.vocab_size, config.embed_dim)
+        self.project = project(config.embed_dim, config.d_model)
+        self.positions = nn.Parameter(torch.randn(config.max_len, config.d_model) * 0.02)
+        self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
+        self.body = stack(config, config.decoder_layers, causal=True)
+        self.norm = final_norm(config)
+        self.out = project(config.d_model, config.embed_dim)
+        self.softmax = (
+            self.embedding if config.tied else nn.Embedding(config.vocab_size, config.embed_dim)
+        )
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.apply(initialise)
+
+    def hidden(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
+        """(B, T) -> (B, T, E); position t has seen the tokens before t alone."""
+        before = F.pad(tokens[:, :-1], (1, 0), value=self.bos_id)
+        x = self.project(self.embedding(before)) + self.positions[: tokens.shape[1]]
+        if self.labels is not None and labels is not None:
+            x = x + self.labels(labels).unsqueeze(1)
+        x = self.norm(self.body(x.transpose(1, 2))).transpose(1, 2)
+        hidden: Tensor = self.out(x)
+        return hidden
+
+    def decode(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Logits (B, T, V) of every token given those before it."""
+        return F.linear(self.hidden(tokens, labels), self.softmax.weight, self.bias)
+
+    def nll(self, tokens: Tensor, mask: Tensor, labels: Tensor | None = None) -> Tensor:
+        """-log p(x) of each poem, exact, in nats: (B,)."""
+        hidden = self.hidden(tokens, labels)
+        return text_nll(hidden, self.softmax.weight, self.bias, tokens, mask)
+
+    def forward(
+        self, tokens: Tensor, mask: Tensor, labels: Tensor | None = None
+    ) -> tuple[Tensor, None]:
+        """The nll (B,) in nats, and None where a model with a latent has its posterior."""
+        return self.nll(tokens, mask, labels), None
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, choose: Callable[[int, Tensor], Tensor], labels: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Write n texts of max_len tokens, each position with constant work.
+
+        Args:
+            n: how many.
+            choose: of the position t and its logits (n, V): the tokens (n,) to stand there.
+            labels: (n, L).
+
+        Returns:
+            tokens (n, T), and log p of each given those before it, (n, T).
+        """
+        tokens = torch.full((n,), self.bos_id, device=self.device)
+        condition = None if self.labels is None or labels is None else self.labels(labels)
+        seen, written, log_probs = self.body.start(n), [], []
+        for t in range(self.config.max_len):
+            x = self.project(self.embedding(tokens)) + self.positions[t]
+            x, seen = self.body.step(x if condition is None else x + condition, seen)
+            x = self.out(self.norm(x.unsqueeze(2)).squeeze(2))
+            logits = F.linear(x, self.softmax.weight, self.bias)
+            tokens = choose(t, logits)
+            written.append(tokens)
+            log_probs.append(logits.log_softmax(dim=1).gather(1, tokens.unsqueeze(1)).squeeze(1))
+        return torch.stack(written, dim=1), torch.stack(log_probs, dim=1)

@@ -1,0 +1,300 @@
+"""What samples are like, beside the same figures of human poems: no figure means much alone.
+
+The judge of forward and reverse likelihood is an interpolated Kneser-Ney n-gram model of the
+tokens, which is fitted in seconds and gives the same answer every time; a trained model can be a
+second judge. Forward likelihood alone rewards saying the likeliest thing always, reverse likelihood
+alone does not see nonsense: read them together (systems that report one can be gamed by it).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from .data import TokenStore, batch_index, derive_seed
+from .errors import CorpusError
+from .generation import generate
+from .models import Autoregressive, Model
+from .nn import GCNN, masked_max, masked_mean
+from .text.codec import PoemCodec
+from .text.metrics import bootstrap, copied_lines, distinct, novel, repeats, self_bleu
+from .text.ngram import NGram
+from .text.poem import Form, Poem, content
+from .text.prosody import regulated, rhyme_ok, unknown
+
+ORDER = 4  # of the n-gram judge
+SELF_BLEU = 1000  # texts that self-BLEU compares; it depends on how many they are
+
+Values = NDArray[np.float64]
+
+
+def sample_quality(
+    model: Model,
+    codec: PoemCodec,
+    human: Sequence[Poem],
+    known: Sequence[Poem],
+    *,
+    n: int = 10_000,
+    temperature: float = 1.0,
+    seed: int = 0,
+    judge: tuple[Autoregressive, PoemCodec] | None = None,
+    quiet: bool = True,
+) -> dict[str, dict[str, Any]]:
+    """`compare` n samples of a model with human poems.
+
+    Args:
+        model, codec: of a model folder.
+        human, known, judge: as of `compare`.
+        n: how many samples.
+        temperature: of the samples; 1 is the model's own distribution.
+        seed: of samples, classifier and bootstrap.
+        quiet: no progress bar.
+
+    Raises:
+        ConfigError: a number out of bounds.
+        CorpusError: fewer than four human poems to compare with.
+    """
+    written, asked = _write(model, codec, n, temperature, seed, quiet)
+    return compare(codec, written, human, known, asked=asked, seed=seed, judge=judge)
+
+
+def compare(
+    codec: PoemCodec,
+    written: Sequence[Poem],
+    human: Sequence[Poem],
+    known: Sequence[Poem],
+    *,
+    asked: Sequence[Form | None] = (),
+    seed: int = 0,
+    judge: tuple[Autoregressive, PoemCodec] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Figures of what was written under "samples", the same of held-out poems under "human".
+
+    Human poems with a character that the model does not know are left out: no sample has one. What
+    depends on how many texts there are (`distinct_1` to `distinct_4`, `self_bleu_2` to
+    `self_bleu_4`, `two_sample_auc`) is measured on equally many of both, `compared` of them, and
+    `reverse_nll_per_char` with judges fitted on `reverse_of` texts: samples there, training poems
+    here; both are tested on the human poems.
+
+    Args:
+        codec: of the model.
+        written: its samples.
+        human: held-out poems that fit the model.
+        known: the poems it was trained on; without any, what needs them is None.
+        asked: the form that each sample was to have.
+        seed: of classifier and bootstrap.
+        judge: an autoregressive model and its codec, for `judge_ar_nll_per_char`.
+
+    Returns:
+        For each side `n`, `compared`, `form_accuracy`, `tone_accuracy` (regulated with some choice
+        of readings), `tone_accuracy_strict` (with every choice), `rhyme_accuracy`, `repeat_rate`
+        (a character stands twice in a poem), `distinct_1..4`, `self_bleu_2..4`, `novelty`,
+        `copied_lines`, `judge_nll_per_char`, `judge_ar_nll_per_char`, `reverse_nll_per_char`,
+        `reverse_of`, `two_sample_auc` (a classifier of samples and human poems; for human poems, of
+        their two halves), and `ci`: 95 % bootstrap intervals of what is a mean over poems. None
+        where a figure does not apply: rhyme of couplets, form in free form.
+
+    Raises:
+        CorpusError: fewer than four poems on a side.
+    """
+    unk, n = codec.tokenizer.unk_id, len(written)
+    human = [poem for poem in human if unk not in _ids(codec, poem)]
+    if min(len(human), n) < 4:
+        raise CorpusError(
+            f"{n} samples, {len(human)} held-out poems: give at least 4 of both to compare them"
+        )
+    rng = np.random.default_rng(derive_seed(seed, "quality"))
+    shuffled = [human[i] for i in rng.permutation(len(human))]
+    compared, reverse_of = min(n, len(human)), min(n, len(known)) if known else n
+    sides: dict[str, dict[str, Any]] = {}
+    chosen = [known[i] for i in rng.permutation(len(known))[:reverse_of]]
+    forward = _fit(codec, known) if known else None
+    half = len(shuffled) // 2
+    for name, poems, texts, others in (
+        ("samples", written, written[:reverse_of], (written[:compared], shuffled[:compared])),
+        ("human", shuffled, chosen, (shuffled[:half], shuffled[half:])),
+    ):
+        values = _by_poem(codec, poems, known, forward, judge)
+        if codec.forms:
+            wanted = asked if name == "samples" and asked else [p.form for p in poems]
+            kept = [p.form == f and f in codec.forms for p, f in zip(poems, wanted, strict=True)]
+            values["form_accuracy"] = np.array(kept, dtype=np.float64)
+        verses = [poem.verses for poem in poems[:compared]]
+        reverse = _nll_per_char(codec, _fit(codec, texts), human) if texts else None
+        lines = {line for poem in known for line in poem.verses}
+        sides[name] = {
+            "n": len(poems),
+            "compared": compared,
+            **{key: float(v.mean()) if len(v) else None for key, v in values.items()},
+            **{f"distinct_{k}": distinct(verses, k) for k in range(1, 5)},
+            **{f"self_bleu_{k}": self_bleu(verses[:SELF_BLEU], k) for k in range(2, 5)},
+            "copied_lines": copied_lines([p.verses for p in poems], lines) if known else None,
+            "reverse_nll_per_char": None if reverse is None else float(reverse.mean()),
+            "reverse_of": len(texts),
+            "two_sample_auc": two_sample_auc(
+                *([_ids(codec, p) for p in side] for side in others),
+                vocab_size=len(codec.tokenizer),
+                seed=seed,
+            ),
+            "ci": {k: bootstrap(v, seed) for k, v in values.items() if len(v)},
+        }
+    return sides
+
+
+def two_sample_auc(
+    ones: Sequence[Sequence[int]],
+    others: Sequence[Sequence[int]],
+    *,
+    vocab_size: int,
+    seed: int = 0,
+    epochs: int = 8,
+) -> float:
+    """How well a small gated convolutional classifier tells two sets of token sequences apart.
+
+    Area under the ROC curve on sequences it has not learned from: 0.5 = not at all, 1 = perfectly
+    (classifier two-sample test, Lopez-Paz & Oquab 2017, arXiv 1610.06545). Each half of the data is
+    tested by a classifier trained on the other half; the mean is given.
+
+    Raises:
+        CorpusError: fewer than two sequences on a side.
+    """
+    if min(len(ones), len(others)) < 2:
+        raise CorpusError("two sequences on each side are the least that can be told apart")
+    texts = [*ones, *others]
+    store = TokenStore(texts, max(map(len, texts)), 0, [])
+    label = torch.tensor([1.0] * len(ones) + [0.0] * len(others))
+    fold = torch.cat([torch.arange(len(ones)) % 2, torch.arange(len(others)) % 2])
+    areas = []
+    for side in (0, 1):
+        learn, test = (fold == side).nonzero()[:, 0], (fold != side).nonzero()[:, 0]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(seed, "classifier", side))
+            model = _Classifier(vocab_size)
+            optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.01)
+            for step in range(max(1, epochs * len(learn) // 64)):
+                index = learn[torch.from_numpy(batch_index(len(learn), 64, seed, step))]
+                batch = store.batch(index.numpy())
+                loss = nn.functional.binary_cross_entropy_with_logits(
+                    model(batch.tokens, batch.mask), label[index]
+                )
+                optimizer.zero_grad()
+                torch.autograd.backward(loss)
+                optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            batches = [store.batch(part.numpy()) for part in torch.split(test, 1000)]
+            scores = torch.cat([model(b.tokens, b.mask) for b in batches])
+        areas.append(area_under_curve(scores, label[test] == 1))
+    return sum(areas) / 2
+
+
+def area_under_curve(scores: Tensor, positive: Tensor) -> float:
+    """The chance that a positive scores higher than a negative, ties counting half (Mann & Whitney
+    1947): scores (N,), positive (N,) bool."""
+    _, place, counts = torch.unique(scores, return_inverse=True, return_counts=True)
+    below = counts.cumsum(0) - counts
+    rank = (below + (counts + 1) / 2)[place].double()
+    ones, zeros = int(positive.sum()), int((~positive).sum())
+    return (float(rank[positive].sum()) - ones * (ones + 1) / 2) / (ones * zeros)
+
+
+class _Classifier(nn.Module):
+    """Tokens (B, T) -> one logit (B,)."""
+
+    def __init__(self, vocab_size: int, channels: int = 64) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, channels)
+        self.body = GCNN(channels, 2, dropout=0.2)
+        self.out = nn.Linear(2 * channels, 1)
+        nn.init.normal_(self.embedding.weight, std=0.1)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        x = self.body(self.embedding(tokens).transpose(1, 2), mask)
+        pooled = torch.cat([masked_mean(x, mask), masked_max(x, mask)], dim=1)
+        return torch.squeeze(self.out(pooled), 1)
+
+
+def _write(
+    model: Model, codec: PoemCodec, n: int, temperature: float, seed: int, quiet: bool
+) -> tuple[list[Poem], list[Form | None]]:
+    """Samples as poems, and the form that each was asked for."""
+    poems, asked = [], []
+    bar = tqdm(total=n, unit="sample", disable=quiet or None, file=sys.stderr)
+    with bar:
+        for part, start in enumerate(range(0, n, 1000)):
+            count = min(1000, n - start)
+            seeds = derive_seed(seed, "samples", part)
+            for one in generate(model, codec, count, temperature=temperature, seed=seeds):
+                poems.append(Poem(tuple(one.text.split("\n"))))
+                asked.append(Form.parse(one.form) if one.form else None)
+            bar.update(count)
+    return poems, asked
+
+
+def _ids(codec: PoemCodec, poem: Poem) -> list[int]:
+    """The tokens of a poem that need not fit: a sample may have run on to its last position."""
+    if codec.forms:
+        return codec.tokenizer.encode(content(poem, poem.form))
+    return [*codec.tokenizer.encode(poem.text), codec.tokenizer.eos_id]
+
+
+def _by_poem(
+    codec: PoemCodec,
+    poems: Sequence[Poem],
+    known: Sequence[Poem],
+    forward: NGram | None,
+    judge: tuple[Autoregressive, PoemCodec] | None,
+) -> dict[str, Values]:
+    """A value for each poem to which a figure applies; none = it does not apply."""
+    verses = [poem.verses for poem in poems]
+
+    def applicable(flags: list[bool | None]) -> Values:
+        return np.array([flag for flag in flags if flag is not None], dtype=np.float64)
+
+    return {
+        "form_accuracy": np.empty(0),
+        "tone_accuracy": applicable([regulated(v) for v in verses]),
+        "tone_accuracy_strict": applicable([regulated(v, strict=True) for v in verses]),
+        "tone_unknown": np.array([bool(unknown("".join(v))) for v in verses], dtype=np.float64),
+        "rhyme_accuracy": applicable([rhyme_ok(v) for v in verses]),
+        "repeat_rate": repeats(verses).astype(np.float64),
+        "novelty": (
+            novel(verses, [p.verses for p in known]).astype(np.float64) if known else np.empty(0)
+        ),
+        "judge_nll_per_char": _nll_per_char(codec, forward, poems) if forward else np.empty(0),
+        "judge_ar_nll_per_char": _judged(*judge, poems) if judge else np.empty(0),
+    }
+
+
+def _fit(codec: PoemCodec, poems: Sequence[Poem]) -> NGram:
+    return NGram.fit([_ids(codec, poem) for poem in poems], len(codec.tokenizer), ORDER)
+
+
+def _nll_per_char(codec: PoemCodec, judge: NGram, poems: Sequence[Poem]) -> Values:
+    """Nats of each poem over the mean number of characters: their mean is nats per character."""
+    return judge.nll([_ids(codec, poem) for poem in poems]) / _mean_chars(poems)
+
+
+@torch.no_grad()
+def _judged(judge: Autoregressive, codec: PoemCodec, poems: Sequence[Poem]) -> Values:
+    """The same by a trained model; poems that it cannot read are left out."""
+    poems = [poem for poem in poems if codec.fits(poem)]
+    if not poems:
+        return np.empty(0)
+    labels = [codec.labels(codec.form_of(p)) for p in poems] if codec.label_sizes else []
+    ids = [codec.encode(poem) for poem in poems]
+    store = TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels)
+    batches = (batch.to(judge.device) for batch in store.batches(500))
+    nll = torch.cat([judge.nll(b.tokens, b.mask, b.labels).double().cpu() for b in batches])
+    return nll.numpy() / _mean_chars(poems)
+
+
+def _mean_chars(poems: Sequence[Poem]) -> float:
+    return sum(len("".join(content(p, p.form).split("\n"))) for p in poems) / max(len(poems), 1)
