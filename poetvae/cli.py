@@ -305,7 +305,7 @@ def evaluate(
         elif not corpus:
             raise CorpusError(f"{model} learnt from stdin, which is gone; give a CORPUS")
     elif not corpus:
-        raise CorpusError(f"{model} is no run, so nothing is held out; give a CORPUS")
+        raise CorpusError(f"{model} has no train.json: nothing is held out; give a CORPUS")
     if against:
         known = read_corpus(against, wanted, 0.0, strict).train
     read = read_corpus(corpus, wanted, 0.0, strict) if corpus else learned
@@ -327,17 +327,20 @@ def evaluate(
     )
     values = report.as_dict()
     if samples:
-        values |= quality.sample_quality(
-            poet.model,
-            poet.codec,
-            fitting[:limit],
-            [poem for poem in known if poet.codec.fits(poem)],
-            n=samples,
-            temperature=temperature,
-            seed=seed,
-            judge=referee,
-            quiet=False,
-        )
+        try:
+            values |= quality.sample_quality(
+                poet.model,
+                poet.codec,
+                fitting[:limit],
+                [poem for poem in known if poet.codec.fits(poem)],
+                n=samples,
+                temperature=temperature,
+                seed=seed,
+                judge=referee,
+                quiet=False,
+            )
+        except CorpusError as error:  # the likelihood stands without them
+            note(f"no samples: {error}")
     _show(values, as_json)
 
 

@@ -61,6 +61,7 @@ def sample_quality(
         ConfigError: a number out of bounds.
         CorpusError: fewer than four human poems to compare with.
     """
+    _comparable(codec, n, human)
     written, asked = _write(model, codec, n, temperature, seed, quiet)
     return compare(codec, written, human, known, asked=asked, seed=seed, judge=judge)
 
@@ -104,12 +105,7 @@ def compare(
     Raises:
         CorpusError: fewer than four poems on a side.
     """
-    unk, n = codec.tokenizer.unk_id, len(written)
-    human = [poem for poem in human if unk not in _ids(codec, poem)]
-    if min(len(human), n) < 4:
-        raise CorpusError(
-            f"{n} samples, {len(human)} held-out poems: give at least 4 of both to compare them"
-        )
+    n, human = len(written), _comparable(codec, len(written), human)
     rng = np.random.default_rng(derive_seed(seed, "quality"))
     shuffled = [human[i] for i in rng.permutation(len(human))]
     compared, reverse_of = min(n, len(human)), min(n, len(known)) if known else n
@@ -219,6 +215,16 @@ class _Classifier(nn.Module):
         x = self.body(self.embedding(tokens).transpose(1, 2), mask)
         pooled = torch.cat([masked_mean(x, mask), masked_max(x, mask)], dim=1)
         return torch.squeeze(self.out(pooled), 1)
+
+
+def _comparable(codec: PoemCodec, n: int, human: Sequence[Poem]) -> list[Poem]:
+    """The human poems without a character that the model does not know."""
+    known = [poem for poem in human if codec.tokenizer.unk_id not in _ids(codec, poem)]
+    if min(len(known), n) < 4:
+        raise CorpusError(
+            f"{n} samples, {len(known)} held-out poems: give at least 4 of both to compare them"
+        )
+    return known
 
 
 def _write(

@@ -120,7 +120,7 @@ def test_written_texts_have_the_likelihood_that_they_are_scored_with(
     tokens, log_probs = model.sample(n, choose, labels)
     assert tokens.shape == log_probs.shape == (n, T)
     nll = model.nll(tokens, torch.ones(n, T, dtype=torch.bool), labels)
-    torch.testing.assert_close(-log_probs.sum(dim=1), nll)
+    torch.testing.assert_close(-log_probs.sum(dim=1), nll.double(), rtol=1e-5, atol=1e-4)
     torch.testing.assert_close(torch.stack(seen, dim=1), model.decode(tokens, labels))
 
 
@@ -147,7 +147,7 @@ def test_probabilities_of_all_texts_sum_to_one(config: ModelConfig) -> None:
     tokens = torch.tensor(list(itertools.product(range(V), repeat=3)))
     labels = torch.ones(len(tokens), 1, dtype=torch.long) if config.label_sizes else None
     nll = model.nll(tokens, torch.ones_like(tokens, dtype=torch.bool), labels)
-    assert nll.neg().exp().sum().item() == pytest.approx(1, abs=1e-9)
+    assert nll.neg().exp().sum().item() == pytest.approx(1, abs=1e-5)
     assert nll.std() > 0.1
 
 
@@ -166,7 +166,7 @@ def test_nll_is_the_cross_entropy_of_the_logits_of_real_tokens(
         nll, posterior = model(tokens, mask, labels)
     assert posterior is None
     assert nll.requires_grad == training
-    torch.testing.assert_close(nll, expected)
+    torch.testing.assert_close(nll.double(), expected.double(), rtol=1e-5, atol=1e-4)
     other = torch.where(mask, tokens, 0)  # what stands in the padding costs nothing
     torch.testing.assert_close(model.nll(other, mask, labels), nll)
 

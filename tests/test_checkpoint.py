@@ -150,6 +150,8 @@ def test_what_is_saved_comes_back(
     assert not loaded.model.training
     tokens = torch.randint(5, 9, (3, 4))
     labels = torch.ones(3, 1, dtype=torch.int64) if len(forms) > 1 else None
+    assert isinstance(loaded.model, VAE)
+    assert isinstance(saved.model, VAE)
     torch.testing.assert_close(
         loaded.model.encode(tokens, labels=labels).mean,
         saved.model.encode(tokens, labels=labels).mean,

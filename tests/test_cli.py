@@ -140,6 +140,8 @@ def test_the_commands_are_these() -> None:
         ("train",),
         ("generate",),
         ("reconstruct",),
+        ("plot",),
+        ("score",),
         ("evaluate",),
         ("corpus", "stats"),
         ("info",),
@@ -249,7 +251,7 @@ def test_wrong_usage(shell: Terminal, arguments: list[str], says: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--preset", "huge"], "no preset 'huge'; there are base, large, seed, tiny"),
+        (["--preset", "huge"], "no preset 'huge'; there are ar, ar-large, base, large, seed, tiny"),
         (["--set", "nonsense=1"], "no setting 'nonsense'; there are "),
         (["--set", "latent_dim"], "--set latent_dim: expected KEY=VALUE"),
         (["--set", "latent_dim=x"], "latent_dim is 'x'; expected int"),
@@ -709,21 +711,63 @@ def test_bytes_that_are_not_utf8_do_not_break_it(shell: Terminal, run: Path) -> 
 
 def test_evaluate_gives_the_keys_of_the_report(shell: Terminal, run: Path, corpus: Path) -> None:
     keys = [field.name for field in fields(Report)]
-    given = shell("evaluate", "--model", run, "--iw", "2", "--json", corpus)
-    held_out = shell("evaluate", "--model", run, "--iw", "2", "--json")
+    given = shell("evaluate", "--model", run, "--iw", "2", "--samples", "0", "--json", corpus)
+    held_out = shell("evaluate", "--model", run, "--iw", "2", "--samples", "0", "--json")
     for result, poems in ((given, 20), (held_out, len(job.read(job.Job.load(run)).test))):
         assert result.code == 0
         report = json.loads(result.out)
         assert list(report) == keys
         assert (report["poems"], report["chars"], report["iw_samples"]) == (poems, 10 * poems, 2)
-    shown = shell("evaluate", "--model", run, "--iw", "2", corpus)
+    shown = shell("evaluate", "--model", run, "--iw", "2", "--samples", "0", corpus)
     assert [line.split(": ")[0] for line in shown.out.splitlines()] == keys
+
+
+def test_evaluate_compares_samples_with_human_poems(
+    shell: Terminal, run: Path, corpus: Path
+) -> None:
+    options: Words = ["evaluate", "--model", run, "--iw", "1", "--samples", "9", "--json"]
+    report = json.loads(shell(*options, corpus).out)
+    wanted = "n form_accuracy tone_accuracy rhyme_accuracy repeat_rate novelty copied_lines"
+    wanted += " judge_nll_per_char reverse_nll_per_char two_sample_auc"
+    wanted += " distinct_1 distinct_2 distinct_3 distinct_4 self_bleu_2 self_bleu_3 self_bleu_4"
+    for side in ("samples", "human"):
+        assert set(wanted.split()) <= report[side].keys()
+    assert (report["samples"]["n"], report["samples"]["form_accuracy"]) == (9, 1)
+    assert report["human"]["copied_lines"] > 0  # the corpus is what the run was trained on
+    few = shell(*options, "--limit", "2", corpus)
+    assert (few.code, "samples" in json.loads(few.out)) == (0, False)
+    assert "no samples: 9 samples, 2 held-out poems" in few.err
+    judged = shell(*options, "--judge", run, corpus)
+    assert (judged.code, "is no autoregressive model" in judged.error) == (2, True)
+
+
+def test_score_finds_the_line_that_does_not_belong(
+    shell: Terminal, run: Path, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "lines.txt", "\n".join([*COUPLETS[:6], "", "龘龘龘龘龘，龘龘龘龘龘。"]))
+    scores = [
+        json.loads(line) for line in shell("score", "--model", run, "--json", path).out.splitlines()
+    ]
+    assert [score["text"] for score in scores][:6] == list(COUPLETS[:6])
+    assert len(scores) == 7
+    for score in scores:
+        assert list(score) == ["text", "nll", "nll_per_char", "recon", "kl", "anomaly"]
+        assert score["nll_per_char"] == pytest.approx(score["nll"] / 10)
+        assert score["nll"] <= score["recon"] + score["kl"] + 1  # the bound, and one sample of it
+    assert sum(score["anomaly"] for score in scores) == pytest.approx(0, abs=1e-5)
+    text = path.read_bytes()
+    shown = shell("score", "--model", run, "--sort", stdin=text).out.splitlines()
+    found = [float(line.split("\t")[1]) for line in shown]
+    assert found == sorted(found, reverse=True)
+    empty = shell("score", "--model", run, stdin=b"\n")
+    assert (empty.code, "no text came" in empty.error) == (1, True)
 
 
 def test_evaluate_repeats_itself_and_heeds_limit_and_seed(
     shell: Terminal, run: Path, corpus: Path
 ) -> None:
-    options: Words = ["evaluate", "--model", run, "--iw", "2", "--json", "--limit", "5"]
+    options: Words = ["evaluate", "--model", run, "--iw", "2", "--samples", "9", "--json"]
+    options += ["--limit", "5", "--curve", "2"]
     first = shell(*options, corpus, "--seed", "1")
     assert json.loads(first.out)["poems"] == 5
     assert shell(*options, corpus, "--seed", "1").out == first.out
@@ -764,7 +808,7 @@ def test_stats_of_the_embedded_sample(shell: Terminal) -> None:
 def test_info(shell: Terminal, run: Path) -> None:
     values = json.loads(shell("info", "--json").out)
     assert values["poetvae"] == poetvae.__version__
-    assert values["presets"] == ["base", "seed", "tiny", "large"]
+    assert values["presets"] == ["base", "seed", "tiny", "ar", "ar-large", "large"]
     assert values["settings"]["beta"]
     result = shell("info", "--json", "--model", run)
     assert (result.code, result.err) == (0, "")

@@ -157,7 +157,7 @@ def test_iwae_is_the_log_of_the_mean_weight() -> None:
 @pytest.fixture(scope="module")
 def plane() -> tuple[Tensor, Tensor, Tensor]:
     """Of each text of three tokens, by a model with two latents: log p(x) by quadrature over z,
-    log weights of 256 samples and the ELBO, in nats."""
+    log weights of 1024 samples and the ELBO, in nats."""
     model = build(config=replace(CONFIG, latent_dim=2, max_len=3))
     texts = list(itertools.product(range(V), repeat=3))
     batch = TokenStore(texts, 3, 0).batch(range(len(texts)))
@@ -169,7 +169,7 @@ def plane() -> tuple[Tensor, Tensor, Tensor]:
     density = torch.exp(-0.5 * grid.double().square().sum(dim=1)) / (2 * math.pi) * step**2
     likelihood = torch.einsum("g,gi,gj,gk->ijk", density, p[:, 0], p[:, 1], p[:, 2])
     generator = torch.Generator().manual_seed(7)
-    weights, _, posterior = importance_weights(model, batch, 256, generator)
+    weights, _, posterior = importance_weights(model, batch, 1024, generator)
     elbo = weights.mean(dim=0)
     assert posterior.mean.shape == (len(texts), 2)
     return likelihood.flatten().log(), weights.double(), elbo.double()
@@ -186,13 +186,13 @@ def test_quadrature_in_the_plane_is_a_distribution_over_all_texts(
 def test_bounds_of_all_texts_rise_to_the_likelihood(plane: tuple[Tensor, Tensor, Tensor]) -> None:
     log_p, weights, elbo = plane
     bounds = [elbo.mean()]
-    for k in (4, 16, 64, 256):  # the same samples in groups of k, so the order holds exactly
-        bounds.append(iwae(weights.unflatten(0, (k, -1)).flatten(1)).mean())
+    for k in (4, 16, 64, 256, 1024):  # the same samples in groups of k, so the order holds exactly
+        bounds.append(iwae(weights.reshape(k, -1)).mean())
     for lower, upper in itertools.pairwise(bounds):
         assert lower < upper
     gaps = [float(log_p.mean() - bound) for bound in bounds]
     assert gaps[0] > 0.05
-    assert abs(gaps[-1]) < 0.02
+    assert abs(gaps[-1]) < 0.03
     assert float((iwae(weights) - log_p).abs().mean()) < 0.2
 
 
@@ -287,7 +287,7 @@ def test_posteriors_that_are_one_carry_nothing(n: int, mean: float, logvar: floa
 def test_mutual_information_by_the_plain_sum() -> None:
     q = DiagonalGaussian(torch.randn(5, 2), torch.randn(5, 2))
     z = q.sample(torch.Generator().manual_seed(2)).double()
-    log_q = torch.stack([Normal(q.mean[n], q.stddev[n]).log_prob(z).sum(dim=1) for n in range(5)])
+    log_q = torch.stack([Normal(q.mean[n], q.stddev[n]).log_prob(z).sum(dim=1) for n in range(5)])  # type: ignore[no-untyped-call]
     expected = (log_q.diagonal() - log_q.exp().mean(dim=0).log()).mean().item()
     found = mutual_information(q, torch.Generator().manual_seed(2), rows=2)
     assert found == pytest.approx(expected, rel=1e-4, abs=1e-4)

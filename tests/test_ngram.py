@@ -165,3 +165,19 @@ def test_what_cannot_be_fitted() -> None:
     for corpus in nothing:
         with pytest.raises(CorpusError, match="no token"):
             NGram.fit(corpus, V)
+
+
+def test_samples_come_as_often_as_their_probability() -> None:
+    rng = np.random.default_rng(0)
+    sequences = rng.integers(0, 4, (30, 3)).tolist()
+    model = NGram.fit(sequences, 5, 3)
+    drawn = model.sample(40_000, 2, seed=1)
+    first = np.bincount(drawn[:, 0], minlength=5) / len(drawn)
+    np.testing.assert_allclose(first, model.probabilities(), atol=0.01)
+    for token in range(4):
+        after = drawn[drawn[:, 0] == token, 1]
+        share = np.bincount(after, minlength=5) / len(after)
+        np.testing.assert_allclose(share, model.probabilities([token]), atol=0.025)
+    assert (drawn == model.sample(40_000, 2, seed=1)).all()
+    kept = model.sample(1000, 3, allowed=[1, 4])
+    assert set(kept.ravel().tolist()) == {1, 4}

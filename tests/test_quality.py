@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from poetvae.text.poem import Form, Poem
 from poetvae.text.tokenizer import PoemTokenizer
 
 FORM = Form(5, 2)
+WORDS = ("rain", "snow", "wind", "fire")
 CORPUS = read_corpus([sample_folder()], [FORM], 0.4)
 KNOWN, HUMAN = CORPUS.train, [*CORPUS.valid, *CORPUS.test]
 TOKENIZER = PoemTokenizer.train(("".join(p.verses) for p in [*KNOWN, *HUMAN]), 1)
@@ -120,7 +122,7 @@ def test_a_model_is_sampled_judged_and_repeats_itself() -> None:
     settings = {"vocab_size": len(TOKENIZER), "max_len": 10, "d_model": 8, "embed_dim": 8}
     torch.manual_seed(0)
     model = Autoregressive(configure("ar", settings).model).eval()
-    options = {"n": 12, "seed": 4, "judge": (model, CODEC)}
+    options: dict[str, Any] = {"n": 12, "seed": 4, "judge": (model, CODEC)}
     report = sample_quality(model, CODEC, HUMAN, KNOWN, **options)
     assert report == sample_quality(model, CODEC, HUMAN, KNOWN, **options)
     assert json.loads(json.dumps(report)) == json.loads(json.dumps(report))
@@ -137,7 +139,7 @@ def test_a_model_is_sampled_judged_and_repeats_itself() -> None:
 
 
 def test_free_form_has_line_breaks_and_an_end_to_judge_but_no_form() -> None:
-    poems = [Poem((f"a line of {word}", "and one more")) for word in "rain snow wind fire".split()]
+    poems = [Poem((f"a line of {word}", "and one more")) for word in WORDS]
     tokenizer = PoemTokenizer.train((poem.text for poem in poems), 1)
     report = compare(PoemCodec(tokenizer, 40), poems, poems, poems)
     assert report["samples"]["form_accuracy"] is None

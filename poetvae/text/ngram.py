@@ -138,6 +138,51 @@ class NGram:
         rows = np.column_stack([np.tile(last, (self.vocab_size, 1)), tokens])
         return self._predict(rows.ravel())[self.order - 1 :: self.order]
 
+    def sample(
+        self, n: int, length: int, seed: int = 0, allowed: Sequence[int] | None = None
+    ) -> Ints:
+        """Draw n sequences of so many tokens: (n, length).
+
+        P_n is a mixture: with the mass of the first term a token is drawn from what was seen after
+        the context, else from P_(n-1). A token that is not `allowed` is drawn again.
+        """
+        rng, base = np.random.default_rng(seed), self.vocab_size + 1
+        may = np.zeros(base, dtype=np.bool_)
+        may[np.arange(self.vocab_size) if allowed is None else np.asarray(allowed)] = True
+        sums = [np.append(0.0, level.gain.cumsum()) for level in self._levels]
+        recent = np.zeros((self.order + 1, n), dtype=np.int64)  # number of the n-gram just ended
+
+        def advance(tokens: Ints) -> None:
+            for k in range(self.order, 0, -1):
+                keys, wanted = self._levels[k - 1].keys, recent[k - 1] * base + tokens
+                places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+                seen = (recent[k - 1] >= 0) & (keys[places] == wanted)
+                recent[k] = np.where(seen, places, -1)
+
+        recent[1:] = -1
+        for _ in range(self.order - 1):
+            advance(np.full(n, self.vocab_size))
+        written = np.empty((n, length), dtype=np.int64)
+        for t in range(length):
+            tokens = np.full(n, self.vocab_size)
+            while len(open_ := np.flatnonzero(~may[tokens])):
+                drawn = rng.integers(self.vocab_size, size=len(open_))
+                undecided = np.ones(len(open_), dtype=np.bool_)
+                for k in range(self.order, 0, -1):
+                    context = recent[k - 1, open_]
+                    keys = self._levels[k - 1].keys
+                    low = sums[k - 1][np.searchsorted(keys, context * base)]
+                    high = sums[k - 1][np.searchsorted(keys, (context + 1) * base)]
+                    place = low + rng.random(len(open_))
+                    take = undecided & (context >= 0) & (place < high)
+                    found = np.searchsorted(sums[k - 1], place[take], side="right") - 1
+                    drawn[take] = keys[found] % base
+                    undecided &= ~take
+                tokens[open_] = drawn
+            written[:, t] = tokens
+            advance(tokens)
+        return written
+
     def _predict(self, stream: Ints) -> Floats:
         """P of each token of a stream given those before it; without meaning at begin marks."""
         numbers = np.zeros_like(stream)
