@@ -28,7 +28,7 @@ from poetvae.config import (
 )
 from poetvae.data import Batch
 from poetvae.errors import ConfigError
-from poetvae.models.vae import VAE
+from poetvae.models import VAE, build
 from poetvae.schedules import SCHEDULES
 from poetvae.trainer import make_optimizer, update
 
@@ -256,18 +256,22 @@ def narrow(preset: str) -> Config:
 def test_every_preset_builds_at_full_width() -> None:
     with torch.device("meta"):
         models = {
-            name: VAE(configure(name, {"vocab_size": 6000, "max_len": 10}).model)
+            name: build(configure(name, {"vocab_size": 6000, "max_len": 10}).model)
             for name in PRESETS
         }
     sizes = {name: model.num_parameters() for name, model in models.items()}
-    assert sorted(sizes, key=lambda name: sizes[name]) == ["tiny", "seed", "base", "large"]
+    assert sorted(sizes, key=lambda name: sizes[name]) == [
+        *("tiny", "seed", "ar", "base", "large", "ar-large"),
+    ]
+    assert sizes["ar"] == pytest.approx(sizes["base"], rel=0.06)  # a fair baseline
+    assert sizes["ar-large"] == pytest.approx(sizes["large"], rel=0.06)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_takes_a_step(preset: str) -> None:
     torch.manual_seed(0)
     config = narrow(preset)
-    model = VAE(config.model)
+    model = build(config.model)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     mask = torch.arange(6) < torch.tensor([[6], [4]])
     batch = Batch(torch.randint(5, 12, (2, 6)), mask, None)
