@@ -150,7 +150,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "embed_dim": 512,
         "d_model": 768,
         "encoder_layers": 0,
-        "decoder_layers": 15,
+        "decoder_layers": 17,
         "dropout": 0.2,
         "batch_size": 1024,
         "learning_rate": 1e-3,

@@ -733,7 +733,6 @@ def test_evaluate_compares_samples_with_human_poems(
     for side in ("samples", "human"):
         assert set(wanted.split()) <= report[side].keys()
     assert (report["samples"]["n"], report["samples"]["form_accuracy"]) == (9, 1)
-    assert report["human"]["copied_lines"] > 0  # the corpus is what the run was trained on
     few = shell(*options, "--limit", "2", corpus)
     assert (few.code, "samples" in json.loads(few.out)) == (0, False)
     assert "no samples: 9 samples, 2 held-out poems" in few.err
