@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,6 @@ import torch
 from poetvae.config import configure
 from poetvae.models import Autoregressive
 
-SAMPLE = Path(__file__).parents[1] / "data" / "sample"
 SCRIPT = Path(__file__).parents[1] / "scripts" / "bench.py"
 
 
@@ -49,7 +49,12 @@ def bench(*arguments: object) -> str:
 def test_the_ladder_trains_scores_and_writes_every_rung(tmp_path: Path) -> None:
     document, runs = tmp_path / "results.md", tmp_path / "runs"
     document.write_text("before\n<!-- ladder -->\nold\n<!-- /ladder -->\nafter\n")
-    arguments = ["ladder", SAMPLE, "--out", runs, "--preset", "tiny", "--preset", "ar"]
+    draw = random.Random(0)
+    verses = ["".join(draw.choices("山水雲月風花鳥人", k=5)) for _ in range(1200)]
+    couplets = [f"{a}，{b}。" for a, b in zip(verses[::2], verses[1::2], strict=True)]
+    corpus = tmp_path / "couplets.txt"
+    corpus.write_text("\n\n".join(couplets), encoding="utf-8")
+    arguments = ["ladder", corpus, "--out", runs, "--preset", "tiny", "--preset", "ar"]
     arguments += ["--epochs", 0.2, "--seeds", "1", "--samples", 20, "--iw", 2, "--seconds", 0.01]
     printed = bench(*arguments, "--write", document)
     rows = [line for line in printed.splitlines() if line.startswith("|")]
