@@ -1,121 +1,35 @@
-"""The command line. Results go to stdout, everything else to stderr.
-
-Bodies import late, so that ``poetvae --help`` does not wait for torch.
-"""
+"""The commands to train, write, measure and look."""
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 import sys
 import tomllib
-import warnings
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import __version__
-from .config import PRESETS, fields
-from .errors import ConfigError, CorpusError, PoetVAEError
+from .. import __version__
+from ..config import PRESETS, fields
+from ..errors import ConfigError, CorpusError
+from .common import (
+    cli,
+    corpus_options,
+    emit,
+    example,
+    json_option,
+    load,
+    model_options,
+    note,
+    seed_option,
+    show,
+    stdin,
+)
 
 if TYPE_CHECKING:
-    from .poet import Poet
-    from .text.corpus import Report
-    from .text.poem import Form
-
-C = TypeVar("C", bound=click.Command)
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def main() -> None:
-    """Run the command line; every expected error is one line and an exit code."""
-    debug = "--debug" in sys.argv[1:]
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="replace")
-    warnings.showwarning = lambda message, *_, **__: note(f"warning: {message}")
-    try:
-        cli.main(standalone_mode=False)
-        sys.stdout.flush()
-    except PoetVAEError as error:
-        if debug:
-            raise
-        note(f"error: {error}")
-        sys.exit(error.exit_code)
-    except click.exceptions.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        note("interrupted")
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output has left, as in `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except MemoryError:
-        if debug:
-            raise
-        note("error: out of memory; try a smaller --batch-size or model")
-        sys.exit(1)
-    except OSError as error:
-        if debug:
-            raise
-        note(f"error: {error.filename or 'system'}: {error.strerror or error}")
-        sys.exit(1)
-
-
-def note(line: str) -> None:
-    """A line for people, on stderr."""
-    click.echo(line, err=True)
-
-
-def emit(value: Any) -> None:
-    """A line of JSON on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False))
-
-
-def example(line: str) -> Callable[[C], C]:
-    """End a command's help with an example that works."""
-
-    def decorate(command: C) -> C:
-        command.epilog = f"\b\nExample: {line}"
-        return command
-
-    return decorate
-
-
-def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
-    """Several options as one decorator."""
-
-    def decorate(function: F) -> F:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
-
-
-model_options = options(
-    click.option("--model", metavar="MODEL", help="Run or model folder."),
-    click.option("--device", default="auto", help="auto, cpu or cuda."),
-)
-corpus_options = options(
-    click.option(
-        "--form", "forms", multiple=True, metavar="5x2", help="Take this form; can repeat."
-    ),
-    click.option("--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."),
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-seed_option = click.option("--seed", type=click.IntRange(min=0), help="Repeat exactly.")
-
-
-@example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="poetvae")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
-def cli(debug: bool) -> None:
-    """A machine that writes verse from a latent space."""
+    from ..text.corpus import Report
+    from ..text.poem import Form
 
 
 @example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
@@ -159,7 +73,7 @@ def train(
         settings["seed"] = seed
     if resume and (preset or settings):
         raise ConfigError("a resumed run keeps its preset and settings; give none")
-    from . import trainer
+    from .. import trainer
 
     if "-" in corpus and resume:
         raise ConfigError("a corpus from stdin cannot be read again; give the file")
@@ -191,7 +105,7 @@ def generate(
     model: str | None, device: str, n: int, seed: int | None, as_json: bool, **how: Any
 ) -> None:
     """Write poems."""
-    poet = _load(model, device)
+    poet = load(model, device)
     if seed is None:
         seed = secrets.randbelow(2**31)
         note(f"seed {seed}")
@@ -209,10 +123,10 @@ def generate(
 @json_option
 def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json: bool) -> None:
     """Send TEXTS (or the lines of stdin) through the latent space and back."""
-    from .text.poem import is_han
+    from ..text.poem import is_han
 
-    poet = _load(model, device)
-    lines = texts if texts and texts != ("-",) else [x for x in _stdin() if x.strip()]
+    poet = load(model, device)
+    lines = texts if texts and texts != ("-",) else [x for x in stdin() if x.strip()]
     if not lines:
         raise CorpusError("no text came; give poems as arguments, or a line each on stdin")
     unknown = poet.codec.tokenizer.unknown("".join(poet.codec.read(x).text for x in lines))
@@ -282,16 +196,16 @@ def evaluate(
     """
     from tqdm import tqdm
 
-    from . import evaluation, job, quality
-    from .models import Autoregressive
-    from .poet import encode_poems
-    from .text.corpus import read_corpus
-    from .text.poem import Form
+    from .. import evaluation, job, quality
+    from ..models import Autoregressive
+    from ..poet import encode_poems
+    from ..text.corpus import read_corpus
+    from ..text.poem import Form
 
-    poet = _load(model, device)
+    poet = load(model, device)
     referee = None
     if judge is not None:
-        found = _load(judge, device)
+        found = load(judge, device)
         if not isinstance(found.model, Autoregressive):
             raise ConfigError(f"{judge} is no autoregressive model; train one with --preset ar")
         referee = found.model, found.codec
@@ -341,7 +255,7 @@ def evaluate(
             )
         except CorpusError as error:  # the likelihood stands without them
             note(f"no samples: {error}")
-    _show(values, as_json)
+    show(values, as_json)
 
 
 @example("poetvae score --model my-poet poems.txt")
@@ -366,9 +280,9 @@ def score(
     nll is in nats a poem; anomaly is nll_per_char in standard deviations above the mean of the
     lines given.
     """
-    poet = _load(model, device)
+    poet = load(model, device)
     if source == "-":
-        lines = list(_stdin())
+        lines = list(stdin())
     else:
         try:
             lines = Path(source).read_text(encoding="utf-8").splitlines()
@@ -393,7 +307,7 @@ def score(
 @click.option("--out", required=True, metavar="FILE", help="The .png, .svg or .pdf to write.")
 def plot(run: str, out: str) -> None:
     """Draw the training curves of the run folder RUN; prints the name of the picture."""
-    from .plots import plot_run
+    from ..plots import plot_run
 
     plot_run(run, out)
     click.echo(out)
@@ -412,8 +326,8 @@ def corpus() -> None:
 @json_option
 def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json: bool) -> None:
     """What is in CORPUS, what was dropped and why; absent = the embedded sample."""
-    from .text.corpus import sample_folder
-    from .text.poem import Form
+    from ..text.corpus import sample_folder
+    from ..text.poem import Form
 
     report = _report(corpus or (str(sample_folder()),), [Form.parse(f) for f in forms], strict)
     if as_json:
@@ -441,22 +355,14 @@ def info(model: str | None, device: str, as_json: bool) -> None:
             "settings": {n: f.metadata["doc"] for n, f in fields().items()},
         }
     else:
-        poet = _load(model, device)
+        poet = load(model, device)
         values = {
             "model": model,
             "parameters": poet.model.num_parameters(),
             "forms": {str(form): count for form, count in poet.codec.forms.items()},
             **vars(poet.model.config),
         }
-    _show(values, as_json)
-
-
-def _load(model: str | None, device: str) -> Poet:
-    from .poet import Poet
-    from .runtime import keep_freed_memory
-
-    keep_freed_memory()
-    return Poet.from_pretrained(model, device)
+    show(values, as_json)
 
 
 def _settings(config: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -476,13 +382,8 @@ def _settings(config: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
     return settings
 
 
-def _stdin() -> Iterator[str]:
-    for raw in sys.stdin.buffer:
-        yield raw.decode("utf-8", errors="replace").rstrip("\r\n")
-
-
 def _report(sources: tuple[str, ...], forms: list[Form], strict: bool) -> Report:
-    from .text.corpus import Report, read_corpus, read_poems
+    from ..text.corpus import Report, read_corpus, read_poems
 
     if forms:
         return read_corpus(sources, forms, 0.0, strict).report
@@ -490,11 +391,3 @@ def _report(sources: tuple[str, ...], forms: list[Form], strict: bool) -> Report
     for _ in read_poems(*sources, strict=strict, report=report):
         pass
     return report
-
-
-def _show(values: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        emit(values)
-        return
-    for key, value in values.items():
-        click.echo(f"{key}: {value:.4f}" if isinstance(value, float) else f"{key}: {value}")

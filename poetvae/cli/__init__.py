@@ -1,0 +1,9 @@
+"""The command line. Results go to stdout, everything else to stderr.
+
+Bodies of commands import late, so that ``poetvae --help`` does not wait for torch.
+"""
+
+from . import core
+from .common import cli, main
+
+__all__ = ["cli", "core", "main"]

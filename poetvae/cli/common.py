@@ -1,0 +1,130 @@
+"""What the commands share: the group they belong to, their options, ways in and out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from .. import __version__
+from ..errors import PoetVAEError
+
+if TYPE_CHECKING:
+    from ..poet import Poet
+
+C = TypeVar("C", bound=click.Command)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def main() -> None:
+    """Run the command line; every expected error is one line and an exit code."""
+    debug = "--debug" in sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    warnings.showwarning = lambda message, *_, **__: note(f"warning: {message}")
+    try:
+        cli.main(standalone_mode=False)
+        sys.stdout.flush()
+    except PoetVAEError as error:
+        if debug:
+            raise
+        note(f"error: {error}")
+        sys.exit(error.exit_code)
+    except click.exceptions.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        note("interrupted")
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has left, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except MemoryError:
+        if debug:
+            raise
+        note("error: out of memory; try a smaller --batch-size or model")
+        sys.exit(1)
+    except OSError as error:
+        if debug:
+            raise
+        note(f"error: {error.filename or 'system'}: {error.strerror or error}")
+        sys.exit(1)
+
+
+def note(line: str) -> None:
+    """A line for people, on stderr."""
+    click.echo(line, err=True)
+
+
+def emit(value: Any) -> None:
+    """A line of JSON on stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def example(line: str) -> Callable[[C], C]:
+    """End a command's help with an example that works."""
+
+    def decorate(command: C) -> C:
+        command.epilog = f"\b\nExample: {line}"
+        return command
+
+    return decorate
+
+
+def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator."""
+
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+model_options = options(
+    click.option("--model", metavar="MODEL", help="Run or model folder."),
+    click.option("--device", default="auto", help="auto, cpu or cuda."),
+)
+corpus_options = options(
+    click.option(
+        "--form", "forms", multiple=True, metavar="5x2", help="Take this form; can repeat."
+    ),
+    click.option("--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."),
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+seed_option = click.option("--seed", type=click.IntRange(min=0), help="Repeat exactly.")
+
+
+@example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="poetvae")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def cli(debug: bool) -> None:
+    """A machine that writes verse from a latent space."""
+
+
+def load(model: str | None, device: str) -> Poet:
+    from ..poet import Poet
+    from ..runtime import keep_freed_memory
+
+    keep_freed_memory()
+    return Poet.from_pretrained(model, device)
+
+
+def stdin() -> Iterator[str]:
+    for raw in sys.stdin.buffer:
+        yield raw.decode("utf-8", errors="replace").rstrip("\r\n")
+
+
+def show(values: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        emit(values)
+        return
+    for key, value in values.items():
+        click.echo(f"{key}: {value:.4f}" if isinstance(value, float) else f"{key}: {value}")
