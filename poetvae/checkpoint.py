@@ -297,7 +297,10 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
             )
         codec = PoemCodec.from_dict(tokenizer, model_config.max_len, config.get("text") or {})
         if codec.label_sizes != model_config.label_sizes:
-            raise CheckpointError(f"its labels are {model_config.label_sizes}, not of its forms")
+            raise CheckpointError(
+                f"its labels have {model_config.label_sizes} values; its forms and fields have "
+                f"{codec.label_sizes}"
+            )
         model = _load_weights(model_config, files["model.safetensors"])
     except PoetVAEError as error:
         raise CheckpointError(f"{folder}: {error}") from error

@@ -17,6 +17,7 @@ from .errors import ConfigError
 from .schedules import SCHEDULES
 
 T = TypeVar("T")
+GRADIENTS = ("standard", "path", "dreg")
 
 
 def setting(default: Any, doc: str, low: Any = None, high: Any = None, among: Any = ()) -> Any:
@@ -30,7 +31,7 @@ def setting(default: Any, doc: str, low: Any = None, high: Any = None, among: An
 class ModelConfig:
     """The architecture: enough to build the network anew and load its weights."""
 
-    kind: str = setting("vae", "the family's member", among=("vae", "autoregressive"))
+    kind: str = setting("vae", "the family's member", among=("vae", "vqvae", "autoregressive"))
     vocab_size: int = setting(0, "tokens; set by the tokenizer", 0, 1_000_000)
     max_len: int = setting(128, "positions; set by the form where there is one", 1, 4096)
     label_sizes: tuple[int, ...] = setting(
@@ -53,16 +54,40 @@ class ModelConfig:
     positions: bool = setting(True, "add learned position vectors in the encoder")
     inject: bool = setting(True, "give z to every block of the decoder, not the first alone")
     tied: bool = setting(True, "softmax weights are the token vectors")
+    sample: bool = setting(True, "draw z from q(z | x); false = an autoencoder, z is the mean")
+    prior: str = setting(
+        "normal", "p(z); label = around a mean for each label", among=("normal", "mixture", "label")
+    )
+    components: int = setting(10, "Gaussians of a mixture prior", 1, 10_000)
+    observe: float = setting(
+        0.0, "share of poems that are learnt with a part known; 0 = never shown any", 0.0, 1.0
+    )
+    codebook_size: int = setting(512, "codes of a VQ-VAE", 8, 1_000_000)
+    code_dim: int = setting(32, "width of a code's vector", 1, 4096)
+    code_stride: int = setting(2, "positions that share a code", 1, 4096)
+    code_decay: float = setting(0.99, "decay of the codebook's moving averages", 0.0, 0.999999)
+    prior_layers: int = setting(4, "gated blocks of a VQ-VAE's prior over codes", 0, 64)
 
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """What is minimised: nll + beta * kl, in nats per poem."""
+    """What is minimised: nll + beta * kl + penalties, in nats per poem."""
 
     beta: float = setting(1.0, "weight of the KL term", 0.0, 1000.0)
     beta_schedule: str = setting("linear", "how beta comes up", among=SCHEDULES)
     beta_warmup: float = setting(0.2, "share of the training (or cycle) until full beta", 0.0, 1.0)
     free_bits: float = setting(0.0, "nats of KL each latent unit has for free", 0.0, 100.0)
+    capacity: float = setting(
+        0.0, "nats of KL to hold, coming up in beta's stead; 0 = none", 0.0, 10_000.0
+    )
+    sparsity: float = setting(0.0, "weight of the L1 norm of the code", 0.0, 1000.0)
+    commitment: float = setting(0.25, "weight of a VQ-VAE's distance to its codes", 0.0, 1000.0)
+    iw_samples: int = setting(1, "samples of z of the importance-weighted objective", 1, 1000)
+    gradient: str = setting(
+        "standard", "of the encoder: whole, path alone, or doubly reparameterised", among=GRADIENTS
+    )
+    noise: float = setting(0.0, "share of characters that the encoder does not see", 0.0, 1.0)
+    label_dropout: float = setting(0.1, "share of labels made unknown", 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -81,6 +106,7 @@ class TrainConfig:
     seed: int = setting(0, "of data order, noise and first weights", 0, 2**63 - 1)
     held_out: float = setting(0.04, "share of the poems held out, half to test", 0.0, 0.5)
     min_count: int = setting(3, "a character seen less often is unknown", 1, 1_000_000)
+    min_label: int = setting(20, "a label's value seen less often is unknown", 1, 1_000_000)
     log_every: int = setting(50, "steps between lines of metrics", 1, 10**9)
     validate_every: int = setting(
         1000, "steps from validation and checkpoint to the next", 1, 10**9
@@ -104,6 +130,8 @@ class Config:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "base": {},
+    # A third of the work of base, for comparing the members of the family.
+    "small": {"embed_dim": 128, "d_model": 128, "latent_dim": 64},
     # The published demo this project grew from: 64 channels, mean pooling, Adam at 1e-3, beta 1.
     "seed": {
         "embed_dim": 64,
@@ -137,6 +165,13 @@ PRESETS: dict[str, dict[str, Any]] = {
         "ema": 0.98,
         "min_count": 1,
     },
+    # Members of the family: each is a few settings on top of a size, as in small,vq.
+    "ae": {"sample": False, "beta": 0.0},
+    "sparse-ae": {"sample": False, "beta": 0.0, "sparsity": 0.1},
+    "vq": {"kind": "vqvae", "beta_schedule": "constant"},
+    "cluster": {"prior": "mixture", "latent_dim": 16, "free_bits": 0.0},
+    "iwae": {"iw_samples": 8, "gradient": "dreg"},
+    "infill": {"observe": 0.7},
     # One character after the other, as many parameters as base.
     "ar": {
         "kind": "autoregressive",
@@ -180,15 +215,18 @@ def configure(preset: str = "base", settings: Mapping[str, Any] | None = None) -
     """The preset's configuration with the given settings changed.
 
     Args:
-        preset: a key of `PRESETS`.
+        preset: a key of `PRESETS`, or several with commas: later ones overrule.
         settings: flat ``{key: value}``; a text is read as the type of its key.
 
     Raises:
         ConfigError: an unknown preset or key, a value of a wrong type or out of bounds.
     """
-    if preset not in PRESETS:
-        raise ConfigError(f"no preset {preset!r}; there are {', '.join(sorted(PRESETS))}")
-    values = {**PRESETS[preset], **(settings or {})}
+    values: dict[str, Any] = {}
+    for name in preset.split(","):
+        if name not in PRESETS:
+            raise ConfigError(f"no preset {name!r}; there are {', '.join(sorted(PRESETS))}")
+        values |= PRESETS[name]
+    values |= settings or {}
     unknown = sorted(values.keys() - fields().keys())
     if unknown:
         raise ConfigError(f"no setting {unknown[0]!r}; there are {', '.join(sorted(fields()))}")
@@ -197,7 +235,33 @@ def configure(preset: str = "base", settings: Mapping[str, Any] | None = None) -
         names = typing.get_type_hints(cls)
         return from_dict(cls, {k: v for k, v in values.items() if k in names})
 
-    return Config(part(ModelConfig), part(ObjectiveConfig), part(TrainConfig))
+    config = Config(part(ModelConfig), part(ObjectiveConfig), part(TrainConfig))
+    _check_together(config.model, config.objective)
+    return config
+
+
+def _check_together(model: ModelConfig, objective: ObjectiveConfig) -> None:
+    """Settings that exclude each other."""
+    excluded = {
+        "iw_samples above 1 weighs whole samples: set free_bits and capacity to 0": (
+            objective.iw_samples > 1 and (objective.free_bits or objective.capacity)
+        ),
+        "free_bits and capacity both hold the KL up: set one of them": (
+            objective.free_bits and objective.capacity
+        ),
+        "an autoencoder (sample=false) has no KL: set beta=0, capacity=0 and iw_samples=1": (
+            model.kind == "vae"
+            and not model.sample
+            and (objective.beta or objective.capacity or objective.iw_samples > 1)
+        ),
+        "a VQ-VAE has one code for a poem: set iw_samples=1, free_bits=0 and prior=normal": (
+            model.kind == "vqvae"
+            and (objective.iw_samples > 1 or objective.free_bits or model.prior != "normal")
+        ),
+    }
+    for message, holds in excluded.items():
+        if holds:
+            raise ConfigError(message)
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:

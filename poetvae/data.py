@@ -93,6 +93,44 @@ class TokenStore:
             yield self.batch(np.arange(start, min(start + size, n)))
 
 
+def conceal(
+    batch: Batch, mask_id: int, *, observe: float = 0.0, noise: float = 0.0, dropout: float = 0.0
+) -> dict[str, Tensor | None]:
+    """What a model is given of a batch in training, by the arguments of its `forward`.
+
+    Drawn from the device's own generator, which the step has seeded.
+
+    Args:
+        batch: the poems.
+        mask_id: stands where a character is not told.
+        observe: share of the poems that have a part `observed`: half of them all but a run of
+            characters, half of them characters here and there; at least one stays hidden.
+        noise: share of the characters that are masked in `noisy`, what the encoder sees.
+        dropout: share of the labels that become unknown.
+    """
+    tokens, mask, labels = batch.tokens, batch.mask, batch.labels
+    (n, length), device = tokens.shape, tokens.device
+
+    def rand(*shape: int) -> Tensor:
+        return torch.rand(shape, device=device)
+
+    observed = noisy = None
+    if observe:
+        size = mask.sum(dim=1, keepdim=True)
+        first = (rand(n, 1) * size).long()
+        last = first + (rand(n, 1) * (size - first)).long()
+        place = torch.arange(length, device=device)
+        run = (first <= place) & (place <= last)
+        scattered = (rand(n, length) < rand(n, 1)) | (place == first)
+        hidden = torch.where(rand(n, 1) < 0.5, run, scattered) | (rand(n, 1) >= observe)
+        observed = tokens.masked_fill(hidden | ~mask, mask_id)
+    if noise:
+        noisy = tokens.masked_fill((rand(n, length) < noise) & mask, mask_id)
+    if dropout and labels is not None:
+        labels = labels.masked_fill(rand(*labels.shape) < dropout, 0)
+    return {"tokens": tokens, "mask": mask, "labels": labels, "observed": observed, "noisy": noisy}
+
+
 def derive_seed(seed: int, *names: object) -> int:
     """A seed for one purpose, a pure function of its arguments, below 2**63."""
     digest = hashlib.blake2b(repr((seed, *names)).encode(), digest_size=8).digest()

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from .data import Batch, TokenStore, derive_seed
 from .errors import CorpusError
-from .models import VAE, Autoregressive, Model
-from .nn import DiagonalGaussian
+from .models import VAE, VQVAE, Autoregressive, Draw, LatentModel, Model
+from .nn import DiagonalGaussian, Mixture, perplexity
+from .objective import kl_by_unit, log_ratio
 from .text.codec import PoemCodec
 from .text.metrics import bootstrap
 
@@ -35,8 +36,9 @@ class Report:
         elbo_per_char: negative evidence lower bound, nats per character.
         nll_per_char: importance-weighted bound with `iw_samples` samples (Burda et al. 2016,
             arXiv 1509.00519, equation 8), nats per character; the smaller, the better. Of an
-            autoregressive model both are the exact likelihood.
-        bound: "exact" or "IWAE-K": what `nll_per_char` is.
+            autoregressive model both are the exact likelihood, of an autoencoder None.
+        bound: "exact", "IWAE-K", "ELBO" (of codes, each poem having one) or "none": what
+            `nll_per_char` is.
         bits_per_char: the same in bits.
         recon_per_poem, kl_per_poem: distortion and rate, the two parts of the ELBO, nats per poem.
         mutual_information: between x and z under q, against all poems scored as the aggregate
@@ -49,6 +51,9 @@ class Report:
             None without a latent.
         parameters: of the model.
         passes: of the network to write a poem.
+        codes_used, codebook_perplexity: of a VQ-VAE, how many codes the poems use, and the exp of
+            the entropy of that use.
+        cluster_perplexity: of a mixture prior, the same of the components the poems belong to.
         ci: 95 % bootstrap intervals over poems, by key.
         iw_curve: for K = 1, 10, 100, 1000 the bound (nats per character) and the effective sample
             size of its weights, on the same few poems; empty unless asked for.
@@ -57,11 +62,11 @@ class Report:
     poems: int
     chars: int
     unknown_chars: int
-    elbo_per_char: float
-    nll_per_char: float
+    elbo_per_char: float | None
+    nll_per_char: float | None
     bound: str
     iw_samples: int
-    bits_per_char: float
+    bits_per_char: float | None
     recon_per_poem: float
     kl_per_poem: float
     mutual_information: float
@@ -72,6 +77,9 @@ class Report:
     recon_poem_accuracy: float | None
     parameters: int
     passes: int
+    codes_used: int | None = None
+    codebook_perplexity: float | None = None
+    cluster_perplexity: float | None = None
     ci: dict[str, tuple[float, float]] = field(default_factory=dict)
     iw_curve: list[dict[str, float]] = field(default_factory=list)
 
@@ -82,23 +90,20 @@ class Report:
 
 @torch.no_grad()
 def importance_weights(
-    model: VAE, batch: Batch, samples: int, generator: torch.Generator | None = None
-) -> tuple[Tensor, Tensor, DiagonalGaussian]:
-    """log p(x, z) - log q(z | x) for samples of z, with the nll of one and the posterior.
+    model: LatentModel, batch: Batch, samples: int, generator: torch.Generator | None = None
+) -> tuple[Tensor, Draw]:
+    """log p(x, z) - log q(z | x) for draws of z, (K, B), in nats; and the draws.
 
-    Returns:
-        log weights (K, B), nll of the first sample (B,), q(z | x) of (B, D); in nats.
+    A posterior that is a point has one draw. An autoencoder has no prior to weigh with: its weights
+    are the log likelihood alone, and bound nothing.
     """
     posterior = model.encode(batch.tokens, batch.mask, batch.labels)
-    prior = model.prior(len(batch))
-    weights, first = [], None
-    for _ in range(samples):
-        z = posterior.sample(generator)
-        nll = model.nll(z, batch.tokens, batch.mask, labels=batch.labels)
-        first = nll if first is None else first
-        weights.append(-nll + prior.log_prob(z) - posterior.log_prob(z))
-    assert first is not None
-    return torch.stack(weights), first, posterior
+    prior = model.prior(len(batch), batch.labels) if model.has_bound else None
+    draws = samples if isinstance(posterior, DiagonalGaussian) else 1
+    z = torch.stack([posterior.sample(generator) for _ in range(draws)])
+    nll = torch.stack([model.nll(one, batch.tokens, batch.mask, labels=batch.labels) for one in z])
+    draw = Draw(nll, z, posterior, prior)
+    return -nll - log_ratio(draw), draw
 
 
 def iwae(log_weights: Tensor) -> Tensor:
@@ -143,7 +148,7 @@ def mutual_information(
 class Rows:
     """What was measured of each of N poems: (N,) float64 each, nats and counts of characters.
 
-    `posterior` is q(z | x) of (N, D); None without a latent.
+    `code` (N, D) is the mode of q(z | x), `posterior` q itself where it is Gaussian; None without.
     """
 
     recon: Tensor
@@ -153,6 +158,7 @@ class Rows:
     unknown: Tensor
     right_chars: Tensor
     right_poem: Tensor
+    code: Tensor | None
     posterior: DiagonalGaussian | None
 
 
@@ -175,7 +181,8 @@ def by_poem(
     model.eval()
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "evaluate"))
     table: list[Tensor] = []
-    posteriors: list[DiagonalGaussian] = []
+    codes: list[Tensor] = []
+    logvars: list[Tensor] = []
     for batch in progress(store.batches(batch_size, limit)):
         batch = batch.to(model.device)
         character, unknown = _characters(codec, batch)
@@ -185,21 +192,25 @@ def by_poem(
             zero = torch.zeros_like(nll)
             parts = [nll, zero, nll, *chars, zero, zero]
         else:
-            log_weights, nll, posterior = importance_weights(model, batch, samples, generator)
-            guess = model.decode(posterior.mode, labels=batch.labels).argmax(dim=2)
+            log_weights, draw = importance_weights(model, batch, samples, generator)
+            assert draw.posterior is not None
+            code = draw.posterior.mode
+            guess = model.decode(code, labels=batch.labels).argmax(dim=2)
             right = (guess == batch.tokens) | ~batch.mask
             accuracy = [(right & character).sum(dim=1), right.all(dim=1)]
-            parts = [nll, posterior.kl(), -iwae(log_weights), *chars, *accuracy]
-            posteriors.append(posterior)
+            parts = [draw.nll[0], kl_by_unit(draw).sum(dim=1), -iwae(log_weights)]
+            parts += [*chars, *accuracy]
+            codes.append(code.cpu())
+            if isinstance(draw.posterior, DiagonalGaussian):
+                logvars.append(draw.posterior.logvar.cpu())
         table.append(torch.stack([part.double() for part in parts]).cpu())
     model.train(was_training)
-    whole = None
-    if posteriors:
-        whole = DiagonalGaussian(
-            torch.cat([p.mean for p in posteriors]), torch.cat([p.logvar for p in posteriors])
-        )
+    whole = torch.cat(codes) if codes else None
+    posterior = None
+    if whole is not None and logvars:
+        posterior = DiagonalGaussian(whole, torch.cat(logvars))
     recon, kl, bound, count, unknowns, right_chars, right_poem = torch.cat(table, dim=1)
-    return Rows(recon, kl, bound, count, unknowns, right_chars, right_poem, whole)
+    return Rows(recon, kl, bound, count, unknowns, right_chars, right_poem, whole, posterior)
 
 
 @torch.no_grad()
@@ -237,22 +248,37 @@ def evaluate(
     elbo, bound = (rows.recon + rows.kl) * (n / chars), rows.bound * (n / chars)
     exact = isinstance(model, Autoregressive)
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "information"))
+    bounded = exact or (isinstance(model, LatentModel) and model.has_bound)
     information, active, curve = 0.0, 0, []
     if rows.posterior is not None:
         information = mutual_information(rows.posterior, generator)
-        active = int((rows.posterior.mean.var(dim=0) > ACTIVE).sum()) if n > 1 else 0
-    if isinstance(model, VAE) and curve_poems:
+    if rows.code is not None and n > 1:
+        active = int((rows.code.var(dim=0) > ACTIVE).sum())
+    codes_used, codebook, clusters = None, None, None
+    if isinstance(model, VQVAE) and rows.code is not None:
+        codes = model.codes(rows.code.to(model.device)).cpu()
+        codes_used, codebook = len(torch.unique(codes)), perplexity(codes)
+        alike = torch.unique(codes, dim=0, return_counts=True)[1].double()
+        information = math.log(n) - float((alike * alike.log()).sum()) / n
+    if isinstance(model, LatentModel) and rows.code is not None:
+        prior = model.prior(1)
+        if isinstance(prior, Mixture):
+            member = prior.responsibilities(rows.code.to(model.device)).argmax(dim=1)
+            clusters = perplexity(member)
+    if isinstance(model, VAE) and bounded and curve_poems:
         curve = _curve(model, codec, store, n, curve_poems, generator)
     kl = float(rows.kl.mean())
+    name = "ELBO" if rows.posterior is None else f"IWAE-{samples}"
+    name = "exact" if exact else name if bounded else "none"
     return Report(
         poems=n,
         chars=int(chars),
         unknown_chars=int(rows.unknown.sum()),
-        elbo_per_char=float(elbo.mean()),
-        nll_per_char=float(bound.mean()),
-        bound="exact" if exact else f"IWAE-{samples}",
-        iw_samples=1 if exact else samples,
-        bits_per_char=float(bound.mean()) / math.log(2),
+        elbo_per_char=float(elbo.mean()) if bounded else None,
+        nll_per_char=float(bound.mean()) if bounded else None,
+        bound=name,
+        iw_samples=samples if name.startswith("IWAE") else 1,
+        bits_per_char=float(bound.mean()) / math.log(2) if bounded else None,
         recon_per_poem=float(rows.recon.mean()),
         kl_per_poem=kl,
         mutual_information=information,
@@ -263,10 +289,17 @@ def evaluate(
         recon_poem_accuracy=None if exact else float(rows.right_poem.mean()),
         parameters=model.num_parameters(),
         passes=store.max_len if exact else 1,
+        codes_used=codes_used,
+        codebook_perplexity=codebook,
+        cluster_perplexity=clusters,
         ci={
-            "elbo_per_char": bootstrap(elbo.numpy(), seed),
-            "nll_per_char": bootstrap(bound.numpy(), seed),
-            "kl_per_poem": bootstrap(rows.kl.numpy(), seed),
+            key: bootstrap(values.numpy(), seed)
+            for key, values in (
+                ("elbo_per_char", elbo),
+                ("nll_per_char", bound),
+                ("kl_per_poem", rows.kl),
+            )
+            if bounded
         },
         iw_curve=curve,
     )
@@ -281,7 +314,7 @@ def _characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def _curve(
-    model: VAE,
+    model: LatentModel,
     codec: PoemCodec,
     store: TokenStore,
     n: int,
@@ -296,7 +329,7 @@ def _curve(
     batch = store.batch(places).to(model.device)
     was_training = model.training
     model.eval()
-    log_weights, _, _ = importance_weights(model, batch, max(CURVE), generator)
+    log_weights, _ = importance_weights(model, batch, max(CURVE), generator)
     model.train(was_training)
     chars = int(_characters(codec, batch)[0].sum())
     curve = []

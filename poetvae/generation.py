@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from .data import derive_seed
 from .errors import ConfigError
-from .models import VAE, Autoregressive, Model
+from .models import Autoregressive, LatentModel, Model
 from .text.codec import PoemCodec
 from .text.poem import Form, split_verses
 
@@ -117,6 +118,7 @@ def generate(
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
+    labels: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> list[Generated]:
     """Write n poems: in one pass each, or in one step a character by an autoregressive model.
@@ -127,10 +129,11 @@ def generate(
         form: one of the model's; absent = drawn as often as it was trained on, or free form.
         temperature: of the characters; 0 takes the likeliest ones. z is drawn from the prior.
         top_k, top_p: as in `filter_logits`.
+        labels: values by field, as {"dynasty": "tang"}; the others are unknown.
         seed: the same seed writes the same poems on one machine.
 
     Raises:
-        ConfigError: a number out of its bounds, or a form that the model does not write.
+        ConfigError: a number out of its bounds, or a form or label that the model does not know.
     """
     _check(n, temperature, top_k, top_p)
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "generate"))
@@ -139,6 +142,7 @@ def generate(
         "temperature": temperature,
         "top_k": top_k,
         "top_p": top_p,
+        "labels": labels,
         "seed": seed,
         "generator": generator,
     }
@@ -148,13 +152,14 @@ def generate(
         if isinstance(model, Autoregressive):
             written += _write_on(model, codec, part, **how)
         else:
-            written += decode(model, codec, model.prior(len(part)).sample(generator), part, **how)
+            prior = model.prior(len(part), label_ids(codec, part, labels, model.device))
+            written += decode(model, codec, prior.sample(generator), part, **how)
     return written
 
 
 @torch.no_grad()
 def decode(
-    model: VAE,
+    model: LatentModel,
     codec: PoemCodec,
     z: Tensor,
     forms: list[Form | None],
@@ -162,13 +167,15 @@ def decode(
     temperature: float = 0.0,
     top_k: int | None = None,
     top_p: float | None = None,
+    labels: Mapping[str, str] | None = None,
     seed: int = 0,
     generator: torch.Generator | None = None,
 ) -> list[Generated]:
     """The poem at each z (B, D), in the form given for each; temperature 0: the likeliest one."""
     if not forms:
         return []
-    logits = model.decode(z.to(model.device), labels=_labels(codec, forms, model.device))
+    ids = label_ids(codec, forms, labels, model.device)
+    logits = model.decode(z.to(model.device), labels=ids)
     tokens = choose_tokens(
         logits,
         _allowed(codec, forms, model.device),
@@ -182,7 +189,12 @@ def decode(
 
 
 def _write_on(
-    model: Autoregressive, codec: PoemCodec, forms: list[Form | None], seed: int, **how: Any
+    model: Autoregressive,
+    codec: PoemCodec,
+    forms: list[Form | None],
+    labels: Mapping[str, str] | None,
+    seed: int,
+    **how: Any,
 ) -> list[Generated]:
     """Poems by the autoregressive model, `how` as `choose_tokens` has it."""
     allowed = _allowed(codec, forms, model.device)
@@ -190,7 +202,7 @@ def _write_on(
     tokens, log_probs = model.eval().sample(
         len(forms),
         lambda t, logits: choose_tokens(logits, allowed[..., t, :], **how),
-        _labels(codec, forms, model.device),
+        label_ids(codec, forms, labels, model.device),
     )
     model.train(was_training)
     return _written(codec, tokens, log_probs, forms, seed)
@@ -217,10 +229,21 @@ def _allowed(codec: PoemCodec, forms: list[Form | None], device: torch.device) -
     return torch.stack([allowed[f] for f in forms]) if len(allowed) > 1 else allowed[forms[0]]
 
 
-def _labels(codec: PoemCodec, forms: list[Form | None], device: torch.device) -> Tensor | None:
+def label_ids(
+    codec: PoemCodec,
+    forms: list[Form | None],
+    labels: Mapping[str, str] | None,
+    device: torch.device,
+) -> Tensor | None:
+    """The label values (B, L) of poems of these forms; None where the model has no labels.
+
+    Raises:
+        ConfigError: a label that the model does not know.
+    """
+    labels = codec.check_labels(labels or {})
     if not codec.label_sizes:
         return None
-    return torch.tensor([codec.labels(form) for form in forms], device=device)
+    return torch.tensor([codec.labels(form, labels) for form in forms], device=device)
 
 
 def _draw_forms(codec: PoemCodec, n: int, form: Form | None, seed: int) -> list[Form | None]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Job:
     sources: tuple[str, ...]
     valid: tuple[str, ...]
     forms: tuple[Form, ...]
+    labels: tuple[str, ...]
     strict: bool
     steps: int = 0
     fingerprint: str = ""
@@ -51,6 +53,7 @@ class Job:
             "sources": self.sources,
             "valid": self.valid,
             "forms": [str(form) for form in self.forms],
+            "labels": self.labels,
             "strict": self.strict,
             "steps": self.steps,
             "fingerprint": self.fingerprint,
@@ -77,6 +80,7 @@ class Job:
                 tuple(values["sources"]),
                 tuple(values["valid"]),
                 tuple(Form.parse(form) for form in values["forms"]),
+                tuple(map(str, values["labels"])),
                 bool(values["strict"]),
                 int(values["steps"]),
                 str(values["fingerprint"]),
@@ -143,7 +147,12 @@ def prepare(job: Job, device: torch.device, log: Log) -> tuple[Data, Config]:
         )
     tokenizer = PoemTokenizer.train(map(job.chars, fitting), job.config.train.min_count)
     counts = {form: sum(p.form == form for p in fitting) for form in job.forms}
-    codec = PoemCodec(tokenizer, max_len, counts)
+    fields = {
+        name: known_values(name, fitting, job.config.train.min_label)
+        for name in job.labels
+        if not (name == "form" and job.forms)  # there it is one of the forms, and always known
+    }
+    codec = PoemCodec(tokenizer, max_len, counts, fields)
     known = {
         "vocab_size": len(tokenizer),
         "max_len": max_len,
@@ -158,6 +167,25 @@ def prepare(job: Job, device: torch.device, log: Log) -> tuple[Data, Config]:
     return data, replace(
         job.config, model=model, train=replace(job.config.train, precision=precision)
     )
+
+
+def known_values(field: str, poems: Sequence[Poem], least: int) -> tuple[str, ...]:
+    """The values of a field that at least so many poems have, the most frequent first.
+
+    Raises:
+        CorpusError: there are fewer than two: nothing to tell apart.
+    """
+    counts = Counter(poem.value(field) for poem in poems)
+    del counts[""]
+    values = tuple(value for value, n in counts.most_common() if n >= least)
+    if len(values) < 2:
+        there = Counter(name for poem in poems for name in poem.meta)
+        names = ", ".join(name for name, _ in there.most_common(8)) or "none"
+        raise CorpusError(
+            f"label {field}: {len(values)} values that {least} poems have, expected 2 or more; the "
+            f"poems have the fields {names}; --set min_label=1 takes rare values too"
+        )
+    return values
 
 
 def absolute(source: str | Path) -> str:

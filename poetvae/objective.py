@@ -1,13 +1,19 @@
-"""What training minimises, term by term: each of shape (B,), in nats per poem."""
+"""What training minimises, term by term: each of shape (B,), in nats per poem.
+
+All members of the family are settings of this one function: beta, a capacity, free bits, a penalty
+on the code, several importance-weighted samples.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .config import ObjectiveConfig
+from .models.networks import Draw
 from .nn import DiagonalGaussian
 from .schedules import SCHEDULES
 
@@ -27,26 +33,78 @@ class Terms:
 
 
 def beta(config: ObjectiveConfig, progress: float) -> float:
-    """The weight of the KL term when a share `progress` of the training is done."""
-    return config.beta * SCHEDULES[config.beta_schedule](progress, config.beta_warmup)
+    """The weight of the KL term when a share `progress` of the training is done.
+
+    With a capacity it is constant: there the capacity comes up.
+    """
+    return config.beta * (1.0 if config.capacity else _risen(config, progress))
 
 
-def objective(
-    nll: Tensor, posterior: DiagonalGaussian | None, config: ObjectiveConfig, progress: float = 1.0
-) -> Terms:
-    """nll + beta * kl (Higgins et al. 2017; beta 1 is the ELBO of Kingma & Welling 2014).
+def kl_by_unit(draw: Draw, gradient: str = "standard") -> Tensor:
+    """KL(q(z | x) || p(z)) in nats, (B, U): by latent unit where it has a closed form.
+
+    Between other distributions U is 1, and it is estimated by log q(z | x) - log p(z) of the draws.
+    With ``gradient="path"`` it always is, by `log_ratio`.
+    """
+    if draw.posterior is None or draw.prior is None:
+        return draw.nll.new_zeros(draw.nll.shape[1], 1)
+    q, p = draw.posterior, draw.prior
+    if gradient == "standard" and isinstance(p, DiagonalGaussian):
+        assert isinstance(q, DiagonalGaussian)
+        return q.kl_by_unit(p)
+    return log_ratio(draw, gradient).mean(dim=0).unsqueeze(1)
+
+
+def log_ratio(draw: Draw, gradient: str = "standard") -> Tensor:
+    """log q(z | x) - log p(z) of each draw, (K, B), in nats.
+
+    Unless the gradient is "standard" it reaches the encoder through z alone, not through the
+    parameters of log q, whose expected gradient is zero (sticking the landing, Roeder et al. 2017,
+    arXiv 1703.09194, equation 8).
+    """
+    if draw.posterior is None or draw.prior is None:
+        return torch.zeros_like(draw.nll)
+    q = draw.posterior if gradient == "standard" else draw.posterior.detach()
+    return q.log_prob(draw.z) - draw.prior.log_prob(draw.z)
+
+
+def objective(draw: Draw, config: ObjectiveConfig, progress: float = 1.0) -> Terms:
+    """nll + beta * kl + penalties (Higgins et al. 2017; with beta 1 the ELBO of Kingma & Welling
+    2014).
+
+    Free bits: each latent unit of a poem costs at least that many nats, so that it may use them
+    (Kingma et al. 2016, arXiv 1606.04934, appendix C.8). Capacity C: beta * |kl - C| (Burgess et
+    al. 2018, arXiv 1804.03599, equation 8). Sparsity: the L1 norm of the code. With K samples:
+    -log 1/K sum_k exp(-nll_k - beta * log_ratio_k) (Burda et al. 2016, arXiv 1509.00519, equation
+    8), by "dreg" with the doubly reparameterised gradient of the encoder (Tucker et al. 2019, arXiv
+    1810.04152, equation 8): the one through z, each sample's weighted twice.
 
     Args:
-        nll: (B,) -log p(x | z) of one sample of z.
-        posterior: q(z | x); None where there is no latent: then nothing but the nll is paid.
-        config: beta, its schedule, and free bits: each latent unit of a poem costs at least that
-            many nats, so that it may use them (Kingma et al. 2016, arXiv 1606.04934, appendix C.8).
-        progress: share of the training done, for beta's schedule.
+        draw: what the model gave for B poems.
+        config: the settings.
+        progress: share of the training done, for the schedules.
     """
-    if posterior is None:
-        return Terms(nll=nll, kl=torch.zeros_like(nll), loss=nll)
-    by_unit = posterior.kl_by_unit()
-    paid = by_unit.clamp(min=config.free_bits) if config.free_bits else by_unit
-    return Terms(
-        nll=nll, kl=by_unit.sum(dim=1), loss=nll + beta(config, progress) * paid.sum(dim=1)
-    )
+    weight = beta(config, progress)
+    units = kl_by_unit(draw, config.gradient)
+    nll, kl = draw.nll.mean(dim=0), units.sum(dim=1)
+    if config.iw_samples > 1 and len(draw.nll) > 1:
+        log_weights = -draw.nll - weight * log_ratio(draw, config.gradient)
+        if config.gradient == "dreg" and draw.z.requires_grad:
+            share = log_weights.detach().softmax(dim=0).unsqueeze(2)
+            draw.z.register_hook(lambda g: g * share)  # type: ignore[no-untyped-call]
+        loss = math.log(len(log_weights)) - torch.logsumexp(log_weights, dim=0)
+    elif config.capacity:
+        held = config.capacity * _risen(config, progress)
+        loss = nll + weight * (kl - held).abs()
+    else:
+        paid = units.clamp(min=config.free_bits) if config.free_bits else units
+        loss = nll + weight * paid.sum(dim=1)
+    if config.sparsity and draw.posterior is not None:
+        loss = loss + config.sparsity * draw.posterior.mode.abs().sum(dim=1)
+    if draw.commitment is not None:
+        loss = loss + config.commitment * draw.commitment
+    return Terms(nll=nll, kl=kl, loss=loss)
+
+
+def _risen(config: ObjectiveConfig, progress: float) -> float:
+    return SCHEDULES[config.beta_schedule](progress, config.beta_warmup)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ from .config import ModelConfig
 from .data import Batch, TokenStore
 from .errors import CheckpointError, ConfigError
 from .generation import Generated
-from .models import VAE, Model
-from .nn import DiagonalGaussian
+from .models import LatentModel, Model, Posterior
 from .runtime import choose_device
 from .text.codec import PoemCodec
 from .text.poem import Form, Poem
@@ -67,6 +66,7 @@ class Poet:
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
+        labels: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> list[Generated]:
         """Write n poems; see `generation.generate`."""
@@ -78,11 +78,12 @@ class Poet:
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
+            labels=labels,
             seed=seed,
         )
 
-    def encode(self, texts: str | Sequence[str]) -> DiagonalGaussian:
-        """q(z | text) for each text (a lone one is a batch of one): a Gaussian over (B, D).
+    def encode(self, texts: str | Sequence[str]) -> Posterior:
+        """q(z | text) for each text (a lone one is a batch of one): a distribution over (B, D).
 
         Raises:
             CorpusError: a text that is empty, too long, or of none of the model's forms.
@@ -91,16 +92,23 @@ class Poet:
         return self._encode(self._read(texts))
 
     def decode(
-        self, z: Tensor, *, form: str | None = None, temperature: float = 0.0, seed: int = 0
+        self,
+        z: Tensor,
+        *,
+        form: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        temperature: float = 0.0,
+        seed: int = 0,
     ) -> list[str]:
         """The poem at each z (B, D); temperature 0: of the likeliest characters."""
         chosen = self.codec.check_form(Form.parse(form) if form else None)
         generator = torch.Generator(self.model.device).manual_seed(seed)
         poems = generation.decode(
-            self._vae(),
+            self._latent(),
             self.codec,
             z,
             [chosen] * len(z),
+            labels=labels,
             temperature=temperature,
             seed=seed,
             generator=generator,
@@ -112,7 +120,7 @@ class Poet:
         poems = self._read(texts)
         forms = [self.codec.form_of(poem) for poem in poems]
         z = self._encode(poems).mode
-        return [p.text for p in generation.decode(self._vae(), self.codec, z, forms)]
+        return [p.text for p in generation.decode(self._latent(), self.codec, z, forms)]
 
     def evaluate(
         self, poems: Iterable[Poem], *, samples: int = 100, seed: int = 0
@@ -151,15 +159,15 @@ class Poet:
         return [self.codec.read(text) for text in ([texts] if isinstance(texts, str) else texts)]
 
     @torch.no_grad()
-    def _encode(self, poems: Sequence[Poem]) -> DiagonalGaussian:
+    def _encode(self, poems: Sequence[Poem]) -> Posterior:
         batch = encode_poems(self.codec, poems).batch(range(len(poems))).to(self.model.device)
         return self._posterior(batch)
 
-    def _posterior(self, batch: Batch) -> DiagonalGaussian:
-        return self._vae().encode(batch.tokens, batch.mask, batch.labels)
+    def _posterior(self, batch: Batch) -> Posterior:
+        return self._latent().encode(batch.tokens, batch.mask, batch.labels)
 
-    def _vae(self) -> VAE:
-        if isinstance(self.model, VAE):
+    def _latent(self) -> LatentModel:
+        if isinstance(self.model, LatentModel):
             return self.model
         raise ConfigError("an autoregressive model has no latent space; give a VAE")
 
@@ -171,7 +179,7 @@ def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
         CorpusError: a poem of none of the codec's forms, or too long.
     """
     poems = list(poems)
-    labels = [codec.labels(codec.form_of(p)) for p in poems] if codec.label_sizes else []
+    labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
     ids = [codec.encode(p) for p in poems]
     return TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels)
 
@@ -179,15 +187,19 @@ def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
 def model_card(config: ModelConfig, codec: PoemCodec, parameters: int, training: str = "") -> str:
     """A README for a model folder."""
     forms = ", ".join(f"{form} ({n:,} poems)" for form, n in codec.forms.items())
-    kind = f"text variational autoencoder with {config.latent_dim} latent dimensions"
-    if config.kind == "autoregressive":
-        kind = "causal language model"
+    kind = {
+        "vae": f"text {'variational ' * config.sample}autoencoder with {config.latent_dim} latent "
+        "dimensions",
+        "vqvae": f"text VQ-VAE with {config.codebook_size} codes",
+        "autoregressive": "causal language model",
+    }[config.kind]
+    labels = "".join(f"\nLabel {n}: {len(v):,} values." for n, v in codec.fields.items())
     return f"""# A model of poetvae
 
 A {kind} for verse, of gated convolutions: {parameters:,} parameters, \
 {config.vocab_size:,} tokens, {config.max_len} positions.
 
-Forms: {forms or "free"}.
+Forms: {forms or "free"}.{labels}
 
 {training}
 ```

@@ -294,7 +294,7 @@ def _judged(judge: Autoregressive, codec: PoemCodec, poems: Sequence[Poem]) -> V
     poems = [poem for poem in poems if codec.fits(poem)]
     if not poems:
         return np.empty(0)
-    labels = [codec.labels(codec.form_of(p)) for p in poems] if codec.label_sizes else []
+    labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
     ids = [codec.encode(poem) for poem in poems]
     store = TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels)
     batches = (batch.to(judge.device) for batch in store.batches(500))

@@ -31,9 +31,10 @@ from .checkpoint import (
     write_file,
 )
 from .config import Config, TrainConfig, configure
-from .data import Batch, batch_index, derive_seed
+from .data import Batch, batch_index, conceal, derive_seed
+from .diagnosis import diagnose
 from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
-from .evaluation import evaluate
+from .evaluation import Report, evaluate
 from .generation import generate
 from .job import Data, Job, Log, absolute, prepare
 from .models import Model, build
@@ -43,6 +44,15 @@ from .runtime import choose_device, interruption, keep_freed_memory, seed_noise
 from .schedules import SCHEDULES
 from .text.corpus import sample_folder
 from .text.poem import Form
+
+VALIDATED = (
+    "elbo_per_char",
+    "recon_per_poem",
+    "kl_per_poem",
+    "active_units",
+    "codebook_perplexity",
+    "cluster_perplexity",
+)
 
 
 class TrainingInterruptedError(PoetVAEError):
@@ -63,6 +73,7 @@ def train(
     epochs: float | None = None,
     steps: int | None = None,
     minutes: float | None = None,
+    labels: Sequence[str] = (),
     valid: Sequence[str | Path] = (),
     device: str = "auto",
     strict: bool = False,
@@ -80,6 +91,7 @@ def train(
         forms: "5x2" and so on; none = whole poems in free form.
         epochs, steps, minutes: how long; at most one. Minutes are turned into steps by timing a few
             first. Absent: 10 epochs.
+        labels: fields of the poems to condition on, as dynasty, author, form.
         valid: held-out corpora; none = a share of the poems, by hash of the poem.
         device: "auto" takes a GPU where there is one.
         strict: broken entries of a corpus are errors.
@@ -98,7 +110,7 @@ def train(
     log = log or (lambda line: print(line, file=sys.stderr, flush=True))
     run = Path(out)
     if resume:
-        if sources or valid or forms or settings or epochs or steps or minutes:
+        if sources or valid or forms or labels or settings or epochs or steps or minutes:
             raise ConfigError("a resumed run keeps its corpus, forms and settings; give none")
         job = Job.load(run)
     else:
@@ -109,6 +121,7 @@ def train(
             tuple(absolute(s) for s in sources) or (str(sample_folder()),),
             tuple(absolute(s) for s in valid),
             tuple(sorted(Form.parse(form) for form in forms)),
+            tuple(dict.fromkeys(labels)),
             strict,
         )
     keep_freed_memory()
@@ -168,11 +181,13 @@ def fit(model: Model, data: Data, job: Job, run: Path, log: Log, quiet: bool = F
                 bar.set_postfix(nll=f"{line['nll']:.2f}", kl=f"{line['kl']:.2f}")
                 totals.zero_()
             if due:
-                score, lines = validate(averaged, data, config, step)
+                score, lines, report = validate(averaged, data, config, step)
                 for name, entry in lines:
                     _append(run / name, entry)
                 bar.clear()
                 log(_summary(step, steps, lines, time.monotonic() - began))
+                for advice in diagnose(report, job.config, step / steps):
+                    log(f"warning: {advice}")
                 if score < best:
                     best = score
                     save_folder(run, saved, _card(saved, job, step, score), overwrite=True)
@@ -217,9 +232,16 @@ def update(
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(options, progress)
     bf16 = options.precision == "bf16"
+    given = conceal(
+        batch,
+        model.mask_id,
+        observe=config.model.observe,
+        noise=config.objective.noise,
+        dropout=config.objective.label_dropout,
+    )
     with torch.autocast(batch.tokens.device.type, torch.bfloat16, enabled=bf16):
-        nll, posterior = model(batch.tokens, batch.mask, batch.labels)
-    terms = objective(nll, posterior, config.objective, progress)
+        draw = model(**given, samples=config.objective.iw_samples)
+    terms = objective(draw, config.objective, progress)
     loss = terms.loss.mean()
     torch.autograd.backward(loss)
     if options.clip_norm:
@@ -239,26 +261,28 @@ def average(averaged: Model, model: Model, decay: float) -> None:
 
 def validate(
     model: Model, data: Data, config: TrainConfig, step: int
-) -> tuple[float, list[tuple[str, dict[str, Any]]]]:
-    """Held-out nats per character, and lines for `metrics.jsonl` and `samples.jsonl`.
+) -> tuple[float, list[tuple[str, dict[str, Any]]], Report | None]:
+    """Held-out nats per character, lines for `metrics.jsonl` and `samples.jsonl`, and the report.
 
-    Without held-out poems the score falls with the step: the last model is the best known.
+    Without held-out poems the score falls with the step: the last model is the best known. Where
+    there is no bound, in an autoencoder, the score is the reconstruction's.
     """
-    score = -float(step)
+    score, report = -float(step), None
     lines: list[tuple[str, dict[str, Any]]] = []
     if len(data.valid):
         limit = config.validate_on
         report = evaluate(model, data.codec, data.valid, samples=1, limit=limit)
-        score = report.elbo_per_char
-        keys = ("elbo_per_char", "recon_per_poem", "kl_per_poem", "active_units")
-        valid = {f"valid_{key}": report.as_dict()[key] for key in keys}
-        lines.append(("metrics.jsonl", {"step": step, **valid}))
+        values = report.as_dict()
+        bound = values["elbo_per_char"]
+        score = values["recon_per_poem"] * report.poems / report.chars if bound is None else bound
+        valid = {f"valid_{key}": values[key] for key in VALIDATED if values[key] is not None}
+        lines.append(("metrics.jsonl", {"step": step, "valid_score": score, **valid}))
     was_training = model.training
     model.eval()
     poems = generate(model, data.codec, 4, temperature=0.8, seed=derive_seed(config.seed, step))
     model.train(was_training)
     lines += [("samples.jsonl", {"step": step, "text": poem.text}) for poem in poems]
-    return score, lines
+    return score, lines, report
 
 
 def restore(
@@ -354,7 +378,7 @@ def _summary(step: int, steps: int, lines: list[tuple[str, dict[str, Any]]], sec
     for name, line in lines:
         if name == "metrics.jsonl":
             text += (
-                f": held-out {line['valid_elbo_per_char']:.3f} nats/char, "
+                f": held-out {line['valid_score']:.3f} nats/char, "
                 f"kl {line['valid_kl_per_poem']:.1f} nats, "
                 f"{line['valid_active_units']} active units"
             )

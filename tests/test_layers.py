@@ -17,7 +17,11 @@ SCRIPTS = PACKAGE.parent / "scripts"
 # `poetvae` itself is the door: it imports nothing until a name of it is used.
 LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "L0": (("", "errors", "schedules"), ("config",)),
-    "L1 nn": (("nn.gcnn", "nn.gaussian"), ("nn.cross_entropy",), ("nn",)),
+    "L1 nn": (
+        ("nn.gcnn", "nn.gaussian", "nn.mixture", "nn.quantizer"),
+        ("nn.cross_entropy",),
+        ("nn",),
+    ),
     "L1 text": (
         ("text", "text.poem"),
         ("text.cleaning", "text.tokenizer", "text.ngram", "text.metrics", "text.prosody"),
@@ -27,10 +31,11 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "L2": (
         ("data", "runtime", "models.networks"),
         ("models.vae", "models.autoregressive"),
+        ("models.vqvae",),
         ("models",),
     ),
     "L3": (("objective", "checkpoint"),),
-    "L4": (("generation", "evaluation"), ("quality",), ("poet",)),
+    "L4": (("generation", "evaluation"), ("quality", "diagnosis"), ("poet",)),
     "L5": (("job", "plots"), ("trainer",)),
     "L6": (("cli.common",), ("cli.core",), ("cli",), ("__main__",)),
 }

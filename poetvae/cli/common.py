@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from .. import __version__
-from ..errors import PoetVAEError
+from ..errors import ConfigError, PoetVAEError
 
 if TYPE_CHECKING:
     from ..poet import Poet
@@ -128,3 +128,18 @@ def show(values: dict[str, Any], as_json: bool) -> None:
         return
     for key, value in values.items():
         click.echo(f"{key}: {value:.4f}" if isinstance(value, float) else f"{key}: {value}")
+
+
+def named(pairs: tuple[str, ...], option: str, example: str) -> dict[str, str]:
+    """Values by name, of an option that takes NAME=VALUE and can be repeated.
+
+    Raises:
+        ConfigError: one without an equals sign.
+    """
+    values = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ConfigError(f"{option} {pair}: expected NAME=VALUE, as {option} {example}")
+        values[name.strip()] = value.strip()
+    return values

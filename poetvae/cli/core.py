@@ -21,6 +21,7 @@ from .common import (
     json_option,
     load,
     model_options,
+    named,
     note,
     seed_option,
     show,
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 @cli.command()
 @click.argument("corpus", nargs=-1)
 @click.option("--out", required=True, metavar="RUN", help="The run folder to write.")
-@click.option("--preset", metavar="NAME", help=f"{', '.join(PRESETS)}; base if absent.")
+@click.option(
+    "--preset", metavar="NAME[,NAME]", help=f"{', '.join(PRESETS)}; base if absent; later overrule."
+)
 @click.option("--epochs", type=float, help="Train so many times through the corpus (10 if absent).")
 @click.option("--steps", type=int, help="Or so many steps.")
 @click.option("--minutes", type=float, help="Or about so many minutes.")
@@ -47,6 +50,9 @@ if TYPE_CHECKING:
 @click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable.")
 @click.option("--config", metavar="FILE.toml", help="Settings from a file.")
 @corpus_options
+@click.option(
+    "--label", "labels", multiple=True, metavar="FIELD", help="Condition on dynasty, author, ..."
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --out.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
@@ -99,13 +105,23 @@ def train(
 @click.option("--temperature", type=float, default=0.8, show_default=True, help="0 = likeliest.")
 @click.option("--top-k", type=int, help="Draw from the k likeliest characters.")
 @click.option("--top-p", type=float, help="Draw from the likeliest characters that make up p.")
+@click.option(
+    "--label", "pairs", multiple=True, metavar="FIELD=VALUE", help="As dynasty=tang; can repeat."
+)
 @seed_option
 @json_option
 def generate(
-    model: str | None, device: str, n: int, seed: int | None, as_json: bool, **how: Any
+    model: str | None,
+    device: str,
+    n: int,
+    pairs: tuple[str, ...],
+    seed: int | None,
+    as_json: bool,
+    **how: Any,
 ) -> None:
     """Write poems."""
     poet = load(model, device)
+    how["labels"] = named(pairs, "--label", "dynasty=tang")
     if seed is None:
         seed = secrets.randbelow(2**31)
         note(f"seed {seed}")
@@ -360,6 +376,7 @@ def info(model: str | None, device: str, as_json: bool) -> None:
             "model": model,
             "parameters": poet.model.num_parameters(),
             "forms": {str(form): count for form, count in poet.codec.forms.items()},
+            "fields": {name: list(values) for name, values in poet.codec.fields.items()},
             **vars(poet.model.config),
         }
     show(values, as_json)
@@ -374,12 +391,7 @@ def _settings(config: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
             raise ConfigError(f"{config}: cannot be read ({error.strerror})") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{config} is not TOML: {error}") from error
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals:
-            raise ConfigError(f"--set {pair}: expected KEY=VALUE, as --set latent_dim=64")
-        settings[key.strip()] = value.strip()
-    return settings
+    return settings | named(pairs, "--set", "latent_dim=64")
 
 
 def _report(sources: tuple[str, ...], forms: list[Form], strict: bool) -> Report:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from ..config import ModelConfig
 from .autoregressive import Autoregressive
+from .networks import Draw, LatentModel, Posterior
 from .vae import VAE
+from .vqvae import VQVAE
 
-Model = VAE | Autoregressive
+Model = VAE | VQVAE | Autoregressive
+_KINDS: dict[str, type[Model]] = {"vae": VAE, "vqvae": VQVAE, "autoregressive": Autoregressive}
 
-__all__ = ["VAE", "Autoregressive", "Model", "build"]
+__all__ = ["VAE", "VQVAE", "Autoregressive", "Draw", "LatentModel", "Model", "Posterior", "build"]
 
 
 def build(config: ModelConfig) -> Model:
     """A new network as the configuration says."""
-    return Autoregressive(config) if config.kind == "autoregressive" else VAE(config)
+    return _KINDS[config.kind](config)

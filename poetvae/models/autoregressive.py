@@ -7,13 +7,14 @@ parallel decoding has to reach, and a judge of what others write.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
-from .networks import Labels, TextModel, final_norm, initialise, project, stack, text_nll
+from .networks import Draw, Labels, TextModel, final_norm, initialise, project, stack, text_nll
 
 
 class Autoregressive(TextModel):
@@ -63,10 +64,11 @@ class Autoregressive(TextModel):
         return text_nll(hidden, self.softmax.weight, self.bias, tokens, mask)
 
     def forward(
-        self, tokens: Tensor, mask: Tensor, labels: Tensor | None = None
-    ) -> tuple[Tensor, None]:
-        """The nll (B,) in nats, and None where a model with a latent has its posterior."""
-        return self.nll(tokens, mask, labels), None
+        self, tokens: Tensor, mask: Tensor, labels: Tensor | None = None, **latent: Any
+    ) -> Draw:
+        """The nll in nats, (1, B), and no latent; settings of one have no effect."""
+        nll = self.nll(tokens, mask, labels).unsqueeze(0)
+        return Draw(nll, nll.new_zeros(1, nll.shape[1], 0))
 
     @torch.no_grad()
     def sample(

@@ -6,15 +6,79 @@ Channel tensors are (B, C, T) in here, token tensors (B, T).
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..config import ModelConfig
 from ..errors import ConfigError
 from ..nn.cross_entropy import linear_cross_entropy
 from ..nn.gcnn import GCNN, AttentionPool, compute_dtype, make_norm, masked_max, masked_mean
+
+
+class Distribution(Protocol):
+    """What a posterior or a prior over z (B, D) can do; densities in nats."""
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """(B, D): a draw of each."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """(..., B): log density, or log probability, of z (..., B, D)."""
+
+
+class Posterior(Distribution, Protocol):
+    """q(z | x)."""
+
+    @property
+    def mode(self) -> Tensor:
+        """(B, D): its likeliest z, the code of each poem."""
+
+    def detach(self) -> Posterior:
+        """The same distribution, through which no gradient flows."""
+
+
+class Point:
+    """All mass on one z (B, D): the posterior of an autoencoder and of a VQ-VAE.
+
+    Among finitely many codes it has probability 1, so its log is 0.
+    """
+
+    def __init__(self, z: Tensor) -> None:
+        self.mode = z
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """(B, D): the point."""
+        return self.mode
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """(..., B): zeros, for the point itself."""
+        return z.new_zeros(z.shape[:-1])
+
+    def detach(self) -> Point:
+        """The same point, through which no gradient flows."""
+        return Point(self.mode.detach())
+
+
+@dataclass(frozen=True)
+class Draw:
+    """K draws of the latent for B poems, and what they are worth.
+
+    Attributes:
+        nll: (K, B), -log p(x | z) in nats; without a latent (1, B), -log p(x).
+        z: (K, B, D).
+        posterior: q(z | x); None without a latent.
+        prior: p(z); None where there is none to pay for, as in an autoencoder.
+        commitment: (B,), squared distance of the codes to what they stand for; None without codes.
+    """
+
+    nll: Tensor
+    z: Tensor
+    posterior: Posterior | None = None
+    prior: Distribution | None = None
+    commitment: Tensor | None = None
 
 
 class TextModel(nn.Module):
@@ -27,7 +91,7 @@ class TextModel(nn.Module):
                 f"vocab_size is {config.vocab_size}; expected the size of the tokenizer, "
                 f"more than the {mask_id + 1} special tokens"
             )
-        self.config = config
+        self.config, self.mask_id = config, mask_id
 
     @property
     def device(self) -> torch.device:
@@ -111,10 +175,10 @@ class Labels(nn.Module):
         return torch.stack([t(labels[:, i]) for i, t in enumerate(self.tables)]).sum(dim=0)
 
 
-class Encoder(nn.Module):
-    """Embedded characters through gated convolutions, pooled over the positions."""
+class Reader(nn.Module):
+    """Embedded characters through gated convolutions: a vector at each position."""
 
-    def __init__(self, config: ModelConfig, embedding: nn.Embedding) -> None:
+    def __init__(self, config: ModelConfig, embedding: nn.Embedding, mask_id: int = 4) -> None:
         super().__init__()
         self.embedding = embedding
         self.project = project(config.embed_dim, config.d_model)
@@ -124,8 +188,37 @@ class Encoder(nn.Module):
             else None
         )
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
+        self.mask_id = mask_id
+        # Where the decoder is shown a character, z need not tell it: the encoder has to know.
+        self.known = nn.Parameter(torch.randn(config.d_model) * 0.02) if config.observe else None
         self.body = stack(config, config.encoder_layers)
         self.norm = final_norm(config)
+
+    def features(
+        self,
+        tokens: Tensor,
+        mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        observed: Tensor | None = None,
+    ) -> Tensor:
+        """(B, T), mask (B, T), labels (B, L), observed (B, T) -> (B, C, T)."""
+        x = self.embedding(tokens)
+        x = self.project(x.to(compute_dtype(x)))
+        if self.positions is not None:
+            x = x + self.positions[: x.shape[1]].to(x.dtype)
+        if self.labels is not None and labels is not None:
+            x = x + self.labels(labels).unsqueeze(1).to(x.dtype)
+        if self.known is not None and observed is not None:
+            x = x + (observed != self.mask_id).unsqueeze(2) * self.known.to(x.dtype)
+        features: Tensor = self.norm(self.body(x.transpose(1, 2), mask))
+        return features
+
+
+class Encoder(Reader):
+    """A `Reader` whose vectors are pooled over the positions."""
+
+    def __init__(self, config: ModelConfig, embedding: nn.Embedding, mask_id: int = 4) -> None:
+        super().__init__(config, embedding, mask_id)
         attention = config.pooling == "attention+max"
         heads = config.pooling_heads if attention else 1
         self.pool = AttentionPool(config.d_model, heads) if attention else None
@@ -133,16 +226,14 @@ class Encoder(nn.Module):
         self.out_features = config.d_model * (heads + self.max)
 
     def forward(
-        self, tokens: Tensor, mask: Tensor | None = None, labels: Tensor | None = None
+        self,
+        tokens: Tensor,
+        mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        observed: Tensor | None = None,
     ) -> Tensor:
-        """(B, T), mask (B, T), labels (B, L) -> (B, out_features)."""
-        x = self.embedding(tokens)
-        x = self.project(x.to(compute_dtype(x)))
-        if self.positions is not None:
-            x = x + self.positions[: x.shape[1]].to(x.dtype)
-        if self.labels is not None and labels is not None:
-            x = x + self.labels(labels).unsqueeze(1).to(x.dtype)
-        x = self.norm(self.body(x.transpose(1, 2), mask))
+        """(B, T), mask (B, T), labels (B, L), observed (B, T) -> (B, out_features)."""
+        x = self.features(tokens, mask, labels, observed)
         pooled: Tensor = self.pool(x, mask) if self.pool is not None else masked_mean(x, mask)
         return torch.cat([pooled, masked_max(x, mask)], dim=1) if self.max else pooled
 
@@ -154,7 +245,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.max_len, self.mask_id = config.max_len, mask_id
         self.embedding = embedding
-        self.observe = project(config.embed_dim, config.d_model)
+        self.observe = nn.Linear(config.embed_dim, config.d_model) if config.observe else None
         self.heads = nn.Linear(config.latent_dim, config.max_len * config.d_model)
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
         condition = config.latent_dim if config.inject else 0
@@ -174,6 +265,11 @@ class Decoder(nn.Module):
         """
         x = self.heads(z).unflatten(1, (self.max_len, -1))
         if observed is not None:
+            if self.observe is None:
+                raise ConfigError(
+                    "this model was not trained to be shown characters; train one with observe "
+                    "above 0, as in --preset infill"
+                )
             known = (observed != self.mask_id).unsqueeze(2)
             x = x + self.observe(self.embedding(observed)) * known
         if self.labels is not None and labels is not None:
@@ -181,3 +277,75 @@ class Decoder(nn.Module):
         x = self.norm(self.body(x.transpose(1, 2), condition=z))
         hidden: Tensor = self.out(x.transpose(1, 2))
         return hidden
+
+
+class LatentModel(TextModel):
+    """A text model that writes from a latent vector: what `VAE` and `VQVAE` have in common.
+
+    Shapes: B poems, T = max_len positions, D latent, V vocabulary. Tokens are (B, T) int64, masks
+    (B, T) bool with True = real, labels (B, L) int64 with 0 = unknown.
+    """
+
+    latent_dim: int  # D, as z is seen from outside
+
+    def __init__(self, config: ModelConfig, mask_id: int, latent_dim: int) -> None:
+        super().__init__(config, mask_id)
+        self.latent_dim = latent_dim
+        self.embedding = nn.Embedding(config.vocab_size, config.embed_dim)
+        self.decoder = Decoder(replace(config, latent_dim=latent_dim), self.embedding, mask_id)
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether log p(x) has a bound: not so for an autoencoder, which has no density."""
+        return True
+
+    def encode(
+        self,
+        tokens: Tensor,
+        mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        observed: Tensor | None = None,
+    ) -> Posterior:
+        """q(z | x, labels, observed): (B, T) -> a distribution over (B, D), in float32."""
+        raise NotImplementedError
+
+    def prior(self, n: int, labels: Tensor | None = None) -> Distribution:
+        """p(z | labels) for n poems: over (n, D)."""
+        raise NotImplementedError
+
+    def decode(
+        self, z: Tensor, observed: Tensor | None = None, labels: Tensor | None = None
+    ) -> Tensor:
+        """Character distributions at every position, independent given the arguments.
+
+        Args:
+            z: (B, D).
+            observed: (B, T) token ids where a character is known, the mask token elsewhere; absent
+                = nothing is known.
+            labels: (B, L).
+
+        Returns:
+            logits (B, T, V).
+
+        Raises:
+            ConfigError: characters are shown to a model that was trained without.
+        """
+        hidden = self.decoder(z, observed, labels)
+        return F.linear(hidden, self.decoder.softmax.weight, self.decoder.bias)
+
+    def nll(
+        self,
+        z: Tensor,
+        tokens: Tensor,
+        mask: Tensor,
+        observed: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> Tensor:
+        """-log p(x | z, observed, labels) of each poem, in nats: (B,). No logits are kept.
+
+        Observed characters are given, not predicted: they cost nothing.
+        """
+        hidden = self.decoder(z, observed, labels)
+        if observed is not None:
+            mask = mask & (observed == self.mask_id)
+        return text_nll(hidden, self.decoder.softmax.weight, self.decoder.bias, tokens, mask)

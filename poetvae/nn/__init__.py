@@ -1,4 +1,4 @@
-"""Bricks for any model: gated convolutions and Gaussians. They need torch and know no poems."""
+"""Bricks for any model: gated convolutions, Gaussians, codebooks. They need torch, no poems."""
 
 from .cross_entropy import linear_cross_entropy
 from .gaussian import DiagonalGaussian
@@ -10,6 +10,8 @@ from .gcnn import (
     masked_max,
     masked_mean,
 )
+from .mixture import Mixture
+from .quantizer import Quantized, VectorQuantizer, perplexity
 
 __all__ = [
     "GCNN",
@@ -17,7 +19,11 @@ __all__ = [
     "DiagonalGaussian",
     "GatedConv1d",
     "GatedResidualBlock",
+    "Mixture",
+    "Quantized",
+    "VectorQuantizer",
     "linear_cross_entropy",
     "masked_max",
     "masked_mean",
+    "perplexity",
 ]

@@ -31,6 +31,10 @@ class DiagonalGaussian:
         """N(0, I) of the given shape, the last number being D."""
         return cls(torch.zeros(shape, device=device), torch.zeros(shape, device=device))
 
+    def detach(self) -> DiagonalGaussian:
+        """The same distribution, through which no gradient flows."""
+        return DiagonalGaussian(self.mean.detach(), self.logvar.detach())
+
     @property
     def mode(self) -> Tensor:
         """(..., D): the most likely point, the mean."""
@@ -41,10 +45,16 @@ class DiagonalGaussian:
         """(..., D): the standard deviations."""
         return torch.exp(0.5 * self.logvar)
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """(..., D): mean + stddev * noise, differentiable: the reparameterization trick."""
+    def sample(
+        self, generator: torch.Generator | None = None, samples: int | None = None
+    ) -> Tensor:
+        """(..., D): mean + stddev * noise, differentiable: the reparameterization trick.
+
+        With `samples`, so many of each: (samples, ..., D).
+        """
+        shape = self.mean.shape if samples is None else (samples, *self.mean.shape)
         noise = torch.randn(
-            self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
+            shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
         )
         return self.mean + self.stddev * noise
 

@@ -1,8 +1,8 @@
-"""Poems to token ids and labels, and back: a tokenizer and the forms that a model knows.
+"""Poems to token ids and labels, and back: a tokenizer, and what forms and labels a model knows.
 
 In fixed forms the ids are the characters alone and the form tells where verses end; where there is
-more than one form it is a label. In free form the ids are the text, line breaks included, and an
-end mark.
+more than one form it is a label. Other labels are fields of the poems: dynasty, author. In free
+form the ids are the text, line breaks included, and an end mark.
 """
 
 from __future__ import annotations
@@ -25,20 +25,50 @@ class PoemCodec:
         tokenizer: characters to ids.
         max_len: positions of a poem; in free form the end mark takes one.
         forms: the fixed forms, with how many poems of each were trained on; empty = free form.
+        fields: the labels that poems carry, each with the values that the model knows.
     """
 
     tokenizer: PoemTokenizer
     max_len: int
     forms: Mapping[Form, int] = field(default_factory=dict)
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def label_sizes(self) -> tuple[int, ...]:
-        """Values of each label: the form, where there is a choice; 0 is unknown."""
-        return (len(self.forms) + 1,) if len(self.forms) > 1 else ()
+        """Values of each label: the form, where there is a choice, then the fields; 0 = unknown."""
+        form = (len(self.forms) + 1,) if len(self.forms) > 1 else ()
+        return (*form, *(len(values) + 1 for values in self.fields.values()))
 
-    def labels(self, form: Form | None) -> tuple[int, ...]:
-        """The label values of a form."""
-        return (list(self.forms).index(form) + 1,) if form and self.label_sizes else ()
+    def labels(self, form: Form | None, values: Mapping[str, str] | None = None) -> tuple[int, ...]:
+        """The label values of a form, and of fields by name; what the model does not know is 0."""
+        known = (list(self.forms).index(form) + 1,) if form and len(self.forms) > 1 else ()
+        values = values or {}
+        return (*known, *(_place(v, values.get(name, "")) for name, v in self.fields.items()))
+
+    def labels_of(self, poem: Poem) -> tuple[int, ...]:
+        """The label values of a poem.
+
+        Raises:
+            CorpusError: a poem of none of the model's forms.
+        """
+        return self.labels(self.form_of(poem), {name: poem.value(name) for name in self.fields})
+
+    def check_labels(self, values: Mapping[str, str]) -> Mapping[str, str]:
+        """The values, if the model knows them all.
+
+        Raises:
+            ConfigError: a field, or a value of one, that the model does not know.
+        """
+        for name, value in values.items():
+            if name not in self.fields:
+                known = ", ".join(self.fields) or "none"
+                raise ConfigError(f"no label {name!r}; this model's labels: {known}")
+            if value not in self.fields[name]:
+                known = ", ".join(self.fields[name][:12])
+                more = len(self.fields[name]) - 12
+                known += f" and {more} more" if more > 0 else ""
+                raise ConfigError(f"{name}={value}: this model knows {known}")
+        return values
 
     def check_form(self, form: Form | None) -> Form | None:
         """The form, if the model writes it; the most frequent one for None.
@@ -120,7 +150,10 @@ class PoemCodec:
 
     def to_dict(self) -> dict[str, Any]:
         """What config.json keeps beside the tokenizer's own file."""
-        return {"forms": {str(form): count for form, count in self.forms.items()}}
+        return {
+            "forms": {str(form): count for form, count in self.forms.items()},
+            "fields": {name: list(values) for name, values in self.fields.items()},
+        }
 
     @classmethod
     def from_dict(
@@ -131,11 +164,18 @@ class PoemCodec:
         Raises:
             ConfigError: when it describes none.
         """
-        known = isinstance(values, Mapping) and values.keys() == {"forms"}
-        forms = values["forms"] if known else None
+        known = isinstance(values, Mapping) and values.keys() == {"forms", "fields"}
+        forms, fields = (values["forms"], values["fields"]) if known else (None, None)
         if not isinstance(forms, dict) or not all(map(_is_count, forms.values())):
-            raise ConfigError(f"text is {values!r}; expected forms with their counts")
-        codec = cls(tokenizer, max_len, {Form.parse(name): n for name, n in forms.items()})
+            raise ConfigError(f"text is {values!r}; expected forms with their counts, and fields")
+        if not isinstance(fields, dict) or not all(map(_are_names, fields.values())):
+            raise ConfigError(f"fields are {fields!r}; expected the values of each, all different")
+        codec = cls(
+            tokenizer,
+            max_len,
+            {Form.parse(name): n for name, n in forms.items()},
+            {name: tuple(v) for name, v in fields.items()},
+        )
         if any(form.size > max_len for form in codec.forms):
             raise ConfigError(f"forms are {list(forms)}; expected at most {max_len} characters")
         return codec
@@ -143,6 +183,18 @@ class PoemCodec:
 
 def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value < 2**53
+
+
+def _are_names(values: object) -> bool:
+    return (
+        isinstance(values, list)
+        and all(isinstance(value, str) and value for value in values)
+        and 0 < len(set(values)) == len(values)
+    )
+
+
+def _place(values: tuple[str, ...], value: str) -> int:
+    return values.index(value) + 1 if value in values else 0
 
 
 def _short(text: str) -> str:

@@ -134,6 +134,10 @@ class Poem:
         """The form: two or more verses of Han characters alone, all of one length; or None."""
         return form_of(self.verses)
 
+    def value(self, field: str) -> str:
+        """What the poem has in a field of its meta, or ""; "form" is its form, or "free"."""
+        return str(self.form or "free") if field == "form" else self.meta.get(field, "")
+
 
 def text_key(text: str) -> str:
     """A name for a text that is the same on every machine: 16 hexadecimal digits."""

@@ -1,0 +1,137 @@
+"""The VQ-VAE: a poem as a few codes out of a learned codebook, and a prior that writes codes.
+
+van den Oord et al. 2017 (arXiv 1711.00937). Each group of positions has one code. The posterior is
+a point, so the bound is exact arithmetic: -log p(x) <= -log p(x | codes) - log p(codes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..config import ModelConfig
+from ..nn import VectorQuantizer
+from .autoregressive import Autoregressive
+from .networks import Draw, LatentModel, Point, Reader, initialise, needed
+
+
+class CodePrior:
+    """p(codes | labels) for n poems, over their vectors side by side, (n, D)."""
+
+    def __init__(self, model: VQVAE, n: int, labels: Tensor | None) -> None:
+        self.model, self.n, self.labels = model, n, labels
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """(n, D): codes written one after the other."""
+
+        def choose(position: int, logits: Tensor) -> Tensor:
+            chances = logits[:, : self.model.config.codebook_size].float().softmax(dim=1)
+            return torch.multinomial(chances, 1, generator=generator).squeeze(1)
+
+        codes, _ = self.model.code_prior.sample(self.n, choose, self.labels)
+        return self.model.vectors(codes)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """(..., n): log p of the codes nearest to z (..., n, D), in nats."""
+        codes = self.model.codes(z)
+        rows = codes.flatten(0, -2)
+        labels = self.labels
+        if labels is not None and len(labels) != len(rows):
+            labels = labels.repeat(len(rows) // len(labels), 1)
+        mask = torch.ones_like(rows, dtype=torch.bool)
+        return -self.model.code_prior.nll(rows, mask, labels).view(codes.shape[:-1])
+
+
+class VQVAE(LatentModel):
+    """Poems to codes and back.
+
+    Args:
+        config: the architecture.
+        mask_id: as for `VAE`.
+
+    z is the vectors of a poem's codes side by side: D = groups * code_dim.
+    """
+
+    def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
+        groups = -(-config.max_len // config.code_stride)
+        super().__init__(config, mask_id, groups * config.code_dim)
+        self.groups = groups
+        self.encoder = Reader(config, self.embedding, mask_id)
+        self.to_vectors = nn.Linear(config.code_stride * config.d_model, config.code_dim)
+        self.quantizer = VectorQuantizer(config.codebook_size, config.code_dim, config.code_decay)
+        over_codes = replace(
+            config,
+            kind="autoregressive",
+            vocab_size=config.codebook_size + 1,  # one more stands before the first code
+            max_len=self.groups,
+            embed_dim=config.d_model,
+            decoder_layers=config.prior_layers,
+        )
+        self.code_prior = Autoregressive(over_codes, mask_id, bos_id=config.codebook_size)
+        self.apply(initialise)
+
+    def vectors(self, codes: Tensor) -> Tensor:
+        """z (..., D) of codes (..., groups)."""
+        return self.quantizer.lookup(codes).flatten(-2)
+
+    def codes(self, z: Tensor) -> Tensor:
+        """The codes (..., groups) nearest to z (..., D)."""
+        return self.quantizer.nearest(z.view(*z.shape[:-1], self.groups, -1))
+
+    def prior(self, n: int, labels: Tensor | None = None) -> CodePrior:
+        """p(codes | labels) for n poems: an autoregressive model of the same blocks."""
+        return CodePrior(self, n, labels)
+
+    def encode(
+        self,
+        tokens: Tensor,
+        mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        observed: Tensor | None = None,
+    ) -> Point:
+        """The codes of each poem: (B, T) -> a point z (B, D), in float32."""
+        x = self._groups(tokens, mask, labels, observed)
+        return Point(self.vectors(self.quantizer.nearest(x)))
+
+    def forward(
+        self,
+        tokens: Tensor,
+        mask: Tensor,
+        labels: Tensor | None = None,
+        *,
+        observed: Tensor | None = None,
+        noisy: Tensor | None = None,
+        **single: Any,
+    ) -> Draw:
+        """The codes of each poem, and its nll given them; arguments as of `VAE.forward`.
+
+        There is one draw, whatever was asked. The codebook follows while training.
+        """
+        seen = tokens if noisy is None else noisy
+        quantized = self.quantizer(self._groups(seen, mask, labels, observed))
+        z = quantized.vectors.flatten(1)
+        nll = self.nll(z, tokens, mask, observed, labels)
+        return Draw(
+            nll.unsqueeze(0),
+            z.unsqueeze(0),
+            Point(z),
+            self.prior(len(tokens), labels),
+            quantized.distance.sum(dim=1),
+        )
+
+    def _groups(
+        self, tokens: Tensor, mask: Tensor | None, labels: Tensor | None, observed: Tensor | None
+    ) -> Tensor:
+        """A vector for each group of positions: (B, groups, code_dim)."""
+        x = self.encoder.features(tokens, needed(mask), labels, observed)
+        if mask is not None:
+            x = x * mask.unsqueeze(1)
+        stride = self.config.code_stride
+        x = F.pad(x, (0, self.groups * stride - x.shape[2]))
+        x = x.transpose(1, 2).reshape(len(x), self.groups, -1)
+        vectors: Tensor = self.to_vectors(x).float()
+        return vectors
