@@ -71,7 +71,8 @@ class Draw:
         z: (K, B, D).
         posterior: q(z | x); None without a latent.
         prior: p(z); None where there is none to pay for, as in an autoencoder.
-        commitment: (B,), squared distance of the codes to what they stand for; None without codes.
+        commitment: (B,), mean squared distance of the codes to what they stand for, summed over
+            the codes; None without codes.
     """
 
     nll: Tensor

@@ -62,6 +62,10 @@ class VQVAE(LatentModel):
         self.groups = groups
         self.encoder = Reader(config, self.embedding, mask_id)
         self.to_vectors = nn.Linear(config.code_stride * config.d_model, config.code_dim)
+        # Over the poems each vector keeps mean 0 and variance 1, or what is common to all poems takes
+        # the codes and what tells them apart shrinks towards nothing.
+        self.center = nn.Parameter(torch.zeros(self.latent_dim), requires_grad=False)
+        self.spread = nn.Parameter(torch.ones(self.latent_dim), requires_grad=False)
         self.quantizer = VectorQuantizer(config.codebook_size, config.code_dim, config.code_decay)
         over_codes = replace(
             config,
@@ -120,7 +124,7 @@ class VQVAE(LatentModel):
             z.unsqueeze(0),
             Point(z),
             self.prior(len(tokens), labels),
-            quantized.distance.sum(dim=1),
+            quantized.distance.sum(dim=1) / self.config.code_dim,
         )
 
     def _groups(
@@ -133,5 +137,7 @@ class VQVAE(LatentModel):
         stride = self.config.code_stride
         x = F.pad(x, (0, self.groups * stride - x.shape[2]))
         x = x.transpose(1, 2).reshape(len(x), self.groups, -1)
-        vectors: Tensor = self.to_vectors(x).float()
-        return vectors
+        x = self.to_vectors(x).float().flatten(1)
+        momentum = 1 - self.config.code_decay
+        x = F.batch_norm(x, self.center, self.spread, training=self.training, momentum=momentum)
+        return x.view(len(x), self.groups, -1)
