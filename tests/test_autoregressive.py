@@ -20,7 +20,7 @@ from poetvae import cli, job, trainer
 from poetvae.checkpoint import load_folder, load_state
 from poetvae.config import ModelConfig, ObjectiveConfig
 from poetvae.errors import ConfigError
-from poetvae.models import VAE, Autoregressive, build
+from poetvae.models import VAE, Autoregressive, Draw, build
 from poetvae.nn import GCNN
 from poetvae.objective import objective
 from poetvae.poet import Poet, encode_poems
