@@ -251,9 +251,15 @@ def test_wrong_usage(shell: Terminal, arguments: list[str], says: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--preset", "huge"], "no preset 'huge'; there are ae, ar, ar-large, base, cluster, infill, iwae, "),
+        (
+            ["--preset", "huge"],
+            "no preset 'huge'; there are ae, ar, ar-large, base, cluster, infill, iwae, ",
+        ),
         (["--preset", "small,huge"], "no preset 'huge'; there are ae, ar, "),
-        (["--preset", "tiny,ae", "--set", "beta=1"], "an autoencoder (sample=false) has no KL: set"),
+        (
+            ["--preset", "tiny,ae", "--set", "beta=1"],
+            "an autoencoder (sample=false) has no KL: set",
+        ),
         (["--set", "nonsense=1"], "no setting 'nonsense'; there are "),
         (["--set", "latent_dim"], "--set latent_dim: expected NAME=VALUE, as --set latent_dim=64"),
         (["--set", "latent_dim=x"], "latent_dim is 'x'; expected int"),

@@ -162,7 +162,9 @@ def test_check_labels() -> None:
     values = {"dynasty": "song", "author": "author 19"}
     assert LABELLED.check_labels(values) == values
     assert FREE.check_labels({}) == {}
-    with pytest.raises(ConfigError, match="^no label 'form'; this model's labels: dynasty, author$"):
+    with pytest.raises(
+        ConfigError, match="^no label 'form'; this model's labels: dynasty, author$"
+    ):
         LABELLED.check_labels({"form": "2x2"})
     with pytest.raises(ConfigError, match="^no label 'dynasty'; this model's labels: none$"):
         FREE.check_labels({"dynasty": "tang"})

@@ -36,7 +36,9 @@ def test_a_job_is_kept_whole(tmp_path: Path) -> None:
     assert Job.load(tmp_path) == JOB
 
 
-@pytest.mark.parametrize("change", [{"labels": None}, {"labels": 3}, {"config": {}}, {"forms": [1]}])
+@pytest.mark.parametrize(
+    "change", [{"labels": None}, {"labels": 3}, {"config": {}}, {"forms": [1]}]
+)
 def test_what_describes_no_run(tmp_path: Path, change: dict[str, object]) -> None:
     JOB.save(tmp_path)
     path = tmp_path / "train.json"

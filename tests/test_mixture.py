@@ -72,7 +72,9 @@ def test_draws_follow_the_generator() -> None:
     assert not torch.equal(one, other)
 
 
-@pytest.mark.parametrize("shapes", [((2,), (3, 4), (3, 4)), ((3,), (3, 4), (3, 5)), ((), (3,), (3,))])
+@pytest.mark.parametrize(
+    "shapes", [((2,), (3, 4), (3, 4)), ((3,), (3, 4), (3, 5)), ((), (3,), (3,))]
+)
 def test_parts_that_do_not_fit(shapes: tuple[tuple[int, ...], ...]) -> None:
     with pytest.raises(ValueError, match="expected"):
         Mixture(*(torch.zeros(shape) for shape in shapes))

@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from poetvae import trainer
 from poetvae.checkpoint import Saved, load_folder, load_state, save_folder
-from poetvae.config import Config, ModelConfig, configure
-from poetvae.data import Batch, TokenStore, conceal
+from poetvae.config import Config, configure
+from poetvae.data import Batch, conceal
 from poetvae.errors import ConfigError
 from poetvae.models import VAE, VQVAE, Autoregressive, Draw, LatentModel, Model, build
 from poetvae.nn import DiagonalGaussian, Mixture
@@ -364,7 +364,9 @@ def test_a_resumed_run_is_the_same_bit_for_bit(
     assert states[0]["model"].keys() == states[1]["model"].keys()
     for key, value in states[0]["model"].items():
         assert torch.equal(value, states[1]["model"][key]), key
-    averages = [load_folder(tmp_path / run / "checkpoints" / "step-8") for run in ("whole", "halved")]
+    averages = [
+        load_folder(tmp_path / run / "checkpoints" / "step-8") for run in ("whole", "halved")
+    ]
     for (key, one), other in zip(
         averages[0].model.named_parameters(), averages[1].model.parameters(), strict=True
     ):

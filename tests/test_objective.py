@@ -132,7 +132,9 @@ def test_below_its_capacity_a_poem_is_told_to_say_more() -> None:
 def test_sparsity_is_the_l1_norm_of_the_code(point: bool) -> None:
     mean = torch.randn(3, 4, requires_grad=True)
     nll, posterior = torch.rand(3), DiagonalGaussian(mean, torch.zeros(3, 4))
-    draw = Draw(nll.unsqueeze(0), mean.unsqueeze(0), Point(mean)) if point else drawn(nll, posterior)
+    draw = (
+        Draw(nll.unsqueeze(0), mean.unsqueeze(0), Point(mean)) if point else drawn(nll, posterior)
+    )
     config = ObjectiveConfig(beta=0.0, sparsity=0.3)
     terms = objective(draw, config)
     torch.testing.assert_close(terms.loss, nll + 0.3 * mean.abs().sum(dim=1))
@@ -185,9 +187,7 @@ def test_the_importance_weighted_loss(k: int, weight: float, gradient: str) -> N
     p = Independent(Normal(prior.mean, prior.stddev), 1).log_prob(draw.z)
     torch.testing.assert_close(log_ratio(draw, gradient), q - p)
     expected = -(-draw.nll - weight * (q - p)).exp().mean(dim=0).log()
-    config = ObjectiveConfig(
-        beta=weight, beta_schedule="constant", iw_samples=k, gradient=gradient
-    )
+    config = ObjectiveConfig(beta=weight, beta_schedule="constant", iw_samples=k, gradient=gradient)
     terms = objective(draw, config)
     torch.testing.assert_close(terms.loss, expected)
     torch.testing.assert_close(terms.nll, draw.nll.mean(dim=0))
