@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from .nn import DiagonalGaussian
 from .runtime import choose_device
 from .text.codec import PoemCodec
 from .text.poem import Form, Poem
+
+BATCH = 500
 
 
 class Poet:
@@ -89,6 +91,27 @@ class Poet:
             ConfigError: the model has no latent.
         """
         return self._encode(self._read(texts))
+
+    @torch.no_grad()
+    def latents(
+        self,
+        poems: Iterable[Poem],
+        progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
+    ) -> Tensor:
+        """Where poems lie in latent space: the modes of their posteriors, (N, D) on the CPU.
+
+        Args:
+            poems: that fit the model, see `PoemCodec.fits`.
+            progress: wraps the iterator of batches, as tqdm does.
+
+        Raises:
+            CorpusError: a poem of none of the model's forms, or too long.
+            ConfigError: the model has no latent.
+        """
+        none = torch.empty(0, self._vae().config.latent_dim)
+        batches = progress(encode_poems(self.codec, poems).batches(BATCH))
+        modes = [self._posterior(batch.to(self.model.device)).mode.cpu() for batch in batches]
+        return torch.cat([none, *modes])
 
     def decode(
         self, z: Tensor, *, form: str | None = None, temperature: float = 0.0, seed: int = 0
