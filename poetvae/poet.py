@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from .models import LatentModel, Model, Posterior
 from .runtime import choose_device
 from .text.codec import PoemCodec
 from .text.poem import Form, Poem
+
+BATCH = 500
 
 
 class Poet:
@@ -90,6 +92,27 @@ class Poet:
             ConfigError: the model has no latent.
         """
         return self._encode(self._read(texts))
+
+    @torch.no_grad()
+    def latents(
+        self,
+        poems: Iterable[Poem],
+        progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
+    ) -> Tensor:
+        """Where poems lie in latent space: the modes of their posteriors, (N, D) on the CPU.
+
+        Args:
+            poems: that fit the model, see `PoemCodec.fits`.
+            progress: wraps the iterator of batches, as tqdm does.
+
+        Raises:
+            CorpusError: a poem of none of the model's forms, or too long.
+            ConfigError: the model has no latent.
+        """
+        none = torch.empty(0, self._latent().latent_dim)
+        batches = progress(encode_poems(self.codec, poems).batches(BATCH))
+        modes = [self._posterior(batch.to(self.model.device)).mode.cpu() for batch in batches]
+        return torch.cat([none, *modes])
 
     def decode(
         self,

@@ -141,6 +141,7 @@ def test_the_commands_are_these() -> None:
         ("generate",),
         ("reconstruct",),
         ("plot",),
+        ("map",),
         ("score",),
         ("evaluate",),
         ("corpus", "stats"),

@@ -1,4 +1,4 @@
-"""The commands to train, write, measure and look."""
+"""The commands to train, write and measure."""
 
 from __future__ import annotations
 
@@ -315,18 +315,6 @@ def score(
             emit(one)
         else:
             click.echo(f"{one['nll_per_char']:.3f}\t{one['anomaly']:+.2f}\t{one['text']}")
-
-
-@example("poetvae plot my-poet --out curves.png")
-@cli.command()
-@click.argument("run")
-@click.option("--out", required=True, metavar="FILE", help="The .png, .svg or .pdf to write.")
-def plot(run: str, out: str) -> None:
-    """Draw the training curves of the run folder RUN; prints the name of the picture."""
-    from ..plots import plot_run
-
-    plot_run(run, out)
-    click.echo(out)
 
 
 @example("poetvae corpus stats poems.txt")

@@ -1,0 +1,101 @@
+"""Clusters in latent space: found by k-means, judged by purity."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .data import derive_seed
+from .errors import ConfigError
+from .models import Model
+
+ITERATIONS = 100
+CHUNK = 65536
+
+
+def clusters_of(model: Model, z: Tensor, k: int, seed: int) -> list[str]:
+    """The cluster of each z (N, D): "1", the largest, to "K"; k = 0: none, an empty list.
+
+    Raises:
+        ConfigError: k is more than N.
+    """
+    if k == 0:
+        return []
+    _, assignment = kmeans(z, k, seed)
+    by_size = assignment.bincount(minlength=k).argsort(descending=True, stable=True)
+    return [str(1 + rank) for rank in by_size.argsort()[assignment].tolist()]
+
+
+def kmeans(z: Tensor, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """K-means: Lloyd's iterations from the start of k-means++.
+
+    Each iteration lowers the inertia, sum_i |z_i - c_a(i)|^2, or is the last. The first centre is
+    drawn uniformly, each other one in proportion to the squared distance from the nearest centre
+    so far (Arthur & Vassilvitskii 2007, section 2.2).
+
+    Args:
+        z: (N, D).
+        k: how many clusters, 1 to N.
+        seed: of the first centres.
+
+    Returns:
+        centres (k, D) and the nearest centre of each z, (N,) int64, both on the CPU. Where z has
+        fewer than k different rows, some clusters are empty.
+
+    Raises:
+        ConfigError: k is less than 1 or more than N.
+    """
+    if not 1 <= k <= len(z):
+        raise ConfigError(f"{k} clusters; expected 1 to {len(z)}, the number of poems")
+    # In double precision and on the CPU, where the sums have one order: the same on every run.
+    points = z.detach().cpu().double()
+    centres = _start(points, k, torch.Generator().manual_seed(derive_seed(seed, "clusters")))
+    assignment = _nearest(points, centres)
+    for _ in range(ITERATIONS):
+        sizes = assignment.bincount(minlength=k)
+        sums = torch.zeros_like(centres).index_add_(0, assignment, points)
+        # A cluster that lost all its points keeps its centre.
+        centres = torch.where(sizes[:, None] > 0, sums / sizes.clamp(min=1)[:, None], centres)
+        previous, assignment = assignment, _nearest(points, centres)
+        if torch.equal(previous, assignment):
+            break
+    return centres.to(z.dtype), assignment
+
+
+def purity(assignment: Sequence[object], labels: Sequence[str]) -> float:
+    """How far clusters hold one label each: 1/N sum_k max_j |cluster k and label j|.
+
+    From 1 over the number of labels, or more, to 1 (Manning, Raghavan & Schütze 2008, Introduction
+    to Information Retrieval, section 16.3). It grows with the number of clusters: compare equals.
+
+    Args:
+        assignment: the cluster of each of N > 0 poems.
+        labels: the label of each.
+    """
+    together: dict[object, Counter[str]] = {}
+    for cluster, label in zip(assignment, labels, strict=True):
+        together.setdefault(cluster, Counter())[label] += 1
+    return sum(max(counts.values()) for counts in together.values()) / len(labels)
+
+
+def _start(points: Tensor, k: int, generator: torch.Generator) -> Tensor:
+    """The centres that k-means++ begins from: k rows of the points."""
+    chosen = int(torch.randint(len(points), (1,), generator=generator))
+    centres = [points[chosen]]
+    squared = (points - centres[0]).square().sum(1)
+    for _ in range(k - 1):
+        # By the cumulative sum: torch.multinomial stops at 2**24 points.
+        sums = squared.cumsum(0)
+        draw = torch.rand(1, generator=generator, dtype=points.dtype) * sums[-1]
+        chosen = int(torch.searchsorted(sums, draw, right=True).clamp(max=len(points) - 1))
+        centres.append(points[chosen])
+        squared = torch.minimum(squared, (points - centres[-1]).square().sum(1))
+    return torch.stack(centres)
+
+
+def _nearest(points: Tensor, centres: Tensor) -> Tensor:
+    starts = range(0, len(points), CHUNK)
+    return torch.cat([torch.cdist(points[i : i + CHUNK], centres).argmin(1) for i in starts])
