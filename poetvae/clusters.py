@@ -1,7 +1,8 @@
-"""Clusters in latent space: found by k-means, judged by purity."""
+"""Clusters in latent space: of a mixture prior or found by k-means; what they have in common."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,21 +11,33 @@ from torch import Tensor
 
 from .data import derive_seed
 from .errors import ConfigError
-from .models import Model
+from .models import LatentModel, Model
+from .nn import Mixture
 
 ITERATIONS = 100
 CHUNK = 65536
 
 
+@torch.no_grad()
 def clusters_of(model: Model, z: Tensor, k: int, seed: int) -> list[str]:
-    """The cluster of each z (N, D): "1", the largest, to "K"; k = 0: none, an empty list.
+    """The cluster of each z (N, D): "1", the largest, to "K".
+
+    k = 0: the likeliest component of the model's mixture prior; an empty list if it has none.
 
     Raises:
         ConfigError: k is more than N.
     """
-    if k == 0:
+    prior = model.prior(1) if isinstance(model, LatentModel) else None
+    if k:
+        _, assignment = kmeans(z, k, seed)
+    elif isinstance(prior, Mixture):
+        parts = torch.split(z, CHUNK // 16)
+        assignment = torch.cat(
+            [prior.responsibilities(part.to(model.device)).argmax(dim=1).cpu() for part in parts]
+        )
+        k = len(prior.logits)
+    else:
         return []
-    _, assignment = kmeans(z, k, seed)
     by_size = assignment.bincount(minlength=k).argsort(descending=True, stable=True)
     return [str(1 + rank) for rank in by_size.argsort()[assignment].tolist()]
 
@@ -79,6 +92,29 @@ def purity(assignment: Sequence[object], labels: Sequence[str]) -> float:
     for cluster, label in zip(assignment, labels, strict=True):
         together.setdefault(cluster, Counter())[label] += 1
     return sum(max(counts.values()) for counts in together.values()) / len(labels)
+
+
+def characteristic(texts: Sequence[str], clusters: Sequence[str], n: int = 12) -> dict[str, str]:
+    """The characters that a cluster's texts have more often than all texts: cluster -> n of them.
+
+    Sorted by p(c | cluster) log(p(c | cluster) / p(c)), the character's share of the KL divergence
+    between the two; counted once a text, so that one text does not make a theme.
+    """
+    everywhere: Counter[str] = Counter()
+    inside: dict[str, Counter[str]] = {}
+    for text, cluster in zip(texts, clusters, strict=True):
+        characters = {c for c in text if c.isalpha()}
+        everywhere.update(characters)
+        inside.setdefault(cluster, Counter()).update(characters)
+    total = sum(everywhere.values())
+    found = {}
+    for cluster, counts in inside.items():
+        size = sum(counts.values())
+        share = {
+            c: k / size * math.log(k / size / (everywhere[c] / total)) for c, k in counts.items()
+        }
+        found[cluster] = "".join(sorted(share, key=lambda c: (-share[c], c))[:n])
+    return found
 
 
 def _start(points: Tensor, k: int, generator: torch.Generator) -> Tensor:

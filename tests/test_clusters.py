@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,10 +13,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from poetvae import clusters
-from poetvae.clusters import clusters_of, kmeans, purity
+from poetvae.clusters import characteristic, clusters_of, kmeans, purity
 from poetvae.config import ModelConfig
 from poetvae.errors import ConfigError
 from poetvae.models import VAE
+from poetvae.poet import Poet
 
 LABELS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc")), min_size=1, max_size=30)
 
@@ -119,3 +122,37 @@ def test_purity_is_the_best_accuracy_of_a_label_for_each_cluster(
     assert purity(assignment, labels) == best / len(pairs)
     assert purity(labels, labels) == 1
     assert purity([0] * len(labels), labels) == max(map(labels.count, labels)) / len(labels)
+
+
+def test_characteristic_characters_are_those_of_the_cluster() -> None:
+    texts = ["山月山，", "山風", "水月", "水舟"]
+    found = characteristic(texts, ["a", "a", "b", "b"], 2)
+    assert found == {"a": "山風", "b": "水舟"}
+
+
+@given(st.lists(st.tuples(st.text("山水風月雲", max_size=6), st.sampled_from("ab")), min_size=1))
+def test_the_most_characteristic_character_adds_most_to_the_divergence(
+    rows: list[tuple[str, str]],
+) -> None:
+    found = characteristic([t for t, _ in rows], [c for _, c in rows], 1)
+    pairs = [(c, cluster) for text, cluster in rows for c in set(text)]
+    for cluster, first in found.items():
+        here = [c for c, other in pairs if other == cluster]
+
+        def share(c: str, here: list[str] = here) -> float:
+            p, q = here.count(c) / len(here), sum(c == d for d, _ in pairs) / len(pairs)
+            return p * math.log(p / q)
+
+        assert set(first) <= set(here)
+        assert not here or share(first) >= max(map(share, set(here))) - 1e-12
+
+
+def test_a_mixture_prior_has_clusters_of_its_own(poet: Poet) -> None:
+    config = replace(poet.model.config, prior="mixture", components=3)
+    model = VAE(config)
+    assert model.component_mean is not None
+    z = torch.cat([model.component_mean.detach() + 0.01 * i for i in range(4)])
+    found = clusters_of(model, z, 0, seed=0)
+    assert len(set(found)) == 3
+    assert found == found[:3] * 4
+    assert clusters_of(poet.model, z, 0, seed=0) == []

@@ -340,6 +340,64 @@ def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json
         click.echo("\n".join(report.lines()))
 
 
+@example("poetvae corpus themes --model my-poet --clusters 4")
+@corpus.command()
+@click.argument("corpus", nargs=-1)
+@model_options
+@corpus_options
+@click.option(
+    "--clusters",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="So many clusters of k-means; 0 = those of the model's mixture prior.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@json_option
+def themes(
+    corpus: tuple[str, ...],
+    model: str | None,
+    device: str,
+    forms: tuple[str, ...],
+    strict: bool,
+    clusters: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """The clusters of CORPUS in latent space, by what is more frequent in them than elsewhere.
+
+    Their purity is given for each field of the poems with at most 50 values, beside the share of
+    the commonest value, which one cluster alone would have. CORPUS absent: the embedded sample.
+    """
+    from collections import Counter
+
+    from ..clusters import characteristic, clusters_of, purity
+    from ..text.corpus import read_corpus, sample_folder
+    from ..text.poem import Form
+
+    poet = load(model, device)
+    wanted = [Form.parse(form) for form in forms] or poet.forms
+    read = read_corpus(corpus or (sample_folder(),), wanted, 0.0, strict).train
+    poems = [poem for poem in read if poet.codec.fits(poem)]
+    found = clusters_of(poet.model, poet.latents(poems), clusters, seed)
+    if not found:
+        raise ConfigError("this model's prior is no mixture; say how many --clusters to look for")
+    words = characteristic([poem.text for poem in poems], found)
+    for cluster, size in Counter(found).most_common():
+        shown = next(p.text for p, c in zip(poems, found, strict=True) if c == cluster)
+        row = {"cluster": cluster, "poems": size, "characters": words[cluster], "example": shown}
+        if as_json:
+            emit(row)
+        else:
+            line = shown.replace("\n", " / ")
+            click.echo(f"{cluster}\t{size / len(poems):.1%}\t{words[cluster]}\t{line}")
+    for name in sorted({"form", *(name for poem in poems for name in poem.meta)}):
+        values = [poem.value(name) for poem in poems]
+        if 2 <= len(set(values)) <= 50:
+            share = Counter(values).most_common(1)[0][1] / len(values)
+            note(f"purity by {name}: {purity(found, values):.3f}; commonest value {share:.3f}")
+
+
 @example("poetvae info")
 @cli.command()
 @model_options

@@ -47,7 +47,7 @@ def plot(run: str, out: str) -> None:
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Colour by so many clusters of k-means; 0 = none.",
+    help="Colour by so many clusters of k-means; 0 = by those of a mixture prior, if any.",
 )
 @click.option(
     "--grid",
