@@ -30,7 +30,12 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("models",),
     ),
     "L3": (("objective", "checkpoint"),),
-    "L4": (("generation", "evaluation"), ("quality",), ("poet",)),
+    "L4": (
+        ("generation", "evaluation", "classifier"),
+        ("quality", "gap"),
+        ("poet",),
+        ("damage",),
+    ),
     "L5": (("job", "plots"), ("trainer",)),
     "L6": (("cli.common",), ("cli.core",), ("cli",), ("__main__",)),
 }
