@@ -79,18 +79,19 @@ def joined(poems: Sequence[Poem], seed: int = 0) -> list[Poem]:
     return found
 
 
-def prose(texts: Iterable[str], form: Form) -> list[Poem]:
-    """Prose cut to a form: the first Han characters of each text that has enough, each once."""
+def prose(texts: Iterable[str], form: Form, seed: int = 0) -> list[Poem]:
+    """Prose cut to a form: the first Han characters of each text that has enough, each once; in
+    random order."""
     chars = ("".join(char for char in text if is_han(char)) for text in texts)
     cuts = dict.fromkeys(text[: form.size] for text in chars if len(text) >= form.size)
-    return [Poem(tuple(form.punctuate(cut).split("\n"))) for cut in cuts]
+    poems = [Poem(tuple(form.punctuate(cut).split("\n"))) for cut in cuts]
+    return _in_random_order(poems, derive_seed(seed, "prose"))
 
 
-def other(poems: Iterable[Poem], form: Form | None, n: int, seed: int = 0) -> list[Poem]:
-    """At most n poems of another corpus, of this form: whole ones, or couplets of longer ones."""
+def other(poems: Iterable[Poem], form: Form | None, seed: int = 0) -> list[Poem]:
+    """Poems of another corpus, of this form, or couplets of longer ones; in random order."""
     chosen = list(select(poems, [form] if form else []))
-    order = np.random.default_rng(derive_seed(seed, "other")).permutation(len(chosen))
-    return [chosen[i] for i in order[:n]]
+    return _in_random_order(chosen, derive_seed(seed, "other"))
 
 
 def anomaly_table(
@@ -161,6 +162,10 @@ def _altered(
                 text[place] = char
             found.append(Poem(tuple("".join(text).split("\n"))))
     return found
+
+
+def _in_random_order(poems: Sequence[Poem], seed: int) -> list[Poem]:
+    return [poems[i] for i in np.random.default_rng(seed).permutation(len(poems))]
 
 
 def _halves(poem: Poem) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
 
+from poetvae.checkpoint import write_file
 from poetvae.evaluation import evaluate
 from poetvae.job import Job, read
 from poetvae.models import Autoregressive
@@ -83,18 +85,19 @@ def once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What stands in a JSON file, made and put there where there is none."""
     if not path.exists():
         click.echo(f"scoring {path.stem}", err=True)
-        path.write_text(json.dumps(make(), indent=1), "utf-8")
+        write_file(path, json.dumps(make(), indent=1).encode())
     values: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return values
 
 
-def readable(poems: Iterable[Poem], *codecs: PoemCodec) -> list[Poem]:
-    """The poems that fit all codecs and have no character unknown to one of them."""
-    return [
-        poem
-        for poem in poems
-        if all(c.fits(poem) and c.tokenizer.unk_id not in poem_ids(c, poem) for c in codecs)
-    ]
+def readable(poems: Iterable[Poem], *codecs: PoemCodec, limit: int | None = None) -> list[Poem]:
+    """The poems (the first so many) that fit all codecs and have no character unknown to one."""
+
+    def reads(codec: PoemCodec, poem: Poem) -> bool:
+        return codec.fits(poem) and codec.tokenizer.unk_id not in poem_ids(codec, poem)
+
+    found = (poem for poem in poems if all(reads(codec, poem) for codec in codecs))
+    return list(islice(found, limit))
 
 
 def figure(value: float | None, spec: str) -> str:
@@ -115,7 +118,7 @@ def put_between(path: Path, mark: str, text: str) -> None:
     _, found, after = rest.partition(end)
     if not found:
         raise click.ClickException(f"{path} has no {begin.strip()} ... {end}; put them in")
-    path.write_text(f"{before}{begin}{text}\n{end}{after}", "utf-8")
+    write_file(path, f"{before}{begin}{text}\n{end}{after}".encode())
 
 
 def publish(path: Path | None, mark: str, text: str) -> None:
