@@ -185,7 +185,7 @@ def by_poem(
     logvars: list[Tensor] = []
     for batch in progress(store.batches(batch_size, limit)):
         batch = batch.to(model.device)
-        character, unknown = _characters(codec, batch)
+        character, unknown = characters(codec, batch)
         chars = [character.sum(dim=1), unknown.sum(dim=1)]
         if isinstance(model, Autoregressive):
             nll = model.nll(batch.tokens, batch.mask, batch.labels)
@@ -305,7 +305,7 @@ def evaluate(
     )
 
 
-def _characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
+def characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
     """Which tokens (B, T) are characters that a reader sees, and which are unknown."""
     tokenizer = codec.tokenizer
     layout = torch.tensor([tokenizer.newline_id, tokenizer.eos_id], device=batch.tokens.device)
@@ -331,7 +331,7 @@ def _curve(
     model.eval()
     log_weights, _ = importance_weights(model, batch, max(CURVE), generator)
     model.train(was_training)
-    chars = int(_characters(codec, batch)[0].sum())
+    chars = int(characters(codec, batch)[0].sum())
     curve = []
     for k in CURVE:
         groups = log_weights.reshape(k, -1)  # (K, groups * B)

@@ -741,6 +741,14 @@ def test_evaluate_compares_samples_with_human_poems(
     assert (judged.code, "is no autoregressive model" in judged.error) == (2, True)
 
 
+def test_evaluate_splits_the_gap(shell: Terminal, run: Path, corpus: Path) -> None:
+    options: Words = ["evaluate", "--model", run, "--iw", "1", "--samples", "0", "--curve", "0"]
+    gap = json.loads(shell(*options, "--gap", "2", "--json", corpus).out)["gap"]
+    assert gap["poems"] == 2
+    assert gap["gap"] == pytest.approx(gap["amortisation"] + gap["approximation"])
+    assert "gap" not in json.loads(shell(*options, "--json", corpus).out)
+
+
 def test_score_finds_the_line_that_does_not_belong(
     shell: Terminal, run: Path, tmp_path: Path
 ) -> None:

@@ -36,9 +36,10 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "L3": (("objective", "checkpoint"),),
     "L4": (
-        ("generation", "evaluation", "clusters"),
-        ("quality", "diagnosis"),
+        ("generation", "evaluation", "clusters", "classifier"),
+        ("quality", "diagnosis", "gap"),
         ("poet",),
+        ("damage",),
     ),
     "L5": (("job", "plots", "maps"), ("trainer", "plots_map")),
     "L6": (("cli.common",), ("cli.core", "cli.pictures"), ("cli",), ("__main__",)),

@@ -182,6 +182,13 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
     show_default=True,
     help="Poems to write and compare with human ones; 0 = none.",
 )
+@click.option(
+    "--gap",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Poems to split log p(x) - ELBO on, which takes minutes; 0 = none.",
+)
 @click.option("--temperature", type=float, default=1.0, show_default=True, help="Of the samples.")
 @click.option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
 @click.option(
@@ -199,6 +206,7 @@ def evaluate(
     iw: int,
     curve: int,
     samples: int,
+    gap: int,
     temperature: float,
     judge: str | None,
     against: tuple[str, ...],
@@ -213,12 +221,15 @@ def evaluate(
     from tqdm import tqdm
 
     from .. import evaluation, job, quality
+    from ..gap import inference_gap
     from ..models import Autoregressive
     from ..poet import encode_poems
     from ..text.corpus import read_corpus
     from ..text.poem import Form
 
     poet = load(model, device)
+    if gap and isinstance(poet.model, Autoregressive):
+        raise ConfigError("an autoregressive model's likelihood is exact; leave out --gap")
     referee = None
     if judge is not None:
         found = load(judge, device)
@@ -245,17 +256,20 @@ def evaluate(
     fitting = [poem for poem in poems if poet.codec.fits(poem)]
     if len(fitting) < len(poems):
         note(f"left out: {len(poems) - len(fitting)} poems that do not fit the model")
+    store = encode_poems(poet.codec, fitting[:limit])
     report = evaluation.evaluate(
         poet.model,
         poet.codec,
-        encode_poems(poet.codec, fitting),
+        store,
         samples=iw,
         seed=seed,
-        limit=limit,
         curve_poems=curve,
         progress=lambda x: tqdm(x, unit="batch", disable=None, file=sys.stderr),
     )
     values = report.as_dict()
+    if gap and not isinstance(poet.model, Autoregressive):
+        found_gap = inference_gap(poet.model, poet.codec, store, poems=gap, seed=seed)
+        values["gap"] = found_gap.as_dict()
     if samples:
         try:
             values |= quality.sample_quality(
