@@ -181,6 +181,13 @@ def decode(
     return _written(codec, tokens, log_probs, forms, seed)
 
 
+def possible_logits(model: VAE, codec: PoemCodec, z: Tensor, forms: list[Form | None]) -> Tensor:
+    """Logits (B, T, V) at each z (B, D) in the form given for each: -inf where `decode` would not
+    put a token. Differentiable in z."""
+    logits = model.decode(z, labels=_labels(codec, forms, model.device))
+    return logits.float().masked_fill(~_allowed(codec, forms, model.device), -torch.inf)
+
+
 def _write_on(
     model: Autoregressive, codec: PoemCodec, forms: list[Form | None], seed: int, **how: Any
 ) -> list[Generated]:

@@ -21,7 +21,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "L1 text": (
         ("text", "text.poem"),
         ("text.cleaning", "text.tokenizer", "text.ngram", "text.metrics", "text.prosody"),
-        ("text.sources", "text.codec"),
+        ("text.sources", "text.codec", "text.attributes"),
         ("text.corpus",),
     ),
     "L2": (
@@ -30,9 +30,14 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("models",),
     ),
     "L3": (("objective", "checkpoint"),),
-    "L4": (("generation", "evaluation"), ("quality",), ("poet",)),
+    "L4": (
+        ("generation", "evaluation", "latent", "properties"),
+        ("quality", "search", "ascent"),
+        ("directions",),
+        ("poet",),
+    ),
     "L5": (("job", "plots"), ("trainer",)),
-    "L6": (("cli.common",), ("cli.core",), ("cli",), ("__main__",)),
+    "L6": (("cli.common",), ("cli.core", "cli.latent"), ("cli",), ("__main__",)),
 }
 RANKS = {
     module: rank
