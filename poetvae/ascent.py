@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .errors import ConfigError
-from .generation import decode, possible_logits
+from .generation import allowed_tokens, decode, label_values
 from .models import VAE
 from .properties import Property
 from .text.codec import PoemCodec
@@ -96,9 +96,12 @@ def optimise(
         ConfigError: as `ascend` does.
     """
     forms = [form] * len(z)
+    labels = label_values(codec, forms, model.device)
+    forbidden = ~allowed_tokens(codec, form).to(model.device)
 
     def value(z: Tensor) -> Tensor:
-        return wish(possible_logits(model, codec, z, forms))
+        logits = model.decode(z, labels=labels).float()
+        return wish(logits.masked_fill(forbidden, -torch.inf))
 
     z = z.to(model.device)
     moved = ascend(model, z, value, **how)

@@ -168,7 +168,7 @@ def decode(
     """The poem at each z (B, D), in the form given for each; temperature 0: the likeliest one."""
     if not forms:
         return []
-    logits = model.decode(z.to(model.device), labels=_labels(codec, forms, model.device))
+    logits = model.decode(z.to(model.device), labels=label_values(codec, forms, model.device))
     tokens = choose_tokens(
         logits,
         _allowed(codec, forms, model.device),
@@ -181,13 +181,6 @@ def decode(
     return _written(codec, tokens, log_probs, forms, seed)
 
 
-def possible_logits(model: VAE, codec: PoemCodec, z: Tensor, forms: list[Form | None]) -> Tensor:
-    """Logits (B, T, V) at each z (B, D) in the form given for each: -inf where `decode` would not
-    put a token. Differentiable in z."""
-    logits = model.decode(z, labels=_labels(codec, forms, model.device))
-    return logits.float().masked_fill(~_allowed(codec, forms, model.device), -torch.inf)
-
-
 def _write_on(
     model: Autoregressive, codec: PoemCodec, forms: list[Form | None], seed: int, **how: Any
 ) -> list[Generated]:
@@ -197,7 +190,7 @@ def _write_on(
     tokens, log_probs = model.eval().sample(
         len(forms),
         lambda t, logits: choose_tokens(logits, allowed[..., t, :], **how),
-        _labels(codec, forms, model.device),
+        label_values(codec, forms, model.device),
     )
     model.train(was_training)
     return _written(codec, tokens, log_probs, forms, seed)
@@ -224,7 +217,8 @@ def _allowed(codec: PoemCodec, forms: list[Form | None], device: torch.device) -
     return torch.stack([allowed[f] for f in forms]) if len(allowed) > 1 else allowed[forms[0]]
 
 
-def _labels(codec: PoemCodec, forms: list[Form | None], device: torch.device) -> Tensor | None:
+def label_values(codec: PoemCodec, forms: list[Form | None], device: torch.device) -> Tensor | None:
+    """The labels (B, L) of poems of these forms; None where the model has none."""
     if not codec.label_sizes:
         return None
     return torch.tensor([codec.labels(form) for form in forms], device=device)

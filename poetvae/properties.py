@@ -1,7 +1,7 @@
 """What can be wished of a poem and measured on its distributions, before any character is drawn.
 
 A property takes logits (B, T, V), of positions that are independent given z and -inf where a token
-may not stand (`generation.possible_logits`), and gives (B,): a log probability or a log-odds in
+may not stand (`generation.allowed_tokens`), and gives (B,): a log probability or a log-odds in
 nats, differentiable. In free form a poem ends at its first end mark, and only what stands before
 that counts.
 """
