@@ -898,7 +898,7 @@ def test_neighbours(
 def test_edit(shell: Terminal, run: Path, poet: Poet, corpus: Path, model: Path) -> None:
     spring = ("edit", "--model", run, COUPLET, "--toward", "contains=春", "--corpus", corpus)
     all_spring = shell(*spring)
-    assert (all_spring.code, "contains=春 holds for 20 of 20" in all_spring.error) == (1, True)
+    assert (all_spring.code, "contains=春 holds for 20 of 20" in all_spring.err) == (1, True)
     how = ("edit", "--model", run, COUPLET, "--toward", "contains=雨")
     back = poet.reconstruct(COUPLET)[0]
     still = json.loads(shell(*how, "--strength", "0", "--json").out)
@@ -924,7 +924,7 @@ def test_edit(shell: Terminal, run: Path, poet: Poet, corpus: Path, model: Path)
     )
     assert "【" in shown.err
     alone = shell("edit", "--model", model, COUPLET, "--toward", "contains=雨")
-    assert (alone.code, "has no train.json" in alone.error) == (1, True)
+    assert (alone.code, "has no train.json" in alone.err) == (1, True)
 
 
 def test_optimise(shell: Terminal, run: Path, poet: Poet) -> None:
@@ -938,7 +938,7 @@ def test_optimise(shell: Terminal, run: Path, poet: Poet) -> None:
     told = shell("optimise", "--model", run, COUPLET, "--tones", "--steps", "1", "--json")
     assert json.loads(told.out)["start"] == poet.reconstruct(COUPLET)[0]
     one_kind = shell("optimise", "--model", run, COUPLET, "--toward", "form=5x2")
-    assert (one_kind.code, "form=5x2 holds for" in one_kind.error) == (1, True)
+    assert (one_kind.code, "form=5x2 holds for" in one_kind.err) == (1, True)
     for wishes in ([], ["--tones", "--contains", "雨"]):
         wrong = shell(*how, *wishes)
         assert (wrong.code, "give one of --contains" in wrong.error) == (2, True)

@@ -270,8 +270,8 @@ def test_verses_that_keep_a_scheme_are_regulated(name: str) -> None:
             for pattern in allowed:
                 rest[i] = sound(pattern)
                 assert regulated(rest, strict=True) is True
-    assert {pattern[1] for pattern in level[0]} == {"平"}
-    assert {pattern[1] for pattern in oblique[0]} == {"仄"}
+    assert {pattern[-4] for pattern in level[0]} == {"平"}
+    assert {pattern[-4] for pattern in oblique[0]} == {"仄"}
 
 
 def test_couplets_that_keep_no_scheme_are_not_regulated() -> None:

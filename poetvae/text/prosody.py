@@ -134,9 +134,10 @@ def schemes(form: Form) -> tuple[tuple[frozenset[str], ...], ...]:
     """The two ways in which a form keeps the tones of regulated verse, see `regulated`.
 
     Returns:
-        For the scheme that begins with a level second character and for the one that begins with an
-        oblique one: by verse, all tone patterns (of 平 and 仄) that it may have, whatever the other
-        verses have. None of either where no regulated verse has such a form.
+        For the scheme whose first verse has a level character at the second place of its last five,
+        and for the one with an oblique character there: by verse, all tone patterns (of 平 and 仄)
+        that it may have, whatever the other verses have. Empty where no regulated verse has such a
+        form.
     """
     if form.length not in (5, 7) or form.lines % 2:
         return ()
