@@ -21,7 +21,7 @@ from torch import Tensor
 from .data import Batch, TokenStore, derive_seed
 from .errors import ConfigError, CorpusError
 from .evaluation import characters, effective_samples, iwae
-from .models import VAE
+from .models import LatentModel
 from .nn import DiagonalGaussian
 from .text.codec import PoemCodec
 from .text.metrics import bootstrap
@@ -66,7 +66,7 @@ class Gap:
 
 
 def inference_gap(
-    model: VAE,
+    model: LatentModel,
     codec: PoemCodec,
     store: TokenStore,
     *,
@@ -88,7 +88,7 @@ def inference_gap(
         seed: of all noise.
 
     Raises:
-        ConfigError: a number below its least.
+        ConfigError: a number below its least, or a model whose posterior is no Gaussian.
         CorpusError: no poem to measure.
     """
     if min(poems, steps, samples) < 1 or learning_rate <= 0:
@@ -107,6 +107,10 @@ def inference_gap(
             chars += int(characters(codec, batch)[0].sum())
             with torch.no_grad():
                 q = model.encode(batch.tokens, batch.mask, batch.labels)
+            if not isinstance(q, DiagonalGaussian):
+                raise ConfigError(
+                    "the gap is that of a Gaussian posterior; autoencoders and VQ-VAEs have points"
+                )
             best = refine(model, batch, q, steps, learning_rate, generator)
             weights.append(_log_weights(model, batch, q, samples, generator))
             refined_weights.append(_log_weights(model, batch, best, samples, generator))
@@ -136,7 +140,7 @@ def inference_gap(
 
 
 def refine(
-    model: VAE,
+    model: LatentModel,
     batch: Batch,
     posterior: DiagonalGaussian,
     steps: int,
@@ -161,15 +165,15 @@ def refine(
     return DiagonalGaussian(mean.detach(), logvar.detach())
 
 
-def _log_joint(model: VAE, batch: Batch, z: Tensor) -> Tensor:
+def _log_joint(model: LatentModel, batch: Batch, z: Tensor) -> Tensor:
     """log p(x, z): (B,), in nats."""
     nll = model.nll(z, batch.tokens, batch.mask, labels=batch.labels)
-    return model.prior(len(batch)).log_prob(z) - nll
+    return model.prior(len(batch), batch.labels).log_prob(z) - nll
 
 
 @torch.no_grad()
 def _log_weights(
-    model: VAE, batch: Batch, q: DiagonalGaussian, samples: int, generator: torch.Generator
+    model: LatentModel, batch: Batch, q: DiagonalGaussian, samples: int, generator: torch.Generator
 ) -> Tensor:
     """log p(x, z) - log q(z) of samples of z from q: (K, B) float64."""
     draws = (q.sample(generator) for _ in range(samples))
@@ -177,7 +181,7 @@ def _log_weights(
 
 
 @contextlib.contextmanager
-def _frozen(model: VAE) -> Iterator[None]:
+def _frozen(model: LatentModel) -> Iterator[None]:
     """In evaluation mode and without gradients of the weights; afterwards as before."""
     learned = [p for p in model.parameters() if p.requires_grad]
     was_training = model.training

@@ -272,7 +272,7 @@ def read_store(corpus: str | None, vocab: int, length: int) -> tuple[TokenStore,
     if corpus is None:
         poems = np.random.default_rng(0).integers(5, vocab, (2**16, length)).tolist()
         return TokenStore(poems, length, 0), vocab
-    job = Job(configure(), (corpus,), (), (Form.parse("5x2"),), False)
+    job = Job(configure(), (corpus,), (), (Form.parse("5x2"),), (), False)
     data, config = prepare(job, torch.device("cpu"), lambda line: click.echo(line, err=True))
     return data.train, config.model.vocab_size
 

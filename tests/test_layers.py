@@ -25,7 +25,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "L1 text": (
         ("text", "text.poem"),
         ("text.cleaning", "text.tokenizer", "text.ngram", "text.metrics", "text.prosody"),
-        ("text.sources", "text.codec"),
+        ("text.sources", "text.codec", "text.attributes"),
         ("text.corpus",),
     ),
     "L2": (
@@ -36,13 +36,19 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "L3": (("objective", "checkpoint"),),
     "L4": (
-        ("generation", "evaluation", "clusters", "classifier"),
-        ("quality", "diagnosis", "gap"),
+        ("generation", "evaluation", "clusters", "classifier", "latent", "properties"),
+        ("quality", "diagnosis", "gap", "search", "ascent"),
+        ("directions",),
         ("poet",),
         ("damage",),
     ),
     "L5": (("job", "plots", "maps"), ("trainer", "plots_map")),
-    "L6": (("cli.common",), ("cli.core", "cli.pictures"), ("cli",), ("__main__",)),
+    "L6": (
+        ("cli.common",),
+        ("cli.core", "cli.latent", "cli.pictures"),
+        ("cli",),
+        ("__main__",),
+    ),
 }
 RANKS = {
     module: rank

@@ -132,30 +132,6 @@ def generate(
             click.echo(poem.text + ("\n" if "\n" in poem.text else ""))
 
 
-@example("poetvae reconstruct --model my-poet 山月臨窗白，溪風入座清。")
-@cli.command()
-@click.argument("texts", nargs=-1)
-@model_options
-@json_option
-def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json: bool) -> None:
-    """Send TEXTS (or the lines of stdin) through the latent space and back."""
-    from ..text.poem import is_han
-
-    poet = load(model, device)
-    lines = texts if texts and texts != ("-",) else [x for x in stdin() if x.strip()]
-    if not lines:
-        raise CorpusError("no text came; give poems as arguments, or a line each on stdin")
-    unknown = poet.codec.tokenizer.unknown("".join(poet.codec.read(x).text for x in lines))
-    unknown = [c for c in unknown if not poet.forms or is_han(c)]
-    if unknown:
-        note(f"characters the model has never seen: {' '.join(unknown)}")
-    for text, back in zip(lines, poet.reconstruct(lines), strict=True):
-        if as_json:
-            emit({"text": text, "reconstruction": back})
-        else:
-            click.echo(back)
-
-
 @example("poetvae evaluate --model my-poet --iw 10 --samples 500")
 @cli.command()
 @click.argument("corpus", nargs=-1)
