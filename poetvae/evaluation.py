@@ -90,18 +90,25 @@ class Report:
 
 @torch.no_grad()
 def importance_weights(
-    model: LatentModel, batch: Batch, samples: int, generator: torch.Generator | None = None
+    model: LatentModel,
+    batch: Batch,
+    samples: int,
+    generator: torch.Generator | None = None,
+    observed: Tensor | None = None,
 ) -> tuple[Tensor, Draw]:
     """log p(x, z) - log q(z | x) for draws of z, (K, B), in nats; and the draws.
+
+    With `observed` characters, x is what is hidden, and all is given those.
 
     A posterior that is a point has one draw. An autoencoder has no prior to weigh with: its weights
     are the log likelihood alone, and bound nothing.
     """
-    posterior = model.encode(batch.tokens, batch.mask, batch.labels)
-    prior = model.prior(len(batch), batch.labels) if model.has_bound else None
+    tokens, mask, labels = batch.tokens, batch.mask, batch.labels
+    posterior = model.encode(tokens, mask, labels, observed)
+    prior = model.prior(len(batch), labels) if model.has_bound else None
     draws = samples if isinstance(posterior, DiagonalGaussian) else 1
     z = torch.stack([posterior.sample(generator) for _ in range(draws)])
-    nll = torch.stack([model.nll(one, batch.tokens, batch.mask, labels=batch.labels) for one in z])
+    nll = torch.stack([model.nll(one, tokens, mask, observed, labels) for one in z])
     draw = Draw(nll, z, posterior, prior)
     return -nll - log_ratio(draw), draw
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .checkpoint import write_file
 from .data import TokenStore
-from .errors import CheckpointError, CorpusError
+from .errors import CheckpointError, ConfigError, CorpusError
 from .latent import Progress, means
 from .models import LatentModel
 
@@ -102,7 +102,10 @@ class Index:
 
         Raises:
             CheckpointError: no such file, torn or malformed, or of another model.
+            ConfigError: the model has no latent.
         """
+        if not isinstance(model, LatentModel):
+            raise ConfigError("an autoregressive model has no latent space; give a VAE")
         try:
             with safetensors.safe_open(path, "pt") as file:
                 found = file.metadata() or {}
@@ -135,7 +138,7 @@ def _check(
     path: str | Path,
     found: dict[str, str],
     there: dict[str, tuple[str, list[int]]],
-    model: nn.Module,
+    model: LatentModel,
 ) -> None:
     """That the header of a file announces an index of this model, before any of it is read."""
     kind = {key: found.get(key) for key in FORMAT}
@@ -146,7 +149,7 @@ def _check(
     n = there["z"][1][0] if "z" in there and there["z"][1] else 0
     size = there["text"][1] if "text" in there else []
     wanted = {
-        "z": ("F32", [n, model.config.latent_dim]),
+        "z": ("F32", [n, model.latent_dim]),
         "text": ("U8", size[:1]),
         "offsets": ("I64", [n + 1]),
     }

@@ -3,6 +3,7 @@
     python scripts/study.py anomaly --model RUN --judge AR_RUN --prose-from CORPUS --other CORPUS
     python scripts/study.py holes RUN... --judge AR_RUN
     python scripts/study.py conditional RUN --field dynasty
+    python scripts/study.py completion RUN --judge AR_RUN
     python scripts/study.py family CORPUS... --out RUNS --runs ae=small,ae --runs low=small:beta=0.5
     python scripts/study.py rate-distortion CORPUS... --out RUNS --betas 0.1,0.3,1,3,10
 
@@ -38,11 +39,13 @@ from torch import Tensor
 from poetvae import damage
 from poetvae.classifier import balance, label_classifier
 from poetvae.data import derive_seed
+from poetvae.evaluation import importance_weights, iwae
 from poetvae.generation import BATCH, decode, generate
-from poetvae.models import Autoregressive
+from poetvae.models import Autoregressive, LatentModel
 from poetvae.poet import Poet, encode_poems
 from poetvae.quality import fit_judge, judged, label_agreement, poem_ids
 from poetvae.runtime import keep_freed_memory
+from poetvae.text.codec import PoemCodec
 from poetvae.text.corpus import read_corpus, read_poems
 from poetvae.text.metrics import bootstrap, repeats
 from poetvae.text.ngram import NGram
@@ -166,7 +169,7 @@ def decodings(poet: Poet, human: list[Poem], pairs: int, seed: int) -> dict[str,
     first = draw.integers(len(human), size=pairs)
     second = (first + draw.integers(1, len(human), size=pairs)) % len(human)  # never the same
     generator = torch.Generator().manual_seed(derive_seed(seed, "holes"))
-    codes = codes_of(poet, human)
+    codes = poet.latents(human)
     mean, n, size = codes.mean(dim=0), *codes.shape
     noise = torch.randn(pairs, n, generator=generator)
     places = {
@@ -176,15 +179,6 @@ def decodings(poet: Poet, human: list[Poem], pairs: int, seed: int) -> dict[str,
         "a Gaussian fitted to the codes": mean + noise @ (codes - mean) / (n - 1) ** 0.5,
     }
     return {"human poems": human[:pairs]} | {k: written(poet, z) for k, z in places.items()}
-
-
-@torch.no_grad()
-def codes_of(poet: Poet, poems: Sequence[Poem]) -> Tensor:
-    """The mode of q(z | x) of each poem: (N, D)."""
-    assert not isinstance(poet.model, Autoregressive)
-    batches = encode_poems(poet.codec, poems).batches(BATCH)
-    encode = poet.model.encode
-    return torch.cat([encode(b.tokens, b.mask, b.labels).mode for b in batches])
 
 
 def written(poet: Poet, z: Tensor) -> list[Poem]:
@@ -294,7 +288,7 @@ def by_value(poems: Sequence[Poem], field: str) -> dict[str, list[Poem]]:
     """Poems by the value of a label: "form", or a field of meta; those without one are left out."""
     found: dict[str, list[Poem]] = {}
     for poem in poems:
-        value = str(poem.form or "") if field == "form" else poem.meta.get(field)
+        value = poem.value(field)
         if value:
             found.setdefault(value, []).append(poem)
     return dict(sorted(found.items()))
@@ -307,6 +301,76 @@ def labelled(poet: Poet, field: str, value: str, n: int, seed: int) -> list[Poem
         how = {"form": Form.parse(value)}
     made = generate(poet.model, poet.codec, n, seed=derive_seed(seed, field, value), **how)
     return [Poem(tuple(one.text.split("\n"))) for one in made]
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@judge_option
+@click.option("--iw", default=100, show_default=True, help="Samples of the bound.")
+@click.option("--limit", type=int, help="So many test poems.")
+@seed_option
+@write_option
+def completion(
+    run: Path, judge: Path | None, iw: int, limit: int | None, seed: int, path: Path | None
+) -> None:
+    """How many nats a character does one half of a poem cost, given the other? RUN has learnt to be
+    shown characters (--preset infill); the autoregressive model is exact, and goes forward alone.
+    """
+    poet, referee = Poet.from_pretrained(run), load_judge(judge)
+    codec, model = poet.codec, poet.model
+    if not isinstance(model, LatentModel):
+        raise click.ClickException(f"{run} has no latent space; give it as --judge")
+    form = codec.check_form(None)
+    if form is None:
+        raise click.ClickException(f"{run} is of free form; give a run of a fixed form")
+    human = of_form(readable(data_of(run).test, codec), form)[:limit]
+    half = torch.arange(codec.max_len) < form.size // 2
+    odd = torch.arange(codec.max_len) % 2 == 0
+    kinds = {
+        "second half, given the first": half,
+        "first half, given the second": ~half,
+        "every other character": odd,
+        "all, given nothing": torch.zeros_like(half),
+    }
+    rows = []
+    for kind, known in kinds.items():
+        hidden = form.size - int(known[: form.size].sum())
+        cells = [kind, str(hidden), with_interval(completed(poet, human, known, iw, seed), ".3f")]
+        if referee:
+            forward = not bool((known[1:] & ~known[:-1]).any())  # nothing known after a hidden one
+            nats = continued(*referee, human, known) if forward else np.empty(0)
+            cells.append(with_interval(nats, ".3f"))
+        rows.append(cells)
+    columns = [f"{len(human):,} test poems", "characters", f"nats/char, IWAE-{iw}"]
+    publish(path, "completion", table([*columns, *(["autoregressive"] if referee else [])], rows))
+
+
+@torch.no_grad()
+def completed(
+    poet: Poet, poems: Sequence[Poem], known: Tensor, iw: int, seed: int
+) -> np.ndarray[Any, Any]:
+    """-log p(hidden | known) / hidden characters of each poem, an importance-weighted bound."""
+    model = poet.model
+    assert isinstance(model, LatentModel)
+    generator = torch.Generator().manual_seed(derive_seed(seed, "completion"))
+    nats = []
+    for batch in encode_poems(poet.codec, poems).batches(BATCH):
+        observed = batch.tokens.masked_fill(~known | ~batch.mask, model.mask_id)
+        weights, _ = importance_weights(model, batch, iw, generator, observed)
+        nats.append(-iwae(weights) / (batch.mask & ~known).sum(dim=1))
+    return torch.cat(nats).numpy()
+
+
+@torch.no_grad()
+def continued(
+    judge: Autoregressive, codec: PoemCodec, poems: Sequence[Poem], known: Tensor
+) -> np.ndarray[Any, Any]:
+    """The same of an autoregressive model, exact: nothing known comes after a hidden one."""
+    nats = []
+    for batch in encode_poems(codec, poems).batches(BATCH):
+        hidden = batch.mask & ~known
+        nats.append(judge.nll(batch.tokens, hidden, batch.labels) / hidden.sum(dim=1))
+    return torch.cat(nats).numpy()
 
 
 @main.command()
@@ -360,18 +424,24 @@ def parse_run(spec: str, base: str | None = None) -> tuple[str, str, dict[str, s
 
 
 def family_row(name: str, r: dict[str, Any]) -> list[str]:
-    low, high = r["ci"]["nll_per_char"]
+    low, high = r["ci"].get("nll_per_char", (0.0, 0.0))
+    bound = f"{r['nll_per_char']:.3f} ± {(high - low) / 2:.3f}, {r['bound']}" if high else "none"
+    active = str(r["active_units"])
+    if r["codes_used"]:
+        active = f"{r['codes_used']} codes, perplexity {r['codebook_perplexity']:.0f}"
+    if r["cluster_perplexity"]:
+        active += f"; clusters, perplexity {r['cluster_perplexity']:.1f}"
     samples = r.get("samples", {})
     return [
         name,
         f"{r['parameters']:,}",
         f"{r['steps']:,}",
         f"{r['seconds']:,.0f}",
-        f"{r['elbo_per_char']:.3f}",
-        f"{r['nll_per_char']:.3f} ± {(high - low) / 2:.3f}, {r['bound']}",
+        figure(r["elbo_per_char"], ".3f"),
+        bound,
         f"{r['kl_per_poem']:.2f}",
         f"{r['recon_per_poem']:.2f}",
-        str(r["active_units"]),
+        active,
         figure(r["recon_char_accuracy"], ".1%"),
         figure(samples.get("judge_nll_per_char"), ".3f"),
         figure(samples.get("reverse_nll_per_char"), ".3f"),
