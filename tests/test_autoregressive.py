@@ -20,7 +20,7 @@ from poetvae import cli, job, trainer
 from poetvae.checkpoint import load_folder, load_state
 from poetvae.config import ModelConfig, ObjectiveConfig
 from poetvae.errors import ConfigError
-from poetvae.models import VAE, Autoregressive, build
+from poetvae.models import VAE, Autoregressive, Draw, build
 from poetvae.nn import GCNN
 from poetvae.objective import objective
 from poetvae.poet import Poet, encode_poems
@@ -163,8 +163,10 @@ def test_nll_is_the_cross_entropy_of_the_logits_of_real_tokens(
     by_place = F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none")
     expected = torch.stack([by_place[i, :length].sum() for i, length in enumerate(lengths)])
     with torch.set_grad_enabled(training):
-        nll, posterior = model(tokens, mask, labels)
-    assert posterior is None
+        draw = model(tokens, mask, labels)
+    assert draw.posterior is draw.prior is None
+    assert draw.z.shape == (1, len(lengths), 0)
+    (nll,) = draw.nll
     assert nll.requires_grad == training
     torch.testing.assert_close(nll.double(), expected.double(), rtol=1e-5, atol=1e-4)
     other = torch.where(mask, tokens, 0)  # what stands in the padding costs nothing
@@ -183,8 +185,7 @@ def test_every_parameter_is_counted_once_and_learns(config: ModelConfig) -> None
     model, (tokens, mask) = make(config), poems([T, 3])
     shared = {p.data_ptr(): p.numel() for p in model.state_dict().values()}
     assert model.num_parameters() == sum(shared.values())
-    nll, _ = model(tokens, mask, some_labels(config, 2))
-    nll.sum().backward()
+    model(tokens, mask, some_labels(config, 2)).nll.sum().backward()
     for name, p in model.named_parameters():
         assert p.grad is not None, name
         assert p.grad.abs().sum() > 0, name
@@ -196,10 +197,11 @@ def test_the_kind_decides_what_is_built() -> None:
 
 
 def test_without_a_latent_the_objective_is_the_nll() -> None:
-    nll = torch.tensor([1.0, 2.0])
-    terms = objective(nll, None, ObjectiveConfig(beta=3.0, free_bits=2.0), 0.5)
-    assert terms.nll.tolist() == terms.loss.tolist() == [1, 2]
-    assert terms.kl.tolist() == [0, 0]
+    draw = Draw(torch.tensor([[1.0, 2.0]]), torch.zeros(1, 2, 0))
+    for config in (ObjectiveConfig(beta=3.0), ObjectiveConfig(iw_samples=8, gradient="dreg")):
+        terms = objective(draw, config, 0.5)
+        assert terms.nll.tolist() == terms.loss.tolist() == [1, 2]
+        assert terms.kl.tolist() == [0, 0]
 
 
 # A run

@@ -257,9 +257,11 @@ def test_wrong_usage(shell: Terminal, arguments: list[str], says: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--preset", "huge"], "no preset 'huge'; there are ar, ar-large, base, large, seed, tiny"),
+        (["--preset", "huge"], "no preset 'huge'; there are ae, ar, ar-large, base, cluster, infill, iwae, "),
+        (["--preset", "small,huge"], "no preset 'huge'; there are ae, ar, "),
+        (["--preset", "tiny,ae", "--set", "beta=1"], "an autoencoder (sample=false) has no KL: set"),
         (["--set", "nonsense=1"], "no setting 'nonsense'; there are "),
-        (["--set", "latent_dim"], "--set latent_dim: expected KEY=VALUE"),
+        (["--set", "latent_dim"], "--set latent_dim: expected NAME=VALUE, as --set latent_dim=64"),
         (["--set", "latent_dim=x"], "latent_dim is 'x'; expected int"),
         (["--set", "beta=-1"], "beta is '-1'; expected 0.0 to 1000.0"),
         (["--set", "norm=batch"], "norm is 'batch'; expected one of layer, none"),
@@ -621,6 +623,83 @@ def test_resume(shell: Terminal, corpus: Path, tmp_path: Path) -> None:
     assert (result.code, "no run to resume" in result.error) == (1, True)
     other = shell("train", corpus, "--out", tmp_path / "run", "--resume")
     assert (other.code, "a resumed run keeps its corpus" in other.error) == (2, True)
+
+
+# Labels
+
+
+@pytest.fixture
+def dynasties(tmp_path: Path) -> Path:
+    """Couplets of two dynasties, a third that has but one, and one of none."""
+    values = ["tang", "song"] * 10
+    poems = [{"text": c, "dynasty": d} for c, d in zip(COUPLETS, values, strict=False)]
+    poems += [{"text": COUPLET, "dynasty": "ming"}, {"text": "石上松風靜，窗前竹影疏。"}]
+    lines = "\n".join(json.dumps(poem, ensure_ascii=False) for poem in poems)
+    return write(tmp_path / "poems.jsonl", lines)
+
+
+LABELLED: Words = ["--form", "5x2", "--preset", "tiny", "--steps", "2", "--quiet", *SETS]
+
+
+def test_labels(shell: Terminal, dynasties: Path, tmp_path: Path) -> None:
+    run, options = tmp_path / "run", [*LABELLED, "--set", "min_label=2"]
+    assert shell("train", dynasties, "--out", run, "--label", "dynasty", *options) == (0, "", "")
+    assert job.Job.load(run).labels == ("dynasty",)
+    (values,) = Poet.from_pretrained(run).codec.fields.values()
+    assert set(values) == {"tang", "song"}, "the third is too rare"
+    write = ["generate", "--model", run, "-n", "3", "--seed", "1", "--temperature", "0", "--label"]
+    tang, song = (shell(*write, f"dynasty={value}") for value in ("tang", "song"))
+    assert (tang.code, tang.err, song.code) == (0, "", 0)
+    assert [Poem((poem,)).form for poem in tang.out.splitlines()] == [Form(5, 2)] * 3
+    assert shell(*write, "dynasty=tang") == tang
+    assert shell(*write[:-1]).code == 0
+    resumed = shell("train", "--out", run, "--resume", "--label", "dynasty")
+    assert (resumed.code, "a resumed run keeps its corpus" in resumed.error) == (2, True)
+    assert shell("train", "--out", run, "--resume", "--quiet") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("label", "says"),
+    [
+        ("dynasty", "--label dynasty: expected NAME=VALUE, as --label dynasty=tang"),
+        ("dynasty=tang", "no label 'dynasty'; this model's labels: none"),
+    ],
+)
+def test_wrong_labels_to_generate(shell: Terminal, run: Path, label: str, says: str) -> None:
+    result = shell("generate", "--model", run, "--seed", "1", "--label", label)
+    assert (result.code, result.error) == (2, f"error: {says}")
+
+
+def test_labels_that_the_model_does_not_know(
+    shell: Terminal, dynasties: Path, tmp_path: Path
+) -> None:
+    run, options = tmp_path / "run", [*LABELLED, "--set", "min_label=1", "--set", "prior=label"]
+    assert shell("train", dynasties, "--out", run, "--label", "dynasty", *options).code == 0
+    for label, says in (
+        ("dynasty=ming", ""),
+        ("dynasty=qing", "dynasty=qing: this model knows "),
+        ("author=李白", "no label 'author'; this model's labels: dynasty"),
+    ):
+        result = shell("generate", "--model", run, "--seed", "1", "--label", label)
+        assert result.code == (2 if says else 0)
+        assert result.err.startswith(f"error: {says}" if says else "")
+        assert len(result.err.splitlines()) == bool(says)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--label", "author"], 1, "label author: 0 values that 20 poems have, expected 2 or more"),
+        (["--label", "dynasty"], 1, "label dynasty: 0 values that 20 poems have, expected 2"),
+        (["--set", "prior=label"], 2, "prior=label needs labels: train with --label FIELD"),
+    ],
+)
+def test_wrong_labels_to_train_on(
+    shell: Terminal, dynasties: Path, tmp_path: Path, arguments: list[str], code: int, says: str
+) -> None:
+    result = shell("train", dynasties, "--out", tmp_path / "run", *LABELLED, *arguments)
+    assert (result.code, result.error.startswith(f"error: {says}")) == (code, True), result.err
+    assert not (tmp_path / "run").exists()
 
 
 # Generate

@@ -135,12 +135,50 @@ def test_reading_cleans_and_splits_lines() -> None:
     assert FREE.read("  山月（一作日）臨窗\r\n  abc ").lines == ("山月臨窗", "abc")
 
 
-@pytest.mark.parametrize("codec", [ONE, TWO, FREE])
+FIELDS = {"dynasty": ("tang", "song"), "author": tuple(f"author {i}" for i in range(20))}
+LABELLED = PoemCodec(TOKENIZER, 12, {COUPLET: 2, QUATRAIN: 5}, FIELDS)
+LABELLED_FREE = PoemCodec(TOKENIZER, 12, {}, {"dynasty": ("tang", "song")})
+
+
+def test_fields_are_labels_after_the_form() -> None:
+    assert (LABELLED.label_sizes, LABELLED_FREE.label_sizes) == ((3, 3, 21), (3,))
+    assert LABELLED.labels(QUATRAIN, {"author": "author 3", "dynasty": "song"}) == (2, 2, 4)
+    assert LABELLED.labels(COUPLET) == (1, 0, 0)
+    assert LABELLED.labels(None, {"dynasty": "qing", "author": "", "more": "x"}) == (0, 0, 0)
+    assert LABELLED_FREE.labels(None, {"dynasty": "tang"}) == (1,)
+
+
+@given(st.sampled_from(["tang", "song", "qing", ""]), st.sampled_from(["author 0", "nobody", ""]))
+@settings(deadline=None)
+def test_labels_of_a_poem(dynasty: str, author: str) -> None:
+    meta = {name: v for name, v in (("dynasty", dynasty), ("author", author)) if v}
+    poem = Poem(("山月，臨窗。",), meta=meta)
+    known = {"tang": 1, "song": 2}
+    assert LABELLED.labels_of(poem) == (1, known.get(dynasty, 0), int(author == "author 0"))
+    assert LABELLED_FREE.labels_of(poem) == (known.get(dynasty, 0),)
+
+
+def test_check_labels() -> None:
+    values = {"dynasty": "song", "author": "author 19"}
+    assert LABELLED.check_labels(values) == values
+    assert FREE.check_labels({}) == {}
+    with pytest.raises(ConfigError, match="^no label 'form'; this model's labels: dynasty, author$"):
+        LABELLED.check_labels({"form": "2x2"})
+    with pytest.raises(ConfigError, match="^no label 'dynasty'; this model's labels: none$"):
+        FREE.check_labels({"dynasty": "tang"})
+    with pytest.raises(ConfigError, match="^dynasty=qing: this model knows tang, song$"):
+        LABELLED.check_labels({"dynasty": "qing"})
+    with pytest.raises(ConfigError, match="^author=: this model knows author 0, .* and 8 more$"):
+        LABELLED.check_labels({"author": ""})
+
+
+@pytest.mark.parametrize("codec", [ONE, TWO, FREE, LABELLED, LABELLED_FREE])
 def test_stored_and_read_again(codec: PoemCodec) -> None:
     values = json.loads(json.dumps(codec.to_dict()))
     again = PoemCodec.from_dict(TOKENIZER, codec.max_len, values)
     assert again == codec
     assert list(again.forms) == list(codec.forms), "labels are places in this order"
+    assert list(again.fields.items()) == list(codec.fields.items())
 
 
 @pytest.mark.parametrize(
@@ -149,19 +187,40 @@ def test_stored_and_read_again(codec: PoemCodec) -> None:
         None,
         [],
         {},
-        {"forms": None},
-        {"forms": ["2x2"]},
-        {"forms": {"2x2": 1}, "more": 1},
-        {"forms": {"2x2": "1"}},
-        {"forms": {"2x2": 1.5}},
-        {"forms": {"2x2": True}},
-        {"forms": {"2x2": -1}},
-        {"forms": {"2x2": 10**400}},
-        {"forms": {"couplet": 1}},
-        {"forms": {"0x2": 1}},
-        {"forms": {"7x4": 1}},
+        {"forms": {"2x2": 1}},
+        {"fields": {}},
+        {"forms": None, "fields": {}},
+        {"forms": ["2x2"], "fields": {}},
+        {"forms": {"2x2": 1}, "fields": {}, "more": 1},
+        {"forms": {"2x2": "1"}, "fields": {}},
+        {"forms": {"2x2": 1.5}, "fields": {}},
+        {"forms": {"2x2": True}, "fields": {}},
+        {"forms": {"2x2": -1}, "fields": {}},
+        {"forms": {"2x2": 10**400}, "fields": {}},
+        {"forms": {"couplet": 1}, "fields": {}},
+        {"forms": {"0x2": 1}, "fields": {}},
+        {"forms": {"7x4": 1}, "fields": {}},
     ],
 )
 def test_what_describes_no_codec(values: Any) -> None:
     with pytest.raises(ConfigError, match="form"):
         PoemCodec.from_dict(TOKENIZER, 12, values)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        None,
+        ["dynasty"],
+        {"dynasty": None},
+        {"dynasty": "tang"},
+        {"dynasty": []},
+        {"dynasty": [""]},
+        {"dynasty": ["tang", 1]},
+        {"dynasty": ["tang", "tang"]},
+        {"dynasty": {"tang": 1}},
+    ],
+)
+def test_what_describes_no_fields(fields: Any) -> None:
+    with pytest.raises(ConfigError, match="^fields are .*; expected the values of each"):
+        PoemCodec.from_dict(TOKENIZER, 12, {"forms": {}, "fields": fields})

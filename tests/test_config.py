@@ -59,6 +59,26 @@ def valid(name: str) -> st.SearchStrategy[Any]:
 
 
 SETTINGS = st.fixed_dictionaries({}, optional={name: valid(name) for name in fields()})
+TOGETHER = ("kind", "sample", "prior", "beta", "free_bits", "capacity", "iw_samples")
+
+
+def excluded(values: dict[str, Any]) -> bool:
+    """Whether the settings, all given, contradict each other."""
+    kind, sample, prior, beta, free_bits, capacity, iw_samples = (values[k] for k in TOGETHER)
+    held = (free_bits > 0) + (capacity > 0) + (iw_samples > 1)
+    autoencoder = kind == "vae" and not sample
+    return bool(
+        held > 1
+        or (autoencoder and (beta or capacity or iw_samples > 1))
+        or (kind == "vqvae" and (free_bits or iw_samples > 1 or prior != "normal"))
+    )
+
+
+def agreeing(changes: dict[str, Any], preset: str = "base") -> dict[str, Any]:
+    """The changes, without those that contradict each other where some do."""
+    if not excluded({**flat(Config()), **PRESETS[preset], **changes}):
+        return changes
+    return {name: value for name, value in changes.items() if name not in TOGETHER}
 
 
 def test_field_names_are_unique_across_the_classes() -> None:
@@ -86,12 +106,18 @@ def test_a_preset_is_base_with_its_changes(preset: str) -> None:
 @settings(deadline=None)
 def test_settings_overrule_the_preset(preset: str, changes: dict[str, Any]) -> None:
     expected = {**flat(Config()), **PRESETS[preset], **changes}
+    if excluded(expected):
+        with pytest.raises(ConfigError, match=r": set "):
+            configure(preset, changes)
+    changes = agreeing(changes, preset)
+    expected = {**flat(Config()), **PRESETS[preset], **changes}
     assert flat(configure(preset, changes)) == expected
 
 
 @given(SETTINGS)
 @settings(deadline=None)
 def test_texts_are_read_as_the_type_of_their_key(changes: dict[str, Any]) -> None:
+    changes = agreeing(changes)
     texts = {
         name: ",".join(map(str, value)) if TYPES[name] == WHOLE else str(value)
         for name, value in changes.items()
@@ -119,7 +145,7 @@ def test_texts(name: str, text: str, value: object) -> None:
 @given(SETTINGS)
 @settings(deadline=None)
 def test_from_dict_reads_what_to_dict_wrote(changes: dict[str, Any]) -> None:
-    config = configure(settings=changes)
+    config = configure(settings=agreeing(changes))
     stored = json.loads(json.dumps(config.to_dict()))
     parts = {"model": ModelConfig, "objective": ObjectiveConfig, "train": TrainConfig}
     assert stored.keys() == parts.keys()
@@ -193,8 +219,45 @@ def test_schedules_can_be_chosen_by_their_names() -> None:
 
 @pytest.mark.parametrize("preset", ["", "Base", "no such", "seed "])
 def test_an_unknown_preset(preset: str) -> None:
-    with pytest.raises(ConfigError, match=r"no preset .* base, large, seed, tiny"):
+    known = ", ".join(sorted(PRESETS))
+    with pytest.raises(ConfigError, match=f"^no preset {preset!r}; there are {known}$"):
         configure(preset)
+    with pytest.raises(ConfigError, match=f"^no preset {preset!r}; there are {known}$"):
+        configure(f"small,{preset}")
+
+
+def test_presets_compose_and_the_later_overrules() -> None:
+    composed = {**flat(Config()), **PRESETS["small"], **PRESETS["cluster"]}
+    assert flat(configure("small,cluster")) == composed
+    assert configure("small,cluster").model.latent_dim == 16
+    assert configure("cluster,small").model.latent_dim == 64
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"iw_samples": 2, "free_bits": 0.1}, "iw_samples above 1 .* set free_bits and capacity"),
+        ({"iw_samples": 2, "capacity": 5}, "iw_samples above 1 .* set free_bits and capacity"),
+        ({"free_bits": 0.1, "capacity": 5}, "free_bits and capacity .* set one of them"),
+        ({"sample": False}, "an autoencoder .* has no KL: set beta=0"),
+        ({"sample": False, "beta": 0, "iw_samples": 2}, "an autoencoder .* has no KL"),
+        ({"sample": False, "beta": 0, "capacity": 5}, "an autoencoder .* has no KL"),
+        ({"kind": "vqvae", "iw_samples": 2}, "a VQ-VAE has one code"),
+        ({"kind": "vqvae", "free_bits": 0.1}, "a VQ-VAE has one code"),
+        ({"kind": "vqvae", "prior": "mixture"}, "a VQ-VAE has one code .* prior=normal"),
+    ],
+)
+def test_settings_that_exclude_each_other(changes: dict[str, Any], message: str) -> None:
+    assert excluded({**flat(Config()), **changes})
+    with pytest.raises(ConfigError, match=message):
+        configure(settings=changes)
+
+
+def test_settings_that_look_alike_are_allowed() -> None:
+    configure(settings={"iw_samples": 2, "gradient": "dreg"})
+    configure(settings={"sample": False, "beta": 0, "sparsity": 1})
+    configure(settings={"kind": "vqvae", "capacity": 5})
+    configure(settings={"kind": "autoregressive", "sample": False})
 
 
 @pytest.mark.parametrize("name", ["", "beta ", "Beta", "model", "model.beta", "__class__"])
@@ -260,9 +323,12 @@ def test_every_preset_builds_at_full_width() -> None:
             for name in PRESETS
         }
     sizes = {name: model.num_parameters() for name, model in models.items()}
-    assert sorted(sizes, key=lambda name: sizes[name]) == [
-        *("tiny", "seed", "ar", "base", "ar-large", "large"),
+    members = {"ae", "sparse-ae", "vq", "cluster", "iwae", "infill"}
+    assert sorted(sizes.keys() - members, key=lambda name: sizes[name]) == [
+        *("tiny", "seed", "small", "ar", "base", "ar-large", "large"),
     ]
+    for name in members:
+        assert sizes[name] == pytest.approx(sizes["base"], rel=0.25), name
     assert sizes["ar"] == pytest.approx(sizes["base"], rel=0.06)  # a fair baseline
     assert sizes["ar-large"] == pytest.approx(sizes["large"], rel=0.06)
 
@@ -306,9 +372,9 @@ def test_seed_steps_are_those_of_adam() -> None:
         torch.manual_seed(step)
         update(ours, optimizer, batch, config, step / 3)
         torch.manual_seed(step)
-        nll, posterior = theirs(batch.tokens, batch.mask)
+        draw = theirs(batch.tokens, batch.mask)
         adam.zero_grad()
-        (nll + posterior.kl()).mean().backward()
+        (draw.nll[0] + draw.posterior.kl()).mean().backward()
         adam.step()
     for a, e in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a, e, atol=1e-6, rtol=1e-4)
@@ -320,7 +386,7 @@ VOCAB, LENGTH = 23, 10
 def published(vocab: int, length: int) -> dict[str, tuple[int, ...]]:
     """The parameters of the published demo by our names; a dense map is (out, in)."""
     return {
-        "encoder.embedding.weight": (vocab, 64),
+        "embedding.weight": (vocab, 64),
         "encoder.body.blocks.0.gated.conv.weight": (128, 64, 3),
         "encoder.body.blocks.0.gated.conv.bias": (128,),
         "encoder.body.blocks.1.gated.conv.weight": (128, 64, 3),
@@ -354,7 +420,7 @@ def test_seed_is_the_published_architecture() -> None:
         torch.nn.init.normal_(p, std=0.3)
 
     tokens, z = torch.randint(0, VOCAB, (4, LENGTH)), torch.randn(4, 64, dtype=torch.double)
-    x = w["encoder.embedding.weight"][tokens].transpose(1, 2)
+    x = w["embedding.weight"][tokens].transpose(1, 2)
     for i in range(2):
         x = residual_gated(w, f"encoder.body.blocks.{i}", x)
     pooled = x.sum(dim=2) / LENGTH

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poetvae.data import Batch, TokenStore, batch_index, derive_seed
+from poetvae.data import Batch, TokenStore, batch_index, conceal, derive_seed
 
 PAD = 0
 POEMS = st.lists(st.lists(st.integers(1, 2**31 - 1), max_size=6), min_size=1, max_size=8)
@@ -159,3 +161,84 @@ def test_derived_seeds_agree_exactly_when_their_names_do(
 def test_derived_seeds_are_the_same_everywhere() -> None:
     """Another value here, and no run made before could be repeated."""
     assert derive_seed(0, "noise", 1) == 1975832920945326368
+
+
+# What a model is not told
+
+SHARES = st.floats(0, 1)
+FEW = st.lists(st.lists(st.integers(5, 9), min_size=1, max_size=6), min_size=1, max_size=8)
+MASK = 4
+
+
+def labelled(poems: list[list[int]]) -> Batch:
+    labels = [[1 + i, 2] for i in range(len(poems))]
+    return TokenStore(poems, 7, PAD, labels).batch(range(len(poems)))
+
+
+@given(FEW, SHARES, SHARES, SHARES, st.integers(0, 2**31))
+@settings(deadline=None)
+def test_conceal(
+    poems: list[list[int]], observe: float, noise: float, dropout: float, seed: int
+) -> None:
+    batch = labelled(poems)
+    torch.manual_seed(seed)
+    given = conceal(batch, MASK, observe=observe, noise=noise, dropout=dropout)
+    assert given["tokens"] is batch.tokens
+    assert given["mask"] is batch.mask
+    observed, noisy, labels = given["observed"], given["noisy"], given["labels"]
+    assert (observed is None, noisy is None) == (observe == 0, noise == 0)
+    if observed is not None:
+        assert ((observed == batch.tokens) | (observed == MASK)).all()
+        assert (observed[~batch.mask] == MASK).all(), "padding is no part of a poem"
+        assert ((observed == MASK) & batch.mask).any(dim=1).all(), "there is something to tell"
+    if noisy is not None:
+        assert ((noisy == batch.tokens) | (noisy == MASK)).all()
+        assert torch.equal(noisy[~batch.mask], batch.tokens[~batch.mask])
+    assert labels is not None
+    assert batch.labels is not None
+    assert ((labels == batch.labels) | (labels == 0)).all()
+    torch.manual_seed(seed)
+    again = conceal(batch, MASK, observe=observe, noise=noise, dropout=dropout)
+    assert all(
+        one is other is None or (one is not None and other is not None and torch.equal(one, other))
+        for one, other in zip(given.values(), again.values(), strict=True)
+    )
+
+
+def test_shares_of_what_is_concealed() -> None:
+    torch.manual_seed(0)
+    batch = labelled([[5, 6, 7, 8, 9, 5]] * 4000)
+    none = conceal(batch, MASK)
+    assert none["observed"] is none["noisy"] is None
+    assert none["labels"] is batch.labels
+    every = conceal(batch, MASK, observe=1.0, noise=1.0, dropout=1.0)
+    some = conceal(batch, MASK, observe=0.5, noise=0.3, dropout=0.2)
+    assert all(value is not None for value in (*every.values(), *some.values()))
+    assert (every["noisy"][batch.mask] == MASK).all()  # type: ignore[index]
+    assert not every["labels"].any()  # type: ignore[union-attr]
+    hidden = (some["noisy"][batch.mask] == MASK).float().mean()  # type: ignore[index]
+    assert float(hidden) == pytest.approx(0.3, abs=0.02)
+    unknown = (some["labels"] == 0).float().mean()  # type: ignore[union-attr]
+    assert float(unknown) == pytest.approx(0.2, abs=0.02)
+    shown = {
+        name: float((given["observed"] != MASK).any(dim=1).float().mean())  # type: ignore[union-attr]
+        for name, given in (("every", every), ("some", some))
+    }
+    assert shown["some"] == pytest.approx(0.5 * shown["every"], abs=0.03)
+    assert shown["every"] > 0.8
+
+
+def test_what_is_observed_has_every_shape() -> None:
+    """A run in the middle, a beginning alone, an end alone, characters here and there."""
+    torch.manual_seed(0)
+    observed = conceal(labelled([[5, 5, 5, 5]] * 2000), MASK, observe=1.0)["observed"]
+    assert observed is not None
+    patterns = {tuple(row) for row in (observed[:, :4] != MASK).int().tolist()}
+    assert patterns == {
+        pattern for pattern in itertools.product((0, 1), repeat=4) if pattern != (1, 1, 1, 1)
+    }
+
+
+def test_without_labels_there_are_none_to_drop() -> None:
+    batch = TokenStore([[5, 6]], 2, PAD).batch([0])
+    assert conceal(batch, MASK, dropout=1.0)["labels"] is None

@@ -104,10 +104,11 @@ def weighed() -> list[tuple[float, Tensor, Tensor, Tensor]]:
         store = TokenStore([poem], T, 0)
         batch = store.batch([0] * REPEATS)
         generator = torch.Generator().manual_seed(5)
-        weights, nll, posterior = importance_weights(model, batch, 64, generator)
-        kl = posterior.kl()
-        assert weights.shape == (64, REPEATS)
-        assert nll.shape == kl.shape == (REPEATS,)
+        weights, draw = importance_weights(model, batch, 64, generator)
+        assert isinstance(draw.posterior, DiagonalGaussian)
+        nll, kl = draw.nll[0], draw.posterior.kl()
+        assert weights.shape == draw.nll.shape == (64, REPEATS)
+        assert kl.shape == (REPEATS,)
         results.append((float(exact(model, store.batch([0]))), weights, nll, kl))
     return results
 
@@ -169,9 +170,9 @@ def plane() -> tuple[Tensor, Tensor, Tensor]:
     density = torch.exp(-0.5 * grid.double().square().sum(dim=1)) / (2 * math.pi) * step**2
     likelihood = torch.einsum("g,gi,gj,gk->ijk", density, p[:, 0], p[:, 1], p[:, 2])
     generator = torch.Generator().manual_seed(7)
-    weights, _, posterior = importance_weights(model, batch, 1024, generator)
+    weights, draw = importance_weights(model, batch, 1024, generator)
     elbo = weights.mean(dim=0)
-    assert posterior.mean.shape == (len(texts), 2)
+    assert draw.z.shape == (1024, len(texts), 2)
     return likelihood.flatten().log(), weights.double(), elbo.double()
 
 
@@ -333,7 +334,7 @@ def test_report_keys() -> None:
         "poems", "chars", "unknown_chars", "elbo_per_char", "nll_per_char", "bound", "iw_samples",
         "bits_per_char", "recon_per_poem", "kl_per_poem", "mutual_information", "mi_cap",
         "marginal_kl", "active_units", "recon_char_accuracy", "recon_poem_accuracy", "parameters",
-        "passes", "ci", "iw_curve",
+        "passes", "codes_used", "codebook_perplexity", "cluster_perplexity", "ci", "iw_curve",
     ]  # fmt: skip
     assert list(report.ci) == ["elbo_per_char", "nll_per_char", "kl_per_poem"]
     assert report.iw_curve == []

@@ -40,6 +40,7 @@ CONFIGS = st.builds(
     inject=st.booleans(),
     tied=st.booleans(),
     label_sizes=st.sampled_from([(), (3,), (3, 2)]),
+    observe=st.sampled_from([0.0, 0.5]),
 )
 
 
@@ -69,7 +70,8 @@ def test_shapes(config: ModelConfig, b: int, t: int) -> None:
     assert features.shape == (b, 4 * (means + (config.pooling != "mean")))
     assert features.shape[1] == encoder(config).out_features
     network = decoder(config)
-    hidden = network(latent(b), torch.randint(0, 11, (b, 6)), labels)
+    observed = torch.randint(0, 11, (b, 6)) if config.observe else None
+    hidden = network(latent(b), observed, labels)
     assert hidden.shape == (b, 6, config.embed_dim)
     assert network.softmax.weight.shape == (11, config.embed_dim)
     assert (network.softmax is network.embedding) == config.tied
@@ -151,7 +153,7 @@ def test_labels_change_both_maps(norm: str) -> None:
 @given(CONFIGS)
 @settings(deadline=None, max_examples=30)
 def test_nothing_observed_is_all_masked(config: ModelConfig) -> None:
-    network = decoder(replace(config, label_sizes=()))
+    network = decoder(replace(config, label_sizes=(), observe=0.5))
     z = latent(2)
     torch.testing.assert_close(network(z, torch.full((2, 6), MASK)), network(z))
 
@@ -159,7 +161,7 @@ def test_nothing_observed_is_all_masked(config: ModelConfig) -> None:
 @given(CONFIGS, st.integers(0, 5))
 @settings(deadline=None, max_examples=30)
 def test_an_observed_character_is_seen_in_its_poem_alone(config: ModelConfig, place: int) -> None:
-    network = decoder(replace(config, label_sizes=(), norm="none"))
+    network = decoder(replace(config, label_sizes=(), norm="none", observe=0.5))
     z = latent(2)
     seen = []
     for token in (7, 8):

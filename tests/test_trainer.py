@@ -98,7 +98,7 @@ def test_metrics(run: Path) -> None:
     metrics = lines(run / "metrics.jsonl")
     assert [line["step"] for line in metrics] == [5, 10, 10, 15, 20, 20]
     training = {"step", "nll", "kl", "loss", "beta", "lr", "seconds"}
-    valid = {"valid_elbo_per_char", "valid_recon_per_poem", "valid_kl_per_poem"}
+    valid = {"valid_score", "valid_elbo_per_char", "valid_recon_per_poem", "valid_kl_per_poem"}
     assert [line.keys() for line in metrics if "nll" in line] == [training] * 4
     assert [line.keys() for line in metrics if "nll" not in line] == [
         {"step", *valid, "valid_active_units"}
@@ -175,7 +175,7 @@ def test_the_best_model_is_saved(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, scores = trainer.validate, iter([3.0, 1.0, 2.0])
-    monkeypatch.setattr(trainer, "validate", lambda *a: (next(scores), real(*a)[1]))
+    monkeypatch.setattr(trainer, "validate", lambda *a: (next(scores), *real(*a)[1:]))
     train(corpus, tmp_path / "run", steps=12, settings={"keep": 9})
     best = (tmp_path / "run" / "model.safetensors").read_bytes()
     steps = [tmp_path / "run" / "checkpoints" / f"step-{step}" for step in (4, 8, 12)]

@@ -17,7 +17,9 @@ from torch.nn import functional as F
 
 from poetvae.config import ModelConfig
 from poetvae.errors import ConfigError
+from poetvae.models import Draw
 from poetvae.models.vae import VAE
+from poetvae.nn import DiagonalGaussian
 
 MASK, V, T = 4, 11, 6
 CONFIG = ModelConfig(
@@ -40,6 +42,7 @@ CONFIGS = st.builds(
     inject=st.booleans(),
     tied=st.booleans(),
     label_sizes=st.sampled_from([(), (3,)]),
+    observe=st.sampled_from([0.0, 0.5]),
 )
 LENGTHS = st.lists(st.integers(1, T), min_size=1, max_size=3)
 
@@ -55,6 +58,11 @@ def build(config: ModelConfig = CONFIG) -> VAE:
 def poems(lengths: list[int]) -> tuple[Tensor, Tensor]:
     tokens = torch.randint(5, V, (len(lengths), T))
     return tokens, torch.arange(T) < torch.tensor(lengths).unsqueeze(1)
+
+
+def some_observed(config: ModelConfig, tokens: Tensor) -> Tensor | None:
+    """Every second character, for a model that can be shown any."""
+    return torch.where(torch.arange(T) % 2 == 0, tokens, MASK) if config.observe else None
 
 
 def some_labels(config: ModelConfig, b: int) -> Tensor | None:
@@ -78,18 +86,20 @@ def test_padding_does_not_change_the_posterior(config: ModelConfig, lengths: lis
         torch.testing.assert_close(alone.logvar, batch.logvar[row], atol=1e-5, rtol=1e-4)
 
 
-@given(CONFIGS, LENGTHS, st.booleans(), st.booleans())
+@given(CONFIGS, LENGTHS, st.booleans())
 @settings(deadline=None, max_examples=40)
 def test_nll_is_the_cross_entropy_of_the_logits(
-    config: ModelConfig, lengths: list[int], training: bool, observing: bool
+    config: ModelConfig, lengths: list[int], training: bool
 ) -> None:
     model, (tokens, mask) = build(config), poems(lengths)
     b = len(lengths)
     z, labels = torch.randn(b, 3), some_labels(config, b)
-    observed = torch.where(torch.rand(b, T) < 0.5, tokens, MASK) if observing else None
+    observed = some_observed(config, tokens)
     logits = model.decode(z, observed, labels)
     assert logits.shape == (b, T, V)
     by_place = F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none")
+    if observed is not None:  # what is given costs nothing
+        by_place = by_place.masked_fill(observed != MASK, 0.0)
     expected = torch.stack([by_place[i, :length].sum() for i, length in enumerate(lengths)])
     with torch.set_grad_enabled(training):
         nll = model.nll(z, tokens, mask, observed, labels)
@@ -119,7 +129,8 @@ def test_a_poem_of_no_tokens_costs_nothing() -> None:
 @given(CONFIGS, st.integers(0, T - 1))
 @settings(deadline=None, max_examples=30)
 def test_what_is_observed_changes_the_logits(config: ModelConfig, place: int) -> None:
-    model, z, labels = build(config), torch.randn(2, 3), some_labels(config, 2)
+    model = build(replace(config, observe=0.5))
+    z, labels = torch.randn(2, 3), some_labels(config, 2)
     free = model.decode(z, None, labels)
     masked = torch.full((2, T), MASK)
     torch.testing.assert_close(model.decode(z, masked, labels), free)
@@ -127,6 +138,22 @@ def test_what_is_observed_changes_the_logits(config: ModelConfig, place: int) ->
     known = model.decode(z, masked, labels)
     assert not torch.allclose(known[0, place], free[0, place])
     torch.testing.assert_close(known[1], free[1])
+
+
+def test_a_model_that_was_never_shown_characters_says_so() -> None:
+    masked = torch.full((1, T), MASK)
+    with pytest.raises(ConfigError, match="not trained to be shown characters; .* observe"):
+        build().decode(torch.zeros(1, 3), masked)
+
+
+def test_the_encoder_knows_what_the_decoder_is_shown() -> None:
+    model, (tokens, mask) = build(replace(CONFIG, observe=0.5)), poems([6, 6])
+    free, masked = model.encode(tokens, mask), torch.full((2, T), MASK)
+    torch.testing.assert_close(model.encode(tokens, mask, observed=masked).mode, free.mode)
+    masked[0, 2] = tokens[0, 2]
+    known = model.encode(tokens, mask, observed=masked).mode
+    assert not torch.allclose(known[0], free.mode[0])
+    torch.testing.assert_close(known[1], free.mode[1])
 
 
 def test_labels_change_posterior_and_logits() -> None:
@@ -139,17 +166,36 @@ def test_labels_change_posterior_and_logits() -> None:
     assert not torch.allclose(logits[0], logits[1])
 
 
-def test_forward_is_one_sample_of_the_posterior() -> None:
-    model, (tokens, mask) = build(replace(CONFIG, label_sizes=(3,))), poems([6, 2])
-    labels = torch.tensor([[1], [2]])
-    nll, posterior = model(tokens, mask, labels, torch.Generator().manual_seed(3))
-    expected = model.encode(tokens, mask, labels)
-    noise = torch.randn(2, 3, generator=torch.Generator().manual_seed(3))
-    z = expected.mean + (0.5 * expected.logvar).exp() * noise
-    torch.testing.assert_close(posterior.mean, expected.mean)
-    torch.testing.assert_close(nll, model.nll(z, tokens, mask, labels=labels))
-    other, _ = model(tokens, mask, labels, torch.Generator().manual_seed(4))
-    assert not torch.allclose(other, nll)
+@pytest.mark.parametrize("samples", [1, 3])
+def test_forward_draws_from_the_posterior(samples: int) -> None:
+    model, (tokens, mask) = build(replace(CONFIG, label_sizes=(3,), observe=0.5)), poems([6, 2])
+    labels, observed = torch.tensor([[1], [2]]), some_observed(model.config, tokens)
+
+    def drawn(seed: int) -> Draw:
+        generator = torch.Generator().manual_seed(seed)
+        draw: Draw = model(
+            tokens, mask, labels, observed=observed, samples=samples, generator=generator
+        )
+        return draw
+
+    draw, expected = drawn(3), model.encode(tokens, mask, labels, observed)
+    noise = torch.randn(samples, 2, 3, generator=torch.Generator().manual_seed(3))
+    assert isinstance(draw.posterior, DiagonalGaussian)
+    torch.testing.assert_close(draw.posterior.mean, expected.mode)
+    torch.testing.assert_close(draw.posterior.logvar, expected.logvar)
+    torch.testing.assert_close(draw.z, expected.mean + (0.5 * expected.logvar).exp() * noise)
+    assert draw.nll.shape == (samples, 2)
+    for z, nll in zip(draw.z, draw.nll, strict=True):
+        torch.testing.assert_close(nll, model.nll(z, tokens, mask, observed, labels))
+    assert not torch.allclose(drawn(4).nll, draw.nll)
+
+
+def test_the_encoder_sees_the_noisy_poem_and_the_decoder_restores_the_whole() -> None:
+    model, (tokens, mask) = build(), poems([6, 2])
+    noisy = tokens.masked_fill(torch.arange(T) == 1, MASK)
+    draw = model(tokens, mask, noisy=noisy, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(draw.posterior.mode, model.encode(noisy, mask).mode)
+    torch.testing.assert_close(draw.nll[0], model.nll(draw.z[0], tokens, mask))
 
 
 def test_the_prior_is_the_standard_normal() -> None:
@@ -164,7 +210,7 @@ def test_an_untrained_model_is_close_to_uniform(tied: bool, norm: str) -> None:
     torch.manual_seed(0)
     config = ModelConfig(vocab_size=500, max_len=10, tied=tied, norm=norm)
     model, mask = VAE(config), torch.ones(8, 10, dtype=torch.bool)
-    nll, _ = model(torch.randint(5, 500, (8, 10)), mask)
+    nll = model(torch.randint(5, 500, (8, 10)), mask).nll
     assert (nll.mean() / 10).item() == pytest.approx(math.log(500), rel=0.1)
 
 
@@ -183,10 +229,9 @@ def test_every_parameter_is_counted_once_and_learns(config: ModelConfig) -> None
     model, (tokens, mask) = build(config), poems([6, 3])
     shared = {p.data_ptr(): p.numel() for p in model.state_dict().values()}
     assert model.num_parameters() == sum(shared.values())
-    nll, posterior = model(tokens, mask, some_labels(config, 2))
-    observed = torch.where(mask, tokens, MASK)
-    revised = model.nll(posterior.sample(), tokens, mask, observed, some_labels(config, 2))
-    (nll + revised + posterior.kl()).sum().backward()
+    observed = some_observed(config, tokens)
+    draw = model(tokens, mask, some_labels(config, 2), observed=observed)
+    (draw.nll + draw.posterior.kl()).sum().backward()
     for name, p in model.named_parameters():
         assert p.grad is not None, name
         assert p.grad.abs().sum() > 0, name
@@ -240,7 +285,7 @@ def test_torch_export_of_encode_at_any_batch() -> None:
 
 
 def test_torch_export_of_decode_at_any_batch() -> None:
-    module = Decode(build(replace(CONFIG, label_sizes=(3,)))).eval()
+    module = Decode(build(replace(CONFIG, label_sizes=(3,), observe=0.5))).eval()
     batch = torch.export.Dim("batch", min=2, max=64)
     example = (torch.randn(3, 3), torch.randint(5, V, (3, T)), torch.ones(3, 1, dtype=torch.long))
     exported = torch.export.export(module, example, dynamic_shapes=[{0: batch}] * 3).module()

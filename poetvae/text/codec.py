@@ -41,7 +41,8 @@ class PoemCodec:
 
     def labels(self, form: Form | None, values: Mapping[str, str] | None = None) -> tuple[int, ...]:
         """The label values of a form, and of fields by name; what the model does not know is 0."""
-        known = (list(self.forms).index(form) + 1,) if form and len(self.forms) > 1 else ()
+        place = list(self.forms).index(form) + 1 if form else 0
+        known = (place,) if len(self.forms) > 1 else ()
         values = values or {}
         return (*known, *(_place(v, values.get(name, "")) for name, v in self.fields.items()))
 
