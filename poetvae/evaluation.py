@@ -90,18 +90,25 @@ class Report:
 
 @torch.no_grad()
 def importance_weights(
-    model: LatentModel, batch: Batch, samples: int, generator: torch.Generator | None = None
+    model: LatentModel,
+    batch: Batch,
+    samples: int,
+    generator: torch.Generator | None = None,
+    observed: Tensor | None = None,
 ) -> tuple[Tensor, Draw]:
     """log p(x, z) - log q(z | x) for draws of z, (K, B), in nats; and the draws.
+
+    With `observed` characters, x is what is hidden, and all is given those.
 
     A posterior that is a point has one draw. An autoencoder has no prior to weigh with: its weights
     are the log likelihood alone, and bound nothing.
     """
-    posterior = model.encode(batch.tokens, batch.mask, batch.labels)
-    prior = model.prior(len(batch), batch.labels) if model.has_bound else None
+    tokens, mask, labels = batch.tokens, batch.mask, batch.labels
+    posterior = model.encode(tokens, mask, labels, observed)
+    prior = model.prior(len(batch), labels) if model.has_bound else None
     draws = samples if isinstance(posterior, DiagonalGaussian) else 1
     z = torch.stack([posterior.sample(generator) for _ in range(draws)])
-    nll = torch.stack([model.nll(one, batch.tokens, batch.mask, labels=batch.labels) for one in z])
+    nll = torch.stack([model.nll(one, tokens, mask, observed, labels) for one in z])
     draw = Draw(nll, z, posterior, prior)
     return -nll - log_ratio(draw), draw
 
@@ -185,7 +192,7 @@ def by_poem(
     logvars: list[Tensor] = []
     for batch in progress(store.batches(batch_size, limit)):
         batch = batch.to(model.device)
-        character, unknown = _characters(codec, batch)
+        character, unknown = characters(codec, batch)
         chars = [character.sum(dim=1), unknown.sum(dim=1)]
         if isinstance(model, Autoregressive):
             nll = model.nll(batch.tokens, batch.mask, batch.labels)
@@ -305,7 +312,7 @@ def evaluate(
     )
 
 
-def _characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
+def characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
     """Which tokens (B, T) are characters that a reader sees, and which are unknown."""
     tokenizer = codec.tokenizer
     layout = torch.tensor([tokenizer.newline_id, tokenizer.eos_id], device=batch.tokens.device)
@@ -331,7 +338,7 @@ def _curve(
     model.eval()
     log_weights, _ = importance_weights(model, batch, max(CURVE), generator)
     model.train(was_training)
-    chars = int(_characters(codec, batch)[0].sum())
+    chars = int(characters(codec, batch)[0].sum())
     curve = []
     for k in CURVE:
         groups = log_weights.reshape(k, -1)  # (K, groups * B)

@@ -1,15 +1,15 @@
-"""Pictures of a run's training, drawn from its `metrics.jsonl` alone."""
+"""Pictures, from numbers alone: of a run's `metrics.jsonl`, of rates and distortions."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import CheckpointError, ConfigError
+from .files import check_suffix, write_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,6 +28,7 @@ KEYS = (
     "valid_active_units",
 )
 
+
 Row = dict[str, float]
 
 
@@ -39,19 +40,41 @@ def plot_run(run: str | Path, out: str | Path) -> None:
         ConfigError: `out` has another suffix or cannot be written, or matplotlib is missing.
     """
     run, out = Path(run), Path(out)
-    suffix = out.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ConfigError(f"{out}: expected a name that ends in {', '.join(SUFFIXES)}")
+    check_suffix(out, SUFFIXES)
     rows = _read_metrics(run)
+    save(out, lambda: _draw(rows, run.resolve().name))
+
+
+def plot_rate_distortion(out: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Draw distortion against rate (Alemi et al. 2018, arXiv 1711.00464).
+
+    Along each light line rate + distortion, which is the negative ELBO, is constant.
+
+    Args:
+        out: the .png, .svg or .pdf file.
+        rows: for each model its `name`, `beta`, and `rate` and `distortion` in nats per poem;
+            models of one name are joined by a line.
+
+    Raises:
+        ConfigError: no rows; `out` has another suffix or cannot be written; no matplotlib.
+    """
+    out = Path(out)
+    check_suffix(out, SUFFIXES)
+    if not rows:
+        raise ConfigError(f"{out}: no rates to draw; give at least one row")
+    save(out, lambda: _draw_rates(rows))
+
+
+def save(out: Path, draw: Callable[[], Figure]) -> None:
+    """Write what `draw` draws, in the format that the suffix names; ConfigError if it cannot be."""
     try:
         import matplotlib
     except ImportError as error:
         raise ConfigError("plots need matplotlib: pip install 'poetvae[plot]'") from error
-
     picture = io.BytesIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "text.usetex": False}):
-        _draw(rows, run.resolve().name).savefig(picture, format=suffix[1:])
-    _write(out, picture.getvalue())
+        draw().savefig(picture, format=out.suffix.lower()[1:])
+    write_file(out, picture.getvalue())
 
 
 def _read_metrics(run: Path) -> list[Row]:
@@ -156,14 +179,31 @@ def _finish(axes: Axes, twin: Axes | None = None) -> None:
         )
 
 
-def _write(out: Path, data: bytes) -> None:
-    """Replace a file at once: the old one stays until the new one is on disk."""
-    temporary = out.with_name(f".{out.name}.tmp")
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, out)
-    except OSError as error:
-        raise ConfigError(f"{out}: cannot be written ({error.strerror})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+def _draw_rates(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(7, 5.5), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    axes.set(xlabel="rate, nats per poem", ylabel="distortion, nats per poem")
+    axes.margins(0.1)
+    for name in dict.fromkeys(row["name"] for row in rows):
+        line = sorted((row["rate"], row["distortion"]) for row in rows if row["name"] == name)
+        label = ascii(name)[1:-1].replace("$", r"\$")
+        axes.plot(*zip(*line, strict=True), marker="o", markersize=5, linewidth=1, label=label)
+    for row in rows:
+        place, beta = (row["rate"], row["distortion"]), f"{row['beta']:g}"
+        axes.annotate(beta, place, (5, 5), textcoords="offset points", fontsize="small")
+    left, right, bottom, top = axes.axis()
+    # The value of each line stands where it leaves the picture: above it, or to its right.
+    light: dict[str, Any] = {"color": "0.6", "fontsize": "x-small"}
+    for elbo in MaxNLocator(10).tick_values(left + bottom, right + top):
+        axes.axline((elbo - top, top), slope=-1, color="0.85", linewidth=0.8, zorder=0)
+        if left <= elbo - top <= right:
+            axes.text(elbo - top, top, f"{elbo:g}", ha="center", va="bottom", **light)
+        elif bottom <= elbo - right < top:
+            axes.text(right, elbo - right, f" {elbo:g}", ha="left", va="center", **light)
+    axes.axis((left, right, bottom, top))
+    figure.suptitle("points: beta; grey: -ELBO, nats per poem", fontsize="small", color="0.4")
+    axes.legend(fontsize="small", frameon=False)
+    return figure

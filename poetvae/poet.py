@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from . import evaluation, generation
+from . import ascent, evaluation, generation, latent, properties
 from .checkpoint import Saved, load_folder, save_folder
 from .config import ModelConfig
-from .data import Batch, TokenStore
-from .errors import CheckpointError, ConfigError
+from .data import Batch, TokenStore, derive_seed
+from .directions import Direction
+from .errors import CheckpointError, ConfigError, CorpusError
 from .generation import Generated
 from .models import LatentModel, Model, Posterior
 from .runtime import choose_device
+from .search import Index
+from .text.attributes import Attribute
 from .text.codec import PoemCodec
-from .text.poem import Form, Poem
+from .text.poem import Form, Poem, content
 
 
 class Poet:
@@ -91,6 +94,24 @@ class Poet:
         """
         return self._encode(self._read(texts))
 
+    @torch.no_grad()
+    def latents(
+        self,
+        poems: Iterable[Poem],
+        progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
+    ) -> Tensor:
+        """Where poems lie in latent space: the modes of their posteriors, (N, D) on the CPU.
+
+        Args:
+            poems: that fit the model, see `PoemCodec.fits`.
+            progress: wraps the iterator of batches, as tqdm does.
+
+        Raises:
+            CorpusError: a poem of none of the model's forms, or too long.
+            ConfigError: the model has no latent.
+        """
+        return latent.means(self._latent(), encode_poems(self.codec, poems), progress)
+
     def decode(
         self,
         z: Tensor,
@@ -121,6 +142,149 @@ class Poet:
         forms = [self.codec.form_of(poem) for poem in poems]
         z = self._encode(poems).mode
         return [p.text for p in generation.decode(self._latent(), self.codec, z, forms)]
+
+    def interpolate(self, a: str, b: str, steps: int = 8, mode: str = "lerp") -> list[str]:
+        """Poems on the way from one text to another: the reconstructions of both at its ends.
+
+        Args:
+            a, b: texts of one form.
+            steps: how many poems, ends included.
+            mode: "lerp", the straight line between the posterior means, or "slerp", the great
+                circle.
+
+        Raises:
+            ConfigError: fewer than two steps, or an unknown mode.
+            CorpusError: as `encode` does, and for texts of two forms.
+        """
+        poems = self._read([a, b])
+        forms = {self.codec.form_of(poem) for poem in poems}
+        if len(forms) > 1:
+            raise CorpusError(f"{a} and {b} have two forms; give texts of one")
+        start, end = self._encode(poems).mode
+        return self._write(latent.path(start, end, steps, mode), forms.pop())
+
+    def vary(self, text: str, n: int = 1, *, distance: float = 1.0, seed: int = 0) -> list[str]:
+        """Up to n distinct poems around a text, at posterior mean + distance * stddev * noise.
+
+        Distance 1 draws from q(z | text): the poem in other words; farther out there are other
+        poems. Fewer than n are given where 20 * n draws did not have more.
+
+        Raises:
+            ConfigError: n below 1, or a distance that is negative or not finite.
+            CorpusError: as `encode` does.
+        """
+        if n < 1 or not 0 <= distance < float("inf"):
+            raise ConfigError(f"n is {n} and distance {distance}; expected at least 1, 0 or more")
+        batch, form = self._one(text)
+        generator = torch.Generator(self.model.device).manual_seed(derive_seed(seed, "vary"))
+        found: dict[str, None] = {}
+        for _ in range(20):
+            z = latent.variations(self._latent(), batch, n, distance, generator)
+            found.update(dict.fromkeys(self._write(z, form)))
+            if len(found) >= n:
+                break
+        return list(found)[:n]
+
+    def index(self, poems: Iterable[Poem], progress: latent.Progress = iter) -> Index:
+        """Poems at their posterior means, to search with `neighbours`; see `search.Index`.
+
+        Raises:
+            CorpusError: no poem, or one that does not fit the model.
+        """
+        poems = list(poems)
+        store = encode_poems(self.codec, poems)
+        return Index.build(self._latent(), store, [poem.text for poem in poems], progress)
+
+    def neighbours(self, text: str, index: Index, n: int = 10) -> list[tuple[str, float]]:
+        """The n poems of an index nearest to a text, each with its distance, nearest first.
+
+        Raises:
+            CorpusError: as `encode` does.
+        """
+        distances, places = index.search(self.encode(text).mode, n)
+        texts = (index.texts[i] for i in places[0].tolist())
+        return list(zip(texts, distances[0].tolist(), strict=True))
+
+    def direction(
+        self, attribute: str, poems: Iterable[Poem], limit: int | None = 5000
+    ) -> Direction:
+        """The way from poems without an attribute to those with it.
+
+        Args:
+            attribute: as of `text.attributes`: author=李白, contains=月, tones=regulated.
+            poems: a corpus with both kinds.
+            limit: take at most so many of each, spread evenly.
+
+        Raises:
+            ConfigError: what is no attribute.
+            CorpusError: fewer than two poems of a kind, or one that does not fit the model.
+        """
+        sides = Attribute.parse(attribute).divide(poems, limit, least=2)
+        stores = (encode_poems(self.codec, side) for side in sides)
+        return Direction.between(*(latent.means(self._latent(), store) for store in stores))
+
+    def edit(self, text: str, direction: Direction, strength: float = 1.0) -> str:
+        """A text moved along a direction; strength 1 is the whole way between the class means.
+
+        Raises:
+            CorpusError: as `encode` does.
+        """
+        batch, form = self._one(text)
+        step = direction.vector.to(self.model.device)
+        return self._write(self._posterior(batch).mode + strength * step, form)[0]
+
+    def optimise(
+        self,
+        toward: str,
+        text: str | None = None,
+        *,
+        n: int = 1,
+        form: str | None = None,
+        poems: Iterable[Poem] = (),
+        limit: int | None = 5000,
+        seed: int = 0,
+        **how: Any,
+    ) -> list[ascent.Optimised]:
+        """Poems moved towards a property of the decoder's output by gradient ascent on z.
+
+        Args:
+            toward: an attribute. contains=月 and tones=regulated ask for the log probability of
+                just that, any other for the log-odds of naive Bayes; see `properties`.
+            text: where to begin, at its posterior mean; absent: at n draws from the prior.
+            form: of the draws; absent = the most frequent one.
+            poems: of the corpus that naive Bayes counts, `limit` of a side.
+            seed: of the draws.
+            how: steps, near and progress of `ascent.ascend`.
+
+        Raises:
+            ConfigError: what is no attribute, tones of a form that has none, a number out of its
+                bounds, or more than one poem from a text.
+            ConstraintError: a keyword that cannot stand in a poem.
+            CorpusError: as `encode` and `direction` do.
+        """
+        if n < 1 or (text is not None and (n > 1 or form)):
+            raise ConfigError(f"n is {n}; expected 1 or more, and with a text neither n nor form")
+        if text is None:
+            chosen = self.codec.check_form(Form.parse(form) if form else None)
+            generator = torch.Generator(self.model.device).manual_seed(derive_seed(seed, "start"))
+            z = self._latent().prior(n).sample(generator)
+        else:
+            batch, chosen = self._one(text)
+            z = self._posterior(batch).mode
+        attribute = Attribute.parse(toward)
+        wish = properties.toward(attribute, self.codec, chosen, poems, limit)
+        return ascent.optimise(self._latent(), self.codec, z, chosen, wish, **how)
+
+    def surprise(self, text: str) -> list[tuple[str, float]]:
+        """Each character that is learnt of a text, with -log p(character | z) in nats, z being its
+        posterior mean.
+
+        Raises:
+            CorpusError: as `encode` does.
+        """
+        batch, form = self._one(text)
+        nats = latent.surprise(self._latent(), batch)[0].tolist()
+        return list(zip(content(self.codec.read(text), form), nats, strict=False))
 
     def evaluate(
         self, poems: Iterable[Poem], *, samples: int = 100, seed: int = 0
@@ -158,11 +322,23 @@ class Poet:
     def _read(self, texts: str | Sequence[str]) -> list[Poem]:
         return [self.codec.read(text) for text in ([texts] if isinstance(texts, str) else texts)]
 
+    def _one(self, text: str) -> tuple[Batch, Form | None]:
+        """A text as a batch of one, and its form."""
+        poem = self.codec.read(text)
+        batch = encode_poems(self.codec, [poem]).batch([0])
+        return batch.to(self.model.device), self.codec.form_of(poem)
+
+    def _write(self, z: Tensor, form: Form | None) -> list[str]:
+        """The likeliest poem at each z (B, D)."""
+        poems = generation.decode(self._latent(), self.codec, z, [form] * len(z))
+        return [poem.text for poem in poems]
+
     @torch.no_grad()
     def _encode(self, poems: Sequence[Poem]) -> Posterior:
         batch = encode_poems(self.codec, poems).batch(range(len(poems))).to(self.model.device)
         return self._posterior(batch)
 
+    @torch.no_grad()
     def _posterior(self, batch: Batch) -> Posterior:
         return self._latent().encode(batch.tokens, batch.mask, batch.labels)
 

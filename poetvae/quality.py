@@ -9,25 +9,35 @@ alone does not see nonsense: read them together (systems that report one can be 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 from tqdm import tqdm
 
-from .data import TokenStore, batch_index, derive_seed
+from .classifier import LabelClassifier, area_under_curve, two_sample_auc
+from .data import TokenStore, derive_seed
 from .errors import CorpusError
 from .generation import generate
 from .models import Autoregressive, Model
-from .nn import GCNN, masked_max, masked_mean
 from .text.codec import PoemCodec
 from .text.metrics import bootstrap, copied_lines, distinct, novel, repeats, self_bleu
 from .text.ngram import NGram
 from .text.poem import Form, Poem, content
 from .text.prosody import regulated, rhyme_ok, unknown
+
+__all__ = [
+    "area_under_curve",
+    "compare",
+    "fit_judge",
+    "judged",
+    "label_agreement",
+    "poem_ids",
+    "sample_quality",
+    "two_sample_auc",
+]
 
 ORDER = 4  # of the n-gram judge
 SELF_BLEU = 1000  # texts that self-BLEU compares; it depends on how many they are
@@ -111,7 +121,7 @@ def compare(
     compared, reverse_of = min(n, len(human)), min(n, len(known)) if known else n
     sides: dict[str, dict[str, Any]] = {}
     chosen = [known[i] for i in rng.permutation(len(known))[:reverse_of]]
-    forward = _fit(codec, known) if known else None
+    forward = fit_judge(codec, known) if known else None
     half = len(shuffled) // 2
     for name, poems, texts, others in (
         ("samples", written, written[:reverse_of], (written[:compared], shuffled[:compared])),
@@ -123,7 +133,7 @@ def compare(
             kept = [p.form == f and f in codec.forms for p, f in zip(poems, wanted, strict=True)]
             values["form_accuracy"] = np.array(kept, dtype=np.float64)
         verses = [poem.verses for poem in poems[:compared]]
-        reverse = _nll_per_char(codec, _fit(codec, texts), human) if texts else None
+        reverse = judged(fit_judge(codec, texts), codec, human) if texts else None
         lines = {line for poem in known for line in poem.verses}
         sides[name] = {
             "n": len(poems),
@@ -135,7 +145,7 @@ def compare(
             "reverse_nll_per_char": None if reverse is None else float(reverse.mean()),
             "reverse_of": len(texts),
             "two_sample_auc": two_sample_auc(
-                *([_ids(codec, p) for p in side] for side in others),
+                *([poem_ids(codec, p) for p in side] for side in others),
                 vocab_size=len(codec.tokenizer),
                 seed=seed,
             ),
@@ -144,82 +154,52 @@ def compare(
     return sides
 
 
-def two_sample_auc(
-    ones: Sequence[Sequence[int]],
-    others: Sequence[Sequence[int]],
-    *,
-    vocab_size: int,
-    seed: int = 0,
-    epochs: int = 8,
-) -> float:
-    """How well a small gated convolutional classifier tells two sets of token sequences apart.
+def fit_judge(codec: PoemCodec, poems: Sequence[Poem]) -> NGram:
+    """The n-gram judge, fitted on the tokens of poems."""
+    return NGram.fit([poem_ids(codec, poem) for poem in poems], len(codec.tokenizer), ORDER)
 
-    Area under the ROC curve on sequences it has not learned from: 0.5 = not at all, 1 = perfectly
-    (classifier two-sample test, Lopez-Paz & Oquab 2017, arXiv 1610.06545). Each half of the data is
-    tested by a classifier trained on the other half; the mean is given.
 
-    Raises:
-        CorpusError: fewer than two sequences on a side.
+def judged(judge: NGram | Autoregressive, codec: PoemCodec, poems: Sequence[Poem]) -> Values:
+    """Nats of each poem over the mean number of characters: their mean is nats per character.
+
+    Args:
+        judge: from `fit_judge`, or a trained model, which leaves out poems that it cannot read.
+        codec: of the judge.
+        poems: by whomever.
     """
-    if min(len(ones), len(others)) < 2:
-        raise CorpusError("two sequences on each side are the least that can be told apart")
-    texts = [*ones, *others]
-    store = TokenStore(texts, max(map(len, texts)), 0, [])
-    label = torch.tensor([1.0] * len(ones) + [0.0] * len(others))
-    fold = torch.cat([torch.arange(len(ones)) % 2, torch.arange(len(others)) % 2])
-    areas = []
-    for side in (0, 1):
-        learn, test = (fold == side).nonzero()[:, 0], (fold != side).nonzero()[:, 0]
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(seed, "classifier", side))
-            model = _Classifier(vocab_size)
-            optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.01)
-            for step in range(max(1, epochs * len(learn) // 64)):
-                index = learn[torch.from_numpy(batch_index(len(learn), 64, seed, step))]
-                batch = store.batch(index.numpy())
-                loss = nn.functional.binary_cross_entropy_with_logits(
-                    model(batch.tokens, batch.mask), label[index]
-                )
-                optimizer.zero_grad()
-                torch.autograd.backward(loss)
-                optimizer.step()
-        model.eval()
-        with torch.no_grad():
-            batches = [store.batch(part.numpy()) for part in torch.split(test, 1000)]
-            scores = torch.cat([model(b.tokens, b.mask) for b in batches])
-        areas.append(area_under_curve(scores, label[test] == 1))
-    return sum(areas) / 2
+    if isinstance(judge, NGram):
+        return judge.nll([poem_ids(codec, poem) for poem in poems]) / _mean_chars(poems)
+    poems = [poem for poem in poems if codec.fits(poem)]
+    return _exact_nll(judge, codec, poems) / _mean_chars(poems) if poems else np.empty(0)
 
 
-def area_under_curve(scores: Tensor, positive: Tensor) -> float:
-    """The chance that a positive scores higher than a negative, ties counting half (Mann & Whitney
-    1947): scores (N,), positive (N,) bool."""
-    _, place, counts = torch.unique(scores, return_inverse=True, return_counts=True)
-    below = counts.cumsum(0) - counts
-    rank = (below + (counts + 1) / 2)[place].double()
-    ones, zeros = int(positive.sum()), int((~positive).sum())
-    return (float(rank[positive].sum()) - ones * (ones + 1) / 2) / (ones * zeros)
+def label_agreement(
+    classifier: LabelClassifier, codec: PoemCodec, poems: Mapping[str, Sequence[Poem]]
+) -> dict[str, Values]:
+    """By value of a label and by poem, 1 where the classifier says the value that it stands under.
+
+    Args:
+        classifier: of tokens of `codec`, trained on human poems.
+        codec: to read them with.
+        poems: by the value that they have, or were asked to have.
+    """
+    said = {value: classifier([poem_ids(codec, p) for p in own]) for value, own in poems.items()}
+    return {
+        value: np.array([one == value for one in ones], dtype=np.float64)
+        for value, ones in said.items()
+    }
 
 
-class _Classifier(nn.Module):
-    """Tokens (B, T) -> one logit (B,)."""
-
-    def __init__(self, vocab_size: int, channels: int = 64) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(vocab_size, channels)
-        self.body = GCNN(channels, 2, dropout=0.2)
-        self.out = nn.Linear(2 * channels, 1)
-        nn.init.normal_(self.embedding.weight, std=0.1)
-
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
-        x = self.body(self.embedding(tokens).transpose(1, 2), mask)
-        pooled = torch.cat([masked_mean(x, mask), masked_max(x, mask)], dim=1)
-        return torch.squeeze(self.out(pooled), 1)
+def poem_ids(codec: PoemCodec, poem: Poem) -> list[int]:
+    """The tokens of a poem that need not fit: a sample may have run on to its last position."""
+    if codec.forms:
+        return codec.tokenizer.encode(content(poem, poem.form))
+    return [*codec.tokenizer.encode(poem.text), codec.tokenizer.eos_id]
 
 
 def _comparable(codec: PoemCodec, n: int, human: Sequence[Poem]) -> list[Poem]:
     """The human poems without a character that the model does not know."""
-    known = [poem for poem in human if codec.tokenizer.unk_id not in _ids(codec, poem)]
+    known = [poem for poem in human if codec.tokenizer.unk_id not in poem_ids(codec, poem)]
     if min(len(known), n) < 4:
         raise CorpusError(
             f"{n} samples, {len(known)} held-out poems: give at least 4 of both to compare them"
@@ -242,13 +222,6 @@ def _write(
                 asked.append(Form.parse(one.form) if one.form else None)
             bar.update(count)
     return poems, asked
-
-
-def _ids(codec: PoemCodec, poem: Poem) -> list[int]:
-    """The tokens of a poem that need not fit: a sample may have run on to its last position."""
-    if codec.forms:
-        return codec.tokenizer.encode(content(poem, poem.form))
-    return [*codec.tokenizer.encode(poem.text), codec.tokenizer.eos_id]
 
 
 def _by_poem(
@@ -274,32 +247,19 @@ def _by_poem(
         "novelty": (
             novel(verses, [p.verses for p in known]).astype(np.float64) if known else np.empty(0)
         ),
-        "judge_nll_per_char": _nll_per_char(codec, forward, poems) if forward else np.empty(0),
-        "judge_ar_nll_per_char": _judged(*judge, poems) if judge else np.empty(0),
+        "judge_nll_per_char": judged(forward, codec, poems) if forward else np.empty(0),
+        "judge_ar_nll_per_char": judged(*judge, poems) if judge else np.empty(0),
     }
 
 
-def _fit(codec: PoemCodec, poems: Sequence[Poem]) -> NGram:
-    return NGram.fit([_ids(codec, poem) for poem in poems], len(codec.tokenizer), ORDER)
-
-
-def _nll_per_char(codec: PoemCodec, judge: NGram, poems: Sequence[Poem]) -> Values:
-    """Nats of each poem over the mean number of characters: their mean is nats per character."""
-    return judge.nll([_ids(codec, poem) for poem in poems]) / _mean_chars(poems)
-
-
 @torch.no_grad()
-def _judged(judge: Autoregressive, codec: PoemCodec, poems: Sequence[Poem]) -> Values:
-    """The same by a trained model; poems that it cannot read are left out."""
-    poems = [poem for poem in poems if codec.fits(poem)]
-    if not poems:
-        return np.empty(0)
+def _exact_nll(judge: Autoregressive, codec: PoemCodec, poems: Sequence[Poem]) -> Values:
     labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
     ids = [codec.encode(poem) for poem in poems]
     store = TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels)
     batches = (batch.to(judge.device) for batch in store.batches(500))
-    nll = torch.cat([judge.nll(b.tokens, b.mask, b.labels).double().cpu() for b in batches])
-    return nll.numpy() / _mean_chars(poems)
+    nll = [judge.nll(b.tokens, b.mask, b.labels).double().cpu() for b in batches]
+    return torch.cat(nll).numpy()
 
 
 def _mean_chars(poems: Sequence[Poem]) -> float:

@@ -23,6 +23,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -30,23 +31,22 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from common import figure, load_judge, once, publish, scored, trained
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from poetvae.config import PRESETS, Config, configure
 from poetvae.data import TokenStore, batch_index, derive_seed
-from poetvae.evaluation import evaluate
 from poetvae.generation import generate as write
 from poetvae.job import Job, prepare, read
 from poetvae.models import VAE, Autoregressive, Model
 from poetvae.poet import Poet, encode_poems
-from poetvae.quality import compare, sample_quality
+from poetvae.quality import compare
 from poetvae.runtime import keep_freed_memory, seed_noise
 from poetvae.text.ngram import NGram
 from poetvae.text.poem import Form, Poem
 from poetvae.trainer import average, make_optimizer, update
-from poetvae.trainer import train as train_model
 
 SEED_BATCHES = (64, 512)
 
@@ -272,7 +272,7 @@ def read_store(corpus: str | None, vocab: int, length: int) -> tuple[TokenStore,
     if corpus is None:
         poems = np.random.default_rng(0).integers(5, vocab, (2**16, length)).tolist()
         return TokenStore(poems, length, 0), vocab
-    job = Job(configure(), (corpus,), (), (Form.parse("5x2"),), False)
+    job = Job(configure(), (corpus,), (), (Form.parse("5x2"),), (), False)
     data, config = prepare(job, torch.device("cpu"), lambda line: click.echo(line, err=True))
     return data.train, config.model.vocab_size
 
@@ -310,23 +310,6 @@ def speed(model: Model, poet: Poet, seconds: float) -> dict[str, float]:
     return {"poems_per_s": rate(256), "ms_per_poem": 1000 / rate(1)}
 
 
-def trained(run: Path, corpus: tuple[str, ...], preset: str, epochs: float, seed: int) -> Job:
-    """A run of the ladder: continued where it stopped, left as it is where it is done."""
-    if (run / "train.json").exists():
-        train_model(out=run, resume=True)
-    else:
-        settings = {"seed": seed}
-        train_model(corpus, run, preset=preset, settings=settings, forms=["5x2"], epochs=epochs)
-    return Job.load(run)
-
-
-def loop_seconds(run: Path) -> tuple[int, float]:
-    """Steps, and seconds of the training loop, the last of a resumed one."""
-    lines = [json.loads(x) for x in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
-    timed = [line for line in lines if "seconds" in line]
-    return timed[-1]["step"], timed[-1]["seconds"]
-
-
 def ngram_rung(
     order: int, poet: Poet, referee: Any, known: list[Poem], test: list[Poem], n: int
 ) -> dict[str, Any]:
@@ -353,33 +336,6 @@ def ngram_rung(
         "ms_per_poem": None,
         **compare(codec, written, test, known, asked=[form] * n, judge=referee),
     }
-
-
-def model_rung(
-    run: Path,
-    poet: Poet,
-    referee: Any,
-    known: list[Poem],
-    test: list[Poem],
-    n: int,
-    iw: int,
-    turn: float,
-) -> dict[str, Any]:
-    """A trained model as a rung."""
-    store = encode_poems(poet.codec, test)
-    report = evaluate(poet.model, poet.codec, store, samples=iw, curve_poems=100)
-    steps, seconds = loop_seconds(run)
-    return {
-        **report.as_dict(),
-        "steps": steps,
-        "seconds": seconds,
-        **speed(poet.model, poet, turn),
-        **sample_quality(poet.model, poet.codec, test, known, n=n, judge=referee, quiet=False),
-    }
-
-
-def figure(value: float | None, spec: str) -> str:
-    return "" if value is None else format(value, spec)
 
 
 def ladder_table(rungs: dict[str, dict[str, Any]]) -> str:
@@ -427,16 +383,6 @@ def ladder_table(rungs: dict[str, dict[str, Any]]) -> str:
     return "\n".join([*lines, row("human poems", last, "human")])
 
 
-def put_between(path: Path, mark: str, text: str) -> None:
-    """Replace what stands between <!-- mark --> and <!-- /mark --> in a file."""
-    begin, end = f"<!-- {mark} -->\n", f"<!-- /{mark} -->"
-    before, _, rest = path.read_text("utf-8").partition(begin)
-    _, found, after = rest.partition(end)
-    if not found:
-        raise click.ClickException(f"{path} has no {begin.strip()} ... {end}; put them in")
-    path.write_text(f"{before}{begin}{text}\n{end}{after}", "utf-8")
-
-
 @click.group()
 def main() -> None:
     """Measure how good and how fast models are."""
@@ -476,37 +422,29 @@ def ladder(
             corpus,
             preset,
             seed_epochs if preset == "seed" else epochs,
-            int(seed),
+            {"seed": int(seed)},
         )
         for preset in presets
         for seed in seeds.split(",")
     }
     data = read(next(iter(runs.values())))
     last = next((name for name in reversed(runs) if name.startswith("ar")), None)
-    referee = None
-    if last:
-        judge = Poet.from_pretrained(out / last)
-        assert isinstance(judge.model, Autoregressive)
-        referee = judge.model, judge.codec
-    rungs = {}
-    for name in ["unigram", "4-gram", *runs]:
-        scores = out / f"{name}.json"
-        if not scores.exists():
-            click.echo(f"scoring {name}", err=True)
-            poet = Poet.from_pretrained(out / (name if name in runs else next(iter(runs))))
-            if name in runs:
-                rung = model_rung(
-                    out / name, poet, referee, data.train, data.test, samples, iw, seconds
-                )
-            else:
-                order = 1 if name == "unigram" else 4
-                rung = ngram_rung(order, poet, referee, data.train, data.test, samples)
-            scores.write_text(json.dumps(rung, indent=1), "utf-8")
-        rungs[name] = json.loads(scores.read_text("utf-8"))
-    text = ladder_table(rungs)
-    click.echo(text)
-    if path:
-        put_between(path, "ladder", text)
+    referee = load_judge(out / last if last else None)
+
+    def rung(name: str) -> dict[str, Any]:
+        if name in runs:
+            poet = Poet.from_pretrained(out / name)
+            scores = scored(out / name, data, samples=samples, iw=iw, judge=referee, curve=100)
+            return {**scores, **speed(poet.model, poet, seconds)}
+        poet = Poet.from_pretrained(out / next(iter(runs)))
+        order = 1 if name == "unigram" else 4
+        return ngram_rung(order, poet, referee, data.train, data.test, samples)
+
+    rungs = {
+        name: once(out / f"{name}.json", partial(rung, name))
+        for name in ["unigram", "4-gram", *runs]
+    }
+    publish(path, "ladder", ladder_table(rungs))
 
 
 @main.command()

@@ -78,8 +78,9 @@ def test_the_ladder_trains_scores_and_writes_every_rung(tmp_path: Path) -> None:
     assert "| ar-1 |" in bench("generate", runs / "ar-1", "--seconds", 0.01, "--rounds", 1)
 
 
-def test_left_out_likelihood_agrees_with_brute_force() -> None:
+def test_left_out_likelihood_agrees_with_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
     """With every character a candidate, Bayes' rule is exact: compared with all V ** T texts."""
+    monkeypatch.syspath_prepend(SCRIPT.parent)
     spec = importlib.util.spec_from_file_location("bench", SCRIPT)
     assert spec is not None
     assert spec.loader is not None

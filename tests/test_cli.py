@@ -140,7 +140,13 @@ def test_the_commands_are_these() -> None:
         ("train",),
         ("generate",),
         ("reconstruct",),
+        ("interpolate",),
+        ("vary",),
+        ("neighbours",),
+        ("edit",),
+        ("optimise",),
         ("plot",),
+        ("map",),
         ("score",),
         ("evaluate",),
         ("corpus", "stats"),
@@ -825,6 +831,14 @@ def test_evaluate_compares_samples_with_human_poems(
     assert (judged.code, "is no autoregressive model" in judged.error) == (2, True)
 
 
+def test_evaluate_splits_the_gap(shell: Terminal, run: Path, corpus: Path) -> None:
+    options: Words = ["evaluate", "--model", run, "--iw", "1", "--samples", "0", "--curve", "0"]
+    gap = json.loads(shell(*options, "--gap", "2", "--json", corpus).out)["gap"]
+    assert gap["poems"] == 2
+    assert gap["gap"] == pytest.approx(gap["amortisation"] + gap["approximation"])
+    assert "gap" not in json.loads(shell(*options, "--json", corpus).out)
+
+
 def test_score_finds_the_line_that_does_not_belong(
     shell: Terminal, run: Path, tmp_path: Path
 ) -> None:
@@ -914,3 +928,111 @@ def test_output_is_utf8_in_every_locale(shell: Terminal, run: Path) -> None:
     missing = process("corpus", "stats", "山.txt", LC_ALL="C")
     assert missing.stderr.decode("utf-8").startswith("error: 山.txt: no such file")
     assert shell(*options).out == done.stdout.decode("utf-8")
+
+
+# The latent space
+
+
+def test_interpolate(shell: Terminal, run: Path, poet: Poet) -> None:
+    ends = [COUPLET, COUPLETS[0], COUPLETS[9]]
+    result = shell("interpolate", "--model", run, *ends, "--steps", "3")
+    poems = poet.interpolate(ends[0], ends[1], 3) + poet.interpolate(ends[1], ends[2], 3)[1:]
+    assert result.code == 0
+    assert result.out.splitlines() == poems
+    assert [poems[0], poems[2], poems[4]] == poet.reconstruct(ends)
+    assert result.err.splitlines()[-1].startswith("smoothness: ")
+    result = shell("interpolate", "--model", run, *ends, "--steps", "3", "--json")
+    values = json.loads(result.out)
+    assert values == {"texts": poems, "smoothness": values["smoothness"], "mode": "lerp"}
+    assert 0 < values["smoothness"] <= 1
+    circle = ("--mode", "slerp", "--json")
+    values = json.loads(shell("interpolate", "--model", run, COUPLET, COUPLET, *circle).out)
+    assert values == {"texts": poet.reconstruct(COUPLET) * 8, "smoothness": None, "mode": "slerp"}
+    lonely = shell("interpolate", "--model", run, COUPLET)
+    assert (lonely.code, "1 text; give two or more" in lonely.error) == (2, True)
+
+
+def test_vary(shell: Terminal, run: Path, poet: Poet) -> None:
+    how = ("vary", "--model", run, COUPLET, "-n", "3", "--distance", "20", "--seed", "1")
+    poems = poet.vary(COUPLET, 3, distance=20.0, seed=1)
+    assert shell(*how).out.splitlines() == poems
+    values = [json.loads(line) for line in shell(*how, "--json").out.splitlines()]
+    changes = [sum(a != b for a, b in zip(COUPLET, poem, strict=True)) for poem in poems]
+    assert values == [{"text": t, "changed": c} for t, c in zip(poems, changes, strict=True)]
+    still = shell("vary", "--model", run, COUPLET, "--distance", "0")
+    assert still.out.splitlines() == poet.reconstruct(COUPLET)
+    assert "seed " in still.err
+    assert "only 1 distinct poems came of 80 draws; go to a larger --distance" in still.err
+
+
+def test_neighbours(
+    shell: Terminal, run: Path, poet: Poet, corpus: Path, free_model: Path, tmp_path: Path
+) -> None:
+    how = ("neighbours", "--model", run, COUPLETS[3], "--json")
+    result = shell(*how, corpus, "-n", "4")
+    found = [json.loads(line) for line in result.out.splitlines()]
+    assert found[0]["text"] == COUPLETS[3]
+    assert [one["distance"] for one in found] == sorted(one["distance"] for one in found)
+    assert len(found) == 4
+    file = tmp_path / "index"
+    assert shell(*how, corpus, "-n", "4", "--index", file).out == result.out
+    corpus.unlink()
+    assert shell(*how, "-n", "4", "--index", file) == (0, result.out, "")
+    plain = shell("neighbours", "--model", run, COUPLETS[3], "--index", file).out.splitlines()
+    assert (len(plain), plain[0]) == (10, f"0.000\t{COUPLETS[3]}")
+    there = shell(*how, "missing.txt", "-n", "4", "--index", file)
+    assert (there.code, there.out) == (0, result.out)
+    assert "the corpus is not read" in there.err
+    other = shell("neighbours", "--model", free_model, "a rose", "--index", file)
+    assert (other.code, "was made with another model" in other.error) == (1, True)
+    nothing = shell(*how, "--index", tmp_path / "none")
+    assert (nothing.code, "nothing to search among" in nothing.error) == (2, True)
+
+
+def test_edit(shell: Terminal, run: Path, poet: Poet, corpus: Path, model: Path) -> None:
+    spring = ("edit", "--model", run, COUPLET, "--toward", "contains=春", "--corpus", corpus)
+    all_spring = shell(*spring)
+    assert (all_spring.code, "contains=春 holds for 20 of 20" in all_spring.err) == (1, True)
+    how = ("edit", "--model", run, COUPLET, "--toward", "contains=雨")
+    back = poet.reconstruct(COUPLET)[0]
+    still = json.loads(shell(*how, "--strength", "0", "--json").out)
+    assert still == {
+        "text": COUPLET,
+        "reconstruction": back,
+        "edited": back,
+        "kept": 1.0,
+        "changed": [],
+    }
+    result = shell(*how, "--strength", "40", "--json")
+    values = json.loads(result.out)
+    pairs = list(zip(back, values["edited"], strict=True))
+    assert values["changed"] == [i for i, (a, b) in enumerate(pairs) if a != b] != []
+    assert values["kept"] == pytest.approx(1 - len(values["changed"]) / 10)
+    assert "separation 0." in result.err
+    shown = shell(*how, "--strength", "40")
+    assert shown.out == f"{values['edited']}\n"
+    assert (
+        shown.err.splitlines()[-1]
+        .translate({ord("【"): None, ord("】"): None})
+        .endswith(values["edited"])
+    )
+    assert "【" in shown.err
+    alone = shell("edit", "--model", model, COUPLET, "--toward", "contains=雨")
+    assert (alone.code, "has no train.json" in alone.err) == (1, True)
+
+
+def test_optimise(shell: Terminal, run: Path, poet: Poet) -> None:
+    how = ("optimise", "--model", run, "-n", "2", "--steps", "3", "--seed", "1")
+    result = shell(*how, "--contains", "雨", "--json")
+    values = [json.loads(line) for line in result.out.splitlines()]
+    assert values == [one.as_dict() for one in poet.optimise("contains=雨", n=2, steps=3, seed=1)]
+    plain = shell(*how, "--contains", "雨")
+    assert plain.out.splitlines() == [one["text"] for one in values]
+    assert len([line for line in plain.err.splitlines() if "log p(z)" in line]) == 2
+    told = shell("optimise", "--model", run, COUPLET, "--tones", "--steps", "1", "--json")
+    assert json.loads(told.out)["start"] == poet.reconstruct(COUPLET)[0]
+    one_kind = shell("optimise", "--model", run, COUPLET, "--toward", "form=5x2")
+    assert (one_kind.code, "form=5x2 holds for" in one_kind.err) == (1, True)
+    for wishes in ([], ["--tones", "--contains", "雨"]):
+        wrong = shell(*how, *wishes)
+        assert (wrong.code, "give one of --contains" in wrong.error) == (2, True)

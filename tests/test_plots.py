@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib import image
+from matplotlib import get_data_path, image
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 
-from poetvae import cli, plots
+from poetvae import cli, plots, plots_map
 from poetvae.errors import CheckpointError, ConfigError
-from poetvae.plots import plot_run
+from poetvae.plots import plot_rate_distortion, plot_run
+from poetvae.plots_map import plot_map
+from poetvae.text.poem import has_han
 
 LABELS = ("nats per poem", "active units", "held-out nats per character", "learning rate", "beta")
 SVG_LINE = re.compile(r'<g id="line2d_\d+">\s*<path d="([^"]*)"[^>]*stroke: (#\w{6})')
@@ -268,3 +271,139 @@ def test_the_command(
     assert gif.startswith("error: curves.gif: expected a name that ends in")
     assert missing.startswith(f"error: {metrics / 'none'}: no such run folder")
     assert "Missing option '--out'" in usage[-1]
+
+
+# Rate and distortion
+
+RATES = [
+    {"name": "base", "beta": beta, "rate": 20 / beta, "distortion": 40 + 5 * beta}
+    for beta in (0.25, 0.5, 1, 2)
+]
+
+
+def test_rate_and_distortion(tmp_path: Path) -> None:
+    other = {"name": "山 $x$ <b>", "beta": 4.0, "rate": 5.0, "distortion": 61.0}
+    plot_rate_distortion(tmp_path / "a.svg", [*RATES, other])
+    svg = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert svg.isascii()
+    for text in ("rate, nats per poem", "distortion, nats per poem", "base", "0.25", "4"):
+        assert f">{text}<" in svg
+    assert ">\\u5c71 $x$ &lt;b&gt;<" in svg
+    # Lines in grey, along which the sum is constant: all of one slope.
+    paths = [path for path, colour in SVG_LINE.findall(svg) if colour == "#d9d9d9"]
+    ends = np.array([re.findall(r"-?[\d.]+", path)[:4] for path in paths], dtype=float)
+    slopes = (ends[:, 3] - ends[:, 1]) / (ends[:, 2] - ends[:, 0])
+    assert len(ends) >= 4
+    assert slopes == pytest.approx(np.full(len(slopes), slopes[0]), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.pdf"])
+def test_one_rate_is_a_picture(tmp_path: Path, name: str) -> None:
+    plot_rate_distortion(tmp_path / name, RATES[:1])
+    assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_no_rates_and_another_suffix(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no rates to draw; give at least one row"):
+        plot_rate_distortion(tmp_path / "a.svg", [])
+    with pytest.raises(ConfigError, match=r"ends in \.png, \.svg, \.pdf"):
+        plot_rate_distortion(tmp_path / "a.gif", RATES)
+    assert list(tmp_path.iterdir()) == []
+
+
+# Maps
+
+POINTS = np.random.default_rng(0).normal(size=(60, 2))
+AXES = ("one", "two")
+FONT_FOLDER = Path(get_data_path()) / "fonts" / "ttf"
+
+
+def mapped(
+    out: Path,
+    grid: list[tuple[float, float, str]],
+    groups: list[str] | None = None,
+    font: Path | None = None,
+) -> str:
+    """A map as SVG."""
+    plot_map(out / "map.svg", POINTS, groups, grid, AXES, font)
+    return (out / "map.svg").read_text(encoding="utf-8")
+
+
+def test_a_map_has_its_poems_axes_and_labels(tmp_path: Path) -> None:
+    groups = ["tang"] * 30 + ["$song$"] * 20 + [""] * 10
+    svg = mapped(tmp_path, [(0.0, 0.0, "a rose, $is$ <a>\nrose")], groups)
+    for text in ("one", "two", "a rose, $is$ &lt;a&gt;", "rose", "tang", "$song$", "other"):
+        assert f">{text}<" in svg
+    fills = {c: svg.count(f"fill: {c}") for c in ("#1f77b4", "#ff7f0e", "#b2b2b2")}
+    assert list(fills.values()) == [31, 21, 11]  # and one in the legend
+
+
+def test_the_ten_most_frequent_values_have_a_colour(tmp_path: Path) -> None:
+    groups = [f"v{min(i, 11 * 5 - 1) // 5}" for i in range(60)]
+    svg = mapped(tmp_path, [], groups)
+    assert [f">v{i}<" in svg for i in range(11)].count(True) == 10
+    assert ">v10<" in svg  # the most frequent one, of ten poems
+    assert ">other<" in svg
+    assert ">other<" not in mapped(tmp_path, [], ["x"] * 60)
+
+
+def test_characters_without_a_font_are_left_out_with_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plots_map, "FONTS", ())
+    grid = [(0.0, 0.0, "山月臨窗白"), (1.0, 0.0, "溪風入座清"), (0.0, 1.0, "a rose")]
+    with pytest.warns(UserWarning) as caught:  # noqa: PT030
+        svg = mapped(tmp_path, grid, ["唐"] * 60)
+    (warning,) = caught
+    assert str(warning.message).startswith("2 of 3 texts are left out: no font here has")
+    assert "install fonts-noto-cjk" in str(warning.message)
+    assert warning.filename == __file__
+    assert not has_han(svg)
+    assert ">a rose<" in svg
+    assert ">\\u5510<" in svg
+
+
+def test_the_first_font_that_has_most_characters_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, other = FT2Font(FONT_FOLDER / "DejaVuSans.ttf"), FT2Font(FONT_FOLDER / "STIXGeneral.ttf")
+    rare = "".join(map(chr, sorted(other.get_charmap().keys() - usual.get_charmap().keys())[-3:]))
+    monkeypatch.setattr(plots_map, "FONTS", ("/missing.ttc", str(other.fname)))
+    svg = mapped(tmp_path, [(0.0, 0.0, rare)])
+    assert f">{rare}<" in svg
+    assert "font-family: 'STIXGeneral'" in svg
+    assert "STIXGeneral" not in mapped(tmp_path, [(0.0, 0.0, "a rose")])
+    assert "STIXGeneral" in mapped(tmp_path, [(0.0, 0.0, "a")], font=Path(str(other.fname)))
+
+
+@pytest.mark.parametrize("content", [b"", b"no font"])
+def test_a_font_that_is_none(tmp_path: Path, content: bytes) -> None:
+    font = tmp_path / "font.ttf"
+    font.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"font\.ttf: cannot be read as a font; give another"):
+        mapped(tmp_path, [(0.0, 0.0, "a")], font=font)
+    with pytest.raises(ConfigError, match="cannot be read as a font"):
+        mapped(tmp_path, [], font=tmp_path / "missing.ttf")
+
+
+def test_texts_of_a_grid_leave_each_other_room(tmp_path: Path) -> None:
+    words = "verse one, which is far too long\nverse two\n\nthree\nfour\nfive"
+    dense = [(x / 10, y / 10, words) for x in range(-20, 20) for y in range(-20, 20)]
+    svg = mapped(tmp_path, dense)
+    assert ">verse one, which is…<" in svg
+    assert ">four<" in svg
+    assert ">five<" not in svg
+    assert 9 <= svg.count(">verse two<") <= 400
+
+
+def test_many_points_are_an_image_in_an_svg(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).normal(size=(6000, 2))
+    plot_map(tmp_path / "map.svg", points, None, [], AXES)
+    assert (tmp_path / "map.svg").stat().st_size < 1_000_000
+    plot_map(tmp_path / "map.png", points, None, [], AXES)
+    assert image.imread(tmp_path / "map.png").shape == (1440, 1760, 4)
+
+
+def test_a_map_is_no_pdf(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"ends in \.png, \.svg$"):
+        plot_map(tmp_path / "map.pdf", POINTS, None, [], AXES)

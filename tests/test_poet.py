@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+from poetvae.data import Batch
 from poetvae.errors import CheckpointError, ConfigError, CorpusError
 from poetvae.evaluation import evaluate
 from poetvae.poet import Poet, encode_poems, model_card
@@ -63,6 +65,22 @@ def test_reconstruct_is_decode_of_the_mean(poet: Poet, free_poet: Poet) -> None:
     assert poet.reconstruct(COUPLETS) == poet.decode(poet.encode(COUPLETS).mode)
     lines = ["a rose is a rose", "a rose\nis"]
     assert free_poet.reconstruct(lines) == free_poet.decode(free_poet.encode(lines).mode)
+
+
+def test_latents_are_the_modes_in_order(poet: Poet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("poetvae.poet.BATCH", 3)
+    texts = [poem.text for poem in poet.generate(8, seed=1)]
+    seen = []
+
+    def progress(batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            seen.append(len(batch))
+            yield batch
+
+    z = poet.latents((poet.codec.read(text) for text in texts), progress)
+    torch.testing.assert_close(z, poet.encode(texts).mode)
+    assert seen == [3, 3, 2]
+    assert poet.latents([]).shape == (0, z.shape[1])
 
 
 def test_free_form_has_lines(free_poet: Poet) -> None:

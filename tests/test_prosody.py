@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poetvae.text.poem import split_verses
+from poetvae.text.poem import Form, split_verses
 from poetvae.text.prosody import (
     RHYMES,
     Reading,
@@ -19,6 +19,7 @@ from poetvae.text.prosody import (
     rhyme,
     rhyme_ok,
     rhymes,
+    schemes,
     tone_pattern,
     tones,
     unknown,
@@ -257,6 +258,37 @@ def test_each_violation_fails(changed: str, at: int) -> None:
 
 def test_the_first_verse_may_end_level() -> None:
     assert regulated([sound("仄仄仄平平"), *(sound(pattern) for pattern in FOUR[1:])]) is True
+
+
+@pytest.mark.parametrize("name", ["5x2", "7x2", "5x4", "7x8"])
+def test_verses_that_keep_a_scheme_are_regulated(name: str) -> None:
+    form = Form.parse(name)
+    level, oblique = schemes(form)
+    for scheme in (level, oblique):
+        for i, allowed in enumerate(scheme):
+            rest = [sound(min(patterns)) for patterns in scheme]
+            for pattern in allowed:
+                rest[i] = sound(pattern)
+                assert regulated(rest, strict=True) is True
+    assert {pattern[-4] for pattern in level[0]} == {"平"}
+    assert {pattern[-4] for pattern in oblique[0]} == {"仄"}
+
+
+def test_couplets_that_keep_no_scheme_are_not_regulated() -> None:
+    found = {
+        first + second
+        for scheme in schemes(Form(5, 2))
+        for first in scheme[0]
+        for second in scheme[1]
+    }
+    for choice in map("".join, product("平仄", repeat=10)):
+        verses = [sound(choice[:5]), sound(choice[5:])]
+        assert regulated(verses, strict=True) is (choice in found)
+
+
+@pytest.mark.parametrize("name", ["6x4", "5x3", "4x2"])
+def test_forms_that_have_no_scheme(name: str) -> None:
+    assert schemes(Form.parse(name)) == ()
 
 
 @given(st.integers(1, 4), st.sampled_from([5, 7]), st.data())

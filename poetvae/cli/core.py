@@ -1,4 +1,4 @@
-"""The commands to train, write, measure and look."""
+"""The commands to train, write and measure."""
 
 from __future__ import annotations
 
@@ -132,30 +132,6 @@ def generate(
             click.echo(poem.text + ("\n" if "\n" in poem.text else ""))
 
 
-@example("poetvae reconstruct --model my-poet 山月臨窗白，溪風入座清。")
-@cli.command()
-@click.argument("texts", nargs=-1)
-@model_options
-@json_option
-def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json: bool) -> None:
-    """Send TEXTS (or the lines of stdin) through the latent space and back."""
-    from ..text.poem import is_han
-
-    poet = load(model, device)
-    lines = texts if texts and texts != ("-",) else [x for x in stdin() if x.strip()]
-    if not lines:
-        raise CorpusError("no text came; give poems as arguments, or a line each on stdin")
-    unknown = poet.codec.tokenizer.unknown("".join(poet.codec.read(x).text for x in lines))
-    unknown = [c for c in unknown if not poet.forms or is_han(c)]
-    if unknown:
-        note(f"characters the model has never seen: {' '.join(unknown)}")
-    for text, back in zip(lines, poet.reconstruct(lines), strict=True):
-        if as_json:
-            emit({"text": text, "reconstruction": back})
-        else:
-            click.echo(back)
-
-
 @example("poetvae evaluate --model my-poet --iw 10 --samples 500")
 @cli.command()
 @click.argument("corpus", nargs=-1)
@@ -182,6 +158,13 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
     show_default=True,
     help="Poems to write and compare with human ones; 0 = none.",
 )
+@click.option(
+    "--gap",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Poems to split log p(x) - ELBO on, which takes minutes; 0 = none.",
+)
 @click.option("--temperature", type=float, default=1.0, show_default=True, help="Of the samples.")
 @click.option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
 @click.option(
@@ -199,6 +182,7 @@ def evaluate(
     iw: int,
     curve: int,
     samples: int,
+    gap: int,
     temperature: float,
     judge: str | None,
     against: tuple[str, ...],
@@ -213,12 +197,15 @@ def evaluate(
     from tqdm import tqdm
 
     from .. import evaluation, job, quality
+    from ..gap import inference_gap
     from ..models import Autoregressive
     from ..poet import encode_poems
     from ..text.corpus import read_corpus
     from ..text.poem import Form
 
     poet = load(model, device)
+    if gap and isinstance(poet.model, Autoregressive):
+        raise ConfigError("an autoregressive model's likelihood is exact; leave out --gap")
     referee = None
     if judge is not None:
         found = load(judge, device)
@@ -245,17 +232,20 @@ def evaluate(
     fitting = [poem for poem in poems if poet.codec.fits(poem)]
     if len(fitting) < len(poems):
         note(f"left out: {len(poems) - len(fitting)} poems that do not fit the model")
+    store = encode_poems(poet.codec, fitting[:limit])
     report = evaluation.evaluate(
         poet.model,
         poet.codec,
-        encode_poems(poet.codec, fitting),
+        store,
         samples=iw,
         seed=seed,
-        limit=limit,
         curve_poems=curve,
         progress=lambda x: tqdm(x, unit="batch", disable=None, file=sys.stderr),
     )
     values = report.as_dict()
+    if gap and not isinstance(poet.model, Autoregressive):
+        found_gap = inference_gap(poet.model, poet.codec, store, poems=gap, seed=seed)
+        values["gap"] = found_gap.as_dict()
     if samples:
         try:
             values |= quality.sample_quality(
@@ -317,18 +307,6 @@ def score(
             click.echo(f"{one['nll_per_char']:.3f}\t{one['anomaly']:+.2f}\t{one['text']}")
 
 
-@example("poetvae plot my-poet --out curves.png")
-@cli.command()
-@click.argument("run")
-@click.option("--out", required=True, metavar="FILE", help="The .png, .svg or .pdf to write.")
-def plot(run: str, out: str) -> None:
-    """Draw the training curves of the run folder RUN; prints the name of the picture."""
-    from ..plots import plot_run
-
-    plot_run(run, out)
-    click.echo(out)
-
-
 @example("poetvae corpus stats poems.txt")
 @cli.group()
 def corpus() -> None:
@@ -350,6 +328,64 @@ def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json
         emit(report.as_dict())
     else:
         click.echo("\n".join(report.lines()))
+
+
+@example("poetvae corpus themes --model my-poet --clusters 4")
+@corpus.command()
+@click.argument("corpus", nargs=-1)
+@model_options
+@corpus_options
+@click.option(
+    "--clusters",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="So many clusters of k-means; 0 = those of the model's mixture prior.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@json_option
+def themes(
+    corpus: tuple[str, ...],
+    model: str | None,
+    device: str,
+    forms: tuple[str, ...],
+    strict: bool,
+    clusters: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """The clusters of CORPUS in latent space, by what is more frequent in them than elsewhere.
+
+    Their purity is given for each field of the poems with at most 50 values, beside the share of
+    the commonest value, which one cluster alone would have. CORPUS absent: the embedded sample.
+    """
+    from collections import Counter
+
+    from ..clusters import characteristic, clusters_of, purity
+    from ..text.corpus import read_corpus, sample_folder
+    from ..text.poem import Form
+
+    poet = load(model, device)
+    wanted = [Form.parse(form) for form in forms] or poet.forms
+    read = read_corpus(corpus or (sample_folder(),), wanted, 0.0, strict).train
+    poems = [poem for poem in read if poet.codec.fits(poem)]
+    found = clusters_of(poet.model, poet.latents(poems), clusters, seed)
+    if not found:
+        raise ConfigError("this model's prior is no mixture; say how many --clusters to look for")
+    words = characteristic([poem.text for poem in poems], found)
+    for cluster, size in Counter(found).most_common():
+        shown = next(p.text for p, c in zip(poems, found, strict=True) if c == cluster)
+        row = {"cluster": cluster, "poems": size, "characters": words[cluster], "example": shown}
+        if as_json:
+            emit(row)
+        else:
+            line = shown.replace("\n", " / ")
+            click.echo(f"{cluster}\t{size / len(poems):.1%}\t{words[cluster]}\t{line}")
+    for name in sorted({"form", *(name for poem in poems for name in poem.meta)}):
+        values = [poem.value(name) for poem in poems]
+        if 2 <= len(set(values)) <= 50:
+            share = Counter(values).most_common(1)[0][1] / len(values)
+            note(f"purity by {name}: {purity(found, values):.3f}; commonest value {share:.3f}")
 
 
 @example("poetvae info")

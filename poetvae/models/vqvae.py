@@ -62,8 +62,8 @@ class VQVAE(LatentModel):
         self.groups = groups
         self.encoder = Reader(config, self.embedding, mask_id)
         self.to_vectors = nn.Linear(config.code_stride * config.d_model, config.code_dim)
-        # Over the poems each vector keeps mean 0 and variance 1: else what all poems share takes the
-        # codes, and what tells them apart shrinks towards nothing.
+        # Over the poems each vector keeps mean 0 and variance 1: else what all poems share takes
+        # the codes, and what tells them apart shrinks towards nothing.
         self.center = nn.Parameter(torch.zeros(self.latent_dim), requires_grad=False)
         self.spread = nn.Parameter(torch.ones(self.latent_dim), requires_grad=False)
         self.quantizer = VectorQuantizer(config.codebook_size, config.code_dim, config.code_decay)

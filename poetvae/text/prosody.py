@@ -28,7 +28,7 @@ from importlib.resources import files
 from itertools import product
 from typing import NamedTuple
 
-from poetvae.text.poem import form_of, is_han
+from poetvae.text.poem import Form, form_of, is_han
 
 RHYMES = {
     "平": "東冬江支微魚虞齊佳灰真文元寒刪先蕭肴豪歌麻陽庚青蒸尤侵覃鹽咸",
@@ -129,6 +129,27 @@ def _fits(verse: str, allowed: Iterable[str], strict: bool) -> bool:
     return any("".join(choice) in allowed for choice in product(*(o or free for o in options)))
 
 
+@cache
+def schemes(form: Form) -> tuple[tuple[frozenset[str], ...], ...]:
+    """The two ways in which a form keeps the tones of regulated verse, see `regulated`.
+
+    Returns:
+        For the scheme whose first verse has a level character at the second place of its last five,
+        and for the one with an oblique character there: by verse, all tone patterns (of 平 and 仄)
+        that it may have, whatever the other verses have. Empty where no regulated verse has such a
+        form.
+    """
+    if form.length not in (5, 7) or form.lines % 2:
+        return ()
+
+    def verse(start: str, i: int) -> frozenset[str]:
+        second = _OPPOSITE[start] if i % 4 in (1, 2) else start
+        lasts = LEVEL if i % 2 else OBLIQUE if i else LEVEL + OBLIQUE
+        return frozenset().union(*(_allowed(form.length, second, last) for last in lasts))
+
+    return tuple(tuple(verse(start, i) for i in range(form.lines)) for start in (LEVEL, OBLIQUE))
+
+
 def regulated(verses: Sequence[str], strict: bool = False) -> bool | None:
     """Whether verses keep the tones of regulated verse (近體詩).
 
@@ -148,19 +169,12 @@ def regulated(verses: Sequence[str], strict: bool = False) -> bool | None:
         characters, or not even in number.
     """
     form = form_of(verses)
-    if form is None or form.length not in (5, 7) or form.lines % 2:
+    if form is None or not schemes(form):
         return None
-
-    def keeps(start: str) -> bool:
-        for i, verse in enumerate(verses):
-            second = _OPPOSITE[start] if i % 4 in (1, 2) else start
-            lasts = LEVEL if i % 2 else OBLIQUE if i else LEVEL + OBLIQUE
-            allowed = frozenset().union(*(_allowed(form.length, second, last) for last in lasts))
-            if not _fits(verse, allowed, strict):
-                return False
-        return True
-
-    return keeps(LEVEL) or keeps(OBLIQUE)
+    return any(
+        all(_fits(verse, allowed, strict) for verse, allowed in zip(verses, scheme, strict=True))
+        for scheme in schemes(form)
+    )
 
 
 def _rhyming(verses: Sequence[str]) -> bool:

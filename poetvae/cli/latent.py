@@ -1,0 +1,375 @@
+"""The commands that go through the latent space."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ConfigError, CorpusError
+from .common import (
+    cli,
+    corpus_options,
+    emit,
+    example,
+    json_option,
+    load,
+    model_options,
+    note,
+    options,
+    seed_option,
+    stdin,
+)
+
+if TYPE_CHECKING:
+    from ..poet import Poet
+    from ..text.poem import Poem
+
+labelled_options = options(
+    click.option(
+        "--corpus",
+        "sources",
+        multiple=True,
+        metavar="CORPUS",
+        help="Poems that have it and poems that do not; absent: those a run was trained on.",
+    ),
+    click.option("--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."),
+    click.option(
+        "--limit",
+        type=click.IntRange(min=2),
+        default=5000,
+        show_default=True,
+        help="Poems of a side, spread evenly.",
+    ),
+)
+
+
+@example("poetvae reconstruct --model my-poet 山月臨窗白，溪風入座清。")
+@cli.command()
+@click.argument("texts", nargs=-1)
+@model_options
+@json_option
+def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json: bool) -> None:
+    """Send TEXTS (or the lines of stdin) through the latent space and back."""
+    poet = load(model, device)
+    lines = texts if texts and texts != ("-",) else [x for x in stdin() if x.strip()]
+    if not lines:
+        raise CorpusError("no text came; give poems as arguments, or a line each on stdin")
+    _tell_unknown(poet, lines)
+    for text, back in zip(lines, poet.reconstruct(lines), strict=True):
+        if as_json:
+            emit({"text": text, "reconstruction": back})
+        else:
+            click.echo(back)
+
+
+@example("poetvae interpolate --model my-poet 山月臨窗白，溪風入座清。 雨後雲歸寺，燈前雁過樓。")
+@cli.command()
+@click.argument("texts", nargs=-1, required=True)
+@model_options
+@click.option(
+    "--steps",
+    type=click.IntRange(min=2),
+    default=8,
+    show_default=True,
+    help="Poems from one text to the next, ends included.",
+)
+@click.option("--mode", type=click.Choice(["lerp", "slerp"]), default="lerp", show_default=True)
+@json_option
+def interpolate(
+    texts: tuple[str, ...], model: str | None, device: str, steps: int, mode: str, as_json: bool
+) -> None:
+    """Write the poems on the way from a text to the next: two TEXTS or more.
+
+    Smoothness is the distance between first and last poem over the sum of the distances between
+    neighbours, in characters that differ: 1 where none changes more than once.
+    """
+    from ..latent import smoothness
+
+    if len(texts) < 2:
+        raise ConfigError(f"{len(texts)} text; give two or more to go from one to the next")
+    poet = load(model, device)
+    _tell_unknown(poet, texts)
+    legs = [poet.interpolate(a, b, steps, mode) for a, b in pairwise(texts)]
+    poems = [*legs[0], *(poem for leg in legs[1:] for poem in leg[1:])]
+    smooth = smoothness(poems, fixed=bool(poet.forms))
+    if as_json:
+        emit({"texts": poems, "smoothness": smooth, "mode": mode})
+        return
+    for poem in poems:
+        click.echo(_paragraph(poem))
+    note("smoothness: " + ("the ends are the same" if smooth is None else f"{smooth:.2f}"))
+
+
+@example("poetvae vary --model my-poet 山月臨窗白，溪風入座清。 -n 4 --seed 1")
+@cli.command()
+@click.argument("text")
+@model_options
+@click.option("-n", "n", type=click.IntRange(min=1), default=4, show_default=True)
+@click.option(
+    "--distance",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="In standard deviations of q(z | TEXT); 1 = in other words.",
+)
+@seed_option
+@json_option
+def vary(
+    text: str,
+    model: str | None,
+    device: str,
+    n: int,
+    distance: float,
+    seed: int | None,
+    as_json: bool,
+) -> None:
+    """Say TEXT in other words: distinct poems around it."""
+    from ..latent import distance as differing
+
+    poet = load(model, device)
+    _tell_unknown(poet, [text])
+    poems = poet.vary(text, n, distance=distance, seed=_seed(seed))
+    read = _as_written(poet, text)
+    for poem in poems:
+        if as_json:
+            emit({"text": poem, "changed": differing(read, poem, fixed=bool(poet.forms))})
+        else:
+            click.echo(_paragraph(poem))
+    if len(poems) < n:
+        note(f"only {len(poems)} distinct poems came of {20 * n} draws; go to a larger --distance")
+
+
+@example("poetvae neighbours --model my-poet 山月臨窗白，溪風入座清。 poems.txt -n 3")
+@cli.command()
+@click.argument("text")
+@click.argument("corpus", nargs=-1)
+@model_options
+@corpus_options
+@click.option("-n", "n", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--index", "file", metavar="FILE", help="Read from it; or, if absent, write it.")
+@json_option
+def neighbours(
+    text: str,
+    corpus: tuple[str, ...],
+    model: str | None,
+    device: str,
+    forms: tuple[str, ...],
+    strict: bool,
+    n: int,
+    file: str | None,
+    as_json: bool,
+) -> None:
+    """Find the poems of CORPUS that lie nearest to TEXT, with their distances.
+
+    With --index FILE the poems are encoded once: where there is such a file, no CORPUS is read.
+    """
+    from ..search import Index
+
+    poet = load(model, device)
+    _tell_unknown(poet, [text])
+    if file is not None and Path(file).exists():
+        if corpus:
+            note(f"{file} is there: the corpus is not read; remove the file to index anew")
+        index = Index.load(file, poet.model)
+    elif not corpus:
+        raise ConfigError("nothing to search among; give a CORPUS, or an --index that is there")
+    else:
+        index = poet.index(_read(poet, corpus, forms, strict), _progress("batch"))
+        if file is not None:
+            index.save(file)
+    for poem, distance in poet.neighbours(text, index, n):
+        if as_json:
+            emit({"text": poem, "distance": distance})
+        else:
+            click.echo(f"{distance:.3f}\t{' / '.join(poem.split(chr(10)))}")
+
+
+@example("poetvae edit --model my-poet 山月臨窗白，溪風入座清。 --toward contains=雨")
+@cli.command()
+@click.argument("text")
+@model_options
+@click.option(
+    "--toward",
+    required=True,
+    metavar="KEY=VALUE",
+    help="contains=月, tones=regulated, or a field of the corpus: author=李白.",
+)
+@click.option(
+    "--strength", type=float, default=1.0, show_default=True, help="1 = from mean to mean."
+)
+@labelled_options
+@json_option
+def edit(
+    text: str,
+    model: str | None,
+    device: str,
+    toward: str,
+    strength: float,
+    sources: tuple[str, ...],
+    strict: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Move TEXT towards poems that have something: stderr shows 【what changed】.
+
+    The direction is the mean of the poems with KEY=VALUE less the mean of the others; separation
+    says how well it tells them apart on poems it was not made of: 0.5 = it means nothing.
+    """
+    from ..latent import changed, marked
+
+    poet = load(model, device)
+    _tell_unknown(poet, [text])
+    back = poet.reconstruct(text)[0]
+    direction = poet.direction(toward, _labelled(poet, model, sources, strict), limit)
+    edited = poet.edit(text, direction, strength)
+    places = changed(back, edited, fixed=bool(poet.forms))
+    size = sum(map(len, poet.codec.read(edited).verses)) if poet.forms else max(len(edited), 1)
+    note(
+        f"{toward}: {direction.ones} poems with, {direction.others} without; "
+        f"separation {direction.separation:.3f}"
+    )
+    if as_json:
+        kept = 1 - len(places) / size
+        emit(
+            {
+                "text": text,
+                "reconstruction": back,
+                "edited": edited,
+                "kept": kept,
+                "changed": places,
+            }
+        )
+        return
+    click.echo(edited)
+    note(f"reconstruction: {back}")
+    note(f"edited:         {marked(edited, places)}")
+
+
+@example("poetvae optimise --model my-poet --contains 月 -n 2 --steps 50 --seed 1")
+@cli.command()
+@click.argument("text", required=False)
+@model_options
+@click.option("--contains", metavar="TEXT", help="Towards poems with this in them.")
+@click.option("--tones", is_flag=True, help="Towards the tones of regulated verse.")
+@click.option("--toward", metavar="KEY=VALUE", help="Towards the words of such poems: author=李白.")
+@click.option("--form", metavar="5x2", help="One of the model's forms, without TEXT.")
+@click.option("--steps", type=click.IntRange(min=0), default=100, show_default=True)
+@click.option(
+    "--near", type=float, default=0.1, show_default=True, help="Weight of log p(z) beside it."
+)
+@click.option("-n", "n", type=click.IntRange(min=1), default=1, help="How many, without TEXT.")
+@labelled_options
+@seed_option
+@json_option
+def optimise(
+    text: str | None,
+    model: str | None,
+    device: str,
+    contains: str | None,
+    tones: bool,
+    toward: str | None,
+    sources: tuple[str, ...],
+    strict: bool,
+    seed: int | None,
+    as_json: bool,
+    **how: Any,
+) -> None:
+    """Move TEXT, or poems drawn from the prior, towards something by gradient ascent on z.
+
+    Values are in nats: the log probability of what --contains or --tones asks for, the log-odds of
+    --toward.
+    """
+    wishes = [toward, None if contains is None else f"contains={contains}"]
+    chosen = [wish for wish in [*wishes, "tones=regulated" if tones else None] if wish is not None]
+    if len(chosen) != 1:
+        raise ConfigError("give one of --contains, --tones and --toward")
+    poet = load(model, device)
+    if text is None:
+        how["seed"] = _seed(seed)
+    else:
+        _tell_unknown(poet, [text])
+    if toward is not None and toward.partition("=")[0].strip() not in ("contains", "tones"):
+        how["poems"] = _labelled(poet, model, sources, strict)
+    for one in poet.optimise(chosen[0], text, progress=_progress("step"), **how):
+        if as_json:
+            emit(one.as_dict())
+            continue
+        click.echo(_paragraph(one.text))
+        start = " / ".join(one.start.split("\n"))
+        note(
+            f"from {start}: {chosen[0]} {one.value_before:.2f} -> {one.value_after:.2f}, "
+            f"log p(z) {one.log_prior_before:.1f} -> {one.log_prior_after:.1f}"
+        )
+
+
+def _paragraph(text: str) -> str:
+    """Poems of several lines are set apart by an empty one."""
+    return text + ("\n" if "\n" in text else "")
+
+
+def _seed(seed: int | None) -> int:
+    if seed is None:
+        seed = secrets.randbelow(2**31)
+        note(f"seed {seed}")
+    return seed
+
+
+def _progress(unit: str) -> Any:
+    from tqdm import tqdm
+
+    return partial(tqdm, unit=unit, disable=None, file=sys.stderr)
+
+
+def _tell_unknown(poet: Poet, texts: Sequence[str]) -> None:
+    from ..text.poem import is_han
+
+    unknown = poet.codec.tokenizer.unknown("".join(poet.codec.read(x).text for x in texts))
+    unknown = [c for c in unknown if not poet.forms or is_han(c)]
+    if unknown:
+        note(f"characters the model has never seen: {' '.join(unknown)}")
+
+
+def _as_written(poet: Poet, text: str) -> str:
+    """A text as the model would write it, so that punctuation makes no difference."""
+    from ..text.poem import compose, content
+
+    poem = poet.codec.read(text)
+    form = poet.codec.form_of(poem)
+    return compose(content(poem, form), form)
+
+
+def _read(poet: Poet, sources: tuple[str, ...], forms: tuple[str, ...], strict: bool) -> list[Poem]:
+    """The poems of sources that fit the model; forms absent: the model's own."""
+    from ..text.corpus import read_corpus
+    from ..text.poem import Form
+
+    wanted = [Form.parse(form) for form in forms] or poet.forms
+    return _fitting(poet, read_corpus(sources, wanted, 0.0, strict).train)
+
+
+def _labelled(poet: Poet, model: str | None, sources: tuple[str, ...], strict: bool) -> list[Poem]:
+    """The poems of sources; absent: those that a run was trained on."""
+    from .. import job
+
+    if sources:
+        return _read(poet, sources, (), strict)
+    if not (Path(str(model)) / "train.json").exists():
+        raise CorpusError(f"{model} has no train.json: what it learnt is not known; give --corpus")
+    run = job.Job.load(Path(str(model)))
+    if "-" in run.sources:
+        raise CorpusError(f"{model} learnt from stdin, which is gone; give --corpus")
+    return _fitting(poet, job.read(run).train)
+
+
+def _fitting(poet: Poet, poems: list[Poem]) -> list[Poem]:
+    fitting = [poem for poem in poems if poet.codec.fits(poem)]
+    if len(fitting) < len(poems):
+        note(f"left out: {len(poems) - len(fitting)} poems that do not fit the model")
+    return fitting

@@ -1,0 +1,152 @@
+"""Ways through the latent space: paths between poems, variations around one, what surprises.
+
+Shapes: B poems, T positions, D latent, V vocabulary. Texts are as people read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from .data import Batch, TokenStore
+from .errors import ConfigError
+from .models import LatentModel
+
+MODES = ("lerp", "slerp")
+BATCH = 256
+
+Progress = Callable[[Iterator[Batch]], Iterable[Batch]]
+
+
+@torch.no_grad()
+def means(model: LatentModel, store: TokenStore, progress: Progress = iter) -> Tensor:
+    """The mode of q(z | x) of each poem: (N, D), float32, in main memory.
+
+    Args:
+        model, store: as of `evaluation.evaluate`.
+        progress: wraps the iterator of batches, as tqdm does.
+    """
+    found = [torch.empty(0, model.latent_dim)]
+    for batch in progress(store.batches(BATCH)):
+        one = batch.to(model.device)
+        found.append(model.encode(one.tokens, one.mask, one.labels).mode.float().cpu())
+    return torch.cat(found)
+
+
+def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """The straight line from a (D,) to b (D,) at t (N,): (N, D)."""
+    return torch.lerp(a, b, t.unsqueeze(1))
+
+
+def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """The great circle from a (D,) to b (D,) at t (N,): (N, D).
+
+    Shoemake 1985, "Animating rotation with quaternion curves", with the angle between a and b;
+    lengths that differ are interpolated along with the direction. Where one of them is zero, or
+    they are (anti)parallel, no circle is defined: `lerp`.
+    """
+    lengths = a.double().norm() * b.double().norm()
+    cosine = (a.double() @ b.double() / lengths).clamp(-1, 1)
+    if lengths == 0 or 1 - cosine.abs() < 1e-9:
+        return lerp(a, b, t)
+    angle, t = cosine.acos(), t.double().unsqueeze(1)
+    of_a, of_b = ((1 - t) * angle).sin() / angle.sin(), (t * angle).sin() / angle.sin()
+    points: Tensor = (of_a * a + of_b * b).to(a.dtype)
+    return points
+
+
+def path(a: Tensor, b: Tensor, steps: int = 8, mode: str = "lerp") -> Tensor:
+    """`steps` points from a (D,) to b (D,), both included, equally far in t: (steps, D).
+
+    Raises:
+        ConfigError: fewer than two steps, or an unknown mode.
+    """
+    if steps < 2:
+        raise ConfigError(f"steps is {steps}; expected at least 2, the ends")
+    if mode not in MODES:
+        raise ConfigError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
+    t = torch.linspace(0, 1, steps, device=a.device)
+    return (lerp if mode == "lerp" else slerp)(a, b, t)
+
+
+@torch.no_grad()
+def variations(
+    model: LatentModel, batch: Batch, n: int, distance: float, generator: torch.Generator
+) -> Tensor:
+    """n points around the poem of a batch of one: mean + distance * stddev * noise, (n, D).
+
+    At distance 1 they are draws of q(z | x): the poem in other words, as far as the model can tell.
+    """
+    posterior = model.encode(batch.tokens, batch.mask, batch.labels)
+    draws = torch.cat([posterior.sample(generator) for _ in range(n)])
+    return posterior.mode + distance * (draws - posterior.mode)
+
+
+@torch.no_grad()
+def surprise(model: LatentModel, batch: Batch) -> Tensor:
+    """-log p(x_t | z) of each token in nats, z being the mode of q(z | x): (B, T)."""
+    z = model.encode(batch.tokens, batch.mask, batch.labels).mode
+    log_probs = model.decode(z, labels=batch.labels).float().log_softmax(dim=-1)
+    return -log_probs.gather(2, batch.tokens.unsqueeze(2)).squeeze(2)
+
+
+def changed(before: str, after: str, fixed: bool) -> list[int]:
+    """The places of `after` where it differs from `before`.
+
+    Args:
+        before, after: texts.
+        fixed: whether they have one form, so that places correspond; if not, they are aligned with
+            the fewest changes (Levenshtein 1966), and what was only left out has no place.
+    """
+    if fixed:
+        return [i for i, (x, y) in enumerate(zip(before, after, strict=True)) if x != y]
+    table = _edits(before, after)
+    i, j, places = len(before), len(after), []
+    while j:
+        same = i and before[i - 1] == after[j - 1]
+        if i and table[i][j] == table[i - 1][j - 1] + (not same):
+            places += [] if same else [j - 1]
+            i, j = i - 1, j - 1
+        elif i and table[i][j] == table[i - 1][j] + 1:
+            i -= 1
+        else:
+            j -= 1
+            places.append(j)
+    return places[::-1]
+
+
+def distance(a: str, b: str, fixed: bool) -> int:
+    """How many characters differ: the Hamming distance in a fixed form, else Levenshtein's."""
+    return len(changed(a, b, fixed=True)) if fixed else _edits(a, b)[-1][-1]
+
+
+def _edits(a: str, b: str) -> list[list[int]]:
+    """The edit distance of every beginning of a (rows) and every beginning of b (columns)."""
+    table = [list(range(len(b) + 1))]
+    for i, x in enumerate(a):
+        row = [i + 1]
+        for j, y in enumerate(b):
+            row.append(min(table[i][j] + (x != y), table[i][j + 1] + 1, row[j] + 1))
+        table.append(row)
+    return table
+
+
+def smoothness(texts: Sequence[str], fixed: bool) -> float | None:
+    """How straight a way through poems is, from 0 to 1.
+
+    The distance between first and last, over the sum of the distances between neighbours: 1 where
+    no character changes more than once on the way. None where first and last are the same.
+    """
+    whole = distance(texts[0], texts[-1], fixed)
+    return whole / sum(distance(a, b, fixed) for a, b in pairwise(texts)) if whole else None
+
+
+def marked(text: str, places: Iterable[int]) -> str:
+    """The text with 【】 around what stands at these places, neighbours together."""
+    chosen = set(places)
+    opened = ("【" if i in chosen and i - 1 not in chosen else "" for i in range(len(text)))
+    closed = ("】" if i in chosen and i + 1 not in chosen else "" for i in range(len(text)))
+    return "".join(o + char + c for o, char, c in zip(opened, text, closed, strict=True))
