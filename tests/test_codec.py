@@ -163,14 +163,14 @@ def test_check_labels() -> None:
     assert LABELLED.check_labels(values) == values
     assert FREE.check_labels({}) == {}
     with pytest.raises(
-        ConfigError, match="^no label 'form'; this model's labels: dynasty, author$"
+        ConfigError, match=r"^no label 'form'; this model's labels: dynasty, author$"
     ):
         LABELLED.check_labels({"form": "2x2"})
-    with pytest.raises(ConfigError, match="^no label 'dynasty'; this model's labels: none$"):
+    with pytest.raises(ConfigError, match=r"^no label 'dynasty'; this model's labels: none$"):
         FREE.check_labels({"dynasty": "tang"})
-    with pytest.raises(ConfigError, match="^dynasty=qing: this model knows tang, song$"):
+    with pytest.raises(ConfigError, match=r"^dynasty=qing: this model knows tang, song$"):
         LABELLED.check_labels({"dynasty": "qing"})
-    with pytest.raises(ConfigError, match="^author=: this model knows author 0, .* and 8 more$"):
+    with pytest.raises(ConfigError, match=r"^author=: this model knows author 0, .* and 8 more$"):
         LABELLED.check_labels({"author": ""})
 
 
@@ -224,5 +224,5 @@ def test_what_describes_no_codec(values: Any) -> None:
     ],
 )
 def test_what_describes_no_fields(fields: Any) -> None:
-    with pytest.raises(ConfigError, match="^fields are .*; expected the values of each"):
+    with pytest.raises(ConfigError, match=r"^fields are .*; expected the values of each"):
         PoemCodec.from_dict(TOKENIZER, 12, {"forms": {}, "fields": fields})

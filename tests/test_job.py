@@ -43,7 +43,7 @@ def test_what_describes_no_run(tmp_path: Path, change: dict[str, object]) -> Non
     JOB.save(tmp_path)
     path = tmp_path / "train.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(CheckpointError, match="describes no run .*; start a new one"):
+    with pytest.raises(CheckpointError, match=r"describes no run .*; start a new one"):
         Job.load(tmp_path)
 
 

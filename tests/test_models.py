@@ -347,18 +347,19 @@ def test_a_resumed_run_is_the_same_bit_for_bit(
     }
     trainer.train([corpus], tmp_path / "whole", steps=8, **options)
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     saved = trainer.save_checkpoint
 
     def stop(*arguments: Any) -> None:
         saved(*arguments)
-        raise Stopped
+        raise StoppedError
 
-    with monkeypatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(trainer, "save_checkpoint", stop)
+    monkeypatch.setattr(trainer, "save_checkpoint", stop)
+    with pytest.raises(StoppedError):
         trainer.train([corpus], tmp_path / "halved", steps=8, **options)
+    monkeypatch.undo()
     trainer.train(out=tmp_path / "halved", resume=True, quiet=True)
     states = [load_state(tmp_path / run / "checkpoints" / "step-8") for run in ("whole", "halved")]
     assert states[0]["model"].keys() == states[1]["model"].keys()

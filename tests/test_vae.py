@@ -142,7 +142,7 @@ def test_what_is_observed_changes_the_logits(config: ModelConfig, place: int) ->
 
 def test_a_model_that_was_never_shown_characters_says_so() -> None:
     masked = torch.full((1, T), MASK)
-    with pytest.raises(ConfigError, match="not trained to be shown characters; .* observe"):
+    with pytest.raises(ConfigError, match=r"not trained to be shown characters; .* observe"):
         build().decode(torch.zeros(1, 3), masked)
 
 
