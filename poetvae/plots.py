@@ -22,7 +22,7 @@ KEYS = (
     "loss",
     "beta",
     "lr",
-    "valid_elbo_per_char",
+    "valid_score",
     "valid_recon_per_poem",
     "valid_kl_per_poem",
     "valid_active_units",
@@ -129,11 +129,18 @@ def _draw(rows: list[Row], name: str) -> Figure:
     _finish(divergence, units)
 
     held_out.set(xlabel="step", ylabel="held-out nats per character")
-    _curve(held_out, rows, "valid_elbo_per_char", "negative ELBO", color="C1", marker="o")
-    scored = [row for row in rows if "valid_elbo_per_char" in row]
+    _curve(
+        held_out,
+        rows,
+        "valid_score",
+        "negative ELBO, or reconstruction of an autoencoder",
+        color="C1",
+        marker="o",
+    )
+    scored = [row for row in rows if "valid_score" in row]
     if scored:
-        best = min(scored, key=lambda row: row["valid_elbo_per_char"])
-        score = best["valid_elbo_per_char"]
+        best = min(scored, key=lambda row: row["valid_score"])
+        score = best["valid_score"]
         label = f"best: {score:.3f} at step {best['step']:.0f}"
         held_out.axhline(score, color="C7", linestyle="--", linewidth=1, label=label)
     _finish(held_out)

@@ -37,7 +37,7 @@ def validation(step: int) -> dict[str, Any]:
     parts = {"valid_recon_per_poem": 79 - step / 50, "valid_kl_per_poem": 5 + step / 100}
     return {
         "step": step,
-        "valid_elbo_per_char": 7 - step / 400,
+        "valid_score": 7 - step / 400,
         **parts,
         "valid_active_units": step // 50,
     }
@@ -136,7 +136,7 @@ def test_the_suffix_names_the_format(metrics: Path, name: str, magic: bytes) -> 
 
 def test_a_run_without_a_latent_space_and_a_name_that_is_not_ascii(tmp_path: Path) -> None:
     lines = [{**line, "kl": 0.0, "beta": 0.0} for line in TRAINING]
-    held_out = {"step": 400, "valid_elbo_per_char": 6.0, "valid_active_units": None}
+    held_out = {"step": 400, "valid_score": 6.0, "valid_active_units": None}
     svg = drawn(make_run(tmp_path / "山月 $a_b$ <x>", [*lines, held_out]))
     assert ">KL<" in svg
     assert "active units" not in svg
