@@ -256,25 +256,14 @@ def evaluate(
     exact = isinstance(model, Autoregressive)
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "information"))
     bounded = exact or (isinstance(model, LatentModel) and model.has_bound)
-    information, active, curve = 0.0, 0, []
-    if rows.posterior is not None:
-        information = mutual_information(rows.posterior, generator)
-    if rows.code is not None and n > 1:
-        active = int((rows.code.var(dim=0) > ACTIVE).sum())
-    codes_used, codebook, clusters = None, None, None
-    if isinstance(model, VQVAE) and rows.code is not None:
-        codes = model.codes(rows.code.to(model.device)).cpu()
-        codes_used, codebook = len(torch.unique(codes)), perplexity(codes)
-        alike = torch.unique(codes, dim=0, return_counts=True)[1].double()
-        information = math.log(n) - float((alike * alike.log()).sum()) / n
-    if isinstance(model, LatentModel) and rows.code is not None:
-        prior = model.prior(1)
-        if isinstance(prior, Mixture):
-            member = prior.responsibilities(rows.code.to(model.device)).argmax(dim=1)
-            clusters = perplexity(member)
+    carried = _carried(model, rows, generator)
+    curve = []
     if isinstance(model, VAE) and bounded and curve_poems:
         curve = _curve(model, codec, store, n, curve_poems, generator)
     kl = float(rows.kl.mean())
+    passes = store.max_len if exact else 1
+    if isinstance(model, VQVAE):
+        passes = model.groups + 1
     name = "ELBO" if rows.posterior is None else f"IWAE-{samples}"
     name = "exact" if exact else name if bounded else "none"
     return Report(
@@ -288,17 +277,13 @@ def evaluate(
         bits_per_char=float(bound.mean()) / math.log(2) if bounded else None,
         recon_per_poem=float(rows.recon.mean()),
         kl_per_poem=kl,
-        mutual_information=information,
         mi_cap=math.log(n),
-        marginal_kl=kl - information,
-        active_units=active,
+        marginal_kl=kl - carried["mutual_information"],
         recon_char_accuracy=None if exact else float(rows.right_chars.sum()) / chars,
         recon_poem_accuracy=None if exact else float(rows.right_poem.mean()),
         parameters=model.num_parameters(),
-        passes=store.max_len if exact else 1,
-        codes_used=codes_used,
-        codebook_perplexity=codebook,
-        cluster_perplexity=clusters,
+        passes=passes,
+        **carried,
         ci={
             key: bootstrap(values.numpy(), seed)
             for key, values in (
@@ -310,6 +295,28 @@ def evaluate(
         },
         iw_curve=curve,
     )
+
+
+@torch.no_grad()
+def _carried(model: Model, rows: Rows, generator: torch.Generator) -> dict[str, Any]:
+    """What z tells of the poems: the fields of a `Report` that are about it."""
+    found: dict[str, Any] = {"mutual_information": 0.0, "active_units": 0}
+    if rows.code is None:
+        return found
+    n, code = len(rows.code), rows.code.to(model.device)
+    found["active_units"] = int((code.var(dim=0) > ACTIVE).sum()) if n > 1 else 0
+    if rows.posterior is not None:
+        found["mutual_information"] = mutual_information(rows.posterior, generator)
+    if isinstance(model, VQVAE):
+        codes = model.codes(code)
+        # As every poem has one string of codes, the information is the entropy of the strings.
+        alike = torch.unique(codes, dim=0, return_counts=True)[1].double()
+        found["mutual_information"] = math.log(n) - float((alike * alike.log()).sum()) / n
+        found["codes_used"] = len(torch.unique(codes))
+        found["codebook_perplexity"] = perplexity(codes)
+    if isinstance(model, VAE) and isinstance(prior := model.prior(1), Mixture):
+        found["cluster_perplexity"] = perplexity(prior.responsibilities(code).argmax(dim=1))
+    return found
 
 
 def characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
