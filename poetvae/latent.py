@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .data import Batch, TokenStore
 from .errors import ConfigError
-from .models import LatentModel
+from .models import LatentModel, Point
 
 MODES = ("lerp", "slerp")
 BATCH = 256
@@ -79,8 +79,13 @@ def variations(
     """n points around the poem of a batch of one: mean + distance * stddev * noise, (n, D).
 
     At distance 1 they are draws of q(z | x): the poem in other words, as far as the model can tell.
+
+    Raises:
+        ConfigError: q(z | x) is a point, as in an autoencoder.
     """
     posterior = model.encode(batch.tokens, batch.mask, batch.labels)
+    if isinstance(posterior, Point):
+        raise ConfigError("an autoencoder's or VQ-VAE's q(z | x) is a point; give a VAE")
     draws = torch.cat([posterior.sample(generator) for _ in range(n)])
     return posterior.mode + distance * (draws - posterior.mode)
 

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from ..config import ModelConfig
 from .autoregressive import Autoregressive
-from .networks import Draw, LatentModel, Posterior
+from .networks import Draw, LatentModel, Point, Posterior
 from .vae import VAE
 from .vqvae import VQVAE
 
 Model = VAE | VQVAE | Autoregressive
 _KINDS: dict[str, type[Model]] = {"vae": VAE, "vqvae": VQVAE, "autoregressive": Autoregressive}
 
-__all__ = ["VAE", "VQVAE", "Autoregressive", "Draw", "LatentModel", "Model", "Posterior", "build"]
+__all__ = [
+    "VAE",
+    "VQVAE",
+    "Autoregressive",
+    "Draw",
+    "LatentModel",
+    "Model",
+    "Point",
+    "Posterior",
+    "build",
+]
 
 
 def build(config: ModelConfig) -> Model:
