@@ -304,6 +304,7 @@ def test_the_report_is_exact(poet: Poet, run: Path) -> None:
     assert (report.active_units, report.iw_curve) == (0, [])
     assert report.parameters == poet.model.num_parameters()
     low, high = report.ci["nll_per_char"]
+    assert report.nll_per_char is not None
     assert low <= report.nll_per_char <= high
 
 

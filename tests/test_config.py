@@ -29,6 +29,7 @@ from poetvae.config import (
 from poetvae.data import Batch
 from poetvae.errors import ConfigError
 from poetvae.models import VAE, build
+from poetvae.nn import DiagonalGaussian
 from poetvae.schedules import SCHEDULES
 from poetvae.trainer import make_optimizer, update
 
@@ -432,6 +433,7 @@ def test_seed_is_the_published_architecture() -> None:
 
     for mask in (None, torch.ones(4, LENGTH, dtype=torch.bool)):
         posterior = model.encode(tokens, mask)
+        assert isinstance(posterior, DiagonalGaussian)
         torch.testing.assert_close(posterior.mean, mean.float())
         torch.testing.assert_close(posterior.logvar, logvar.float())
     torch.testing.assert_close(model.decode(z), logits)

@@ -46,7 +46,7 @@ def test_a_healthy_model_is_left_alone() -> None:
     ],
 )
 def test_posterior_collapse(
-    kl: float, progress: float, changes: dict[str, float], expected: bool
+    kl: float, progress: float, changes: dict[str, Any], expected: bool
 ) -> None:
     found = diagnose(report(kl_per_poem=kl, active_units=1), settings(**changes), progress)
     assert len(found) == expected

@@ -57,6 +57,7 @@ def build(seed: int = 3, config: ModelConfig = CONFIG) -> VAE:
     model = VAE(config).eval()
     for p in model.parameters():
         nn.init.normal_(p, std=0.6)
+    assert model.logvar is not None
     for p in (*model.mean.parameters(), *model.logvar.parameters()):
         nn.init.normal_(p, std=0.2)
     nn.init.constant_(model.logvar.bias, 0.5)
@@ -159,7 +160,7 @@ def test_iwae_is_the_log_of_the_mean_weight() -> None:
 def plane() -> tuple[Tensor, Tensor, Tensor]:
     """Of each text of three tokens, by a model with two latents: log p(x) by quadrature over z,
     log weights of 1024 samples and the ELBO, in nats."""
-    model = build(config=replace(CONFIG, latent_dim=2, max_len=3))
+    model = build(9, replace(CONFIG, latent_dim=2, max_len=3))
     texts = list(itertools.product(range(V), repeat=3))
     batch = TokenStore(texts, 3, 0).batch(range(len(texts)))
     step = 0.2
@@ -302,6 +303,7 @@ def test_report_of_a_store() -> None:
     batch = store.batch(range(6))
     report = evaluate(model, FREE, store, samples=1000)
     posterior = model.encode(batch.tokens, batch.mask)
+    assert isinstance(posterior, DiagonalGaussian)
     q = Normal(posterior.mean, posterior.stddev)
     kl = kl_divergence(q, Normal(torch.zeros(6, 1), torch.ones(6, 1))).mean().item()
     guess = model.decode(posterior.mean).argmax(dim=2).tolist()
@@ -313,6 +315,7 @@ def test_report_of_a_store() -> None:
     assert report.elbo_per_char == pytest.approx(
         6 * (report.recon_per_poem + report.kl_per_poem) / 8
     )
+    assert report.nll_per_char is not None
     assert report.bits_per_char == pytest.approx(report.nll_per_char / math.log(2))
     assert report.recon_char_accuracy == pytest.approx(sum(right) / 8)
     assert report.recon_poem_accuracy == pytest.approx(
@@ -343,6 +346,8 @@ def test_report_keys() -> None:
 def deaf(posterior_mean: float, posterior_logvar: float) -> VAE:
     """A model that writes 山 with probability 3/4, else 水, whatever z; its posterior is given."""
     model = build()
+    assert model.logvar is not None
+    assert model.decoder.softmax is not None
     for layer in (model.mean, model.logvar, model.decoder.softmax):
         nn.init.zeros_(layer.weight)
     nn.init.constant_(model.mean.bias, posterior_mean)

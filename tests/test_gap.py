@@ -43,7 +43,7 @@ class Linear(nn.Module):
         n = len(tokens)
         return DiagonalGaussian(self.mean.expand(n, 2), self.logvar.expand(n, 2))
 
-    def prior(self, n: int) -> DiagonalGaussian:
+    def prior(self, n: int, labels: Tensor | None = None) -> DiagonalGaussian:
         return DiagonalGaussian.standard(n, 2)
 
     def nll(self, z: Tensor, tokens: Tensor, mask: Tensor, labels: Tensor | None) -> Tensor:

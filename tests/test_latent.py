@@ -14,6 +14,7 @@ from torch import Tensor
 from poetvae import latent
 from poetvae.errors import ConfigError, CorpusError
 from poetvae.models import VAE
+from poetvae.nn import DiagonalGaussian
 from poetvae.poet import Poet, encode_poems
 
 COUPLETS = ["瀑響分雲出，橋形得水成。", "斷岸支漁網，危峰戴草亭。", "沙痕知潦退，石髮見潮生。"]
@@ -102,6 +103,7 @@ def test_a_way_that_cannot_be_gone(poet: Poet) -> None:
 def test_variations_are_draws_around_the_mean(poet: Poet) -> None:
     batch = encode_poems(poet.codec, [poet.codec.read(COUPLETS[0])]).batch([0])
     posterior = poet.encode(COUPLETS[0])
+    assert isinstance(posterior, DiagonalGaussian)
     for distance in (0.0, 1.0, 3.0):
         generator = torch.Generator().manual_seed(1)
         z = latent.variations(vae(poet), batch, 4000, distance, generator)

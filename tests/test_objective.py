@@ -25,6 +25,12 @@ from poetvae.objective import beta, log_ratio, objective
 from poetvae.schedules import SCHEDULES
 
 
+def log_normal(z: Tensor, mean: Tensor, stddev: Tensor) -> Tensor:
+    """log N(z; mean, stddev), summed over units."""
+    found: Tensor = Independent(Normal(mean, stddev), 1).log_prob(z)  # type: ignore[no-untyped-call]
+    return found
+
+
 def drawn(nll: Tensor, posterior: DiagonalGaussian) -> Draw:
     """One draw for each poem, its nll given, with the standard normal prior."""
     prior = DiagonalGaussian.standard(*posterior.mean.shape)
@@ -168,8 +174,9 @@ def test_against_a_mixture_the_kl_is_estimated_from_the_draws() -> None:
     theirs = MixtureSameFamily(
         Categorical(logits=logits), Independent(Normal(means, (0.5 * logvars).exp()), 1)
     )
-    log_q = Independent(Normal(mean, (0.5 * logvar).exp()), 1).log_prob(draw.z)
-    expected = (log_q - theirs.log_prob(draw.z)).mean(dim=0)
+    log_q = log_normal(draw.z, mean, (0.5 * logvar).exp())
+    log_p: Tensor = theirs.log_prob(draw.z)  # type: ignore[no-untyped-call]
+    expected = (log_q - log_p).mean(dim=0)
     torch.testing.assert_close(objective(draw, ObjectiveConfig()).kl, expected)
 
 
@@ -183,8 +190,8 @@ def test_the_importance_weighted_loss(k: int, weight: float, gradient: str) -> N
     posterior = DiagonalGaussian(mean, logvar)
     prior = DiagonalGaussian(torch.randn(3, 2).double(), torch.randn(3, 2).double())
     draw = Draw(5 * torch.rand(k, 3).double(), posterior.sample(None, k), posterior, prior)
-    q = Independent(Normal(mean, posterior.stddev), 1).log_prob(draw.z)
-    p = Independent(Normal(prior.mean, prior.stddev), 1).log_prob(draw.z)
+    q = log_normal(draw.z, mean, posterior.stddev)
+    p = log_normal(draw.z, prior.mean, prior.stddev)
     torch.testing.assert_close(log_ratio(draw, gradient), q - p)
     expected = -(-draw.nll - weight * (q - p)).exp().mean(dim=0).log()
     config = ObjectiveConfig(beta=weight, beta_schedule="constant", iw_samples=k, gradient=gradient)

@@ -11,6 +11,7 @@ import torch
 from poetvae.data import Batch
 from poetvae.errors import CheckpointError, ConfigError, CorpusError
 from poetvae.evaluation import evaluate
+from poetvae.nn import DiagonalGaussian
 from poetvae.poet import Poet, encode_poems, model_card
 from poetvae.runtime import choose_device
 from poetvae.text.poem import Form
@@ -24,27 +25,29 @@ def is_couplet(text: str) -> bool:
 
 def test_encode_is_a_gaussian_for_each_text(poet: Poet) -> None:
     posterior = poet.encode(COUPLETS)
+    assert isinstance(posterior, DiagonalGaussian)
     assert posterior.mean.shape == posterior.logvar.shape == (3, 4)
     assert not posterior.mean.requires_grad
     for i, text in enumerate(COUPLETS):
         alone = poet.encode([text])
+        assert isinstance(alone, DiagonalGaussian)
         torch.testing.assert_close(alone.mean, posterior.mean[i : i + 1])
         torch.testing.assert_close(alone.logvar, posterior.logvar[i : i + 1])
 
 
 def test_encode_reads_characters_and_not_punctuation(poet: Poet) -> None:
     bare = poet.encode([" 瀑響分雲出\n橋形得水成 "])
-    torch.testing.assert_close(bare.mean, poet.encode(COUPLETS[:1]).mean)
+    torch.testing.assert_close(bare.mode, poet.encode(COUPLETS[:1]).mode)
 
 
 def test_a_lone_string_is_one_text(poet: Poet, free_poet: Poet) -> None:
-    torch.testing.assert_close(poet.encode(COUPLETS[0]).mean, poet.encode(COUPLETS[:1]).mean)
+    torch.testing.assert_close(poet.encode(COUPLETS[0]).mode, poet.encode(COUPLETS[:1]).mode)
     assert poet.reconstruct(COUPLETS[0]) == poet.reconstruct(COUPLETS[:1])
-    assert free_poet.encode("a rose").mean.shape == (1, 4)
+    assert free_poet.encode("a rose").mode.shape == (1, 4)
 
 
 def test_no_texts(poet: Poet) -> None:
-    assert poet.encode([]).mean.shape == (0, 4)
+    assert poet.encode([]).mode.shape == (0, 4)
     assert poet.reconstruct([]) == []
     assert poet.decode(torch.zeros(0, 4)) == []
 
@@ -68,7 +71,7 @@ def test_reconstruct_is_decode_of_the_mean(poet: Poet, free_poet: Poet) -> None:
 
 
 def test_latents_are_the_modes_in_order(poet: Poet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("poetvae.poet.BATCH", 3)
+    monkeypatch.setattr("poetvae.latent.BATCH", 3)
     texts = [poem.text for poem in poet.generate(8, seed=1)]
     seen = []
 
@@ -135,7 +138,7 @@ def test_an_empty_text(poet: Poet, free_poet: Poet, text: str) -> None:
 
 
 def test_a_text_that_is_too_long(free_poet: Poet) -> None:
-    assert free_poet.encode(["a" * 39]).mean.shape == (1, 4)
+    assert free_poet.encode(["a" * 39]).mode.shape == (1, 4)
     with pytest.raises(CorpusError, match="takes 41 positions; this model has 40"):
         free_poet.encode(["a" * 40])
 

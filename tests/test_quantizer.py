@@ -14,7 +14,7 @@ from poetvae.nn.quantizer import perplexity
 
 def quantizer(codebook: Tensor, decay: float = 0.9, revive: float = 0.03) -> VectorQuantizer:
     """One whose codes are given, each used by one vector so far."""
-    module = VectorQuantizer(*codebook.shape, decay=decay, revive=revive)
+    module = VectorQuantizer(len(codebook), codebook.shape[1], decay=decay, revive=revive)
     with torch.no_grad():
         module.codebook.copy_(codebook)
         module.total.copy_(codebook)

@@ -69,19 +69,26 @@ def some_labels(config: ModelConfig, b: int) -> Tensor | None:
     return torch.randint(0, 3, (b, 1)) if config.label_sizes else None
 
 
+def gaussian(posterior: object) -> DiagonalGaussian:
+    """A posterior or a prior that is one."""
+    assert isinstance(posterior, DiagonalGaussian)
+    return posterior
+
+
 @given(CONFIGS, LENGTHS)
 @settings(deadline=None, max_examples=30)
 def test_padding_does_not_change_the_posterior(config: ModelConfig, lengths: list[int]) -> None:
     model, (tokens, mask) = build(config), poems(lengths)
     labels = some_labels(config, len(lengths))
-    batch = model.encode(tokens, mask, labels)
+    batch = gaussian(model.encode(tokens, mask, labels))
     assert batch.mean.shape == batch.logvar.shape == (len(lengths), 3)
-    filled = model.encode(torch.where(mask, tokens, 0), mask, labels)
+    filled = gaussian(model.encode(torch.where(mask, tokens, 0), mask, labels))
     torch.testing.assert_close(filled.mean, batch.mean)
     torch.testing.assert_close(filled.logvar, batch.logvar)
     for i, length in enumerate(lengths):
         row = slice(i, i + 1)
-        alone = model.encode(tokens[row, :length], None, None if labels is None else labels[row])
+        label = None if labels is None else labels[row]
+        alone = gaussian(model.encode(tokens[row, :length], None, label))
         torch.testing.assert_close(alone.mean, batch.mean[row], atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(alone.logvar, batch.logvar[row], atol=1e-5, rtol=1e-4)
 
@@ -160,7 +167,8 @@ def test_labels_change_posterior_and_logits() -> None:
     model, (tokens, mask) = build(replace(CONFIG, label_sizes=(3,))), poems([6, 6])
     tokens[1], z = tokens[0], torch.randn(1, 3).expand(2, 3)
     labels = torch.tensor([[1], [2]])
-    posterior, logits = model.encode(tokens, mask, labels), model.decode(z, labels=labels)
+    posterior = gaussian(model.encode(tokens, mask, labels))
+    logits = model.decode(z, labels=labels)
     assert not torch.allclose(posterior.mean[0], posterior.mean[1])
     assert not torch.allclose(posterior.logvar[0], posterior.logvar[1])
     assert not torch.allclose(logits[0], logits[1])
@@ -178,7 +186,7 @@ def test_forward_draws_from_the_posterior(samples: int) -> None:
         )
         return draw
 
-    draw, expected = drawn(3), model.encode(tokens, mask, labels, observed)
+    draw, expected = drawn(3), gaussian(model.encode(tokens, mask, labels, observed))
     noise = torch.randn(samples, 2, 3, generator=torch.Generator().manual_seed(3))
     assert isinstance(draw.posterior, DiagonalGaussian)
     torch.testing.assert_close(draw.posterior.mean, expected.mode)
@@ -199,7 +207,7 @@ def test_the_encoder_sees_the_noisy_poem_and_the_decoder_restores_the_whole() ->
 
 
 def test_the_prior_is_the_standard_normal() -> None:
-    prior = build().prior(5)
+    prior = gaussian(build().prior(5))
     assert prior.mean.shape == (5, 3)
     assert prior.kl().tolist() == [0.0] * 5
 
@@ -260,7 +268,7 @@ class Encode(nn.Module):
         self.model = model
 
     def forward(self, tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        posterior = self.model.encode(tokens, mask)
+        posterior = gaussian(self.model.encode(tokens, mask))
         return posterior.mean, posterior.logvar
 
 
