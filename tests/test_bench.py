@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import random
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -39,14 +40,21 @@ def test_the_benchmark_reports_every_contestant() -> None:
         assert {"batch", "of_bf16", "of_fp32"} <= row.keys()
 
 
-def bench(*arguments: object) -> str:
-    command = [sys.executable, str(SCRIPT), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module of the benchmark, in this process."""
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    return importlib.import_module("bench")
 
 
-def test_the_ladder_trains_scores_and_writes_every_rung(tmp_path: Path) -> None:
+def test_the_ladder_trains_scores_and_writes_every_rung(
+    script: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def bench(*arguments: object) -> str:
+        capsys.readouterr()
+        script.main([str(argument) for argument in arguments], standalone_mode=False)
+        return capsys.readouterr().out
+
     document, runs = tmp_path / "results.md", tmp_path / "runs"
     document.write_text("before\n<!-- ladder -->\nold\n<!-- /ladder -->\nafter\n")
     draw = random.Random(0)
@@ -78,15 +86,8 @@ def test_the_ladder_trains_scores_and_writes_every_rung(tmp_path: Path) -> None:
     assert "| ar-1 |" in bench("generate", runs / "ar-1", "--seconds", 0.01, "--rounds", 1)
 
 
-def test_left_out_likelihood_agrees_with_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_left_out_likelihood_agrees_with_brute_force(script: ModuleType) -> None:
     """With every character a candidate, Bayes' rule is exact: compared with all V ** T texts."""
-    monkeypatch.syspath_prepend(SCRIPT.parent)
-    spec = importlib.util.spec_from_file_location("bench", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["bench"] = module
-    spec.loader.exec_module(module)
     settings = {"vocab_size": 6, "max_len": 3, "d_model": 8, "embed_dim": 8, "decoder_layers": 2}
     torch.manual_seed(0)
     model = Autoregressive(configure("ar", settings).model).eval()
@@ -101,6 +102,6 @@ def test_left_out_likelihood_agrees_with_brute_force(monkeypatch: pytest.MonkeyP
         float((others.sum() / own).log())
         for others in (joint[:, 5, 2], joint[1, :, 2], joint[1, 5, :])
     )
-    whole, alone = module.one_out(model, x, 12, torch.Generator().manual_seed(0))
+    whole, alone = script.one_out(model, x, 12, torch.Generator().manual_seed(0))
     assert whole == pytest.approx(-float(own.log()), rel=1e-5)
     assert alone == pytest.approx(expected, rel=1e-4)

@@ -150,6 +150,7 @@ def test_the_commands_are_these() -> None:
         ("score",),
         ("evaluate",),
         ("corpus", "stats"),
+        ("corpus", "themes"),
         ("info",),
     }
 
@@ -906,7 +907,8 @@ def test_stats_of_the_embedded_sample(shell: Terminal) -> None:
 def test_info(shell: Terminal, run: Path) -> None:
     values = json.loads(shell("info", "--json").out)
     assert values["poetvae"] == poetvae.__version__
-    assert values["presets"] == ["base", "seed", "tiny", "ar", "ar-large", "large"]
+    presets = "base small seed tiny ae sparse-ae vq cluster iwae infill ar ar-large large"
+    assert values["presets"] == presets.split()
     assert values["settings"]["beta"]
     result = shell("info", "--json", "--model", run)
     assert (result.code, result.err) == (0, "")
@@ -1036,3 +1038,19 @@ def test_optimise(shell: Terminal, run: Path, poet: Poet) -> None:
     for wishes in ([], ["--tones", "--contains", "雨"]):
         wrong = shell(*how, *wishes)
         assert (wrong.code, "give one of --contains" in wrong.error) == (2, True)
+
+
+def test_themes_of_clusters(shell: Terminal, run: Path) -> None:
+    done = shell("corpus", "themes", "--model", run, "--clusters", "3", "--form", "5x2", "--json")
+    assert done.code == 0
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert {row["cluster"] for row in rows} == {"1", "2", "3"}
+    assert [row["poems"] for row in rows] == sorted((row["poems"] for row in rows), reverse=True)
+    assert all(row["characters"] and row["example"] for row in rows)
+    assert shell("corpus", "themes", "--model", run, "--clusters", "2").out.startswith("1\t")
+
+
+def test_themes_need_clusters(shell: Terminal, run: Path) -> None:
+    done = shell("corpus", "themes", "--model", run)
+    assert done.code == 2
+    assert "prior is no mixture; say how many --clusters" in done.err

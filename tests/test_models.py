@@ -19,6 +19,7 @@ from poetvae.checkpoint import Saved, load_folder, load_state, save_folder
 from poetvae.config import configure
 from poetvae.data import Batch, conceal
 from poetvae.errors import ConfigError
+from poetvae.latent import variations
 from poetvae.models import VAE, VQVAE, Autoregressive, Draw, LatentModel, Model, build
 from poetvae.nn import DiagonalGaussian, Mixture
 from poetvae.objective import objective
@@ -376,3 +377,11 @@ def test_a_resumed_run_is_the_same_bit_for_bit(
         averages[0].model.named_parameters(), averages[1].model.parameters(), strict=True
     ):
         assert torch.equal(one, other), key
+
+
+def test_a_point_has_nothing_around_it() -> None:
+    model = build(configure("tiny,ae", {"vocab_size": 12, "max_len": 4}).model)
+    assert isinstance(model, LatentModel)
+    batch = Batch(torch.full((1, 4), 7), torch.ones(1, 4, dtype=torch.bool), None)
+    with pytest.raises(ConfigError, match="is a point; give a VAE"):
+        variations(model, batch, 2, 1.0, torch.Generator())

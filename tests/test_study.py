@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
@@ -18,8 +19,10 @@ from torch import Tensor
 
 from poetvae import plots, trainer
 from poetvae.damage import anomaly_table, shuffled
+from poetvae.errors import ConfigError
 from poetvae.generation import Generated
-from poetvae.poet import Poet
+from poetvae.models import Autoregressive
+from poetvae.poet import Poet, encode_poems
 from poetvae.quality import fit_judge, judged
 from poetvae.text.poem import Form, Poem
 
@@ -177,7 +180,7 @@ def test_the_codes_decoded_are_what_they_are_called(
     codes = torch.randn(40, 3, generator=torch.Generator().manual_seed(1)) @ torch.tensor(
         [[2.0, 1.0, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 0.0]]
     ) + torch.tensor([1.0, -2.0, 3.0])
-    monkeypatch.setattr(study, "codes_of", lambda poet, poems: codes)
+    monkeypatch.setattr(study.Poet, "latents", lambda poet, poems: codes)
     monkeypatch.setattr(study, "written", lambda poet, z: z)
     poet = Poet.from_pretrained(vae)
     found = study.decodings(poet, [Poem((str(i),)) for i in range(40)], 20_000, 0)
@@ -302,3 +305,30 @@ def test_what_cannot_be_studied_is_said(call: Study, vae: Path, ar: Path, tmp_pa
     (tmp_path / "empty.md").write_text("")
     with pytest.raises(AssertionError, match="put them in"):
         call("holes", vae, "--pairs", 4, "--write", tmp_path / "empty.md")
+
+
+def test_completion_of_halves(
+    call: Study, study: ModuleType, corpus: Path, vae: Path, ar: Path, tmp_path: Path
+) -> None:
+    infill = train(corpus, "infill", ["5x2"], observe="0.7")
+    path = marked(tmp_path / "results.md", "completion")
+    out = call("completion", infill, "--judge", ar, "--iw", 3, "--write", path)
+    rows = cells(out)
+    assert [row[1] for row in rows] == ["5", "5", "5", "10"]
+    assert [bool(row[3]) for row in rows] == [True, False, False, True]
+    assert out.strip() in path.read_text("utf-8")
+    poets = Poet.from_pretrained(infill), Poet.from_pretrained(ar)
+    human = [p for p in study.data_of(ar).test if all(poet.codec.fits(p) for poet in poets)][:6]
+    model, codec = poets[1].model, poets[1].codec
+    assert isinstance(model, Autoregressive)
+    known = torch.arange(codec.max_len) < 5
+    later = study.continued(model, codec, human, known) * 5
+    batch = next(encode_poems(codec, human).batches(10))
+    log_p = model.decode(batch.tokens).log_softmax(dim=2)
+    exact = -log_p.gather(2, batch.tokens.unsqueeze(2))[:, 5:, 0].sum(dim=1)
+    np.testing.assert_allclose(later, exact.detach().numpy(), rtol=1e-4)
+
+
+def test_completion_needs_a_model_that_was_shown_characters(call: Study, vae: Path) -> None:
+    with pytest.raises(ConfigError, match="not trained to be shown characters"):
+        call("completion", vae, "--iw", 1)
