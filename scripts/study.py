@@ -483,7 +483,7 @@ def rate_distortion(
         score = partial(scored, out / name, data_of(out / name), samples=0, iw=iw)
         values = once(out / f"{name}.json", score)
         rate, distortion = values["kl_per_poem"], values["recon_per_poem"]
-        points.append({"name": name, "beta": beta, "rate": rate, "distortion": distortion})
+        points.append({"name": preset, "beta": beta, "rate": rate, "distortion": distortion})
     rows = [
         [f"{p['beta']:g}", *(f"{x:.2f}" for x in (r, d, -r - d))]
         for p in points

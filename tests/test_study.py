@@ -273,13 +273,13 @@ def test_rate_distortion_draws_the_runs_of_its_table(
     assert text in document.read_text()
     ((target, points),) = drawn
     assert target == picture
-    assert [(p["name"], p["beta"]) for p in points] == [("beta-0.3", 0.3), ("beta-3", 3.0)]
+    assert [(p["name"], p["beta"]) for p in points] == [("tiny", 0.3), ("tiny", 3.0)]
     for row, point in zip(cells(text), points, strict=True):
         rate, distortion = point["rate"], point["distortion"]
         assert row == [f"{x:g}" for x in [point["beta"]]] + [
             f"{x:.2f}" for x in (rate, distortion, -rate - distortion)
         ]
-        config = json.loads((out / point["name"] / "train.json").read_text())["config"]
+        config = json.loads((out / f"beta-{point['beta']:g}" / "train.json").read_text())["config"]
         assert config["objective"]["beta"] == point["beta"]
 
 
