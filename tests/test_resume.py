@@ -356,6 +356,15 @@ def test_a_train_json_that_says_nonsense_is_named(
 # Signals
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT as Python has it, also where the shell that started us ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_the_first_signal_is_noted_and_the_second_is_as_ever() -> None:
     with runtime.interruption() as stopped:
         assert stopped.signum == 0
@@ -370,6 +379,7 @@ def test_the_first_signal_is_noted_and_the_second_is_as_ever() -> None:
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_handlers_come_back_after_an_error() -> None:
     with pytest.raises(PowerCutError), runtime.interruption():
         cut()
