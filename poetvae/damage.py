@@ -14,11 +14,11 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from .data import derive_seed
+from .data import derive_seed, encode_poems
 from .errors import CorpusError
 from .evaluation import by_poem
 from .models import Autoregressive
-from .poet import Poet, encode_poems
+from .poet import Poet
 from .quality import area_under_curve
 from .text.poem import Form, Poem, is_han, select
 

@@ -16,6 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .text.codec import PoemCodec
+from .text.poem import Poem
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -91,6 +94,18 @@ class TokenStore:
         n = len(self) if limit is None else min(limit, len(self))
         for start in range(0, n, size):
             yield self.batch(np.arange(start, min(start + size, n)))
+
+
+def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
+    """Poems numbered and labelled.
+
+    Raises:
+        CorpusError: a poem of none of the codec's forms, or too long.
+    """
+    poems = list(poems)
+    labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
+    ids = [codec.encode(p) for p in poems]
+    return TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels)
 
 
 def conceal(

@@ -255,7 +255,7 @@ def evaluate(
     elbo, bound = (rows.recon + rows.kl) * (n / chars), rows.bound * (n / chars)
     exact = isinstance(model, Autoregressive)
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "information"))
-    bounded = exact or (isinstance(model, LatentModel) and model.has_bound)
+    bounded = model.has_bound
     carried = _carried(model, rows, generator)
     curve = []
     if isinstance(model, VAE) and bounded and curve_poems:

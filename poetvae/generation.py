@@ -13,7 +13,7 @@ from .data import derive_seed
 from .errors import ConfigError
 from .models import Autoregressive, LatentModel, Model
 from .text.codec import PoemCodec
-from .text.poem import Form, split_verses
+from .text.poem import Form, Poem, split_verses
 
 BATCH = 256
 
@@ -39,6 +39,11 @@ class Generated:
 
     def __str__(self) -> str:
         return self.text
+
+    @property
+    def poem(self) -> Poem:
+        """The same as a poem, which has no more than its lines."""
+        return Poem(tuple(self.text.split("\n")))
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by key, as in `generate --json`."""

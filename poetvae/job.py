@@ -15,9 +15,8 @@ import torch
 from . import __version__
 from .checkpoint import write_file
 from .config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dict
-from .data import TokenStore
+from .data import TokenStore, encode_poems
 from .errors import CheckpointError, CorpusError, PoetVAEError
-from .poet import encode_poems
 from .runtime import bf16_is_faster
 from .text.codec import PoemCodec
 from .text.corpus import Corpus, read_corpus

@@ -12,7 +12,7 @@ from torch import Tensor
 from . import ascent, evaluation, generation, latent, properties
 from .checkpoint import Saved, load_folder, save_folder
 from .config import ModelConfig
-from .data import Batch, TokenStore, derive_seed
+from .data import Batch, derive_seed, encode_poems
 from .directions import Direction
 from .errors import CheckpointError, ConfigError, CorpusError
 from .generation import Generated
@@ -346,18 +346,6 @@ class Poet:
         if isinstance(self.model, LatentModel):
             return self.model
         raise ConfigError("an autoregressive model has no latent space; give a VAE")
-
-
-def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
-    """Poems numbered and labelled.
-
-    Raises:
-        CorpusError: a poem of none of the codec's forms, or too long.
-    """
-    poems = list(poems)
-    labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
-    ids = [codec.encode(p) for p in poems]
-    return TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels)
 
 
 def model_card(config: ModelConfig, codec: PoemCodec, parameters: int, training: str = "") -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from .classifier import LabelClassifier, area_under_curve, two_sample_auc
-from .data import TokenStore, derive_seed
+from .data import derive_seed, encode_poems
 from .errors import CorpusError
 from .generation import generate
 from .models import Autoregressive, Model
@@ -218,7 +218,7 @@ def _write(
             count = min(1000, n - start)
             seeds = derive_seed(seed, "samples", part)
             for one in generate(model, codec, count, temperature=temperature, seed=seeds):
-                poems.append(Poem(tuple(one.text.split("\n"))))
+                poems.append(one.poem)
                 asked.append(Form.parse(one.form) if one.form else None)
             bar.update(count)
     return poems, asked
@@ -254,10 +254,7 @@ def _by_poem(
 
 @torch.no_grad()
 def _exact_nll(judge: Autoregressive, codec: PoemCodec, poems: Sequence[Poem]) -> Values:
-    labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
-    ids = [codec.encode(poem) for poem in poems]
-    store = TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels)
-    batches = (batch.to(judge.device) for batch in store.batches(500))
+    batches = (batch.to(judge.device) for batch in encode_poems(codec, poems).batches(500))
     nll = [judge.nll(b.tokens, b.mask, b.labels).double().cpu() for b in batches]
     return torch.cat(nll).numpy()
 

@@ -37,7 +37,7 @@ from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from .evaluation import Report, evaluate
 from .generation import generate
 from .job import Data, Job, Log, absolute, prepare
-from .models import LatentModel, Model, build
+from .models import Model, build
 from .objective import beta, objective
 from .poet import Poet, model_card
 from .runtime import choose_device, interruption, keep_freed_memory, seed_noise
@@ -391,8 +391,7 @@ def _card(saved: Saved, job: Job, step: int, score: float | None = None) -> str:
     training = f"Trained for {step:,} steps of {job.config.train.batch_size} poems, seed "
     training += f"{job.config.train.seed}; corpus sha256 {job.fingerprint[:16]}.\n"
     if score is not None and score > 0:
-        bounded = not isinstance(saved.model, LatentModel) or saved.model.has_bound
-        name = "ELBO" if bounded else "reconstruction"
+        name = "ELBO" if saved.model.has_bound else "reconstruction"
         training += f"Held-out {name}: {score:.3f} nats per character.\n"
     config = saved.model.config
     return model_card(config, saved.codec, saved.model.num_parameters(), training)

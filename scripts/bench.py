@@ -37,11 +37,11 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from poetvae.config import PRESETS, Config, configure
-from poetvae.data import TokenStore, batch_index, derive_seed
+from poetvae.data import TokenStore, batch_index, derive_seed, encode_poems
 from poetvae.generation import generate as write
 from poetvae.job import Job, prepare, read
 from poetvae.models import VAE, Autoregressive, Model
-from poetvae.poet import Poet, encode_poems
+from poetvae.poet import Poet
 from poetvae.quality import compare
 from poetvae.runtime import keep_freed_memory, seed_noise
 from poetvae.text.ngram import NGram

@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from poetvae.checkpoint import write_file
+from poetvae.data import encode_poems
 from poetvae.evaluation import evaluate
 from poetvae.job import Job, read
 from poetvae.models import Autoregressive
-from poetvae.poet import Poet, encode_poems
+from poetvae.poet import Poet
 from poetvae.quality import poem_ids, sample_quality
 from poetvae.text.codec import PoemCodec
 from poetvae.text.corpus import Corpus

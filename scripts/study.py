@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +35,13 @@ from common import (
 )
 from torch import Tensor
 
-from poetvae import damage
+from poetvae import damage, plots
 from poetvae.classifier import balance, label_classifier
-from poetvae.data import derive_seed
+from poetvae.data import derive_seed, encode_poems
 from poetvae.evaluation import importance_weights, iwae
 from poetvae.generation import BATCH, decode, generate
 from poetvae.models import Autoregressive, LatentModel
-from poetvae.poet import Poet, encode_poems
+from poetvae.poet import Poet
 from poetvae.quality import fit_judge, judged, label_agreement, poem_ids
 from poetvae.runtime import keep_freed_memory
 from poetvae.text.codec import PoemCodec
@@ -187,8 +186,8 @@ def written(poet: Poet, z: Tensor) -> list[Poem]:
     form = poet.codec.check_form(None)
     poems = []
     for part in torch.split(z, BATCH):
-        for one in decode(poet.model, poet.codec, part, [form] * len(part)):
-            poems.append(Poem(tuple(one.text.split("\n"))))
+        made = decode(poet.model, poet.codec, part, [form] * len(part))
+        poems += [one.poem for one in made]
     return poems
 
 
@@ -300,7 +299,7 @@ def labelled(poet: Poet, field: str, value: str, n: int, seed: int) -> list[Poem
     if field == "form":
         how = {"form": Form.parse(value)}
     made = generate(poet.model, poet.codec, n, seed=derive_seed(seed, field, value), **how)
-    return [Poem(tuple(one.text.split("\n"))) for one in made]
+    return [one.poem for one in made]
 
 
 @main.command()
@@ -491,7 +490,7 @@ def rate_distortion(
     ]
     publish(path, "rate-distortion", table(["beta", "rate", "distortion", "ELBO"], rows))
     if picture:
-        import_module("poetvae.plots").plot_rate_distortion(picture, points)
+        plots.plot_rate_distortion(picture, points)
 
 
 if __name__ == "__main__":

@@ -19,11 +19,12 @@ from torch.nn import functional as F
 from poetvae import cli, job, trainer
 from poetvae.checkpoint import load_folder, load_state
 from poetvae.config import ModelConfig, ObjectiveConfig
+from poetvae.data import encode_poems
 from poetvae.errors import ConfigError
 from poetvae.models import VAE, Autoregressive, Draw, build
 from poetvae.nn import GCNN
 from poetvae.objective import objective
-from poetvae.poet import Poet, encode_poems
+from poetvae.poet import Poet
 
 V, T = 10, 6
 CONFIG = ModelConfig(

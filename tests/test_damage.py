@@ -15,10 +15,11 @@ from torch import nn
 
 from poetvae.config import configure
 from poetvae.damage import anomaly_table, joined, other, prose, shuffled, swapped
+from poetvae.data import encode_poems
 from poetvae.errors import CorpusError
 from poetvae.evaluation import by_poem
 from poetvae.models import Autoregressive
-from poetvae.poet import Poet, encode_poems
+from poetvae.poet import Poet
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form, Poem, select
 from poetvae.text.tokenizer import PoemTokenizer

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from poetvae.data import TokenStore
+from poetvae.data import TokenStore, encode_poems
 from poetvae.errors import ConfigError, CorpusError
 from poetvae.gap import inference_gap
 from poetvae.models import VAE
 from poetvae.nn import DiagonalGaussian
-from poetvae.poet import Poet, encode_poems
+from poetvae.poet import Poet
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form
 from poetvae.text.tokenizer import PoemTokenizer

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from poetvae import latent
+from poetvae.data import encode_poems
 from poetvae.errors import ConfigError, CorpusError
 from poetvae.models import VAE
 from poetvae.nn import DiagonalGaussian
-from poetvae.poet import Poet, encode_poems
+from poetvae.poet import Poet
 
 COUPLETS = ["瀑響分雲出，橋形得水成。", "斷岸支漁網，危峰戴草亭。", "沙痕知潦退，石髮見潮生。"]
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from poetvae.data import Batch
+from poetvae.data import Batch, encode_poems
 from poetvae.errors import CheckpointError, ConfigError, CorpusError
 from poetvae.evaluation import evaluate
 from poetvae.nn import DiagonalGaussian
-from poetvae.poet import Poet, encode_poems, model_card
+from poetvae.poet import Poet, model_card
 from poetvae.runtime import choose_device
 from poetvae.text.poem import Form
 

@@ -19,10 +19,11 @@ from torch import Tensor
 
 from poetvae import plots, trainer
 from poetvae.damage import anomaly_table, shuffled
+from poetvae.data import encode_poems
 from poetvae.errors import ConfigError
 from poetvae.generation import Generated
 from poetvae.models import Autoregressive
-from poetvae.poet import Poet, encode_poems
+from poetvae.poet import Poet
 from poetvae.quality import fit_judge, judged
 from poetvae.text.poem import Form, Poem
 

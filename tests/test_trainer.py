@@ -17,11 +17,11 @@ import poetvae
 from poetvae import job, trainer
 from poetvae.checkpoint import load_state
 from poetvae.config import PRESETS, Config, TrainConfig, fields
-from poetvae.data import derive_seed
+from poetvae.data import derive_seed, encode_poems
 from poetvae.errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from poetvae.job import Job
 from poetvae.models.vae import VAE
-from poetvae.poet import Poet, encode_poems
+from poetvae.poet import Poet
 from poetvae.runtime import choose_device
 from poetvae.schedules import cosine, linear
 from poetvae.text.poem import Form, Poem

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,6 +18,7 @@ from ..errors import ConfigError, PoetVAEError
 
 if TYPE_CHECKING:
     from ..poet import Poet
+    from ..text.poem import Form, Poem
 
 C = TypeVar("C", bound=click.Command)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -143,3 +146,33 @@ def named(pairs: tuple[str, ...], option: str, example: str) -> dict[str, str]:
             raise ConfigError(f"{option} {pair}: expected NAME=VALUE, as {option} {example}")
         values[name.strip()] = value.strip()
     return values
+
+
+def known_seed(seed: int | None) -> int:
+    """The seed; absent: a drawn one, which is told."""
+    if seed is None:
+        seed = secrets.randbelow(2**31)
+        note(f"seed {seed}")
+    return seed
+
+
+def progress_bar(unit: str) -> Any:
+    """Wraps an iterator in a bar on stderr, where that is a terminal."""
+    from tqdm import tqdm
+
+    return partial(tqdm, unit=unit, disable=None, file=sys.stderr)
+
+
+def wanted_forms(poet: Poet, forms: Sequence[str]) -> list[Form]:
+    """The forms to select of a corpus; absent: the model's own."""
+    from ..text.poem import Form
+
+    return [Form.parse(form) for form in forms] or poet.forms
+
+
+def fitting(poet: Poet, poems: Sequence[Poem]) -> list[Poem]:
+    """The poems that fit the model; tells how many do not."""
+    found = [poem for poem in poems if poet.codec.fits(poem)]
+    if len(found) < len(poems):
+        note(f"left out: {len(poems) - len(found)} poems that do not fit the model")
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 import tomllib
 from pathlib import Path
@@ -18,14 +17,18 @@ from .common import (
     corpus_options,
     emit,
     example,
+    fitting,
     json_option,
+    known_seed,
     load,
     model_options,
     named,
     note,
+    progress_bar,
     seed_option,
     show,
     stdin,
+    wanted_forms,
 )
 
 if TYPE_CHECKING:
@@ -122,10 +125,7 @@ def generate(
     """Write poems."""
     poet = load(model, device)
     how["labels"] = named(pairs, "--label", "dynasty=tang")
-    if seed is None:
-        seed = secrets.randbelow(2**31)
-        note(f"seed {seed}")
-    for poem in poet.generate(n, seed=seed, **how):
+    for poem in poet.generate(n, seed=known_seed(seed), **how):
         if as_json:
             emit(poem.as_dict())
         else:
@@ -194,14 +194,11 @@ def evaluate(
 
     Absent, with a run folder as MODEL: the poems it held out to test with.
     """
-    from tqdm import tqdm
-
     from .. import evaluation, job, quality
+    from ..data import encode_poems
     from ..gap import inference_gap
     from ..models import Autoregressive
-    from ..poet import encode_poems
     from ..text.corpus import read_corpus
-    from ..text.poem import Form
 
     poet = load(model, device)
     if gap and isinstance(poet.model, Autoregressive):
@@ -213,7 +210,7 @@ def evaluate(
             raise ConfigError(f"{judge} is no autoregressive model; train one with --preset ar")
         referee = found.model, found.codec
     known = []
-    wanted = [Form.parse(form) for form in forms] or poet.forms
+    wanted = wanted_forms(poet, forms)
     if (Path(str(model)) / "train.json").exists():
         run = job.Job.load(Path(str(model)))
         if "-" not in (*run.sources, *run.valid):
@@ -229,10 +226,8 @@ def evaluate(
     poems = read.train if corpus else read.test or read.valid
     for line in read.report.lines():
         note(line)
-    fitting = [poem for poem in poems if poet.codec.fits(poem)]
-    if len(fitting) < len(poems):
-        note(f"left out: {len(poems) - len(fitting)} poems that do not fit the model")
-    store = encode_poems(poet.codec, fitting[:limit])
+    human = fitting(poet, poems)[:limit]
+    store = encode_poems(poet.codec, human)
     report = evaluation.evaluate(
         poet.model,
         poet.codec,
@@ -240,7 +235,7 @@ def evaluate(
         samples=iw,
         seed=seed,
         curve_poems=curve,
-        progress=lambda x: tqdm(x, unit="batch", disable=None, file=sys.stderr),
+        progress=progress_bar("batch"),
     )
     values = report.as_dict()
     if gap and not isinstance(poet.model, Autoregressive):
@@ -251,7 +246,7 @@ def evaluate(
             values |= quality.sample_quality(
                 poet.model,
                 poet.codec,
-                fitting[:limit],
+                human,
                 [poem for poem in known if poet.codec.fits(poem)],
                 n=samples,
                 temperature=temperature,
@@ -363,12 +358,11 @@ def themes(
 
     from ..clusters import characteristic, clusters_of, purity
     from ..text.corpus import read_corpus, sample_folder
-    from ..text.poem import Form
 
     poet = load(model, device)
-    wanted = [Form.parse(form) for form in forms] or poet.forms
-    read = read_corpus(corpus or (sample_folder(),), wanted, 0.0, strict).train
-    poems = [poem for poem in read if poet.codec.fits(poem)]
+    wanted = wanted_forms(poet, forms)
+    read = read_corpus(corpus or (sample_folder(),), wanted, 0.0, strict)
+    poems = fitting(poet, read.train)
     found = clusters_of(poet.model, poet.latents(poems), clusters, seed)
     if not found:
         raise ConfigError("this model's prior is no mixture; say how many --clusters to look for")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-import sys
 from collections.abc import Sequence
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +15,17 @@ from .common import (
     corpus_options,
     emit,
     example,
+    fitting,
     json_option,
+    known_seed,
     load,
     model_options,
     note,
     options,
+    progress_bar,
     seed_option,
     stdin,
+    wanted_forms,
 )
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def vary(
 
     poet = load(model, device)
     _tell_unknown(poet, [text])
-    poems = poet.vary(text, n, distance=distance, seed=_seed(seed))
+    poems = poet.vary(text, n, distance=distance, seed=known_seed(seed))
     read = _as_written(poet, text)
     for poem in poems:
         if as_json:
@@ -171,6 +172,7 @@ def neighbours(
     With --index FILE the poems are encoded once: where there is such a file, no CORPUS is read.
     """
     from ..search import Index
+    from ..text.corpus import read_corpus
 
     poet = load(model, device)
     _tell_unknown(poet, [text])
@@ -181,7 +183,9 @@ def neighbours(
     elif not corpus:
         raise ConfigError("nothing to search among; give a CORPUS, or an --index that is there")
     else:
-        index = poet.index(_read(poet, corpus, forms, strict), _progress("batch"))
+        wanted = wanted_forms(poet, forms)
+        poems = fitting(poet, read_corpus(corpus, wanted, 0.0, strict).train)
+        index = poet.index(poems, progress_bar("batch"))
         if file is not None:
             index.save(file)
     for poem, distance in poet.neighbours(text, index, n):
@@ -292,12 +296,12 @@ def optimise(
         raise ConfigError("give one of --contains, --tones and --toward")
     poet = load(model, device)
     if text is None:
-        how["seed"] = _seed(seed)
+        how["seed"] = known_seed(seed)
     else:
         _tell_unknown(poet, [text])
     if toward is not None and toward.partition("=")[0].strip() not in ("contains", "tones"):
         how["poems"] = _labelled(poet, model, sources, strict)
-    for one in poet.optimise(chosen[0], text, progress=_progress("step"), **how):
+    for one in poet.optimise(chosen[0], text, progress=progress_bar("step"), **how):
         if as_json:
             emit(one.as_dict())
             continue
@@ -312,19 +316,6 @@ def optimise(
 def _paragraph(text: str) -> str:
     """Poems of several lines are set apart by an empty one."""
     return text + ("\n" if "\n" in text else "")
-
-
-def _seed(seed: int | None) -> int:
-    if seed is None:
-        seed = secrets.randbelow(2**31)
-        note(f"seed {seed}")
-    return seed
-
-
-def _progress(unit: str) -> Any:
-    from tqdm import tqdm
-
-    return partial(tqdm, unit=unit, disable=None, file=sys.stderr)
 
 
 def _tell_unknown(poet: Poet, texts: Sequence[str]) -> None:
@@ -345,31 +336,16 @@ def _as_written(poet: Poet, text: str) -> str:
     return compose(content(poem, form), form)
 
 
-def _read(poet: Poet, sources: tuple[str, ...], forms: tuple[str, ...], strict: bool) -> list[Poem]:
-    """The poems of sources that fit the model; forms absent: the model's own."""
-    from ..text.corpus import read_corpus
-    from ..text.poem import Form
-
-    wanted = [Form.parse(form) for form in forms] or poet.forms
-    return _fitting(poet, read_corpus(sources, wanted, 0.0, strict).train)
-
-
 def _labelled(poet: Poet, model: str | None, sources: tuple[str, ...], strict: bool) -> list[Poem]:
     """The poems of sources; absent: those that a run was trained on."""
     from .. import job
+    from ..text.corpus import read_corpus
 
     if sources:
-        return _read(poet, sources, (), strict)
+        return fitting(poet, read_corpus(sources, poet.forms, 0.0, strict).train)
     if not (Path(str(model)) / "train.json").exists():
         raise CorpusError(f"{model} has no train.json: what it learnt is not known; give --corpus")
     run = job.Job.load(Path(str(model)))
     if "-" in run.sources:
         raise CorpusError(f"{model} learnt from stdin, which is gone; give --corpus")
-    return _fitting(poet, job.read(run).train)
-
-
-def _fitting(poet: Poet, poems: list[Poem]) -> list[Poem]:
-    fitting = [poem for poem in poems if poet.codec.fits(poem)]
-    if len(fitting) < len(poems):
-        note(f"left out: {len(poems) - len(fitting)} poems that do not fit the model")
-    return fitting
+    return fitting(poet, job.read(run).train)

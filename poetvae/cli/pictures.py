@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,17 @@ import click
 
 from ..errors import ConfigError
 from ..files import check_suffix
-from .common import cli, corpus_options, example, load, model_options, note
+from .common import (
+    cli,
+    corpus_options,
+    example,
+    fitting,
+    load,
+    model_options,
+    note,
+    progress_bar,
+    wanted_forms,
+)
 
 if TYPE_CHECKING:
     from ..text.poem import Poem
@@ -78,27 +87,21 @@ def draw_map(
     CORPUS absent: the embedded sample.
     """
     suffix = check_suffix(Path(out), (".html", ".png", ".svg"))
-    from tqdm import tqdm
-
     from ..clusters import clusters_of, purity
     from ..maps import Plane, write_map
     from ..plots_map import plot_map
+    from ..text.attributes import spread
     from ..text.corpus import read_corpus, sample_folder
-    from ..text.poem import Form
 
     poet = load(model, device)
-    wanted = [Form.parse(form) for form in forms] or poet.forms
+    wanted = wanted_forms(poet, forms)
     read = read_corpus(corpus or (sample_folder(),), wanted, 0.0, strict)
     for line in read.report.lines():
         note(line)
-    poems = [poem for poem in read.train if poet.codec.fits(poem)]
-    if len(poems) < len(read.train):
-        note(f"left out: {len(read.train) - len(poems)} poems that do not fit the model")
-    if limit is not None and limit < len(poems):
-        poems = [poems[i * len(poems) // limit] for i in range(limit)]
+    poems = spread(fitting(poet, read.train), limit)
     groups = _labels(poems, label)
 
-    z = poet.latents(poems, lambda x: tqdm(x, unit="batch", disable=None, file=sys.stderr))
+    z = poet.latents(poems, progress_bar("batch"))
     plane = Plane.fit(z)
     points = plane.project(z)
     if found := clusters_of(poet.model, z, clusters, seed):
@@ -130,9 +133,8 @@ def _labels(poems: Sequence[Poem], asked: str | None) -> dict[str, Sequence[str]
     """
     names = sorted({name for poem in poems for name in poem.meta})
     labels: dict[str, Sequence[str]] = {
-        name: [poem.meta.get(name, "") for poem in poems] for name in names
+        name: [poem.value(name) for poem in poems] for name in (*names, "form")
     }
-    labels["form"] = [str(poem.form or "free") for poem in poems]
     if asked is not None and asked not in labels:
         raise ConfigError(f"no poem has the label {asked!r}; they have {', '.join(labels)}")
     return {

@@ -6,6 +6,7 @@ Channel tensors are (B, C, T) in here, token tensors (B, T).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -98,6 +99,11 @@ class TextModel(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether log p(x) has a bound: not so for an autoencoder, which has no density."""
+        return True
 
     def num_parameters(self) -> int:
         """How many numbers are learned."""
@@ -280,7 +286,7 @@ class Decoder(nn.Module):
         return hidden
 
 
-class LatentModel(TextModel):
+class LatentModel(TextModel, ABC):
     """A text model that writes from a latent vector: what `VAE` and `VQVAE` have in common.
 
     Shapes: B poems, T = max_len positions, D latent, V vocabulary. Tokens are (B, T) int64, masks
@@ -295,11 +301,7 @@ class LatentModel(TextModel):
         self.embedding = nn.Embedding(config.vocab_size, config.embed_dim)
         self.decoder = Decoder(replace(config, latent_dim=latent_dim), self.embedding, mask_id)
 
-    @property
-    def has_bound(self) -> bool:
-        """Whether log p(x) has a bound: not so for an autoencoder, which has no density."""
-        return True
-
+    @abstractmethod
     def encode(
         self,
         tokens: Tensor,
@@ -308,11 +310,10 @@ class LatentModel(TextModel):
         observed: Tensor | None = None,
     ) -> Posterior:
         """q(z | x, labels, observed): (B, T) -> a distribution over (B, D), in float32."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prior(self, n: int, labels: Tensor | None = None) -> Distribution:
         """p(z | labels) for n poems: over (n, D)."""
-        raise NotImplementedError
 
     def decode(
         self, z: Tensor, observed: Tensor | None = None, labels: Tensor | None = None
