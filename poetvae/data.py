@@ -10,12 +10,14 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .models.networks import Pass, turn
 from .text.codec import PoemCodec
 from .text.poem import Poem
 
@@ -109,8 +111,14 @@ def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
 
 
 def conceal(
-    batch: Batch, mask_id: int, *, observe: float = 0.0, noise: float = 0.0, dropout: float = 0.0
-) -> dict[str, Tensor | None]:
+    batch: Batch,
+    mask_id: int,
+    *,
+    observe: float = 0.0,
+    passes: Sequence[int] = (),
+    noise: float = 0.0,
+    dropout: float = 0.0,
+) -> dict[str, Any]:
     """What a model is given of a batch in training, by the arguments of its `forward`.
 
     Drawn from the device's own generator, which the step has seeded.
@@ -120,6 +128,8 @@ def conceal(
         mask_id: stands where a character is not told.
         observe: share of the poems that have a part `observed`: half of them all but a run of
             characters, half of them characters here and there; at least one stays hidden.
+        passes: numbers of passes, of which each poem has one drawn; and of its passes, one: that
+            of a hidden position, so that positions count alike.
         noise: share of the characters that are masked in `noisy`, what the encoder sees.
         dropout: share of the labels that become unknown.
     """
@@ -139,11 +149,27 @@ def conceal(
         scattered = (rand(n, length) < rand(n, 1)) | (place == first)
         hidden = torch.where(rand(n, 1) < 0.5, run, scattered) | (rand(n, 1) >= observe)
         observed = tokens.masked_fill(hidden | ~mask, mask_id)
+    part = draw_pass(batch, observed, mask_id, passes) if max(passes, default=1) > 1 else None
     if noise:
         noisy = tokens.masked_fill((rand(n, length) < noise) & mask, mask_id)
     if dropout and labels is not None:
         labels = labels.masked_fill(rand(*labels.shape) < dropout, 0)
-    return {"tokens": tokens, "mask": mask, "labels": labels, "observed": observed, "noisy": noisy}
+    poems = {"tokens": tokens, "mask": mask, "labels": labels}
+    return {**poems, "observed": observed, "noisy": noisy, "part": part}
+
+
+def draw_pass(batch: Batch, observed: Tensor | None, mask_id: int, passes: Sequence[int]) -> Pass:
+    """A pass for each poem, drawn as `conceal` has it."""
+    tokens, (n, length) = batch.tokens, batch.tokens.shape
+    shown = torch.full_like(tokens, mask_id) if observed is None else observed
+    hidden = batch.mask & (shown == mask_id)
+    drawn = torch.randint(len(passes), (n, 1), device=tokens.device)
+    turns = torch.stack([turn(length, p, tokens.device) for p in passes])[drawn.squeeze(1)]
+    one = torch.rand(n, length, device=tokens.device).masked_fill(~hidden, -1).argmax(1, True)
+    now = turns.gather(1, one)
+    scored = hidden & (turns == now)
+    weight = hidden.sum(dim=1) / scored.sum(dim=1).clamp(min=1)
+    return Pass(torch.where(batch.mask & (turns < now), tokens, shown), scored, weight)
 
 
 def derive_seed(seed: int, *names: object) -> int:

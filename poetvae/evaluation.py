@@ -95,10 +95,12 @@ def importance_weights(
     samples: int,
     generator: torch.Generator | None = None,
     observed: Tensor | None = None,
+    passes: int | None = None,
 ) -> tuple[Tensor, Draw]:
     """log p(x, z) - log q(z | x) for draws of z, (K, B), in nats; and the draws.
 
-    With `observed` characters, x is what is hidden, and all is given those.
+    With `observed` characters, x is what is hidden, and all is given those. The likelihood is that
+    of writing in so many passes; absent = as many as the model was trained for.
 
     A posterior that is a point has one draw. An autoencoder has no prior to weigh with: its weights
     are the log likelihood alone, and bound nothing.
@@ -108,7 +110,8 @@ def importance_weights(
     prior = model.prior(len(batch), labels) if model.has_bound else None
     draws = samples if isinstance(posterior, DiagonalGaussian) else 1
     z = torch.stack([posterior.sample(generator) for _ in range(draws)])
-    nll = torch.stack([model.nll(one, tokens, mask, observed, labels) for one in z])
+    passes = passes or model.passes
+    nll = torch.stack([model.nll(one, tokens, mask, observed, labels, passes) for one in z])
     draw = Draw(nll, z, posterior, prior)
     return -nll - log_ratio(draw), draw
 
@@ -177,6 +180,7 @@ def by_poem(
     *,
     samples: int = 100,
     seed: int = 0,
+    passes: int | None = None,
     batch_size: int = 500,
     limit: int | None = None,
     progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
@@ -199,7 +203,9 @@ def by_poem(
             zero = torch.zeros_like(nll)
             parts = [nll, zero, nll, *chars, zero, zero]
         else:
-            log_weights, draw = importance_weights(model, batch, samples, generator)
+            log_weights, draw = importance_weights(
+                model, batch, samples, generator, passes=passes
+            )
             assert draw.posterior is not None
             code = draw.posterior.mode
             guess = model.decode(code, labels=batch.labels).argmax(dim=2)
@@ -228,6 +234,7 @@ def evaluate(
     *,
     samples: int = 100,
     seed: int = 0,
+    passes: int | None = None,
     batch_size: int = 500,
     limit: int | None = None,
     curve_poems: int = 0,
@@ -241,6 +248,7 @@ def evaluate(
         store: the poems.
         samples: K of the importance-weighted bound.
         seed: of the samples of z.
+        passes: to score, see `importance_weights`.
         batch_size: poems at once.
         limit: score only so many.
         curve_poems: how many poems, spread over the store, to measure `iw_curve` on.
@@ -250,7 +258,7 @@ def evaluate(
         CorpusError: no poem to score.
     """
     options: dict[str, Any] = {"batch_size": batch_size, "limit": limit, "progress": progress}
-    rows = by_poem(model, codec, store, samples=samples, seed=seed, **options)
+    rows = by_poem(model, codec, store, samples=samples, seed=seed, passes=passes, **options)
     n, chars = len(rows.recon), float(rows.chars.sum())
     elbo, bound = (rows.recon + rows.kl) * (n / chars), rows.bound * (n / chars)
     exact = isinstance(model, Autoregressive)
@@ -259,11 +267,11 @@ def evaluate(
     carried = _carried(model, rows, generator)
     curve = []
     if isinstance(model, VAE) and bounded and curve_poems:
-        curve = _curve(model, codec, store, n, curve_poems, generator)
+        curve = _curve(model, codec, store, n, curve_poems, generator, passes)
     kl = float(rows.kl.mean())
-    passes = store.max_len if exact else 1
+    passes = store.max_len if isinstance(model, Autoregressive) else passes or model.passes
     if isinstance(model, VQVAE):
-        passes = model.groups + 1
+        passes += model.groups
     name = "ELBO" if rows.posterior is None else f"IWAE-{samples}"
     name = "exact" if exact else name if bounded else "none"
     return Report(
@@ -334,6 +342,7 @@ def _curve(
     n: int,
     poems: int,
     generator: torch.Generator,
+    passes: int | None,
 ) -> list[dict[str, float]]:
     """The bound for each K of `CURVE`, on poems spread over the first n of the store.
 
@@ -343,7 +352,7 @@ def _curve(
     batch = store.batch(places).to(model.device)
     was_training = model.training
     model.eval()
-    log_weights, _ = importance_weights(model, batch, max(CURVE), generator)
+    log_weights, _ = importance_weights(model, batch, max(CURVE), generator, passes=passes)
     model.train(was_training)
     chars = int(characters(codec, batch)[0].sum())
     curve = []

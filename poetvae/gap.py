@@ -167,7 +167,7 @@ def refine(
 
 def _log_joint(model: LatentModel, batch: Batch, z: Tensor) -> Tensor:
     """log p(x, z): (B,), in nats."""
-    nll = model.nll(z, batch.tokens, batch.mask, labels=batch.labels)
+    nll = model.nll(z, batch.tokens, batch.mask, labels=batch.labels, passes=model.passes)
     return model.prior(len(batch), batch.labels).log_prob(z) - nll
 
 

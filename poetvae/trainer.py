@@ -236,6 +236,7 @@ def update(
         batch,
         model.mask_id,
         observe=config.model.observe,
+        passes=config.model.passes,
         noise=config.objective.noise,
         dropout=config.objective.label_dropout,
     )

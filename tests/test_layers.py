@@ -29,8 +29,8 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("text.corpus",),
     ),
     "L2": (
-        ("data", "runtime", "models.networks"),
-        ("models.vae", "models.autoregressive"),
+        ("runtime", "models.networks"),
+        ("data", "models.vae", "models.autoregressive"),
         ("models.vqvae",),
         ("models",),
     ),

@@ -83,6 +83,21 @@ class Draw:
     commitment: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class Pass:
+    """One of the passes in which poems are written, as training takes it.
+
+    Attributes:
+        shown: (B, T), the characters that are known by then, the mask token elsewhere.
+        scored: (B, T) bool, those that this pass decides.
+        weight: (B,), what it counts for all passes: 1 / the chance that it was drawn.
+    """
+
+    shown: Tensor
+    scored: Tensor
+    weight: Tensor
+
+
 class TextModel(nn.Module):
     """What all models of the family share: a configuration, and the likelihood of a text."""
 
@@ -144,6 +159,15 @@ def text_nll(
         return nll.view(tokens.shape).sum(dim=1)
     nll = linear_cross_entropy(hidden[mask], weight, tokens[mask], bias)
     return torch.zeros(mask.shape, device=nll.device).masked_scatter(mask, nll).sum(dim=1)
+
+
+def turn(length: int, passes: int, device: torch.device | None = None) -> Tensor:
+    """Which of the passes decides each position: (length,), 0 to passes - 1.
+
+    They interleave, so what one pass decides lies as far apart as it can: one pass decides all, two
+    every other position, as many as there are positions one after the other.
+    """
+    return torch.arange(length, device=device) % passes
 
 
 def needed(mask: Tensor | None) -> Tensor | None:
@@ -252,7 +276,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.max_len, self.mask_id = config.max_len, mask_id
         self.embedding = embedding
-        self.observe = nn.Linear(config.embed_dim, config.d_model) if config.observe else None
+        self.observe = nn.Linear(config.embed_dim, config.d_model) if config.shown else None
         self.heads = nn.Linear(config.latent_dim, config.max_len * config.d_model)
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
         condition = config.latent_dim if config.inject else 0
@@ -275,7 +299,7 @@ class Decoder(nn.Module):
             if self.observe is None:
                 raise ConfigError(
                     "this model was not trained to be shown characters; train one with observe "
-                    "above 0, as in --preset infill"
+                    "above 0 or several passes, as in --preset few"
                 )
             known = (observed != self.mask_id).unsqueeze(2)
             x = x + self.observe(self.embedding(observed)) * known
@@ -300,6 +324,11 @@ class LatentModel(TextModel, ABC):
         self.latent_dim = latent_dim
         self.embedding = nn.Embedding(config.vocab_size, config.embed_dim)
         self.decoder = Decoder(replace(config, latent_dim=latent_dim), self.embedding, mask_id)
+
+    @property
+    def passes(self) -> int:
+        """In how many passes it writes unless told otherwise: the most it was trained for."""
+        return max(self.config.passes, default=1)
 
     @abstractmethod
     def encode(
@@ -342,12 +371,37 @@ class LatentModel(TextModel, ABC):
         mask: Tensor,
         observed: Tensor | None = None,
         labels: Tensor | None = None,
+        passes: int = 1,
     ) -> Tensor:
         """-log p(x | z, observed, labels) of each poem, in nats: (B,). No logits are kept.
 
-        Observed characters are given, not predicted: they cost nothing.
+        Observed characters are given, not predicted: they cost nothing. In several passes each
+        position is scored given those of the passes before its own, see `turn`: the exact
+        likelihood, given z, of what is written so.
         """
-        hidden = self.decoder(z, observed, labels)
         if observed is not None:
             mask = mask & (observed == self.mask_id)
-        return text_nll(hidden, self.decoder.softmax.weight, self.decoder.bias, tokens, mask)
+        if passes == 1:
+            return self._scored(z, tokens, mask, observed, labels)
+        shown = torch.full_like(tokens, self.mask_id) if observed is None else observed
+        total = z.new_zeros(len(z))
+        for t in range(min(passes, tokens.shape[1])):
+            now = turn(tokens.shape[1], passes, tokens.device) == t
+            total = total + self._scored(z, tokens, mask & now, shown, labels)
+            shown = torch.where(mask & now, tokens, shown)
+        return total
+
+    def nll_of_pass(self, z: Tensor, tokens: Tensor, part: Pass, labels: Tensor | None) -> Tensor:
+        """What one pass adds to `nll`, times its weight: an unbiased estimate of all, (B,)."""
+        return part.weight * self._scored(z, tokens, part.scored, part.shown, labels)
+
+    def _scored(
+        self,
+        z: Tensor,
+        tokens: Tensor,
+        scored: Tensor,
+        shown: Tensor | None,
+        labels: Tensor | None,
+    ) -> Tensor:
+        hidden = self.decoder(z, shown, labels)
+        return text_nll(hidden, self.decoder.softmax.weight, self.decoder.bias, tokens, scored)

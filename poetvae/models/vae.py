@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..config import ModelConfig
 from ..errors import ConfigError
 from ..nn import DiagonalGaussian, Mixture
-from .networks import Draw, Encoder, Labels, LatentModel, Point, initialise, needed
+from .networks import Draw, Encoder, Labels, LatentModel, Pass, Point, initialise, needed
 
 
 class VAE(LatentModel):
@@ -91,6 +91,7 @@ class VAE(LatentModel):
         *,
         observed: Tensor | None = None,
         noisy: Tensor | None = None,
+        part: Pass | None = None,
         samples: int = 1,
         generator: torch.Generator | None = None,
     ) -> Draw:
@@ -98,9 +99,10 @@ class VAE(LatentModel):
 
         Args:
             tokens, mask, labels: the poems.
-            observed: (B, T), what the decoder is shown.
+            observed: (B, T), what is known of the poems, to encoder and decoder.
             noisy: (B, T), the poems as the encoder sees them; absent = as they are.
-            samples: K, draws for each poem.
+            part: the pass to score in place of them all; absent = a model that writes in one.
+            samples: K, draws for each poem; 1 with a pass.
             generator: of the draws.
         """
         seen = tokens if noisy is None else noisy
@@ -114,6 +116,9 @@ class VAE(LatentModel):
         def repeated(x: Any) -> Any:
             return x if x is None or samples == 1 else x.repeat(samples, 1)
 
+        if part is not None:
+            nll = self.nll_of_pass(z[0], tokens, part, labels)
+            return Draw(nll.unsqueeze(0), z, posterior, prior)
         poems = (tokens, mask, observed, labels)
         nll = self.nll(z.flatten(0, 1), *map(repeated, poems))
         return Draw(nll.view(samples, -1), z, posterior, prior)
