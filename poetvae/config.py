@@ -63,18 +63,16 @@ class ModelConfig:
         0.0, "share of poems that are learnt with a part known; 0 = never shown any", 0.0, 1.0
     )
     passes: tuple[int, ...] = setting(
-        (), "numbers of passes to write in, learnt in turn; one twice has twice the share", 1, 4096
+        (), "numbers of passes to write in, each for a share of the batches", 1, 4096
+    )
+    pass_layers: int = setting(
+        6, "gated blocks that see earlier passes; two along, one across", 1, 64
     )
     codebook_size: int = setting(512, "codes of a VQ-VAE", 8, 1_000_000)
     code_dim: int = setting(32, "width of a code's vector", 1, 4096)
     code_stride: int = setting(2, "positions that share a code", 1, 4096)
     code_decay: float = setting(0.99, "decay of the codebook's moving averages", 0.0, 0.999999)
     prior_layers: int = setting(4, "gated blocks of a VQ-VAE's prior over codes", 0, 64)
-
-    @property
-    def shown(self) -> bool:
-        """Whether the decoder takes characters that are known already."""
-        return self.observe > 0 or max(self.passes, default=1) > 1
 
 
 @dataclass(frozen=True)
@@ -180,7 +178,13 @@ PRESETS: dict[str, dict[str, Any]] = {
     "cluster": {"prior": "mixture", "latent_dim": 16, "free_bits": 0.0},
     "iwae": {"iw_samples": 8, "gradient": "dreg"},
     "infill": {"observe": 0.7},
-    "few": {"passes": (1, 8, 8, 8), "observe": 0.2, "encoder_layers": 2, "decoder_layers": 6},
+    "few": {
+        "passes": (1, 2, 4, 8, 8, 8),
+        "observe": 0.2,
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "pooling_heads": 2,
+    },
     # One character after the other, as many parameters as base.
     "ar": {
         "kind": "autoregressive",
@@ -255,8 +259,8 @@ def _check_together(model: ModelConfig, objective: ObjectiveConfig) -> None:
         "iw_samples above 1 weighs whole samples: set free_bits and capacity to 0": (
             objective.iw_samples > 1 and (objective.free_bits or objective.capacity)
         ),
-        "iw_samples above 1 weighs whole samples, not passes of one: set passes=1": (
-            objective.iw_samples > 1 and max(model.passes, default=1) > 1
+        "passes lacks 1, on which the others build: set passes=1,...": (
+            model.passes and 1 not in model.passes
         ),
         "free_bits and capacity both hold the KL up: set one of them": (
             objective.free_bits and objective.capacity

@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .models.networks import Pass, turn
 from .text.codec import PoemCodec
 from .text.poem import Poem
 
@@ -128,8 +127,7 @@ def conceal(
         mask_id: stands where a character is not told.
         observe: share of the poems that have a part `observed`: half of them all but a run of
             characters, half of them characters here and there; at least one stays hidden.
-        passes: numbers of passes, of which each poem has one drawn; and of its passes, one: that
-            of a hidden position, so that positions count alike.
+        passes: numbers of passes, of which the batch has one drawn.
         noise: share of the characters that are masked in `noisy`, what the encoder sees.
         dropout: share of the labels that become unknown.
     """
@@ -149,27 +147,13 @@ def conceal(
         scattered = (rand(n, length) < rand(n, 1)) | (place == first)
         hidden = torch.where(rand(n, 1) < 0.5, run, scattered) | (rand(n, 1) >= observe)
         observed = tokens.masked_fill(hidden | ~mask, mask_id)
-    part = draw_pass(batch, observed, mask_id, passes) if max(passes, default=1) > 1 else None
+    drawn = passes[int(torch.randint(len(passes), ()))] if passes else 1
     if noise:
         noisy = tokens.masked_fill((rand(n, length) < noise) & mask, mask_id)
     if dropout and labels is not None:
         labels = labels.masked_fill(rand(*labels.shape) < dropout, 0)
     poems = {"tokens": tokens, "mask": mask, "labels": labels}
-    return {**poems, "observed": observed, "noisy": noisy, "part": part}
-
-
-def draw_pass(batch: Batch, observed: Tensor | None, mask_id: int, passes: Sequence[int]) -> Pass:
-    """A pass for each poem, drawn as `conceal` has it."""
-    tokens, (n, length) = batch.tokens, batch.tokens.shape
-    shown = torch.full_like(tokens, mask_id) if observed is None else observed
-    hidden = batch.mask & (shown == mask_id)
-    drawn = torch.randint(len(passes), (n, 1), device=tokens.device)
-    turns = torch.stack([turn(length, p, tokens.device) for p in passes])[drawn.squeeze(1)]
-    one = torch.rand(n, length, device=tokens.device).masked_fill(~hidden, -1).argmax(1, True)
-    now = turns.gather(1, one)
-    scored = hidden & (turns == now)
-    weight = hidden.sum(dim=1) / scored.sum(dim=1).clamp(min=1)
-    return Pass(torch.where(batch.mask & (turns < now), tokens, shown), scored, weight)
+    return {**poems, "observed": observed, "noisy": noisy, "passes": drawn}
 
 
 def derive_seed(seed: int, *names: object) -> int:

@@ -203,9 +203,7 @@ def by_poem(
             zero = torch.zeros_like(nll)
             parts = [nll, zero, nll, *chars, zero, zero]
         else:
-            log_weights, draw = importance_weights(
-                model, batch, samples, generator, passes=passes
-            )
+            log_weights, draw = importance_weights(model, batch, samples, generator, passes=passes)
             assert draw.posterior is not None
             code = draw.posterior.mode
             guess = model.decode(code, labels=batch.labels).argmax(dim=2)

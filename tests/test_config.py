@@ -60,16 +60,19 @@ def valid(name: str) -> st.SearchStrategy[Any]:
 
 
 SETTINGS = st.fixed_dictionaries({}, optional={name: valid(name) for name in fields()})
-TOGETHER = ("kind", "sample", "prior", "beta", "free_bits", "capacity", "iw_samples")
+TOGETHER = ("kind", "sample", "prior", "beta", "free_bits", "capacity", "iw_samples", "passes")
 
 
 def excluded(values: dict[str, Any]) -> bool:
     """Whether the settings, all given, contradict each other."""
-    kind, sample, prior, beta, free_bits, capacity, iw_samples = (values[k] for k in TOGETHER)
+    kind, sample, prior, beta, free_bits, capacity, iw_samples, passes = (
+        values[k] for k in TOGETHER
+    )
     held = (free_bits > 0) + (capacity > 0) + (iw_samples > 1)
     autoencoder = kind == "vae" and not sample
     return bool(
         held > 1
+        or (passes and 1 not in passes)
         or (autoencoder and (beta or capacity or iw_samples > 1))
         or (kind == "vqvae" and (free_bits or iw_samples > 1 or prior != "normal"))
     )
@@ -237,6 +240,7 @@ def test_presets_compose_and_the_later_overrules() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"passes": (2, 8)}, "passes lacks 1"),
         ({"iw_samples": 2, "free_bits": 0.1}, "iw_samples above 1 .* set free_bits and capacity"),
         ({"iw_samples": 2, "capacity": 5}, "iw_samples above 1 .* set free_bits and capacity"),
         ({"free_bits": 0.1, "capacity": 5}, "free_bits and capacity .* set one of them"),
@@ -324,7 +328,7 @@ def test_every_preset_builds_at_full_width() -> None:
             for name in PRESETS
         }
     sizes = {name: model.num_parameters() for name, model in models.items()}
-    members = {"ae", "sparse-ae", "vq", "cluster", "iwae", "infill"}
+    members = {"ae", "sparse-ae", "vq", "cluster", "iwae", "infill", "few"}
     assert sorted(sizes.keys() - members, key=lambda name: sizes[name]) == [
         *("tiny", "seed", "small", "ar", "base", "ar-large", "large"),
     ]

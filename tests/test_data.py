@@ -199,6 +199,7 @@ def test_conceal(
     assert ((labels == batch.labels) | (labels == 0)).all()
     torch.manual_seed(seed)
     again = conceal(batch, MASK, observe=observe, noise=noise, dropout=dropout)
+    assert given.pop("passes") == again.pop("passes") == 1
     assert all(
         one is other is None or (one is not None and other is not None and torch.equal(one, other))
         for one, other in zip(given.values(), again.values(), strict=True)
@@ -214,14 +215,14 @@ def test_shares_of_what_is_concealed() -> None:
     every = conceal(batch, MASK, observe=1.0, noise=1.0, dropout=1.0)
     some = conceal(batch, MASK, observe=0.5, noise=0.3, dropout=0.2)
     assert all(value is not None for value in (*every.values(), *some.values()))
-    assert (every["noisy"][batch.mask] == MASK).all()  # type: ignore[index]
-    assert not every["labels"].any()  # type: ignore[union-attr]
-    hidden = (some["noisy"][batch.mask] == MASK).float().mean()  # type: ignore[index]
+    assert (every["noisy"][batch.mask] == MASK).all()
+    assert not every["labels"].any()
+    hidden = (some["noisy"][batch.mask] == MASK).float().mean()
     assert float(hidden) == pytest.approx(0.3, abs=0.02)
-    unknown = (some["labels"] == 0).float().mean()  # type: ignore[union-attr]
+    unknown = (some["labels"] == 0).float().mean()
     assert float(unknown) == pytest.approx(0.2, abs=0.02)
     shown = {
-        name: float((given["observed"] != MASK).any(dim=1).float().mean())  # type: ignore[union-attr]
+        name: float((given["observed"] != MASK).any(dim=1).float().mean())
         for name, given in (("every", every), ("some", some))
     }
     assert shown["some"] == pytest.approx(0.5 * shown["every"], abs=0.03)

@@ -57,6 +57,7 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
     "vqvae": ("vq", {}),
     "autoregressive": ("ar", {"dropout": 0.0, "encoder_layers": 1}),
     "infill": ("infill", {}),
+    "few": ("few", {"passes": "1,3"}),
     "iwae": ("iwae", {}),
 }
 FAMILY = {
@@ -164,7 +165,7 @@ def test_shapes_of_the_latent(name: str) -> None:
 
 def test_kinds_of_priors() -> None:
     kinds = {}
-    for name in ("vae", "mixture", "label", "infill"):
+    for name in ("vae", "mixture", "label", "infill", "few"):
         model = make(name)
         assert isinstance(model, VAE)
         kinds[name] = type(model.prior(2))
@@ -222,6 +223,7 @@ def test_gradients_reach_every_parameter_that_is_learnt(name: str) -> None:
     model, config = make(name).train(), FAMILY[name]
     torch.manual_seed(1)
     given = conceal(poems((6,) * 24), MASK, observe=config.model.observe)
+    given["passes"] = max(config.model.passes, default=1)
     draw = model(**given, samples=config.objective.iw_samples)
     torch.autograd.backward(objective(draw, config.objective).loss.mean())
     for key, p in model.named_parameters():

@@ -83,21 +83,6 @@ class Draw:
     commitment: Tensor | None = None
 
 
-@dataclass(frozen=True)
-class Pass:
-    """One of the passes in which poems are written, as training takes it.
-
-    Attributes:
-        shown: (B, T), the characters that are known by then, the mask token elsewhere.
-        scored: (B, T) bool, those that this pass decides.
-        weight: (B,), what it counts for all passes: 1 / the chance that it was drawn.
-    """
-
-    shown: Tensor
-    scored: Tensor
-    weight: Tensor
-
-
 class TextModel(nn.Module):
     """What all models of the family share: a configuration, and the likelihood of a text."""
 
@@ -159,15 +144,6 @@ def text_nll(
         return nll.view(tokens.shape).sum(dim=1)
     nll = linear_cross_entropy(hidden[mask], weight, tokens[mask], bias)
     return torch.zeros(mask.shape, device=nll.device).masked_scatter(mask, nll).sum(dim=1)
-
-
-def turn(length: int, passes: int, device: torch.device | None = None) -> Tensor:
-    """Which of the passes decides each position: (length,), 0 to passes - 1.
-
-    They interleave, so what one pass decides lies as far apart as it can: one pass decides all, two
-    every other position, as many as there are positions one after the other.
-    """
-    return torch.arange(length, device=device) % passes
 
 
 def needed(mask: Tensor | None) -> Tensor | None:
@@ -269,6 +245,56 @@ class Encoder(Reader):
         return torch.cat([pooled, masked_max(x, mask)], dim=1) if self.max else pooled
 
 
+class Weave(nn.Module):
+    """What earlier passes decided, for the later ones to go on from: all passes in one run.
+
+    In P passes, pass t decides the positions t, t + P, t + 2P and so on: those of one pass lie as
+    far apart as they can. Position i stands in row i // P and column i % P of a grid, so a column
+    is a pass. The history comes in one column late. Along the rows the convolutions are causal,
+    across them they are free; so a position sees all the columns before its own and no other.
+    """
+
+    def __init__(self, config: ModelConfig, embedding: nn.Embedding, mask_id: int) -> None:
+        super().__init__()
+        self.mask_id, self.embedding = mask_id, embedding
+        self.history = nn.Linear(config.embed_dim, config.d_model)
+        condition = config.latent_dim if config.inject else 0
+        dilations = iter(config.dilations * config.pass_layers)
+        self.layers = nn.ModuleList(
+            stack(config, 1, condition_channels=condition)
+            if i % 3 == 2
+            else stack(
+                replace(config, dilations=(next(dilations),)),
+                1,
+                condition_channels=condition,
+                causal=True,
+            )
+            for i in range(config.pass_layers)
+        )
+
+    def forward(
+        self, x: Tensor, history: Tensor | None, passes: int, condition: Tensor | None
+    ) -> Tensor:
+        """x (B, C, T), history (B, T) or absent, condition (B, D) -> (B, C, T)."""
+        (n, channels, length), rows = x.shape, -(-x.shape[2] // passes)
+        whole = rows * passes  # what ends within a row goes on there, for the other rows to see
+        x = F.pad(x, (0, whole - length))
+        if history is not None:
+            before = F.pad(history, (1, whole - length), value=self.mask_id)[:, :whole]
+            first = torch.arange(whole, device=x.device) % passes == 0
+            known = (before != self.mask_id) & ~first
+            shown = self.history(self.embedding(before)) * known.unsqueeze(2)
+            x = x + shown.transpose(1, 2).to(x.dtype)
+        x = x.view(n, channels, rows, passes)
+        for layer in self.layers:
+            free = 2 if layer.causal else 3  # the side of the grid that the layer leaves alone
+            x = x.movedim(free, 1)
+            many = x.shape[1]
+            z = None if condition is None else condition.repeat_interleave(many, dim=0)
+            x = layer(x.flatten(0, 1), condition=z).unflatten(0, (n, many)).movedim(1, free)
+        return x.flatten(2)[:, :, :length]
+
+
 class Decoder(nn.Module):
     """z through parallel heads, one per position, and gated convolutions; all positions at once."""
 
@@ -276,37 +302,52 @@ class Decoder(nn.Module):
         super().__init__()
         self.max_len, self.mask_id = config.max_len, mask_id
         self.embedding = embedding
-        self.observe = nn.Linear(config.embed_dim, config.d_model) if config.shown else None
+        self.observe = nn.Linear(config.embed_dim, config.d_model) if config.observe else None
         self.heads = nn.Linear(config.latent_dim, config.max_len * config.d_model)
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
         condition = config.latent_dim if config.inject else 0
         self.body = stack(config, config.decoder_layers, condition_channels=condition)
+        self.passes = config.passes or (1,)
+        self.weave = Weave(config, embedding, mask_id) if max(self.passes) > 1 else None
         self.norm = final_norm(config)
         self.out = project(config.d_model, config.embed_dim)
         self.softmax = embedding if config.tied else nn.Embedding(*embedding.weight.shape)
         self.bias = None if config.tied else nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(
-        self, z: Tensor, observed: Tensor | None = None, labels: Tensor | None = None
+        self,
+        z: Tensor,
+        observed: Tensor | None = None,
+        labels: Tensor | None = None,
+        history: Tensor | None = None,
+        passes: int = 1,
     ) -> Tensor:
-        """z (B, D), observed (B, T) or absent, labels (B, L) -> (B, T, E), T = max_len.
+        """z (B, D), observed and history (B, T) or absent, labels (B, L) -> (B, T, E), T = max_len.
 
         The softmax over characters is ``hidden @ softmax.weight.T + bias``. Tied weights need no
         bias: what every hidden vector has in common is one.
         """
+        if passes not in self.passes:
+            learnt = ",".join(map(str, sorted(set(self.passes))))
+            raise ConfigError(
+                f"passes is {passes}; this model was trained to write in {learnt}; train one with "
+                f"--preset few, or --set passes={learnt},{passes}"
+            )
         x = self.heads(z).unflatten(1, (self.max_len, -1))
         if observed is not None:
             if self.observe is None:
                 raise ConfigError(
                     "this model was not trained to be shown characters; train one with observe "
-                    "above 0 or several passes, as in --preset few"
+                    "above 0, as in --preset infill"
                 )
             known = (observed != self.mask_id).unsqueeze(2)
             x = x + self.observe(self.embedding(observed)) * known
         if self.labels is not None and labels is not None:
             x = x + self.labels(labels).unsqueeze(1)
-        x = self.norm(self.body(x.transpose(1, 2), condition=z))
-        hidden: Tensor = self.out(x.transpose(1, 2))
+        x = self.body(x.transpose(1, 2), condition=z)
+        if self.weave is not None:
+            x = self.weave(x, history, passes, z)
+        hidden: Tensor = self.out(self.norm(x).transpose(1, 2))
         return hidden
 
 
@@ -345,7 +386,12 @@ class LatentModel(TextModel, ABC):
         """p(z | labels) for n poems: over (n, D)."""
 
     def decode(
-        self, z: Tensor, observed: Tensor | None = None, labels: Tensor | None = None
+        self,
+        z: Tensor,
+        observed: Tensor | None = None,
+        labels: Tensor | None = None,
+        history: Tensor | None = None,
+        passes: int = 1,
     ) -> Tensor:
         """Character distributions at every position, independent given the arguments.
 
@@ -354,14 +400,18 @@ class LatentModel(TextModel, ABC):
             observed: (B, T) token ids where a character is known, the mask token elsewhere; absent
                 = nothing is known.
             labels: (B, L).
+            history: (B, T) token ids of what earlier passes decided; each position sees those of
+                the passes before its own, see `Weave`. Absent = nothing is decided.
+            passes: in how many the poem is written.
 
         Returns:
             logits (B, T, V).
 
         Raises:
-            ConfigError: characters are shown to a model that was trained without.
+            ConfigError: characters are shown to a model that was trained without, or a number of
+                passes that it was not trained for.
         """
-        hidden = self.decoder(z, observed, labels)
+        hidden = self.decoder(z, observed, labels, history, passes)
         return F.linear(hidden, self.decoder.softmax.weight, self.decoder.bias)
 
     def nll(
@@ -375,33 +425,11 @@ class LatentModel(TextModel, ABC):
     ) -> Tensor:
         """-log p(x | z, observed, labels) of each poem, in nats: (B,). No logits are kept.
 
-        Observed characters are given, not predicted: they cost nothing. In several passes each
-        position is scored given those of the passes before its own, see `turn`: the exact
-        likelihood, given z, of what is written so.
+        Exact given z, whatever the number of passes. Observed characters are given, not predicted:
+        they cost nothing.
         """
+        history = tokens.masked_fill(~mask, self.mask_id) if passes > 1 else None
+        hidden = self.decoder(z, observed, labels, history, passes)
         if observed is not None:
             mask = mask & (observed == self.mask_id)
-        if passes == 1:
-            return self._scored(z, tokens, mask, observed, labels)
-        shown = torch.full_like(tokens, self.mask_id) if observed is None else observed
-        total = z.new_zeros(len(z))
-        for t in range(min(passes, tokens.shape[1])):
-            now = turn(tokens.shape[1], passes, tokens.device) == t
-            total = total + self._scored(z, tokens, mask & now, shown, labels)
-            shown = torch.where(mask & now, tokens, shown)
-        return total
-
-    def nll_of_pass(self, z: Tensor, tokens: Tensor, part: Pass, labels: Tensor | None) -> Tensor:
-        """What one pass adds to `nll`, times its weight: an unbiased estimate of all, (B,)."""
-        return part.weight * self._scored(z, tokens, part.scored, part.shown, labels)
-
-    def _scored(
-        self,
-        z: Tensor,
-        tokens: Tensor,
-        scored: Tensor,
-        shown: Tensor | None,
-        labels: Tensor | None,
-    ) -> Tensor:
-        hidden = self.decoder(z, shown, labels)
-        return text_nll(hidden, self.decoder.softmax.weight, self.decoder.bias, tokens, scored)
+        return text_nll(hidden, self.decoder.softmax.weight, self.decoder.bias, tokens, mask)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..config import ModelConfig
 from ..errors import ConfigError
 from ..nn import DiagonalGaussian, Mixture
-from .networks import Draw, Encoder, Labels, LatentModel, Pass, Point, initialise, needed
+from .networks import Draw, Encoder, Labels, LatentModel, Point, initialise, needed
 
 
 class VAE(LatentModel):
@@ -91,7 +91,7 @@ class VAE(LatentModel):
         *,
         observed: Tensor | None = None,
         noisy: Tensor | None = None,
-        part: Pass | None = None,
+        passes: int = 1,
         samples: int = 1,
         generator: torch.Generator | None = None,
     ) -> Draw:
@@ -101,8 +101,8 @@ class VAE(LatentModel):
             tokens, mask, labels: the poems.
             observed: (B, T), what is known of the poems, to encoder and decoder.
             noisy: (B, T), the poems as the encoder sees them; absent = as they are.
-            part: the pass to score in place of them all; absent = a model that writes in one.
-            samples: K, draws for each poem; 1 with a pass.
+            passes: in how many the poems are written.
+            samples: K, draws for each poem.
             generator: of the draws.
         """
         seen = tokens if noisy is None else noisy
@@ -116,9 +116,6 @@ class VAE(LatentModel):
         def repeated(x: Any) -> Any:
             return x if x is None or samples == 1 else x.repeat(samples, 1)
 
-        if part is not None:
-            nll = self.nll_of_pass(z[0], tokens, part, labels)
-            return Draw(nll.unsqueeze(0), z, posterior, prior)
         poems = (tokens, mask, observed, labels)
-        nll = self.nll(z.flatten(0, 1), *map(repeated, poems))
+        nll = self.nll(z.flatten(0, 1), *map(repeated, poems), passes=passes)  # type: ignore[misc]
         return Draw(nll.view(samples, -1), z, posterior, prior)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from ..config import ModelConfig
 from ..nn import VectorQuantizer
 from .autoregressive import Autoregressive
-from .networks import Draw, LatentModel, Pass, Point, Reader, initialise, needed
+from .networks import Draw, LatentModel, Point, Reader, initialise, needed
 
 
 class CodePrior:
@@ -109,7 +109,7 @@ class VQVAE(LatentModel):
         *,
         observed: Tensor | None = None,
         noisy: Tensor | None = None,
-        part: Pass | None = None,
+        passes: int = 1,
         **single: Any,
     ) -> Draw:
         """The codes of each poem, and its nll given them; arguments as of `VAE.forward`.
@@ -119,10 +119,7 @@ class VQVAE(LatentModel):
         seen = tokens if noisy is None else noisy
         quantized = self.quantizer(self._groups(seen, mask, labels, observed))
         z = quantized.vectors.flatten(1)
-        if part is None:
-            nll = self.nll(z, tokens, mask, observed, labels)
-        else:
-            nll = self.nll_of_pass(z, tokens, part, labels)
+        nll = self.nll(z, tokens, mask, observed, labels, passes)
         return Draw(
             nll.unsqueeze(0),
             z.unsqueeze(0),
