@@ -25,7 +25,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "L1 text": (
         ("text", "text.poem"),
         ("text.cleaning", "text.tokenizer", "text.ngram", "text.metrics", "text.prosody"),
-        ("text.sources", "text.codec", "text.attributes"),
+        ("text.sources", "text.codec", "text.attributes", "text.script"),
         ("text.corpus",),
     ),
     "L2": (
@@ -34,7 +34,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("models.vqvae",),
         ("models",),
     ),
-    "L3": (("objective", "checkpoint", "constraints"),),
+    "L3": (("objective", "checkpoint", "constraints", "lexicon"), ("wishes",)),
     "L4": (
         ("generation", "evaluation", "clusters", "classifier", "latent", "properties"),
         ("quality", "diagnosis", "gap", "search", "ascent"),
@@ -196,6 +196,7 @@ def test_torch_is_not_in_the_lowest_layer_nor_in_text() -> None:
     [
         ("datasets", ["text.sources"]),
         ("sentencepiece", ["text.tokenizer"]),
+        ("opencc", ["text.script"]),
         ("matplotlib", ["plots", "plots_map"]),
     ],
 )
