@@ -155,7 +155,7 @@ def distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
     first: dict[int, int] = {}
     for i, number in enumerate(numbers):
         first.setdefault(number, i)
-    return rows[list(first.values())], torch.tensor(numbers, device=rows.device)
+    return rows[list(first.values())], torch.tensor(numbers, dtype=torch.long, device=rows.device)
 
 
 def _meeting(a: Constraint, b: Constraint) -> Tensor:
@@ -257,7 +257,7 @@ def _repeated(wishes: Sequence[Wish]) -> str:
     char = next((w.words[t] for t in places for w in wishes if t in w.words), "one character")
     where = " and at ".join(place(joint.form, t) for t in places[:2])
     names = " and ".join(wish.name for wish in wishes)
-    return f"no character may come twice, and {names} want {char} at {where}"
+    return f"no character may come twice, but {char} has to stand at {where}: see {names}"
 
 
 def place(form: Form | None, t: int) -> str:

@@ -100,8 +100,9 @@ def rhyme_masks(tokenizer: PoemTokenizer) -> dict[str, Tensor]:
 @lru_cache(maxsize=4)
 def _is_simplified(tokenizer: PoemTokenizer) -> bool:
     """Whether a model learnt simplified text, told by which of the two scripts it has more of."""
-    chars = [char for char in _chars(tokenizer) if is_han(char)]
-    traditional = sum(to_simplified(char) != char for char in chars)
+    # A line each, so that no phrase is seen.
+    chars = "\n".join(char for char in _chars(tokenizer) if is_han(char))
+    traditional = sum(a != b for a, b in zip(chars, to_simplified(chars), strict=True))
     return sum(map(only_simplified, chars)) > traditional
 
 

@@ -36,12 +36,15 @@ def _table() -> dict[str, frozenset[str]]:
     # A line each, so that no phrase is seen.
     chars = [chr(code) for code in _HAN]
     text = "\n".join(chars)
+    pairs = [
+        *zip(_converter("t2s").convert(text).split("\n"), chars, strict=True),
+        *zip(chars, _converter("s2t").convert(text).split("\n"), strict=True),
+    ]
     found: dict[str, set[str]] = {}
-    for short, long in zip(_converter("t2s").convert(text).split("\n"), chars, strict=True):
-        found.setdefault(short, set()).add(long)
-    for short, long in zip(chars, _converter("s2t").convert(text).split("\n"), strict=True):
-        found.setdefault(short, set()).add(long)
-    return {c: frozenset(more) for c, longs in found.items() if (more := longs - {c})}
+    for short, long in pairs:
+        if short != long:
+            found.setdefault(short, set()).add(long)
+    return {char: frozenset(longs) for char, longs in found.items()}
 
 
 def only_simplified(char: str) -> bool:
