@@ -163,9 +163,9 @@ def _meeting(a: Constraint, b: Constraint) -> Tensor:
     return a.sets.float() @ b.sets.float().T > 0
 
 
-def check_number(n: int, most: int = MAX_ALTERNATIVES) -> None:
+def check_number(n: int, most: int | None = None) -> None:
     """Refuses more alternatives than can be weighed: a ConstraintError."""
-    if n > most:
+    if n > (most or MAX_ALTERNATIVES):
         raise ConstraintError(
             f"the conditions come to {n} alternatives; at most {MAX_ALTERNATIVES} can be weighed:"
             " ask for fewer things at once, such as one rhyme rather than any"
