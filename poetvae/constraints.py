@@ -243,7 +243,7 @@ def _clash(a: Wish, b: Wish) -> str | None:
         if not meets[line.start : line.stop].all(0).any():
             fixed, other = (a, b) if a.sounds else (b, a)
             wanted = ", ".join(fixed.sound(t) for t in line if t in fixed.sounds)
-            return f"line {i + 1} cannot have {other.name}: {fixed.name} wants {wanted}"
+            return f"line {i + 1} cannot satisfy {other.name}: {fixed.name} wants {wanted}"
     return None
 
 

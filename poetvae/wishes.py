@@ -146,7 +146,7 @@ def tones(codec: PoemCodec, form: Form | None, strict: bool = False) -> Constrai
     Raises:
         ConstraintError: a form that regulated verse does not have.
     """
-    name = f"{'strict' if strict else 'lenient'} tones"
+    name = f"regulated verse ({'strict' if strict else 'lenient'} tones)"
     if form is None:
         raise _fixed_form(name)
     if not (schemes := patterns(form)):
@@ -162,7 +162,11 @@ def tones(codec: PoemCodec, form: Form | None, strict: bool = False) -> Constrai
     wants = [{t: slots[c] for t, c in enumerate(whole) if c in slots} for whole in wholes]
     meaning = {LEVEL: "a level tone", OBLIQUE: "an oblique tone"}
     columns = [set(column) for column in zip(*wholes, strict=True)]
-    words = [meaning.get("".join(column), "a fitting tone") for column in columns]
+    either = "a known tone" if strict else "any tone"
+    others = [either if FREE in column else "a tone of one kind" for column in columns]
+    words = [
+        meaning.get("".join(column), other) for column, other in zip(columns, others, strict=True)
+    ]
     return _union(codec, form, wants, name, dict(enumerate(words)), heard=True)
 
 
@@ -330,13 +334,15 @@ def _union(
 
 
 def _fixed(codec: PoemCodec, form: Form | None, at: Mapping[int, str], name: str) -> Constraint:
-    """Characters at positions; `LACUNA` leaves one open."""
+    """Characters at positions; `LACUNA` is any character, in free form none that ends a line."""
+    breaks = [codec.tokenizer.eos_id, codec.tokenizer.newline_id]
+    open_ = dict.fromkeys((t for t in at if at[t] == LACUNA), ~mask(codec, breaks))
     at = {t: char for t, char in at.items() if char != LACUNA}
     found = options(codec, "".join(at.values()))
     chars = {
         t: [codec.tokenizer.decode([i]) for i in ids] for t, ids in zip(at, found, strict=True)
     }
-    wants = {t: mask(codec, ids) for t, ids in zip(at, found, strict=True)}
+    wants = open_ | {t: mask(codec, ids) for t, ids in zip(at, found, strict=True)}
     words = {t: "/".join(options) for t, options in chars.items()}
     sounds = {t: sound(options) for t, options in chars.items()} if form else {}
     return _union(codec, form, [wants], name, words, sounds)

@@ -204,6 +204,13 @@ def test_a_library_is_known_to_its_modules_alone(library: str, home: list[str]) 
     assert users(library) == home
 
 
+def test_opencc_waits_until_a_text_is_converted() -> None:
+    tree = ast.parse(path_of("text.script").read_text(encoding="utf-8"))
+    top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert "functools" in top
+    assert "opencc" not in top
+
+
 def test_click_is_known_to_the_command_line_alone() -> None:
     assert {module.split(".")[0] for module in users("click")} == {"cli"}
 
