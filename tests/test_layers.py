@@ -34,7 +34,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("models.vqvae",),
         ("models",),
     ),
-    "L3": (("objective", "checkpoint"),),
+    "L3": (("objective", "checkpoint", "constraints"),),
     "L4": (
         ("generation", "evaluation", "clusters", "classifier", "latent", "properties"),
         ("quality", "diagnosis", "gap", "search", "ascent"),

@@ -1,0 +1,268 @@
+"""Sets of token strings: what a poem must be, for exact sampling from a decoder that factorises.
+
+A constraint is a union of products. Each *alternative* is a product: at every position one set of
+tokens, independently of the others. Given z, the probability of a product is a product of masses,
+so alternatives are weighed and drawn from exactly; where they overlap, a string that is in k of
+them is accepted with probability 1 / k (Karp and Luby 1983, Monte-Carlo algorithms for enumeration
+and reliability problems).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from .errors import ConstraintError
+from .text.poem import Form
+from .text.tokenizer import NEWLINE
+
+MAX_ALTERNATIVES = 20_000
+_MAX_PAIRS = 2**23
+
+# Below this a mass is summed in logarithms, since single precision ends at 1e-38.
+_SMALL = 1e-30
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """One thing that somebody asks for, in words, so that a conflict can be named.
+
+    Attributes:
+        name: what it is: "the acrostic".
+        constraint: it alone.
+        words: by position, what it wants there: "春"; absent where it wants nothing.
+        sounds: by position, how the character that it fixes sounds: "陌, entering tone".
+        heard: whether it is about sounds, so that those of the others explain a conflict with it.
+    """
+
+    name: str
+    constraint: Constraint
+    words: Mapping[int, str] = field(default_factory=dict)
+    sounds: Mapping[int, str] = field(default_factory=dict)
+    heard: bool = False
+
+    def at(self, t: int, heard: bool) -> str:
+        """What it wants at a position, with the sound where that matters."""
+        sound = f" ({self.sounds[t]})" if heard and t in self.sounds else ""
+        return f"{self.name} wants {self.words.get(t, 'something else')}{sound}"
+
+
+@dataclass(frozen=True, eq=False)
+class Constraint:
+    """A set of token strings of T positions: a union of A products of token sets.
+
+    Attributes:
+        sets: (S, V) bool, the distinct token sets in use, none empty.
+        alternatives: (A, T) int64, which set may fill each position; A >= 1, rows distinct.
+        distinct: whether no token may come twice; special tokens and line breaks may, and
+            positions past the end of the form do not count.
+        says: the wishes that it is made of, for messages.
+        form: the form of the poems; None in free form, where all T positions count.
+    """
+
+    sets: Tensor
+    alternatives: Tensor
+    distinct: bool = False
+    says: tuple[Wish, ...] = ()
+    form: Form | None = None
+
+    def __and__(self, other: Constraint) -> Constraint:
+        """The strings of both.
+
+        Raises:
+            ConstraintError: where there are none, with the wishes that exclude each other; of
+                constraints on different forms; of more than `MAX_ALTERNATIVES` alternatives.
+        """
+        both = _intersection(self, other)
+        if both is None:
+            raise ConstraintError(_conflict((*self.says, *other.says)))
+        return replace(both, says=(*self.says, *other.says))
+
+    @property
+    def length(self) -> int:
+        """How many positions the poem fills: the size of the form, or T in free form."""
+        return self.form.size if self.form else self.alternatives.shape[1]
+
+    @property
+    def allowed(self) -> Tensor:
+        """What may stand at each position in any alternative, (T, V) bool; exact where A is 1."""
+        return torch.stack([self.sets[column.unique()].any(0) for column in self.alternatives.T])
+
+    def known(self, mask_id: int) -> Tensor:
+        """By alternative the token of each position that has no choice, else `mask_id`: (A, T)."""
+        only = torch.where(self.sets.sum(1) == 1, self.sets.int().argmax(1), mask_id)
+        return only[self.alternatives]
+
+    def log_masses(self, logits: Tensor) -> Tensor:
+        """log p(alternative) in nats, (B, A), of strings drawn from logits (B, T, V).
+
+        The sum over positions of the log mass on the alternative's set there. The masses of a
+        position are taken once for each set that stands there.
+        """
+        logits = logits.float()
+        total = logits.new_zeros(len(logits), len(self.alternatives))
+        for t, column in enumerate(self.alternatives.T):
+            used, which = column.unique(return_inverse=True)
+            masses = _log_mass(logits[:, t].log_softmax(-1), self.sets[used])
+            total += masses if len(used) == 1 else masses[:, which]
+        return total
+
+    def count(self, tokens: Tensor) -> Tensor:
+        """How many alternatives contain each string (B, T): (B,) int64."""
+        inside = tokens.new_ones(len(tokens), len(self.alternatives), dtype=torch.bool)
+        for t, column in enumerate(self.alternatives.T):
+            used, which = column.unique(return_inverse=True)
+            member = self.sets[used][:, tokens[:, t]].T
+            inside &= member if len(used) == 1 else member[:, which]
+        return inside.sum(1)
+
+    def satisfied(self, tokens: Tensor) -> Tensor:
+        """Which of the strings (B, T) are in the set: (B,) bool."""
+        inside = self.count(tokens) > 0
+        return inside & ~_repeats(tokens[:, : self.length]) if self.distinct else inside
+
+    def to(self, device: torch.device | str) -> Constraint:
+        """The same on a device."""
+        return replace(self, sets=self.sets.to(device), alternatives=self.alternatives.to(device))
+
+
+def _log_mass(log_probs: Tensor, sets: Tensor) -> Tensor:
+    """log of the probability (B, V) on each set (S, V): (B, S); exact where it is tiny."""
+    masses = log_probs.exp() @ sets.T.to(log_probs.dtype)
+    logs = masses.clamp(max=1).log()
+    for s in (masses < _SMALL).any(0).nonzero().flatten().tolist():
+        logs[:, s] = log_probs[:, sets[s]].logsumexp(1)
+    return logs
+
+
+def _repeats(tokens: Tensor) -> Tensor:
+    """Whether a token above the line break comes twice in a row of (B, T): (B,) bool."""
+    ordered = tokens.sort(1).values
+    return ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] > NEWLINE)).any(1)
+
+
+def _distinct(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The distinct rows, in the order they come, and which of them each row is."""
+    seen: dict[bytes, int] = {}
+    numbers = [seen.setdefault(row.tobytes(), len(seen)) for row in rows.cpu().numpy()]
+    first: dict[int, int] = {}
+    for i, number in enumerate(numbers):
+        first.setdefault(number, i)
+    return rows[list(first.values())], torch.tensor(numbers, device=rows.device)
+
+
+def _meeting(a: Constraint, b: Constraint) -> Tensor:
+    """Which sets of a (S1) and of b (S2) have a token in common: (S1, S2) bool."""
+    return a.sets.float() @ b.sets.float().T > 0
+
+
+def _check_number(n: int, most: int = MAX_ALTERNATIVES) -> None:
+    if n > most:
+        raise ConstraintError(
+            f"the conditions come to {n} alternatives; at most {MAX_ALTERNATIVES} can be weighed:"
+            " ask for fewer things at once, such as one rhyme rather than any"
+        )
+
+
+def _intersection(a: Constraint, b: Constraint) -> Constraint | None:
+    """The strings of both, without wishes; None where there are none."""
+    if (a.form, a.alternatives.shape[1]) != (b.form, b.alternatives.shape[1]):
+        raise ConstraintError(
+            f"conditions on {a.form or 'free'} and on {b.form or 'free'} poems, of"
+            f" {a.alternatives.shape[1]} and {b.alternatives.shape[1]} positions; give one form"
+        )
+    _check_number(len(a.alternatives) * len(b.alternatives), _MAX_PAIRS)
+    common = _meeting(a, b)
+    alive = common.new_ones(len(a.alternatives), len(b.alternatives))
+    for one, other in zip(a.alternatives.T, b.alternatives.T, strict=True):
+        alive &= common[one][:, other]
+    first, second = alive.nonzero().unbind(1)
+    _check_number(len(first), 10 * MAX_ALTERNATIVES)
+    # Each pair of sets in use is intersected once, however many alternatives have it.
+    width = len(b.sets)
+    pairs = a.alternatives[first] * width + b.alternatives[second]
+    used = torch.zeros(len(a.sets) * width, dtype=torch.bool, device=pairs.device)
+    used[pairs.flatten()] = True
+    codes = used.nonzero().flatten()
+    sets, numbers = _distinct(a.sets[codes // width] & b.sets[codes % width])
+    number_of = torch.zeros_like(used, dtype=torch.long)
+    number_of[codes] = numbers
+    alternatives, _ = _distinct(number_of[pairs])
+    both = Constraint(sets, alternatives, a.distinct or b.distinct, (), a.form)
+    if both.distinct and len(alternatives):
+        both = replace(both, alternatives=alternatives[~_repeats(both.known(0)[:, : both.length])])
+    _check_number(len(both.alternatives))
+    return both if len(both.alternatives) else None
+
+
+def _conflict(wishes: Sequence[Wish]) -> str:
+    """The words for wishes that exclude each other: the fewest of them that still do."""
+    if not wishes or _joint(wishes) is not None:
+        return "no string of tokens meets both conditions; loosen one"
+    for wish in wishes:
+        rest = [other for other in wishes if other is not wish]
+        if rest and _joint(rest) is None:
+            return _conflict(rest)
+    if repeated := [wish for wish in wishes if wish.constraint.distinct]:
+        return _repeated([wish for wish in wishes if wish not in repeated])
+    if len(wishes) == 2 and (said := _clash(*wishes)):
+        return said
+    names = [wish.name for wish in wishes]
+    heard = {t for wish in wishes if wish.heard for t in wish.words}
+    sounds = [
+        f"{wish.words[t]} is {wish.sounds[t]}"
+        for t in sorted(heard)
+        for wish in wishes
+        if t in wish.sounds
+    ]
+    why = f": {', '.join(sounds)}" if sounds else "; leave one of them out"
+    return f"{', '.join(names[:-1])} and {names[-1]} cannot be met together{why}"
+
+
+def _joint(wishes: Sequence[Wish]) -> Constraint | None:
+    """All wishes together; None where no string meets them all."""
+    joint: Constraint | None = wishes[0].constraint
+    for wish in wishes[1:]:
+        joint = joint and _intersection(joint, wish.constraint)
+    return joint
+
+
+def _clash(a: Wish, b: Wish) -> str | None:
+    """The words for two wishes that exclude each other at one position, or in one line."""
+    common = _meeting(a.constraint, b.constraint)
+    columns = zip(a.constraint.alternatives.T, b.constraint.alternatives.T, strict=True)
+    meets = torch.stack([common[one][:, other] for one, other in columns])
+    form, heard = a.constraint.form, a.heard or b.heard
+    for t in (~meets.flatten(1).any(1)).nonzero().flatten().tolist():
+        return f"{place(form, t)}: {a.at(t, heard)}, {b.at(t, heard)}"
+    for i in range(form.lines if form else 0):
+        line = range(i * form.length, (i + 1) * form.length) if form else range(0)
+        if not meets[line.start : line.stop].all(0).any():
+            fixed = a if a.sounds else b
+            words = "".join(fixed.words.get(t, "_") for t in line)
+            other = b if fixed is a else a
+            return f"line {i + 1} cannot keep {other.name}: {fixed.name} wants {words}"
+    return None
+
+
+def _repeated(wishes: Sequence[Wish]) -> str:
+    """The words for a character that has to come twice, where none may."""
+    joint = _joint(wishes)
+    assert joint is not None
+    tokens = joint.known(0)[0, : joint.length].tolist()
+    twice = next(token for token in tokens if token > NEWLINE and tokens.count(token) > 1)
+    places = [t for t, token in enumerate(tokens) if token == twice]
+    char = next((w.words[t] for t in places for w in wishes if t in w.words), "one character")
+    where = " and at ".join(place(joint.form, t) for t in places[:2])
+    names = " and ".join(wish.name for wish in wishes)
+    return f"no character may come twice, and {names} want {char} at {where}"
+
+
+def place(form: Form | None, t: int) -> str:
+    """Where a position is, counted from 1 as people do: "line 2, position 5"."""
+    if form is None:
+        return f"position {t + 1}"
+    return f"line {t // form.length + 1}, position {t % form.length + 1}"
