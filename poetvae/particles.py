@@ -26,10 +26,10 @@ from .nn import DiagonalGaussian
 from .sampling import logits_at
 
 POOL, POOL_EACH = 64, 8  # draws of the prior: so many, and so many for each poem wanted
-MOVES = 2  # Metropolis moves at each temperature
+MOVES = 1  # Metropolis moves at each temperature
 STEPS = 40  # temperatures at most
 ACCEPTANCE = 0.3  # of the moves, which their step size is adapted to
-CELLS = 2**24  # logits, and masses, held at once
+CELLS = 2**22  # logits, and masses, held at once
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +96,7 @@ def choose_z(
     z = prior.sample(generator)
     places = _choices(constraint, writable)
     part = replace(constraint, alternatives=constraint.alternatives[:, places])
+    unwritable = ~writable[places]
     rows = max(1, CELLS // max(1, len(places) * writable.shape[1]))
 
     def weigh(z: Tensor) -> Tensor:
@@ -105,7 +106,7 @@ def choose_z(
         for one in torch.split(z, rows):
             known = None if labels is None else labels.expand(len(one), -1)
             logits = logits_at(model, one, places, labels=known)
-            masses.append(part.log_masses(logits.masked_fill(~writable[places], -torch.inf)))
+            masses.append(part.log_masses(logits.masked_fill_(unwritable, -torch.inf)))
         return torch.cat(masses)
 
     masses = weigh(z)
@@ -113,7 +114,7 @@ def choose_z(
     ess = float(effective_samples(log_weights.unsqueeze(1)))
     if ess >= max(8, n / 4) or isinstance(model, VQVAE):
         return Particles(z, log_weights, masses, ess)
-    size = min(count, POOL + 2 * n)
+    size = min(count, POOL // 2 + n)
     ref = model.prior(size, None if labels is None else labels.expand(size, -1))
     return _lead(z[:size], masses[:size], weigh, ref.log_prob, ess, generator)
 

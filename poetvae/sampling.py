@@ -44,6 +44,7 @@ def choose_tokens(
     top_k: int | None = None,
     top_p: float | None = None,
     generator: torch.Generator | None = None,
+    fast: bool = False,
 ) -> Tensor:
     """Token ids (B, T), each drawn from its own distribution.
 
@@ -53,13 +54,21 @@ def choose_tokens(
         temperature: divides the logits; 0 takes the likeliest token.
         top_k, top_p: as in `filter_logits`, of what is allowed.
         generator: of the draws.
+        fast: draw by the inverse of the cumulative distribution, one number a token, rather than by
+            `torch.multinomial`: the same distribution, other tokens by seed.
     """
     logits = logits.float().masked_fill(~allowed, -torch.inf)
     if temperature == 0:
         return logits.argmax(dim=-1)
     probabilities = filter_logits(_tempered(logits, temperature), top_k, top_p).softmax(dim=-1)
-    draws = torch.multinomial(probabilities.flatten(0, -2), 1, generator=generator)
-    return draws.view(logits.shape[:-1])
+    rows = probabilities.flatten(0, -2)
+    if not fast:
+        return torch.multinomial(rows, 1, generator=generator).view(logits.shape[:-1])
+    mass = rows.cumsum(dim=-1)
+    # Below the whole even when rounded: so it never lies past the last token that has any mass.
+    level = torch.rand(len(rows), 1, generator=generator, device=rows.device) * mass[:, -1:]
+    level = torch.minimum(level, mass[:, -1:] * (1 - 1e-6))
+    return torch.searchsorted(mass, level, right=True).view(logits.shape[:-1])
 
 
 def choose_distinct(
@@ -247,8 +256,10 @@ def logits_at(
     labels: Tensor | None = None,
 ) -> Tensor:
     """`LatentModel.decode` at some positions alone, the others costing no softmax: float32."""
-    hidden = model.decoder(z, observed, labels)[:, places]
-    return F.linear(hidden, model.decoder.softmax.weight, model.decoder.bias).float()
+    hidden = model.decoder(z, observed, labels)[:, places].transpose(0, 1)
+    # Position by position in memory: what is done at one of them does not jump.
+    logits = F.linear(hidden, model.decoder.softmax.weight, model.decoder.bias)
+    return logits.float().transpose(0, 1)
 
 
 def _tempered(logits: Tensor, temperature: float) -> Tensor:
