@@ -46,8 +46,12 @@ class Wish:
 
     def at(self, t: int, heard: bool) -> str:
         """What it wants at a position, with the sound where that matters."""
-        sound = f" ({self.sounds[t]})" if heard and t in self.sounds else ""
-        return f"{self.name} wants {self.words.get(t, 'something else')}{sound}"
+        heard = heard and t in self.sounds
+        return f"{self.name} wants {self.sound(t) if heard else self.words.get(t, 'another')}"
+
+    def sound(self, t: int) -> str:
+        """The character that it fixes at a position, and how it sounds."""
+        return f"{self.words[t]} ({self.sounds[t]})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,14 +148,14 @@ def _repeats(tokens: Tensor) -> Tensor:
     return ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] > NEWLINE)).any(1)
 
 
-def _distinct(rows: Tensor) -> tuple[Tensor, Tensor]:
+def distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
     """The distinct rows, in the order they come, and which of them each row is."""
     seen: dict[bytes, int] = {}
     numbers = [seen.setdefault(row.tobytes(), len(seen)) for row in rows.cpu().numpy()]
     first: dict[int, int] = {}
     for i, number in enumerate(numbers):
         first.setdefault(number, i)
-    return rows[list(first.values())], torch.tensor(numbers, device=rows.device)
+    return rows[list(first.values())], torch.tensor(numbers, dtype=torch.long, device=rows.device)
 
 
 def _meeting(a: Constraint, b: Constraint) -> Tensor:
@@ -159,8 +163,9 @@ def _meeting(a: Constraint, b: Constraint) -> Tensor:
     return a.sets.float() @ b.sets.float().T > 0
 
 
-def _check_number(n: int, most: int = MAX_ALTERNATIVES) -> None:
-    if n > most:
+def check_number(n: int, most: int | None = None) -> None:
+    """Refuses more alternatives than can be weighed: a ConstraintError."""
+    if n > (most or MAX_ALTERNATIVES):
         raise ConstraintError(
             f"the conditions come to {n} alternatives; at most {MAX_ALTERNATIVES} can be weighed:"
             " ask for fewer things at once, such as one rhyme rather than any"
@@ -174,27 +179,27 @@ def _intersection(a: Constraint, b: Constraint) -> Constraint | None:
             f"conditions on {a.form or 'free'} and on {b.form or 'free'} poems, of"
             f" {a.alternatives.shape[1]} and {b.alternatives.shape[1]} positions; give one form"
         )
-    _check_number(len(a.alternatives) * len(b.alternatives), _MAX_PAIRS)
+    check_number(len(a.alternatives) * len(b.alternatives), _MAX_PAIRS)
     common = _meeting(a, b)
     alive = common.new_ones(len(a.alternatives), len(b.alternatives))
     for one, other in zip(a.alternatives.T, b.alternatives.T, strict=True):
         alive &= common[one][:, other]
     first, second = alive.nonzero().unbind(1)
-    _check_number(len(first), 10 * MAX_ALTERNATIVES)
+    check_number(len(first), 10 * MAX_ALTERNATIVES)
     # Each pair of sets in use is intersected once, however many alternatives have it.
     width = len(b.sets)
     pairs = a.alternatives[first] * width + b.alternatives[second]
     used = torch.zeros(len(a.sets) * width, dtype=torch.bool, device=pairs.device)
     used[pairs.flatten()] = True
     codes = used.nonzero().flatten()
-    sets, numbers = _distinct(a.sets[codes // width] & b.sets[codes % width])
+    sets, numbers = distinct_rows(a.sets[codes // width] & b.sets[codes % width])
     number_of = torch.zeros_like(used, dtype=torch.long)
     number_of[codes] = numbers
-    alternatives, _ = _distinct(number_of[pairs])
+    alternatives, _ = distinct_rows(number_of[pairs])
     both = Constraint(sets, alternatives, a.distinct or b.distinct, (), a.form)
     if both.distinct and len(alternatives):
         both = replace(both, alternatives=alternatives[~_repeats(both.known(0)[:, : both.length])])
-    _check_number(len(both.alternatives))
+    check_number(len(both.alternatives))
     return both if len(both.alternatives) else None
 
 
@@ -212,12 +217,7 @@ def _conflict(wishes: Sequence[Wish]) -> str:
         return said
     names = [wish.name for wish in wishes]
     heard = {t for wish in wishes if wish.heard for t in wish.words}
-    sounds = [
-        f"{wish.words[t]} is {wish.sounds[t]}"
-        for t in sorted(heard)
-        for wish in wishes
-        if t in wish.sounds
-    ]
+    sounds = [wish.sound(t) for t in sorted(heard) for wish in wishes if t in wish.sounds]
     why = f": {', '.join(sounds)}" if sounds else "; leave one of them out"
     return f"{', '.join(names[:-1])} and {names[-1]} cannot be met together{why}"
 
@@ -241,10 +241,9 @@ def _clash(a: Wish, b: Wish) -> str | None:
     for i in range(form.lines if form else 0):
         line = range(i * form.length, (i + 1) * form.length) if form else range(0)
         if not meets[line.start : line.stop].all(0).any():
-            fixed = a if a.sounds else b
-            words = "".join(fixed.words.get(t, "_") for t in line)
-            other = b if fixed is a else a
-            return f"line {i + 1} cannot keep {other.name}: {fixed.name} wants {words}"
+            fixed, other = (a, b) if a.sounds else (b, a)
+            wanted = ", ".join(fixed.sound(t) for t in line if t in fixed.sounds)
+            return f"line {i + 1} cannot satisfy {other.name}: {fixed.name} wants {wanted}"
     return None
 
 
@@ -258,7 +257,7 @@ def _repeated(wishes: Sequence[Wish]) -> str:
     char = next((w.words[t] for t in places for w in wishes if t in w.words), "one character")
     where = " and at ".join(place(joint.form, t) for t in places[:2])
     names = " and ".join(wish.name for wish in wishes)
-    return f"no character may come twice, and {names} want {char} at {where}"
+    return f"no character may come twice, but {char} has to stand at {where}: see {names}"
 
 
 def place(form: Form | None, t: int) -> str:

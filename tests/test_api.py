@@ -13,6 +13,7 @@ PUBLIC = ["VAE", "Poet", "load_model", "read_poems", "train"]
 HEAVY = {
     "datasets",
     "numpy",
+    "opencc",
     "pandas",
     "pyarrow",
     "safetensors",

@@ -25,7 +25,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "L1 text": (
         ("text", "text.poem"),
         ("text.cleaning", "text.tokenizer", "text.ngram", "text.metrics", "text.prosody"),
-        ("text.sources", "text.codec", "text.attributes"),
+        ("text.sources", "text.codec", "text.attributes", "text.script"),
         ("text.corpus",),
     ),
     "L2": (
@@ -34,7 +34,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("models.vqvae",),
         ("models",),
     ),
-    "L3": (("objective", "checkpoint", "constraints"),),
+    "L3": (("objective", "checkpoint", "constraints", "lexicon"), ("wishes",)),
     "L4": (
         ("evaluation", "sampling", "clusters", "classifier", "latent", "properties"),
         ("particles",),
@@ -199,11 +199,19 @@ def test_torch_is_not_in_the_lowest_layer_nor_in_text() -> None:
     [
         ("datasets", ["text.sources"]),
         ("sentencepiece", ["text.tokenizer"]),
+        ("opencc", ["text.script"]),
         ("matplotlib", ["plots", "plots_map"]),
     ],
 )
 def test_a_library_is_known_to_its_modules_alone(library: str, home: list[str]) -> None:
     assert users(library) == home
+
+
+def test_opencc_waits_until_a_text_is_converted() -> None:
+    tree = ast.parse(path_of("text.script").read_text(encoding="utf-8"))
+    top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert "functools" in top
+    assert "opencc" not in top
 
 
 def test_click_is_known_to_the_command_line_alone() -> None:

@@ -14,6 +14,7 @@ from poetvae.text.prosody import (
     RHYMES,
     Reading,
     levels,
+    patterns,
     readings,
     regulated,
     rhyme,
@@ -351,3 +352,28 @@ def test_of_several_classes_the_one_of_the_first_verse_is_named() -> None:
     assert rhymes("看") == {"寒", "翰"}
     assert rhyme(["月", "看", "月", "看"]) == "寒"
     assert rhyme(["岸", "看", "月", "看"]) == "翰"
+
+
+def spelled(pattern: str) -> set[str]:
+    """All patterns of 平 and 仄 that one with free places holds."""
+    return {"".join(c) for c in product(*("平仄" if slot == "中" else slot for slot in pattern))}
+
+
+@pytest.mark.parametrize("form", [Form(5, 2), Form(5, 4), Form(7, 4), Form(7, 8)])
+def test_patterns_are_the_largest_products_in_the_schemes(form: Form) -> None:
+    """Every product of tones, tried one by one: those inside a scheme that no other one holds."""
+    every = ["".join(slots) for slots in product("平仄中", repeat=form.length)]
+    for scheme, found in zip(schemes(form), patterns(form), strict=True):
+        for allowed, verse in zip(scheme, found, strict=True):
+            inside = [pattern for pattern in every if spelled(pattern) <= allowed]
+            largest = [p for p in inside if not any(spelled(p) < spelled(q) for q in inside)]
+            assert sorted(verse) == sorted(largest)
+            assert set().union(*map(spelled, verse)) == allowed
+
+
+def test_patterns_join_the_kinds_that_differ_in_one_place() -> None:
+    assert patterns(Form(5, 2)) == (
+        (("中平平仄中", "平平中仄平", "平平仄平仄"), ("中仄仄平平",)),
+        (("中仄中平仄", "中仄仄平中"), ("中平平仄平", "平平中仄平")),
+    )
+    assert patterns(Form(6, 4)) == ()

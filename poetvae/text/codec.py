@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from poetvae.errors import ConfigError, CorpusError
@@ -133,10 +134,9 @@ class PoemCodec:
     def writable(self) -> list[int]:
         """The ids that may be generated: Han characters in a fixed form, else all but marks."""
         tokenizer = self.tokenizer
-        first = tokenizer.newline_id
         if self.forms:
-            return [i for i in range(first, len(tokenizer)) if is_han(tokenizer.decode([i]))]
-        return [tokenizer.eos_id, *range(first, len(tokenizer))]
+            return list(_han_ids(tokenizer))
+        return [tokenizer.eos_id, *range(tokenizer.newline_id, len(tokenizer))]
 
     def read(self, text: str) -> Poem:
         """A poem from what somebody typed.
@@ -180,6 +180,12 @@ class PoemCodec:
         if any(form.size > max_len for form in codec.forms):
             raise ConfigError(f"forms are {list(forms)}; expected at most {max_len} characters")
         return codec
+
+
+@lru_cache(maxsize=8)
+def _han_ids(tokenizer: PoemTokenizer) -> tuple[int, ...]:
+    chars = range(tokenizer.newline_id, len(tokenizer))
+    return tuple(i for i in chars if is_han(tokenizer.decode([i])))
 
 
 def _is_count(value: object) -> bool:

@@ -150,6 +150,36 @@ def schemes(form: Form) -> tuple[tuple[frozenset[str], ...], ...]:
     return tuple(tuple(verse(start, i) for i in range(form.lines)) for start in (LEVEL, OBLIQUE))
 
 
+@cache
+def patterns(form: Form) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """The `schemes` of a form as patterns with free places, by scheme and verse: 中仄仄平平.
+
+    They are all the largest ones: a verse that fits with every reading of its characters fits one
+    of them so, place by place, and likewise a verse that fits with some reading. They may overlap.
+    """
+    return tuple(tuple(_largest(allowed) for allowed in scheme) for scheme in schemes(form))
+
+
+def _largest(allowed: frozenset[str]) -> tuple[str, ...]:
+    """The patterns of 平, 仄 and 中 that hold nothing else and are part of no other such pattern.
+
+    The prime implicants of Quine (1952), "The problem of simplifying truth functions": two patterns
+    that differ in one place alone are one that is free there.
+    """
+    largest: set[str] = set()
+    current = set(allowed)
+    while current:
+        pairs = [
+            (pattern, other, pattern[:i] + FREE + pattern[i + 1 :])
+            for pattern in current
+            for i, tone in enumerate(pattern)
+            if tone == LEVEL and (other := pattern[:i] + OBLIQUE + pattern[i + 1 :]) in current
+        ]
+        largest |= current - {part for pair in pairs for part in pair[:2]}
+        current = {joined for _, _, joined in pairs}
+    return tuple(sorted(largest))
+
+
 def regulated(verses: Sequence[str], strict: bool = False) -> bool | None:
     """Whether verses keep the tones of regulated verse (近體詩).
 
