@@ -22,6 +22,7 @@ from .sampling import choose_tokens, filter_logits, one_by_one, write
 from .text.codec import PoemCodec
 from .text.poem import Form, Poem, split_verses
 from .text.prosody import regulated, rhyme
+from .wishes import of_form
 
 __all__ = [
     "BATCH",
@@ -264,17 +265,8 @@ def _length(codec: PoemCodec, ids: list[int], form: Form | None) -> int:
 
 
 def allowed_tokens(codec: PoemCodec, form: Form | None) -> Tensor:
-    """Which tokens may stand at each position of a form: (T, V) bool.
-
-    Characters alone in a fixed form. In free form also blanks, line breaks and the end mark, but
-    not at the first position, so that no poem is empty.
-    """
-    allowed = torch.zeros(codec.max_len, len(codec.tokenizer), dtype=torch.bool)
-    allowed[:, codec.writable()] = True
-    if form is None:
-        blank = [i for i in codec.writable() if not codec.tokenizer.decode([i]).strip()]
-        allowed[0, blank] = False
-    return allowed
+    """Which tokens may stand at each position of a form, (T, V) bool: see `wishes.of_form`."""
+    return of_form(codec, form).allowed
 
 
 def label_ids(
@@ -327,11 +319,6 @@ def _allowed(codec: PoemCodec, forms: list[Form | None], device: torch.device) -
     """What may stand where in poems of these forms: (T, V) where they are one, else (B, T, V)."""
     allowed = {f: allowed_tokens(codec, f).to(device) for f in set(forms)}
     return torch.stack([allowed[f] for f in forms]) if len(allowed) > 1 else allowed[forms[0]]
-
-
-def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
-    sets, place = allowed_tokens(codec, form).unique(dim=0, return_inverse=True)
-    return Constraint(sets, place.unsqueeze(0), form=form)
 
 
 def _check(

@@ -22,14 +22,17 @@ from torch import Tensor
 from .constraints import Constraint
 from .evaluation import effective_samples
 from .models import VQVAE, LatentModel
+from .models.networks import Distribution
 from .nn import DiagonalGaussian
 from .sampling import logits_at
 
-POOL, POOL_EACH = 64, 8  # draws of the prior: so many, and so many for each poem wanted
+POOL, POOL_EACH = 64, 8  # draws of the prior at most: so many, and so many for each poem wanted
+WORTH = 1  # draws of p(z | C) for each poem that they need not be worth more than
+ENOUGH = 8  # draws of p(z | C) that they have to be worth, and one for four poems
 MOVES = 1  # Metropolis moves at each temperature
 STEPS = 40  # temperatures at most
 ACCEPTANCE = 0.3  # of the moves, which their step size is adapted to
-CELLS = 2**22  # logits, and masses, held at once
+CELLS = 2**22  # logits held at once, and masses
 
 log = logging.getLogger(__name__)
 
@@ -91,9 +94,7 @@ def choose_z(
         labels: (1, L), of all poems; None without.
         generator: of the draws.
     """
-    count = min(POOL + POOL_EACH * n, max(POOL, CELLS // len(constraint.alternatives)))
-    prior = model.prior(count, None if labels is None else labels.expand(count, -1))
-    z = prior.sample(generator)
+    most = min(POOL + POOL_EACH * n, max(POOL, CELLS // len(constraint.alternatives)))
     places = _choices(constraint, writable)
     part = replace(constraint, alternatives=constraint.alternatives[:, places])
     unwritable = ~writable[places]
@@ -109,14 +110,23 @@ def choose_z(
             masses.append(part.log_masses(logits.masked_fill_(unwritable, -torch.inf)))
         return torch.cat(masses)
 
+    def prior(size: int) -> Distribution:
+        return model.prior(size, None if labels is None else labels.expand(size, -1))
+
+    z = prior(min(POOL + 2 * n, most)).sample(generator)
     masses = weigh(z)
-    log_weights = masses.logsumexp(dim=1)
-    ess = float(effective_samples(log_weights.unsqueeze(1)))
-    if ess >= max(8, n / 4) or isinstance(model, VQVAE):
-        return Particles(z, log_weights, masses, ess)
-    size = min(count, POOL // 2 + n)
-    ref = model.prior(size, None if labels is None else labels.expand(size, -1))
-    return _lead(z[:size], masses[:size], weigh, ref.log_prob, ess, generator)
+    while (ess := _worth(masses)) < ENOUGH + WORTH * n and len(z) < most:
+        more = prior(min(len(z), most - len(z))).sample(generator)
+        z, masses = torch.cat([z, more]), torch.cat([masses, weigh(more)])
+    if ess >= max(ENOUGH, n / 4) or isinstance(model, VQVAE):
+        return Particles(z, masses.logsumexp(dim=1), masses, ess)
+    size = min(len(z), POOL // 2 + n)
+    return _lead(z[:size], masses[:size], weigh, prior(size).log_prob, ess, generator)
+
+
+def _worth(masses: Tensor) -> float:
+    """The effective sample size of particles weighed by their masses (N, A)."""
+    return float(effective_samples(masses.logsumexp(dim=1).unsqueeze(1)))
 
 
 def _choices(constraint: Constraint, writable: Tensor) -> Tensor:
@@ -144,7 +154,6 @@ def _lead(
     """
     size, t, step = len(z), 0.0, 0.5
     logs, density = masses.logsumexp(dim=1), log_prior(z)
-    weights = torch.zeros_like(logs)
     for count in range(1, STEPS + 1):  # noqa: B007
         rise = _rise(logs, 1 - t)
         t = 1.0 if rise == 1 - t else t + rise

@@ -8,14 +8,13 @@ from itertools import product
 
 import pytest
 import torch
-from scipy.stats import chi2, kstest
 from torch import Tensor, nn
 
 from poetvae import particles
 from poetvae.conditional import meet
 from poetvae.config import ModelConfig
 from poetvae.constraints import Constraint
-from poetvae.models import VAE, VQVAE, LatentModel, build
+from poetvae.models import VQVAE, LatentModel, build
 from poetvae.particles import Particles, choose_z
 
 V, T = 11, 3
@@ -128,21 +127,25 @@ def p_value(drawn: Tensor, shares: dict[tuple[int, ...], float]) -> float:
     if rest[1] > 5:
         statistic += (rest[0] - rest[1]) ** 2 / rest[1]
         cells += 1
-    return float(chi2.sf(statistic, cells - 1))
+    half = torch.tensor([(cells - 1) / 2, statistic / 2], dtype=torch.double)
+    return float(torch.special.gammaincc(half[0], half[1]))
 
 
 KINDS = {
     "vae": make(),
-    "vqvae": make(kind="vqvae", codebook_size=3, code_stride=2, code_dim=2, prior_layers=1),
+    "vqvae": make(kind="vqvae", codebook_size=4, code_stride=2, code_dim=2, prior_layers=1),
 }
 
 
 @pytest.mark.parametrize("name", CONSTRAINTS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_poems_are_drawn_from_the_model_given_the_constraint(kind: str, name: str) -> None:
+def test_poems_are_drawn_from_the_model_given_the_constraint(
+    monkeypatch: pytest.MonkeyPatch, kind: str, name: str
+) -> None:
     model, constraint = KINDS[kind], CONSTRAINTS[name]
     n = 20_000
     generator = torch.Generator().manual_seed(5)
+    monkeypatch.setattr(particles, "WORTH", 10**9)  # the largest pool: z hardly comes twice
     drawn, _ = meet(model, constraint, WRITABLE, n, generator=generator)
     assert p_value(drawn, truth(model, constraint)) > 1e-3
 
@@ -181,13 +184,15 @@ def test_a_population_led_by_temperature_is_the_posterior(
     with torch.no_grad():
         logits = model.decode(z).masked_fill(~WRITABLE, -torch.inf)
     target = weights.log() + constraint.log_masses(logits).logsumexp(1)
-    cdf = target.softmax(0).cumsum(0).numpy()
+    cdf = target.softmax(0).cumsum(0)
     place, _ = found.draw(1000, torch.Generator().manual_seed(2))
-    points = found.z[place, 0]
+    prior = model.prior(1000).sample(torch.Generator().manual_seed(3))
 
-    def share(x: object) -> object:
-        return cdf[torch.searchsorted(z[:, 0].contiguous(), torch.as_tensor(x).float()).clamp(max=4000)]
+    def distance(points: Tensor) -> float:
+        """Kolmogorov's: the largest difference of the cumulative distributions."""
+        points = points[:, 0].sort().values
+        at = cdf[torch.searchsorted(z[:, 0].contiguous(), points).clamp(max=len(cdf) - 1)]
+        return float((at - torch.arange(len(points)) / len(points)).abs().max())
 
-    prior = model.prior(1000).sample(torch.Generator().manual_seed(3))[:, 0]
-    assert kstest(prior.numpy(), share).pvalue < 1e-6
-    assert kstest(points.numpy(), share).statistic < 0.06
+    assert distance(prior) > 0.2
+    assert distance(found.z[place]) < 0.06
