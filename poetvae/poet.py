@@ -137,7 +137,7 @@ class Poet:
         """
         blank = any(mark in text for mark in BLANKS)
         chosen = Form.parse(form) if form else self._form_for(text, blank)
-        wish = {"template": text} if text.strip(BLANKS + " \n") else {}
+        wish: dict[str, Any] = {"template": text} if text.strip(BLANKS + " \n") else {}
         found: dict[str, Generated] = {}
         spare: list[Generated] = []
         for i in range(20):

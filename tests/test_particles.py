@@ -132,8 +132,8 @@ def p_value(drawn: Tensor, shares: dict[tuple[int, ...], float]) -> float:
 
 
 KINDS = {
-    "vae": make(),
-    "vqvae": make(kind="vqvae", codebook_size=4, code_stride=2, code_dim=2, prior_layers=1),
+    "vae": make(0.5),
+    "vqvae": make(0.5, kind="vqvae", codebook_size=4, code_stride=2, code_dim=2, prior_layers=1),
 }
 
 
