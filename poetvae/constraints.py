@@ -205,11 +205,11 @@ def _intersection(a: Constraint, b: Constraint) -> Constraint | None:
 
 def _conflict(wishes: Sequence[Wish]) -> str:
     """The words for wishes that exclude each other: the fewest of them that still do."""
-    if not wishes or _joint(wishes) is not None:
+    if not _exclusive(wishes):
         return "no string of tokens meets both conditions; loosen one"
     for wish in wishes:
         rest = [other for other in wishes if other is not wish]
-        if rest and _joint(rest) is None:
+        if _exclusive(rest):
             return _conflict(rest)
     if repeated := [wish for wish in wishes if wish.constraint.distinct]:
         return _repeated([wish for wish in wishes if wish not in repeated])
@@ -220,6 +220,14 @@ def _conflict(wishes: Sequence[Wish]) -> str:
     sounds = [wish.sound(t) for t in sorted(heard) for wish in wishes if t in wish.sounds]
     why = f": {', '.join(sounds)}" if sounds else "; leave one of them out"
     return f"{', '.join(names[:-1])} and {names[-1]} cannot be met together{why}"
+
+
+def _exclusive(wishes: Sequence[Wish]) -> bool:
+    """Whether no string meets all wishes, as far as they can be weighed."""
+    try:
+        return bool(wishes) and _joint(wishes) is None
+    except ConstraintError:
+        return False
 
 
 def _joint(wishes: Sequence[Wish]) -> Constraint | None:

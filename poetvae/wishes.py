@@ -36,7 +36,12 @@ def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
 
     Characters alone in a fixed form. In free form also blanks, line breaks and the end mark, but
     not at the first position, so that no poem is empty.
+
+    Raises:
+        ConfigError: a form that the model does not write.
     """
+    if form is not None:
+        codec.check_form(form)
     allowed = torch.zeros(codec.max_len, len(codec.tokenizer), dtype=torch.bool)
     allowed[:, codec.writable()] = True
     if form is None:

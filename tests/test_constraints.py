@@ -175,3 +175,15 @@ def test_too_many_alternatives_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(constraints, "MAX_ALTERNATIVES", 8)
     with pytest.raises(ConstraintError, match="come to 9 alternatives; at most 8 can be weighed"):
         a & b
+
+
+def test_a_conflict_is_named_where_some_of_the_wishes_cannot_be_weighed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one, two = said("one", [{6}, ALL, ALL], t0="six"), said("two", [{7}, ALL, ALL], t0="seven")
+    thin = said("thin", [ALL, {6}, ALL])
+    many = said("many", *([ALL, {i}, ALL] for i in (6, 7, 8)))
+    more = said("more", *([ALL, ALL, {i}] for i in (6, 7, 8)))
+    monkeypatch.setattr(constraints, "MAX_ALTERNATIVES", 8)
+    with pytest.raises(ConstraintError, match="position 1: one wants six, two wants seven"):
+        one & thin & many & more & two
