@@ -128,8 +128,14 @@ def prepare(job: Job, device: torch.device, log: Log) -> tuple[Data, Config]:
     """Read and number the corpus of a job, and complete its configuration from it.
 
     Raises:
+        ConfigError: several passes in free form.
         CorpusError: nothing to train on.
     """
+    if not job.forms and max(job.config.model.passes, default=1) > 1:
+        raise ConfigError(
+            "several passes need a form: where a free text ends is not known to those that write "
+            "behind it; give --form, or --set passes=1"
+        )
     corpus = read(job)
     for line in corpus.report.lines():
         log(line)
