@@ -16,6 +16,7 @@ from poetvae.config import ModelConfig
 from poetvae.constraints import Constraint
 from poetvae.models import VQVAE, LatentModel, build
 from poetvae.particles import Particles, choose_z
+from poetvae.sampling import write
 
 V, T = 11, 3
 LETTERS = range(6, V)  # above the special tokens and the line break
@@ -141,13 +142,20 @@ def one_thread() -> Iterator[None]:
 
 
 KINDS = {
+    "strong vae": make(),  # repeats itself so much that poems without repeats are too rare
     "vae": make(0.5),
     "vqvae": make(0.5, kind="vqvae", codebook_size=4, code_stride=2, code_dim=2, prior_layers=1),
 }
 
 
-@pytest.mark.parametrize("name", CONSTRAINTS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, name)
+        for kind, name in product(KINDS, CONSTRAINTS)
+        if kind != "strong vae" or not CONSTRAINTS[name].distinct
+    ],
+)
 def test_poems_are_drawn_from_the_model_given_the_constraint(
     monkeypatch: pytest.MonkeyPatch, kind: str, name: str
 ) -> None:
@@ -161,13 +169,11 @@ def test_poems_are_drawn_from_the_model_given_the_constraint(
 
 def test_the_test_sees_what_is_wrong() -> None:
     """Without the acceptance step overlapping strings come too often; without z's weights, too."""
-    model, constraint = KINDS["vae"], CONSTRAINTS["contains"]
+    model, constraint = KINDS["strong vae"], CONSTRAINTS["union"]
     shares = truth(model, constraint)
     generator = torch.Generator().manual_seed(5)
     drawn = choose_z(model, constraint, WRITABLE, 20_000, generator=generator)
     place, chosen = drawn.draw(20_000, generator)
-    from poetvae.sampling import write
-
     sets = constraint.sets[constraint.alternatives]
     tokens, *_ = write(model, drawn.z[place], sets[chosen], generator=generator)
     assert p_value(tokens, shares) < 1e-6
