@@ -126,7 +126,6 @@ def _in_passes(
             known=None if known is None else known[chosen],
             passes=passes,
             again=again,
-            fast=True,
             **how,
         )
         return tokens, log_probs, left - constraint.count(tokens).clamp(min=1).log()

@@ -16,7 +16,7 @@ from . import __version__
 from .checkpoint import write_file
 from .config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dict
 from .data import TokenStore, encode_poems
-from .errors import CheckpointError, CorpusError, PoetVAEError
+from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from .runtime import bf16_is_faster
 from .text.codec import PoemCodec
 from .text.corpus import Corpus, read_corpus

@@ -377,7 +377,7 @@ def family() -> dict[str, Model]:
                 "encoder_layers": 0,
                 "decoder_layers": 1,
                 **settings_,
-            }  # type: ignore[arg-type]
+            }
         )
         found[name] = models.build(config).eval()
     return found
