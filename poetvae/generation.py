@@ -1,21 +1,42 @@
-"""Poems from latent vectors, all characters at once; or, by the baseline, one after the other."""
+"""Poems from latent vectors, in one pass of the decoder or a few; or, by the baseline, character
+after character. What is asked of them holds by construction: see `conditional`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from .data import derive_seed
+from .conditional import meet
+from .constraints import Constraint
+from .data import Batch, derive_seed
 from .errors import ConfigError
+from .evaluation import importance_weights, iwae
 from .models import Autoregressive, LatentModel, Model
+from .sampling import choose_tokens, filter_logits, one_by_one, write
 from .text.codec import PoemCodec
 from .text.poem import Form, Poem, split_verses
+from .text.prosody import regulated, rhyme
+from .wishes import of_form
+
+__all__ = [
+    "BATCH",
+    "Generated",
+    "allowed_tokens",
+    "choose_tokens",
+    "decode",
+    "filter_logits",
+    "generate",
+    "label_ids",
+]
 
 BATCH = 256
+RANKED = 8  # samples of the bound that candidates are ranked by
 
 
 @dataclass(frozen=True)
@@ -27,8 +48,10 @@ class Generated:
         lines: its verses, without punctuation in a fixed form.
         form: "5x2", or None in free form.
         seed: together with the options and its place, writes it again.
-        log_prob: log p(x | z) of the characters, or log p(x) by an autoregressive model, at
-            temperature 1 and unfiltered, in nats.
+        log_prob: log p(x | z) of the characters, each in its pass, or log p(x) by an autoregressive
+            model, at temperature 1 and unfiltered, in nats. What the decoder was shown costs
+            nothing.
+        satisfied: whether it meets the constraint that it was written under: checked.
     """
 
     text: str
@@ -36,6 +59,7 @@ class Generated:
     form: str | None
     seed: int
     log_prob: float
+    satisfied: bool = True
 
     def __str__(self) -> str:
         return self.text
@@ -45,72 +69,21 @@ class Generated:
         """The same as a poem, which has no more than its lines."""
         return Poem(tuple(self.text.split("\n")))
 
+    @property
+    def tones_ok(self) -> bool | None:
+        """Whether some reading keeps the tones of regulated verse, see `prosody.regulated`."""
+        return regulated(self.poem.verses)
+
+    @property
+    def rhyme(self) -> str | None:
+        """The rhyme class of its even verses, see `prosody.rhyme`."""
+        return rhyme(self.poem.verses)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values by key, as in `generate --json`."""
-        return {**asdict(self), "lines": list(self.lines)}
-
-
-def filter_logits(logits: Tensor, top_k: int | None = None, top_p: float | None = None) -> Tensor:
-    """Logits (..., V) with all but the likeliest tokens at -inf.
-
-    Args:
-        logits: of one categorical distribution per row.
-        top_k: keep the k likeliest (all of those that tie with the k-th).
-        top_p: keep the fewest tokens whose probabilities reach p (Holtzman et al. 2020,
-            arXiv 1904.09751, equation 3).
-    """
-    if top_k is not None and top_k < logits.shape[-1]:
-        least = logits.topk(top_k, dim=-1).values[..., -1:]
-        logits = logits.masked_fill(logits < least, -torch.inf)
-    if top_p is not None and top_p < 1:
-        ordered, place = logits.sort(dim=-1, descending=True)
-        left_out = ordered.softmax(dim=-1).cumsum(dim=-1).roll(1, dims=-1) >= top_p
-        left_out[..., 0] = False  # the likeliest one always stays
-        logits = logits.masked_fill(left_out.gather(-1, place.argsort(dim=-1)), -torch.inf)
-    return logits
-
-
-def choose_tokens(
-    logits: Tensor,
-    allowed: Tensor,
-    *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Token ids (B, T), each drawn from its own distribution.
-
-    Args:
-        logits: (B, T, V).
-        allowed: which tokens may stand where, broadcast to (B, T, V); at least one everywhere.
-        temperature: divides the logits; 0 takes the likeliest token.
-        top_k, top_p: as in `filter_logits`.
-        generator: of the draws.
-    """
-    logits = logits.float().masked_fill(~allowed, -torch.inf)
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    # With the largest logit at 0 no temperature, however small, divides to an infinity.
-    logits = logits - logits.amax(dim=-1, keepdim=True)
-    logits = logits / max(temperature, torch.finfo(torch.float32).tiny)
-    probabilities = filter_logits(logits, top_k, top_p).softmax(dim=-1)
-    draws = torch.multinomial(probabilities.flatten(0, -2), 1, generator=generator)
-    return draws.view(logits.shape[:-1])
-
-
-def allowed_tokens(codec: PoemCodec, form: Form | None) -> Tensor:
-    """Which tokens may stand at each position of a form: (T, V) bool.
-
-    Characters alone in a fixed form. In free form also blanks, line breaks and the end mark, but
-    not at the first position, so that no poem is empty.
-    """
-    allowed = torch.zeros(codec.max_len, len(codec.tokenizer), dtype=torch.bool)
-    allowed[:, codec.writable()] = True
-    if form is None:
-        blank = [i for i in codec.writable() if not codec.tokenizer.decode([i]).strip()]
-        allowed[0, blank] = False
-    return allowed
+        values = {**asdict(self), "lines": list(self.lines)}
+        satisfied = values.pop("satisfied")
+        return values | {"tones_ok": self.tones_ok, "rhyme": self.rhyme, "satisfied": satisfied}
 
 
 @torch.no_grad()
@@ -120,46 +93,85 @@ def generate(
     n: int = 1,
     *,
     form: Form | None = None,
+    constraint: Constraint | None = None,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
     labels: Mapping[str, str] | None = None,
     seed: int = 0,
+    passes: int | None = None,
+    candidates: int = 1,
 ) -> list[Generated]:
-    """Write n poems: in one pass each, or in one step a character by an autoregressive model.
+    """Write n poems: in few passes each, or in one step a character by an autoregressive model.
 
     Args:
         model, codec: of a model folder.
         n: how many.
-        form: one of the model's; absent = drawn as often as it was trained on, or free form.
-        temperature: of the characters; 0 takes the likeliest ones. z is drawn from the prior.
+        form: one of the model's; absent = that of the constraint, or drawn as often as it was
+            trained on, or free form.
+        constraint: what every poem must be. An autoregressive model meets it step by step, each
+            character being one that some alternative still has: that is not p(x | C).
+        temperature: of the characters; 0 takes the likeliest ones, and the likeliest alternative.
+            z is drawn from the prior, or given the constraint, whatever the temperature.
         top_k, top_p: as in `filter_logits`.
         labels: values by field, as {"dynasty": "tang"}; the others are unknown.
         seed: the same seed writes the same poems on one machine.
+        passes: of the decoder; absent = the most that the model was trained for.
+        candidates: write so many for each poem, each from its own z, and keep the likeliest: by the
+            importance-weighted bound of log p(x) with 8 samples, or exactly where that is known.
 
     Raises:
-        ConfigError: a number out of its bounds, or a form or label that the model does not know.
+        ConfigError: a number out of its bounds, a form or label that the model does not know, or
+            passes that it was not trained for.
+        ConstraintError: a constraint that no poem of the form meets, or none in many draws.
     """
-    _check(n, temperature, top_k, top_p)
+    _check(n, temperature, top_k, top_p, candidates)
+    passes = _passes(model, passes)
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "generate"))
-    forms = _draw_forms(codec, n, form, seed)
+    if constraint is not None:
+        form = codec.check_form(form or constraint.form)
+        base = of_form(codec, form)
+        constraint = (base & constraint).to(model.device)
+        writable = base.allowed[: constraint.length].to(model.device)
+        # What stands past the end of the form is not of the poem.
+        constraint = replace(
+            constraint, alternatives=constraint.alternatives[:, : constraint.length]
+        )
+        forms = [form] * n
+    else:
+        forms = _draw_forms(codec, n, form, seed)
+    forms = [form for form in forms for _ in range(candidates)]
     how: dict[str, Any] = {
         "temperature": temperature,
         "top_k": top_k,
         "top_p": top_p,
-        "labels": labels,
-        "seed": seed,
         "generator": generator,
     }
-    written = []
-    for start in range(0, n, BATCH):
+    written: list[Generated] = []
+    bounds: list[Tensor] = []
+    for start in range(0, len(forms), BATCH):
         part = forms[start : start + BATCH]
-        if isinstance(model, Autoregressive):
-            written += _write_on(model, codec, part, **how)
+        ids = label_ids(codec, part, labels, model.device)
+        if constraint is not None:
+            row = None if ids is None else ids[:1]
+            tokens, log_probs = meet(
+                model, constraint, writable, len(part), row, passes=passes, **how
+            )
+        elif isinstance(model, Autoregressive):
+            tokens, log_probs = one_by_one(
+                model, len(part), partial(_choose, _allowed(codec, part, model.device), how), ids
+            )
         else:
-            prior = model.prior(len(part), label_ids(codec, part, labels, model.device))
-            written += decode(model, codec, prior.sample(generator), part, **how)
-    return written
+            z = model.prior(len(part), ids).sample(generator)
+            allowed = _allowed(codec, part, model.device)
+            tokens, log_probs, _ = write(model, z, allowed, labels=ids, passes=passes, **how)
+        written += _written(codec, tokens, log_probs, part, seed, constraint)
+        if candidates > 1:
+            bounds.append(_bounds(model, codec, tokens, part, ids, generator))
+    if candidates == 1:
+        return written
+    best = torch.cat(bounds).view(n, candidates).argmax(dim=1).tolist()
+    return [written[i * candidates + place] for i, place in enumerate(best)]
 
 
 @torch.no_grad()
@@ -174,64 +186,87 @@ def decode(
     top_p: float | None = None,
     labels: Mapping[str, str] | None = None,
     seed: int = 0,
+    passes: int | None = None,
     generator: torch.Generator | None = None,
 ) -> list[Generated]:
-    """The poem at each z (B, D), in the form given for each; temperature 0: the likeliest one."""
+    """The poem at each z (B, D), in the form given for each; temperature 0: the likeliest one.
+
+    Args:
+        passes: as of `generate`.
+
+    Raises:
+        ConfigError: a label that the model does not know, or passes it was not trained for.
+    """
     if not forms:
         return []
-    ids = label_ids(codec, forms, labels, model.device)
-    logits = model.decode(z.to(model.device), labels=ids)
-    tokens = choose_tokens(
-        logits,
+    tokens, log_probs, _ = write(
+        model,
+        z.to(model.device),
         _allowed(codec, forms, model.device),
+        labels=label_ids(codec, forms, labels, model.device),
+        passes=_passes(model, passes),
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
         generator=generator,
     )
-    log_probs = logits.float().log_softmax(dim=-1).gather(2, tokens.unsqueeze(2)).squeeze(2)
     return _written(codec, tokens, log_probs, forms, seed)
 
 
-def _write_on(
-    model: Autoregressive,
+def _choose(allowed: Tensor, how: dict[str, Any], t: int, logits: Tensor) -> Tensor:
+    return choose_tokens(logits, allowed[..., t, :], **how)
+
+
+def _bounds(
+    model: Model,
     codec: PoemCodec,
+    tokens: Tensor,
     forms: list[Form | None],
-    labels: Mapping[str, str] | None,
-    seed: int,
-    **how: Any,
-) -> list[Generated]:
-    """Poems by the autoregressive model, `how` as `choose_tokens` has it."""
-    allowed = _allowed(codec, forms, model.device)
-    was_training = model.training
-    tokens, log_probs = model.eval().sample(
-        len(forms),
-        lambda t, logits: choose_tokens(logits, allowed[..., t, :], **how),
-        label_ids(codec, forms, labels, model.device),
-    )
-    model.train(was_training)
-    return _written(codec, tokens, log_probs, forms, seed)
+    labels: Tensor | None,
+    generator: torch.Generator,
+) -> Tensor:
+    """A bound of log p(x) of each poem, or log p(x) itself where that is known: (B,), in nats."""
+    padded = torch.full((len(tokens), codec.max_len), codec.tokenizer.pad_id, device=tokens.device)
+    mask = torch.zeros_like(padded, dtype=torch.bool)
+    for row, (ids, form) in enumerate(zip(tokens.tolist(), forms, strict=True)):
+        used = _length(codec, ids, form)
+        padded[row, :used], mask[row, :used] = tokens[row, :used], True
+    if isinstance(model, Autoregressive):
+        return -model.nll(padded, mask, labels)
+    batch = Batch(padded, mask, labels)
+    return iwae(importance_weights(model, batch, RANKED, generator)[0])
 
 
 def _written(
-    codec: PoemCodec, tokens: Tensor, log_probs: Tensor, forms: list[Form | None], seed: int
+    codec: PoemCodec,
+    tokens: Tensor,
+    log_probs: Tensor,
+    forms: list[Form | None],
+    seed: int,
+    constraint: Constraint | None = None,
 ) -> list[Generated]:
     """Token ids (B, T) and the log p of each as poems."""
+    met = [True] * len(tokens) if constraint is None else constraint.satisfied(tokens).tolist()
     written = []
-    for ids, log_prob, form in zip(tokens.tolist(), log_probs, forms, strict=True):
+    for ids, log_prob, form, ok in zip(tokens.tolist(), log_probs, forms, met, strict=True):
         text = codec.decode(ids, form)
-        end = codec.tokenizer.eos_id
-        used = form.size if form else (ids.index(end) + 1 if end in ids else len(ids))
         verses = split_verses(text) if form else tuple(text.split("\n"))
-        name = str(form) if form else None
-        written.append(Generated(text, verses, name, seed, float(log_prob[:used].sum())))
+        total = float(log_prob[: _length(codec, ids, form)].sum())
+        written.append(Generated(text, verses, str(form) if form else None, seed, total, ok))
     return written
 
 
-def _allowed(codec: PoemCodec, forms: list[Form | None], device: torch.device) -> Tensor:
-    """What may stand where in poems of these forms: (T, V) where they are one, else (B, T, V)."""
-    allowed = {f: allowed_tokens(codec, f).to(device) for f in set(forms)}
-    return torch.stack([allowed[f] for f in forms]) if len(allowed) > 1 else allowed[forms[0]]
+def _length(codec: PoemCodec, ids: list[int], form: Form | None) -> int:
+    """How many of the tokens are the poem, the end mark of free form included."""
+    if form:
+        return form.size
+    end = codec.tokenizer.eos_id
+    return ids.index(end) + 1 if end in ids else len(ids)
+
+
+def allowed_tokens(codec: PoemCodec, form: Form | None) -> Tensor:
+    """Which tokens may stand at each position of a form, (T, V) bool: see `wishes.of_form`."""
+    return of_form(codec, form).allowed
 
 
 def label_ids(
@@ -261,7 +296,36 @@ def _draw_forms(codec: PoemCodec, n: int, form: Form | None, seed: int) -> list[
     return [choices[i] for i in drawn.tolist()]
 
 
-def _check(n: int, temperature: float, top_k: int | None, top_p: float | None) -> None:
+def _passes(model: Model | LatentModel, passes: int | None) -> int:
+    """How many passes to write in; absent: the most that the model was trained for.
+
+    Raises:
+        ConfigError: fewer than one, or several by a model that is not shown its own characters.
+    """
+    if passes is None:
+        return max(getattr(model.config, "passes", ()) or (1,))
+    if passes < 1:
+        raise ConfigError(f"passes is {passes}; expected at least 1")
+    shown = isinstance(model, LatentModel) and model.decoder.observe is not None
+    if passes > 1 and not shown:
+        raise ConfigError(
+            f"passes is {passes}, and this model was not trained to be shown characters; train one"
+            " with --preset few"
+        )
+    return passes
+
+
+def _allowed(codec: PoemCodec, forms: list[Form | None], device: torch.device) -> Tensor:
+    """What may stand where in poems of these forms: (T, V) where they are one, else (B, T, V)."""
+    allowed = {f: allowed_tokens(codec, f).to(device) for f in set(forms)}
+    return torch.stack([allowed[f] for f in forms]) if len(allowed) > 1 else allowed[forms[0]]
+
+
+def _check(
+    n: int, temperature: float, top_k: int | None, top_p: float | None, candidates: int
+) -> None:
+    if not 1 <= candidates <= 1000:
+        raise ConfigError(f"candidates is {candidates}; expected 1 to 1000")
     if n < 1:
         raise ConfigError(f"n is {n}; expected at least 1")
     if not 0 <= temperature <= 100:

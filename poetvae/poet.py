@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,18 @@ from torch import Tensor
 from . import ascent, evaluation, generation, latent, properties
 from .checkpoint import Saved, load_folder, save_folder
 from .config import ModelConfig
+from .constraints import Constraint
 from .data import Batch, derive_seed, encode_poems
 from .directions import Direction
-from .errors import CheckpointError, ConfigError, CorpusError
+from .errors import CheckpointError, ConfigError, ConstraintError, CorpusError
 from .generation import Generated
 from .models import LatentModel, Model, Posterior
 from .runtime import choose_device
 from .search import Index
 from .text.attributes import Attribute
 from .text.codec import PoemCodec
-from .text.poem import Form, Poem, content
+from .text.poem import LACUNA, Form, Poem, content
+from .wishes import BLANKS, requested
 
 
 class Poet:
@@ -66,24 +69,111 @@ class Poet:
         n: int = 1,
         *,
         form: str | None = None,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        labels: Mapping[str, str] | None = None,
-        seed: int = 0,
+        first_line: str | None = None,
+        lines: Mapping[int, str] | None = None,
+        acrostic: str | None = None,
+        template: str | None = None,
+        contains: str | Sequence[str] | None = None,
+        rhyme: str | None = None,
+        tones: str | None = None,
+        no_repeat: bool = False,
+        without: str = "",
+        constraint: Constraint | None = None,
+        **how: Any,
     ) -> list[Generated]:
-        """Write n poems; see `generation.generate`."""
+        """Write n poems, which meet all that is asked for; see `wishes.requested`.
+
+        Args:
+            n: how many.
+            form: one of the model's; absent = drawn as often as it was trained on, or, where
+                anything is asked for, the most frequent one.
+            first_line, lines, acrostic, template, contains, rhyme, tones, no_repeat, without: as
+                of `wishes.requested`.
+            constraint: any other, on poems of one form.
+            how: temperature, top_k, top_p, labels, seed, passes and candidates of
+                `generation.generate`.
+
+        Raises:
+            ConfigError: as `generation.generate` does.
+            ConstraintError: what no poem can meet, with what excludes each other.
+        """
+        chosen = Form.parse(form) if form else None
+        wishes: dict[str, Any] = {
+            "first_line": first_line,
+            "lines": lines,
+            "acrostic": acrostic,
+            "template": template,
+            "contains": contains,
+            "rhyme": rhyme,
+            "tones": tones,
+            "no_repeat": no_repeat,
+            "without": without,
+        }
+        if any(wishes.values()):
+            chosen = self.codec.check_form(chosen or (constraint.form if constraint else None))
+            asked = requested(self.codec, chosen, **wishes)
+            constraint = asked if constraint is None else asked & constraint
         return generation.generate(
-            self.model,
-            self.codec,
-            n,
-            form=Form.parse(form) if form else None,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            labels=labels,
-            seed=seed,
+            self.model, self.codec, n, form=chosen, constraint=constraint, **how
         )
+
+    def complete(
+        self, text: str, n: int = 1, *, form: str | None = None, seed: int = 0, **how: Any
+    ) -> list[Generated]:
+        """n poems with this text in them, distinct ones where 20 * n draws have so many.
+
+        Args:
+            text: blanks (_) are filled; a text without blanks is the first lines of what is
+                written. In free form it is the opening, and blanks are filled.
+            n: how many.
+            form: absent = of the model's forms with lines of this length, the one with the fewest
+                lines that leaves anything to write.
+            seed: of the poems.
+            how: as of `generate`, what else is asked for included.
+
+        Raises:
+            ConfigError: a form that the model does not know, and as `generate` does.
+            ConstraintError: no form that the text fits, and as `generate` does.
+        """
+        blank = any(mark in text for mark in BLANKS)
+        chosen = Form.parse(form) if form else self._form_for(text, blank)
+        wish: dict[str, Any] = {"template": text} if text.strip(BLANKS + " \n") else {}
+        found: dict[str, Generated] = {}
+        spare: list[Generated] = []
+        for i in range(20):
+            again = derive_seed(seed, "complete", i) if i else seed
+            name = str(chosen) if chosen else None
+            for poem in self.generate(n, form=name, seed=again, **wish, **how):
+                if poem.text in found:
+                    spare.append(poem)
+                found.setdefault(poem.text, poem)
+            if len(found) >= n:
+                break
+        return [*found.values(), *spare][:n]
+
+    def _form_for(self, text: str, blank: bool) -> Form | None:
+        """The model's form with the fewest lines that a text with or without blanks opens.
+
+        Raises:
+            ConstraintError: there is none.
+        """
+        if not self.forms:
+            return None
+        filled = text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA))
+        verses = [verse for verse in re.split(r"[^\w□]+", filled) if verse]
+        least = len(verses) + (not blank)
+        fitting = [
+            form
+            for form in self.forms
+            if form.lines >= least and all(len(verse) == form.length for verse in verses)
+        ]
+        if not fitting:
+            known = ", ".join(map(str, self.forms))
+            raise ConstraintError(
+                f"{text!r} opens none of the model's forms, {known}, with anything left to write;"
+                " give whole lines, with _ for what is open"
+            )
+        return min(fitting, key=lambda form: (form.lines, -self.codec.forms[form]))
 
     def encode(self, texts: str | Sequence[str]) -> Posterior:
         """q(z | text) for each text (a lone one is a batch of one): a distribution over (B, D).

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from poetvae import models
 from poetvae.config import ModelConfig
-from poetvae.errors import ConfigError
+from poetvae.errors import ConfigError, ConstraintError
 from poetvae.generation import (
     BATCH,
     Generated,
@@ -25,10 +26,13 @@ from poetvae.generation import (
     filter_logits,
     generate,
 )
+from poetvae.models import Model
 from poetvae.models.vae import VAE
+from poetvae.sampling import write
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form, Poem, is_han
 from poetvae.text.tokenizer import PoemTokenizer
+from poetvae.wishes import requested
 
 HAN = "山月臨窗白溪風入座清"
 TOKENIZER = PoemTokenizer.train([HAN + "abc ，。\n"])
@@ -221,8 +225,11 @@ def test_a_poem_as_values_and_as_text() -> None:
     (poem,) = generate(MODELS["one", None], ONE, seed=7)
     assert str(poem) == poem.text
     values = json.loads(json.dumps(poem.as_dict()))
-    assert values.keys() == {"text", "lines", "form", "seed", "log_prob"}
-    assert Generated(**{**values, "lines": tuple(values["lines"])}) == poem
+    keys = ["text", "lines", "form", "seed", "log_prob", "tones_ok", "rhyme", "satisfied"]
+    assert list(values) == keys
+    assert values["tones_ok"] is values["rhyme"] is None
+    assert values["satisfied"] is True
+    assert values["lines"] == list(poem.lines)
 
 
 def test_what_is_allowed_where() -> None:
@@ -344,3 +351,117 @@ def test_forms_without_poems_are_drawn_alike() -> None:
     codec = replace(TWO, forms={COUPLET: 0, QUATRAIN: 0})
     forms = {poem.form for poem in generate(MODELS["two", None], codec, 50, seed=1)}
     assert forms == {"2x2", "3x4"}
+
+
+def family() -> dict[str, Model]:
+    """Random models of every kind that writes, for `ONE`."""
+    found: dict[str, Model] = {}
+    for name, settings_ in {
+        "vae": {},
+        "mixture": {"prior": "mixture", "components": 3},
+        "infill": {"observe": 0.5},
+        "vqvae": {"kind": "vqvae", "codebook_size": 5, "code_dim": 2, "prior_layers": 1},
+        "autoregressive": {"kind": "autoregressive"},
+    }.items():
+        torch.manual_seed(1)
+        config = ModelConfig(
+            **{
+                "vocab_size": V,
+                "max_len": 4,
+                "embed_dim": 4,
+                "d_model": 4,
+                "latent_dim": 3,
+                "encoder_layers": 0,
+                "decoder_layers": 1,
+                **settings_,
+            }  # type: ignore[arg-type]
+        )
+        found[name] = models.build(config).eval()
+    return found
+
+
+FAMILY = family()
+WANTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "first_line": st.sampled_from(["山月", "清清"]),
+        "acrostic": st.text(HAN, min_size=1, max_size=2),
+        "template": st.text(HAN + "_", min_size=4, max_size=4),
+        "contains": st.text(HAN, min_size=1, max_size=2),
+        "without": st.text(HAN, max_size=3),
+        "no_repeat": st.booleans(),
+    },
+)
+
+
+def meets(text: str, wants: dict[str, Any]) -> bool:
+    """Whether four characters of `COUPLET` are what is wanted, by the words themselves."""
+    lines = [text[:2], text[2:]]
+    return (
+        lines[0] == wants.get("first_line", lines[0])
+        and all(line[0] == c for line, c in zip(lines, wants.get("acrostic", ""), strict=False))
+        and all(w in ("_", c) for w, c in zip(wants.get("template", text), text, strict=True))
+        and any(wants.get("contains", "") in line for line in lines)
+        and not set(wants.get("without", "")) & set(text)
+        and not (wants.get("no_repeat") and len(set(text)) < 4)
+    )
+
+
+@given(st.sampled_from(sorted(FAMILY)), WANTS, OPTIONS, st.integers(1, 5))
+@settings(deadline=None, max_examples=50)
+def test_what_is_asked_for_holds(
+    name: str, wants: dict[str, Any], how: dict[str, Any], passes: int
+) -> None:
+    try:
+        constraint = requested(ONE, COUPLET, **wants)
+    except ConstraintError:
+        return
+    if name == "infill":
+        how["passes"] = passes
+    try:
+        poems = generate(FAMILY[name], ONE, 3, constraint=constraint, **how)
+    except ConstraintError:
+        if wants.get("no_repeat"):  # what is used may leave no way out
+            return
+        raise
+    for poem in poems:
+        assert meets("".join(poem.lines), wants)
+        assert poem.satisfied
+
+
+def test_passes_decide_in_turn_and_see_what_was_decided() -> None:
+    model = FAMILY["infill"]
+    assert isinstance(model, VAE)
+    z = torch.randn(6, 3, generator=torch.Generator().manual_seed(2))
+    allowed = allowed_tokens(ONE, COUPLET)
+    with torch.no_grad():
+        tokens, log_probs, _ = write(model, z, allowed, passes=3, temperature=0)
+        seen = torch.full_like(tokens, model.mask_id)
+        for places in ([0, 3], [1], [2]):
+            log_p = model.decode(z, seen).log_softmax(-1)
+            for t in places:
+                best = log_p[:, t].masked_fill(~allowed[t], -torch.inf).argmax(1)
+                assert torch.equal(best, tokens[:, t])
+                torch.testing.assert_close(log_probs[:, t], log_p[torch.arange(6), t, best])
+            seen[:, places] = tokens[:, places]
+
+
+def test_passes_that_a_model_cannot_do() -> None:
+    for name in ("vae", "vqvae", "autoregressive"):
+        with pytest.raises(ConfigError, match="--preset few"):
+            generate(FAMILY[name], ONE, passes=2)
+    with pytest.raises(ConfigError, match="passes is 0"):
+        generate(FAMILY["infill"], ONE, passes=0)
+
+
+@pytest.mark.parametrize("name", ["vae", "vqvae", "autoregressive"])
+def test_the_likeliest_of_the_candidates_is_kept(name: str) -> None:
+    model = FAMILY[name]
+    few = generate(model, ONE, 40, seed=3)
+    best = generate(model, ONE, 10, seed=3, candidates=4)
+    assert all(poem in few[4 * i : 4 * i + 4] for i, poem in enumerate(best))
+    if name == "autoregressive":
+        for i, poem in enumerate(best):
+            assert poem.log_prob == max(other.log_prob for other in few[4 * i : 4 * i + 4])
+    with pytest.raises(ConfigError, match="candidates is 0"):
+        generate(model, ONE, candidates=0)

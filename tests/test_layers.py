@@ -36,7 +36,10 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "L3": (("objective", "checkpoint", "constraints", "lexicon"), ("wishes",)),
     "L4": (
-        ("generation", "evaluation", "clusters", "classifier", "latent", "properties"),
+        ("evaluation", "sampling", "clusters", "classifier", "latent", "properties"),
+        ("particles",),
+        ("conditional",),
+        ("generation",),
         ("quality", "diagnosis", "gap", "search", "ascent"),
         ("directions",),
         ("poet",),

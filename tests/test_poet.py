@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from poetvae.data import Batch, encode_poems
-from poetvae.errors import CheckpointError, ConfigError, CorpusError
+from poetvae.errors import CheckpointError, ConfigError, ConstraintError, CorpusError
 from poetvae.evaluation import evaluate
 from poetvae.nn import DiagonalGaussian
 from poetvae.poet import Poet, model_card
@@ -214,3 +214,29 @@ def test_a_card_says_what_the_model_is(poet: Poet, free_poet: Poet) -> None:
     assert "5x2 (" in card
     assert "Trained by a test." in card
     assert "Forms: free." in model_card(free_poet.model.config, free_poet.codec, 1)
+
+
+def test_a_line_gets_its_partner(poet: Poet) -> None:
+    poems = poet.complete("瀑響分雲出", 3, seed=1)
+    assert len({poem.text for poem in poems}) == 3
+    for poem in poems:
+        assert is_couplet(poem.text)
+        assert poem.lines[0] == "瀑響分雲出"
+        assert poem.satisfied
+
+
+def test_blanks_are_filled(poet: Poet) -> None:
+    (poem,) = poet.complete("瀑響_雲出，橋形__成。", seed=2)
+    assert is_couplet(poem.text)
+    assert poem.lines[0][:2] + poem.lines[0][3:] == "瀑響雲出"
+    assert poem.lines[1][:2] + poem.lines[1][4:] == "橋形成"
+    with pytest.raises(ConstraintError, match="opens none of the model's forms, 5x2"):
+        poet.complete("瀑響分雲")
+    with pytest.raises(ConstraintError, match="opens none"):
+        poet.complete(COUPLETS[0])
+
+
+def test_wishes_reach_the_poems(poet: Poet) -> None:
+    for poem in poet.generate(4, acrostic="橋雲", no_repeat=True, seed=1):
+        assert [line[0] for line in poem.lines] == ["橋", "雲"]
+        assert len(set("".join(poem.lines))) == 10

@@ -1,0 +1,268 @@
+"""Tokens from a decoder's distributions: masked, tempered, filtered; in one pass or in several.
+
+Shapes: B poems, T positions written, V vocabulary. Logits of -inf are what cannot be drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .constraints import Constraint
+from .models import Autoregressive, LatentModel
+
+
+def filter_logits(logits: Tensor, top_k: int | None = None, top_p: float | None = None) -> Tensor:
+    """Logits (..., V) with all but the likeliest tokens at -inf.
+
+    Args:
+        logits: of one categorical distribution per row.
+        top_k: keep the k likeliest (all of those that tie with the k-th).
+        top_p: keep the fewest tokens whose probabilities reach p (Holtzman et al. 2020,
+            arXiv 1904.09751, equation 3).
+    """
+    if top_k is not None and top_k < logits.shape[-1]:
+        least = logits.topk(top_k, dim=-1).values[..., -1:]
+        logits = logits.masked_fill(logits < least, -torch.inf)
+    if top_p is not None and top_p < 1:
+        ordered, place = logits.sort(dim=-1, descending=True)
+        left_out = ordered.softmax(dim=-1).cumsum(dim=-1).roll(1, dims=-1) >= top_p
+        left_out[..., 0] = False  # the likeliest one always stays
+        logits = logits.masked_fill(left_out.gather(-1, place.argsort(dim=-1)), -torch.inf)
+    return logits
+
+
+def choose_tokens(
+    logits: Tensor,
+    allowed: Tensor,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    generator: torch.Generator | None = None,
+    fast: bool = False,
+) -> Tensor:
+    """Token ids (B, T), each drawn from its own distribution.
+
+    Args:
+        logits: (B, T, V).
+        allowed: which tokens may stand where, broadcast to (B, T, V); at least one everywhere.
+        temperature: divides the logits; 0 takes the likeliest token.
+        top_k, top_p: as in `filter_logits`, of what is allowed.
+        generator: of the draws.
+        fast: draw by the inverse of the cumulative distribution, one number a token, rather than by
+            `torch.multinomial`: the same distribution, other tokens by seed.
+    """
+    logits = logits.float().masked_fill(~allowed, -torch.inf)
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    probabilities = filter_logits(_tempered(logits, temperature), top_k, top_p).softmax(dim=-1)
+    rows = probabilities.flatten(0, -2)
+    if not fast:
+        return torch.multinomial(rows, 1, generator=generator).view(logits.shape[:-1])
+    mass = rows.cumsum(dim=-1)
+    # Below the whole even when rounded: so it never lies past the last token that has any mass.
+    level = torch.rand(len(rows), 1, generator=generator, device=rows.device) * mass[:, -1:]
+    level = torch.minimum(level, mass[:, -1:] * (1 - 1e-6))
+    return torch.searchsorted(mass, level, right=True).view(logits.shape[:-1])
+
+
+def choose_distinct(
+    logits: Tensor,
+    allowed: Tensor,
+    used: Tensor,
+    again: Tensor,
+    shown: Tensor,
+    *,
+    temperature: float = 1.0,
+    **how: Any,
+) -> tuple[Tensor, Tensor]:
+    """Token ids (B, T), none twice, position after position: those with the least choice first.
+
+    At temperature 0: the likeliest tokens, the most certain positions first.
+
+    Args:
+        logits: (B, T, V).
+        allowed: (B, T, V), at least one everywhere.
+        used: (B, V) bool, what stands elsewhere; the new tokens are added to it.
+        again: (V,) bool, what may stand twice all the same.
+        shown: (B, T) bool, where the one token allowed is among those used already.
+        how: as of `choose_tokens`.
+
+    Returns:
+        The tokens, and (B,) the log of what each draw left of the mass allowed, summed. A draw kept
+        with that probability is one of the product of the masked distributions, given that no token
+        comes twice. -inf where nothing was left at some position: there the tokens repeat.
+    """
+    rows = torch.arange(len(logits), device=logits.device)
+    tokens = torch.zeros(allowed.shape[:2], dtype=torch.long, device=logits.device)
+    kept = torch.zeros(len(logits), device=logits.device)
+    logits = logits.float().masked_fill(~allowed, -torch.inf)
+    if temperature == 0:
+        logits = logits.log_softmax(dim=-1)
+    open_ = torch.ones_like(tokens, dtype=torch.bool)
+    size = allowed.sum(dim=-1)
+    for _ in range(tokens.shape[1]):
+        taken = used & ~again
+        if temperature == 0:
+            certain = logits.masked_fill(taken.unsqueeze(1), -torch.inf).amax(dim=-1)
+            # One without any choice left goes last: its row is lost anyway.
+            place = certain.clamp(min=-1e30).masked_fill(~open_, -torch.inf).argmax(dim=1)
+        else:
+            place = size.masked_fill(~open_, size.max() + 1).argmin(dim=1)
+        own, can = logits[rows, place], allowed[rows, place]
+        free = can & (~taken | shown[rows, place].unsqueeze(1))
+        dead = ~free.any(dim=1, keepdim=True)
+        if temperature:
+            share = _tempered(own, temperature).log_softmax(dim=-1)
+            kept = kept + share.masked_fill(~free, -torch.inf).logsumexp(dim=-1)
+        kept = kept.masked_fill(dead.squeeze(1), -torch.inf)
+        token = choose_tokens(own, free | (can & dead), temperature=temperature, **how)
+        tokens[rows, place], open_[rows, place] = token, False
+        used[rows, token] = True
+    return tokens, kept
+
+
+def write(
+    model: LatentModel,
+    z: Tensor,
+    allowed: Tensor,
+    *,
+    labels: Tensor | None = None,
+    known: Tensor | None = None,
+    passes: int = 1,
+    again: Tensor | None = None,
+    **how: Any,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens (B, T) at each z (B, D), decided in P passes of the decoder.
+
+    Pass t = 0 ... P-1 decides the positions whose place leaves the remainder t by P, seeing z and
+    all that was decided before it.
+
+    Args:
+        allowed: which tokens may stand where, (T, V) or (B, T, V); at least one everywhere.
+        labels: (B, L).
+        known: (B, T) tokens that the decoder sees from the start, the mask token elsewhere.
+        passes: P; more than one, and `known`, take a model that is shown characters.
+        again: (V,) bool, the tokens that may come twice; absent: all.
+        how: as of `choose_tokens`.
+
+    Returns:
+        The tokens; log p of each in its pass, at temperature 1 and among all tokens, (B, T), in
+        nats, 0 for what was known; and the log of the chance to keep the draw, (B,), see
+        `choose_distinct`.
+    """
+    n, length = len(z), allowed.shape[-2]
+    device = z.device
+    tokens = torch.full((n, model.config.max_len), model.mask_id, device=device)
+    shown = torch.zeros(n, length, dtype=torch.bool, device=device)
+    if known is not None:
+        tokens[:, :length] = known
+        shown = known != model.mask_id
+    written = torch.zeros(n, length, dtype=torch.long, device=device)
+    log_probs = torch.zeros(n, length, device=device)
+    kept = torch.zeros(n, device=device)
+    used = torch.zeros(n, allowed.shape[-1], dtype=torch.bool, device=device)
+    if known is not None:
+        used.scatter_(1, known, True)
+    for t in range(min(passes, length)):
+        part = slice(t, length, passes)
+        observed = tokens if passes > 1 or known is not None else None
+        logits = logits_at(model, z, part, observed, labels)
+        can = allowed[..., part, :]
+        if again is None:
+            chosen = choose_tokens(logits, can, **how)
+        else:
+            can = can.expand(logits.shape)
+            chosen, left = choose_distinct(logits, can, used, again, shown[:, part], **how)
+            kept = kept + left
+        scores = logits.log_softmax(dim=-1).gather(2, chosen.unsqueeze(2)).squeeze(2)
+        written[:, part], log_probs[:, part] = chosen, scores.masked_fill(shown[:, part], 0.0)
+        tokens[:, :length][:, part] = chosen
+    return written, log_probs, kept
+
+
+class Stepwise:
+    """Tokens under a constraint, position after position, each one that some alternative still has.
+
+    Args:
+        constraint: on T positions; later ones take anything.
+        n: how many strings.
+        again: (V,) bool, the tokens that may come twice; absent: all.
+        how: as of `choose_tokens`.
+
+    Without `again` the strings meet the constraint. With it a position may be left without a token:
+    such a string goes on with one that is not allowed.
+    """
+
+    def __init__(self, constraint: Constraint, n: int, again: Tensor | None, **how: Any) -> None:
+        self.constraint, self.again, self.how = constraint, again, how
+        self.size = constraint.alternatives.shape[1]
+        self.later = constraint.known(0)
+        self.alive = torch.ones(
+            n, len(constraint.alternatives), dtype=torch.bool, device=constraint.sets.device
+        )
+        self.used = torch.zeros(
+            n, constraint.sets.shape[1], dtype=torch.bool, device=constraint.sets.device
+        )
+
+    def __call__(self, t: int, logits: Tensor) -> Tensor:
+        """Of the position t and its logits (n, V): the tokens (n,) to stand there."""
+        if t >= self.size:
+            return logits.argmax(dim=1)
+        column = self.constraint.alternatives[:, t]
+        kinds, place = torch.unique(column, return_inverse=True)
+        sets = self.constraint.sets[kinds]
+        if self.again is not None:
+            # What has to stand later on cannot stand here.
+            sets = sets[place].scatter(1, self.later[:, t + 1 :], False) | (
+                self.constraint.sets[kinds][place] & self.again
+            )
+            place = torch.arange(len(sets), device=sets.device)
+        some = torch.zeros(len(logits), len(sets), device=logits.device)
+        some.index_add_(1, place, self.alive.float())
+        allowed = some @ sets.float() > 0
+        if self.again is not None:
+            allowed = allowed & (~self.used | self.again)
+        lost = ~allowed.any(dim=1, keepdim=True)
+        tokens = choose_tokens(logits, allowed | lost, **self.how)
+        self.alive &= sets[:, tokens].T[:, place]
+        self.used.scatter_(1, tokens.unsqueeze(1), True)
+        return tokens
+
+
+def one_by_one(
+    model: Autoregressive,
+    n: int,
+    choose: Callable[[int, Tensor], Tensor],
+    labels: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`Autoregressive.sample` of the model in evaluation mode, which it is left as it was."""
+    was_training = model.training
+    written = model.eval().sample(n, choose, labels)
+    model.train(was_training)
+    return written
+
+
+def logits_at(
+    model: LatentModel,
+    z: Tensor,
+    places: slice | Tensor,
+    observed: Tensor | None = None,
+    labels: Tensor | None = None,
+) -> Tensor:
+    """`LatentModel.decode` at some positions alone, the others costing no softmax: float32."""
+    hidden = model.decoder(z, observed, labels)[:, places].transpose(0, 1)
+    # Position by position in memory: what is done at one of them does not jump.
+    logits = F.linear(hidden, model.decoder.softmax.weight, model.decoder.bias)
+    return logits.float().transpose(0, 1)
+
+
+def _tempered(logits: Tensor, temperature: float) -> Tensor:
+    # With the largest logit at 0 no temperature, however small, divides to an infinity.
+    logits = logits - logits.amax(dim=-1, keepdim=True)
+    return logits / max(temperature, torch.finfo(torch.float32).tiny)
