@@ -45,6 +45,7 @@ def meet(
     labels: Tensor | None = None,
     *,
     passes: int = 1,
+    weighed: bool = True,
     generator: torch.Generator,
     **how: Any,
 ) -> tuple[Tensor, Tensor]:
@@ -57,6 +58,7 @@ def meet(
         writable: (T, V) bool, what the model writes without a constraint.
         labels: (1, L), of all poems.
         passes: of the decoder.
+        weighed: see `choose_z`.
         generator: of all draws.
         how: temperature, top_k and top_p of `choose_tokens`. At temperature 0 the alternative is
             the likeliest one too, and the first draw that meets the constraint is kept.
@@ -71,7 +73,7 @@ def meet(
     if isinstance(model, Autoregressive):
         propose = _stepwise(model, constraint, labels, again, how)
     else:
-        propose = _in_passes(model, constraint, writable, n, labels, passes, again, how)
+        propose = _in_passes(model, constraint, writable, n, labels, passes, weighed, again, how)
     pending = torch.arange(n, device=model.device)
     best: Draws | None = None
     for _ in range(TRIES):
@@ -103,11 +105,12 @@ def _in_passes(
     n: int,
     labels: Tensor | None,
     passes: int,
+    weighed: bool,
     again: Tensor | None,
     how: dict[str, Any],
 ) -> Callable[[int], Draws]:
     """Draws from z of a population for n poems."""
-    particles = choose_z(model, constraint, writable, n, labels, how["generator"])
+    particles = choose_z(model, constraint, writable, n, labels, how["generator"], weighed)
     known = None
     if model.decoder.observe is not None:
         known = constraint.known(model.mask_id)

@@ -103,6 +103,7 @@ def generate(
     seed: int = 0,
     passes: int | None = None,
     candidates: int = 1,
+    weighed: bool = True,
 ) -> list[Generated]:
     """Write n poems: in few passes each, or in one step a character by an autoregressive model.
 
@@ -121,6 +122,8 @@ def generate(
         passes: of the decoder; absent = the most that the model was trained for.
         candidates: write so many for each poem, each from its own z, and keep the likeliest: by the
             importance-weighted bound of log p(x) with 8 samples, or exactly where that is known.
+        weighed: whether z is drawn given the constraint; if not, from the prior, so that all the
+            constraint does is to mask characters: for comparison.
 
     Raises:
         ConfigError: a number out of its bounds, a form or label that the model does not know, or
@@ -157,7 +160,7 @@ def generate(
         if constraint is not None:
             row = None if ids is None else ids[:1]
             tokens, log_probs = meet(
-                model, constraint, writable, len(part), row, passes=passes, **how
+                model, constraint, writable, len(part), row, passes=passes, weighed=weighed, **how
             )
         elif isinstance(model, Autoregressive):
             tokens, log_probs = one_by_one(

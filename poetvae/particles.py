@@ -81,6 +81,7 @@ def choose_z(
     n: int,
     labels: Tensor | None = None,
     generator: torch.Generator | None = None,
+    weighed: bool = True,
 ) -> Particles:
     """Particles of p(z | C) for n poems.
 
@@ -93,6 +94,7 @@ def choose_z(
         writable: (T, V) bool, what the model writes without a constraint.
         labels: (1, L), of all poems; None without.
         generator: of the draws.
+        weighed: if not, all z of the prior weigh the same: for comparison.
     """
     most = min(POOL + POOL_EACH * n, max(POOL, CELLS // len(constraint.alternatives)))
     places = _choices(constraint, writable)
@@ -113,8 +115,10 @@ def choose_z(
     def prior(size: int) -> Distribution:
         return model.prior(size, None if labels is None else labels.expand(size, -1))
 
-    z = prior(min(POOL + 2 * n, most)).sample(generator)
+    z = prior(min(POOL + 2 * n, most) if weighed else most).sample(generator)
     masses = weigh(z)
+    if not weighed:
+        return Particles(z, z.new_zeros(len(z)), masses, _worth(masses))
     while (ess := _worth(masses)) < ENOUGH + WORTH * n and len(z) < most:
         more = prior(min(len(z), most - len(z))).sample(generator)
         z, masses = torch.cat([z, more]), torch.cat([masses, weigh(more)])
