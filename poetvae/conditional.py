@@ -10,10 +10,11 @@ model writes without it. One pass draws from p(x | C), exact but for the finite 
    Monte-Carlo algorithms for enumeration and reliability problems), times what the masks by what is
    used left of the mass; else all is drawn anew.
 
-In several passes the steps are the same, the masses of step 1 being those of one pass, and what an
-alternative fixes is shown to the decoder from the start. Temperature, top-k and top-p bear on step
-2 alone, after the masks. An autoregressive model meets C greedily: each character is one that some
-alternative still has, which is not p(x | C).
+What all alternatives fix is no draw but a condition, where a model learnt to be shown characters:
+p(x | C) is then what it writes given those. In several passes the steps are the same, the masses of
+step 1 being those of one pass: each pass is masked, without looking ahead. Temperature, top-k and
+top-p bear on step 2 alone, after the masks. An autoregressive model meets C greedily: each
+character is one that some alternative still has, which is not p(x | C).
 """
 
 from __future__ import annotations
@@ -110,11 +111,13 @@ def _in_passes(
     how: dict[str, Any],
 ) -> Callable[[int], Draws]:
     """Draws from z of a population for n poems."""
-    particles = choose_z(model, constraint, writable, n, labels, how["generator"], weighed)
-    known = None
+    known = common = None
     if model.decoder.observe is not None:
         known = constraint.known(model.mask_id)
         known = known if bool((known != model.mask_id).any()) else None
+    if known is not None:
+        common = known[0].where((known == known[0]).all(dim=0), model.mask_id)
+    particles = choose_z(model, constraint, writable, n, labels, how["generator"], common, weighed)
 
     def draws(n: int) -> Draws:
         place, chosen = particles.draw(n, how["generator"], how.get("temperature") == 0)
@@ -126,7 +129,6 @@ def _in_passes(
             known=None if known is None else known[chosen],
             passes=passes,
             again=again,
-            fast=True,
             **how,
         )
         return tokens, log_probs, left - constraint.count(tokens).clamp(min=1).log()

@@ -309,19 +309,15 @@ def _passes(model: Model | LatentModel, passes: int | None) -> int:
     """How many passes to write in; absent: the most that the model was trained for.
 
     Raises:
-        ConfigError: fewer than one, or several by a model that is not shown its own characters.
+        ConfigError: fewer than one, or any by an autoregressive model.
     """
-    if passes is None:
-        return max(getattr(model.config, "passes", ()) or (1,))
-    if passes < 1:
+    if isinstance(model, Autoregressive):
+        if passes is not None:
+            raise ConfigError("an autoregressive model takes a pass a character; leave out passes")
+        return 1
+    if passes is not None and passes < 1:
         raise ConfigError(f"passes is {passes}; expected at least 1")
-    shown = isinstance(model, LatentModel) and model.decoder.observe is not None
-    if passes > 1 and not shown:
-        raise ConfigError(
-            f"passes is {passes}, and this model was not trained to be shown characters; train one"
-            " with --preset few"
-        )
-    return passes
+    return passes or model.passes
 
 
 def _allowed(codec: PoemCodec, forms: list[Form | None], device: torch.device) -> Tensor:

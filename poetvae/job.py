@@ -16,7 +16,7 @@ from . import __version__
 from .checkpoint import write_file
 from .config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dict
 from .data import TokenStore, encode_poems
-from .errors import CheckpointError, CorpusError, PoetVAEError
+from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from .runtime import bf16_is_faster
 from .text.codec import PoemCodec
 from .text.corpus import Corpus, read_corpus
@@ -128,8 +128,14 @@ def prepare(job: Job, device: torch.device, log: Log) -> tuple[Data, Config]:
     """Read and number the corpus of a job, and complete its configuration from it.
 
     Raises:
+        ConfigError: several passes in free form.
         CorpusError: nothing to train on.
     """
+    if not job.forms and max(job.config.model.passes, default=1) > 1:
+        raise ConfigError(
+            "several passes need a form: where a free text ends is not known to those that write "
+            "behind it; give --form, or --set passes=1"
+        )
     corpus = read(job)
     for line in corpus.report.lines():
         log(line)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .constraints import Constraint
 from .evaluation import effective_samples
@@ -81,23 +82,30 @@ def choose_z(
     n: int,
     labels: Tensor | None = None,
     generator: torch.Generator | None = None,
+    observed: Tensor | None = None,
     weighed: bool = True,
 ) -> Particles:
     """Particles of p(z | C) for n poems.
 
-    The masses are those of the untempered decoder in one pass, seeing no characters, among the
-    tokens that it may write at all. Where alternatives overlap their sum counts a string more than
-    once: who draws from them has to keep it in proportion to 1 / `Constraint.count`.
+    The masses are those of the untempered decoder in one pass, among the tokens that it may write
+    at all. Where alternatives overlap their sum counts a string more than once: who draws from them
+    has to keep it in proportion to 1 / `Constraint.count`.
 
     Args:
         constraint: within `writable`.
         writable: (T, V) bool, what the model writes without a constraint.
         labels: (1, L), of all poems; None without.
         generator: of the draws.
+        observed: (T,), what the decoder is shown of every poem, the mask token elsewhere: given, it
+            weighs nothing.
         weighed: if not, all z of the prior weigh the same: for comparison.
     """
     most = min(POOL + POOL_EACH * n, max(POOL, CELLS // len(constraint.alternatives)))
     places = _choices(constraint, writable)
+    if observed is not None:
+        places = places[observed[places] == model.mask_id]
+        later = model.config.max_len - len(observed)
+        observed = F.pad(observed, (0, later), value=model.mask_id)
     part = replace(constraint, alternatives=constraint.alternatives[:, places])
     unwritable = ~writable[places]
     rows = max(1, CELLS // max(1, len(places) * writable.shape[1]))
@@ -108,7 +116,8 @@ def choose_z(
         masses = []
         for one in torch.split(z, rows):
             known = None if labels is None else labels.expand(len(one), -1)
-            logits = logits_at(model, one, places, labels=known)
+            shown = None if observed is None else observed.expand(len(one), -1)
+            logits = logits_at(model, one, places, shown, known)
             masses.append(part.log_masses(logits.masked_fill_(unwritable, -torch.inf)))
         return torch.cat(masses)
 

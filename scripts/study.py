@@ -7,6 +7,7 @@
     python scripts/study.py constraints RUN --judge AR_RUN
     python scripts/study.py family CORPUS... --out RUNS --runs ae=small,ae --runs low=small:beta=0.5
     python scripts/study.py rate-distortion CORPUS... --out RUNS --betas 0.1,0.3,1,3,10
+    python scripts/study.py passes AR_RUN RUN... --judge AR_RUN
 
 All measure on poems that a run held out to test with. With `--write FILE` a table is put between
 its marks there, as <!-- anomaly --> and <!-- /anomaly -->.
@@ -42,12 +43,12 @@ from torch import Tensor
 from poetvae import damage, plots
 from poetvae.classifier import balance, label_classifier
 from poetvae.data import derive_seed, encode_poems
-from poetvae.evaluation import importance_weights, iwae
+from poetvae.evaluation import evaluate, importance_weights, iwae
 from poetvae.generation import BATCH, Generated, decode, generate
 from poetvae.models import Autoregressive, LatentModel
-from poetvae.particles import choose_z
+from poetvae.particles import POOL, POOL_EACH, choose_z
 from poetvae.poet import Poet
-from poetvae.quality import fit_judge, judged, label_agreement, poem_ids
+from poetvae.quality import compare, fit_judge, judged, label_agreement, poem_ids
 from poetvae.runtime import keep_freed_memory
 from poetvae.text.codec import PoemCodec
 from poetvae.text.corpus import read_corpus, read_poems
@@ -475,9 +476,12 @@ def worth(poet: Poet, wanted: Wanted, seed: int) -> float:
     base = writable_in(poet.codec, form)
     constraint = base & requested(poet.codec, form, **wishes(replace(wanted, form=None)))
     generator = torch.Generator().manual_seed(derive_seed(seed, "worth"))
-    drawn = choose_z(
-        poet.model, constraint, base.allowed, 117, generator=generator, weighed=False
-    )  # that is 1,000 z
+    shown = None
+    if poet.model.decoder.observe is not None:  # what is fixed is a condition, and weighs nothing
+        known = constraint.known(poet.model.mask_id)
+        shown = known[0].where((known == known[0]).all(dim=0), poet.model.mask_id)
+    n = (1000 - POOL) // POOL_EACH
+    drawn = choose_z(poet.model, constraint, base.allowed, n, None, generator, shown, weighed=False)
     return drawn.ess / len(drawn.z)
 
 
@@ -600,6 +604,65 @@ def rate_distortion(
     publish(path, "rate-distortion", table(["beta", "rate", "distortion", "ELBO"], rows))
     if picture:
         plots.plot_rate_distortion(picture, points)
+
+
+@main.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@judge_option
+@click.option("--iw", default=20, show_default=True, help="Samples of the bound.")
+@click.option("--samples", default=5000, show_default=True, help="Poems to write in each way.")
+@click.option("--candidates", default=4, show_default=True, help="Also write so many and choose.")
+@click.option("--limit", type=int, help="So many test poems.")
+@seed_option
+@write_option
+def passes(
+    runs: tuple[Path, ...],
+    judge: Path | None,
+    iw: int,
+    samples: int,
+    candidates: int,
+    limit: int | None,
+    seed: int,
+    path: Path | None,
+) -> None:
+    """Each of RUNS in each number of passes that it was trained for: the bound, and its samples.
+
+    All are to have one split: the test poems are those of the first. The last row are those.
+    """
+    data, referee = data_of(runs[0]), load_judge(judge)
+    rows, human = [], {}
+    for run in runs:
+        poet = Poet.from_pretrained(run)
+        test = [poem for poem in data.test if poet.codec.fits(poem)][:limit]
+        known = [poem for poem in data.train if poet.codec.fits(poem)]
+        store = encode_poems(poet.codec, test)
+        ways = [(p, 1) for p in sorted({1, *poet.model.config.passes})]
+        ways += [(ways[-1][0], candidates)] if candidates > 1 else []
+        for count, choice in ways:
+            report = evaluate(poet.model, poet.codec, store, samples=iw, seed=seed, passes=count)
+            began = time.monotonic()
+            how: dict[str, Any] = {"passes": count, "candidates": choice, "seed": seed}
+            made = generate(poet.model, poet.codec, samples, **how)
+            speed = samples / (time.monotonic() - began)
+            poems = [one.poem for one in made]
+            sides = compare(poet.codec, poems, test, known, seed=seed, judge=referee)
+            chosen = f", best of {choice}" if choice > 1 else ""
+            bound = f"{report.nll_per_char:.3f}, {report.bound}"
+            figures = [f"{report.parameters:,}", f"{report.passes}{chosen}", bound]
+            figures += [f"{report.elbo_per_char:.3f}", f"{report.kl_per_poem:.2f}"]
+            rows.append([run.name, *figures, *quality_cells(sides["samples"]), f"{speed:.0f}"])
+            human = sides["human"]
+    rows.append(["human", *[""] * 5, *quality_cells(human), ""])
+    columns = "run, parameters, passes, nats/char, ELBO, rate, judge, 4-gram judge, reverse, "
+    columns += "tones, repeats, poems/s"
+    publish(path, "passes", table(columns.split(", "), rows))
+
+
+def quality_cells(side: dict[str, Any]) -> list[str]:
+    """What `quality.compare` tells of one side, for a row."""
+    nats = ("judge_ar_nll_per_char", "judge_nll_per_char", "reverse_nll_per_char")
+    shares = ("tone_accuracy", "repeat_rate")
+    return [figure(side.get(k), ".3f") for k in nats] + [figure(side.get(k), ".1%") for k in shares]
 
 
 if __name__ == "__main__":

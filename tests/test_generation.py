@@ -356,13 +356,16 @@ def test_forms_without_poems_are_drawn_alike() -> None:
 def family() -> dict[str, Model]:
     """Random models of every kind that writes, for `ONE`."""
     found: dict[str, Model] = {}
-    for name, settings_ in {
+    members: dict[str, dict[str, Any]] = {
         "vae": {},
         "mixture": {"prior": "mixture", "components": 3},
         "infill": {"observe": 0.5},
+        "few": {"observe": 0.5, "passes": (1, 2, 3, 8)},
+        "told nothing": {"passes": (1, 3)},
         "vqvae": {"kind": "vqvae", "codebook_size": 5, "code_dim": 2, "prior_layers": 1},
         "autoregressive": {"kind": "autoregressive"},
-    }.items():
+    }
+    for name, settings_ in members.items():
         torch.manual_seed(1)
         config = ModelConfig(
             **{
@@ -374,7 +377,7 @@ def family() -> dict[str, Model]:
                 "encoder_layers": 0,
                 "decoder_layers": 1,
                 **settings_,
-            }  # type: ignore[arg-type]
+            }
         )
         found[name] = models.build(config).eval()
     return found
@@ -407,7 +410,7 @@ def meets(text: str, wants: dict[str, Any]) -> bool:
     )
 
 
-@given(st.sampled_from(sorted(FAMILY)), WANTS, OPTIONS, st.integers(1, 5))
+@given(st.sampled_from(sorted(FAMILY)), WANTS, OPTIONS, st.sampled_from([1, 2, 3, 8]))
 @settings(deadline=None, max_examples=50)
 def test_what_is_asked_for_holds(
     name: str, wants: dict[str, Any], how: dict[str, Any], passes: int
@@ -416,7 +419,7 @@ def test_what_is_asked_for_holds(
         constraint = requested(ONE, COUPLET, **wants)
     except ConstraintError:
         return
-    if name == "infill":
+    if name == "few":
         how["passes"] = passes
     try:
         poems = generate(FAMILY[name], ONE, 3, constraint=constraint, **how)
@@ -430,7 +433,7 @@ def test_what_is_asked_for_holds(
 
 
 def test_passes_decide_in_turn_and_see_what_was_decided() -> None:
-    model = FAMILY["infill"]
+    model = FAMILY["few"]
     assert isinstance(model, VAE)
     z = torch.randn(6, 3, generator=torch.Generator().manual_seed(2))
     allowed = allowed_tokens(ONE, COUPLET)
@@ -438,7 +441,7 @@ def test_passes_decide_in_turn_and_see_what_was_decided() -> None:
         tokens, log_probs, _ = write(model, z, allowed, passes=3, temperature=0)
         seen = torch.full_like(tokens, model.mask_id)
         for places in ([0, 3], [1], [2]):
-            log_p = model.decode(z, seen).log_softmax(-1)
+            log_p = model.decode(z, history=seen, passes=3).log_softmax(-1)
             for t in places:
                 best = log_p[:, t].masked_fill(~allowed[t], -torch.inf).argmax(1)
                 assert torch.equal(best, tokens[:, t])
@@ -447,11 +450,15 @@ def test_passes_decide_in_turn_and_see_what_was_decided() -> None:
 
 
 def test_passes_that_a_model_cannot_do() -> None:
-    for name in ("vae", "vqvae", "autoregressive"):
+    for name in ("vae", "vqvae", "infill"):
         with pytest.raises(ConfigError, match="--preset few"):
             generate(FAMILY[name], ONE, passes=2)
+    with pytest.raises(ConfigError, match="trained to write in 1,2,3,8; "):
+        generate(FAMILY["few"], ONE, passes=5)
     with pytest.raises(ConfigError, match="passes is 0"):
-        generate(FAMILY["infill"], ONE, passes=0)
+        generate(FAMILY["few"], ONE, passes=0)
+    with pytest.raises(ConfigError, match="leave out passes"):
+        generate(FAMILY["autoregressive"], ONE, passes=1)
 
 
 @pytest.mark.parametrize("name", ["vae", "vqvae", "autoregressive"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
 import pytest
@@ -14,8 +14,9 @@ from poetvae import particles
 from poetvae.conditional import meet
 from poetvae.config import ModelConfig
 from poetvae.constraints import Constraint
-from poetvae.models import VQVAE, LatentModel, build
+from poetvae.models import VAE, VQVAE, Autoregressive, LatentModel, build
 from poetvae.particles import Particles, choose_z
+from poetvae.sampling import write
 
 V, T = 11, 3
 LETTERS = range(6, V)  # above the special tokens and the line break
@@ -23,7 +24,7 @@ WRITABLE = torch.zeros(T, V, dtype=torch.bool)
 WRITABLE[:, list(LETTERS)] = True
 
 
-def make(std: float = 1.2, **settings: object) -> LatentModel:
+def make(std: float = 1.2, **settings: object) -> VAE | VQVAE:
     """A small model with one latent dimension, of which its characters depend strongly."""
     torch.manual_seed(3)
     config = ModelConfig(
@@ -40,7 +41,7 @@ def make(std: float = 1.2, **settings: object) -> LatentModel:
         }  # type: ignore[arg-type]
     )
     model = build(config).eval()
-    assert isinstance(model, LatentModel)
+    assert not isinstance(model, Autoregressive)
     for p in model.parameters():
         if p.requires_grad:
             nn.init.normal_(p, std=std)
@@ -131,14 +132,30 @@ def p_value(drawn: Tensor, shares: dict[tuple[int, ...], float]) -> float:
     return float(torch.special.gammaincc(half[0], half[1]))
 
 
-KINDS = {
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The tensors are too small to share."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+KINDS: dict[str, VAE | VQVAE] = {
+    "strong vae": make(),  # repeats itself so much that poems without repeats are too rare
     "vae": make(0.5),
     "vqvae": make(0.5, kind="vqvae", codebook_size=4, code_stride=2, code_dim=2, prior_layers=1),
 }
 
 
-@pytest.mark.parametrize("name", CONSTRAINTS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, name)
+        for kind, name in product(KINDS, CONSTRAINTS)
+        if kind != "strong vae" or not CONSTRAINTS[name].distinct
+    ],
+)
 def test_poems_are_drawn_from_the_model_given_the_constraint(
     monkeypatch: pytest.MonkeyPatch, kind: str, name: str
 ) -> None:
@@ -152,13 +169,11 @@ def test_poems_are_drawn_from_the_model_given_the_constraint(
 
 def test_the_test_sees_what_is_wrong() -> None:
     """Without the acceptance step overlapping strings come too often; without z's weights, too."""
-    model, constraint = KINDS["vae"], CONSTRAINTS["contains"]
+    model, constraint = KINDS["strong vae"], CONSTRAINTS["union"]
     shares = truth(model, constraint)
     generator = torch.Generator().manual_seed(5)
     drawn = choose_z(model, constraint, WRITABLE, 20_000, generator=generator)
     place, chosen = drawn.draw(20_000, generator)
-    from poetvae.sampling import write
-
     sets = constraint.sets[constraint.alternatives]
     tokens, *_ = write(model, drawn.z[place], sets[chosen], generator=generator)
     assert p_value(tokens, shares) < 1e-6
