@@ -798,8 +798,8 @@ def test_what_is_asked_for_holds_in_every_poem(shell: Terminal, run: Path) -> No
     for poem in poems_of(shell(*generate, "--template", "春__月_", "--contains", "明月")):
         assert (poem["text"][0], poem["text"][3]) == ("春", "月")
         assert any("明月" in line for line in poem["lines"])
-    for poem in poems_of(shell(*generate, "--line", "2=溪風入座清", "--without", "山月")):
-        assert poem["lines"][1] == "溪風入座清"
+    for poem in poems_of(shell(*generate, "--line", "2=橋形得水成", "--without", "山月")):
+        assert poem["lines"][1] == "橋形得水成"
         assert not set("山月") & set(poem["text"])
     for poem in poems_of(shell(*generate, "--only", "山水風月春")):
         assert set("".join(poem["lines"])) <= set("山水風月春")
@@ -807,25 +807,25 @@ def test_what_is_asked_for_holds_in_every_poem(shell: Terminal, run: Path) -> No
 
 def test_text_in_simplified_characters(shell: Terminal, run: Path) -> None:
     generate: Words = ["generate", "--model", run, "-n", "3", "--seed", "1", "--json"]
-    typed = poems_of(shell(*generate, "--first-line", "山月临窗白"))
-    assert {poem["lines"][0] for poem in typed} == {"山月臨窗白"}
-    printed = poems_of(shell(*generate, "--first-line", "山月臨窗白", "--script", "simplified"))
+    typed = poems_of(shell(*generate, "--first-line", "桥形得水成"))
+    assert {poem["lines"][0] for poem in typed} == {"橋形得水成"}
+    printed = poems_of(shell(*generate, "--first-line", "橋形得水成", "--script", "simplified"))
     for one, other in zip(typed, printed, strict=True):
-        assert other["lines"][0] == "山月临窗白"
+        assert other["lines"][0] == "桥形得水成"
         assert other["text"] == "，".join(other["lines"]) + "。"
         for key in ("log_prob", "tones_ok", "rhyme"):
             assert one[key] == other[key], "told of what the model wrote"
-    same = shell(*generate, "--first-line", "山月臨窗白", "--script", "traditional")
+    same = shell(*generate, "--first-line", "橋形得水成", "--script", "traditional")
     assert poems_of(same) == typed
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--acrostic", "山水", "--first-line", "溪風入座清"], "the acrostic wants 山"),
+        (["--acrostic", "山水", "--first-line", "橋形得水成"], "the acrostic wants 山"),
         (["--acrostic", "山水風"], "the acrostic: '山水風' has 3 characters; expected 1 to 2"),
         (["--first-line", ""], "the first line: '' has 0 characters; expected 5"),
-        (["--line", "3=山月臨窗白"], "line 3 of 5x2: expected 1 to 2"),
+        (["--line", "3=瀑響分雲出"], "line 3 of 5x2: expected 1 to 2"),
         (["--contains", "龘"], "this model cannot write 龘; take other characters"),
         (["--rhyme", "any"], "5x2 has one line to rhyme; name a rhyme class, such as 尤"),
         (["--rhyme", "x"], "rhyme 'x': expected a rhyme class such as 尤"),
@@ -853,18 +853,18 @@ def test_help_sets_apart_what_can_be_asked(shell: Terminal) -> None:
 
 def test_complete(shell: Terminal, run: Path) -> None:
     complete: Words = ["complete", "--model", run, "--seed", "1", "-n", "4", "--json"]
-    partners = poems_of(shell(*complete, "山月臨窗白"))
+    partners = poems_of(shell(*complete, "瀑響分雲出"))
     assert len({poem["text"] for poem in partners}) == 4
-    assert {poem["lines"][0] for poem in partners} == {"山月臨窗白"}
+    assert {poem["lines"][0] for poem in partners} == {"瀑響分雲出"}
     assert {poem["seed"] for poem in partners} == {1}
-    for poem in poems_of(shell(*complete, "山月_窗白，溪風__清。", "--no-repeat")):
-        assert poem["text"][:2] + poem["text"][3:8] == "山月窗白，溪風"
-        assert poem["text"][10:] == "清。"
+    for poem in poems_of(shell(*complete, "瀑響_雲出，橋形__成。", "--no-repeat")):
+        assert poem["text"][:2] + poem["text"][3:8] == "瀑響雲出，橋形"
+        assert poem["text"][10:] == "成。"
         assert len(set("".join(poem["lines"]))) == 10
-    one = shell(*complete, "山月臨窗白，溪風入座_", "--only", "山月臨窗白溪風入座清")
+    one = shell(*complete, "瀑響分雲出，橋形得水_", "--only", "瀑響分雲出橋形得水成")
     assert 1 <= len(poems_of(one)) <= 4
-    few = shell(*complete, "山月臨窗白，溪風入座_", "--only", "山月臨窗白溪風入座", "--top-k", "1")
-    assert len(poems_of(few)) < 4
+    few = shell(*complete, "瀑響分雲出，橋形得水_", "--only", "瀑響分雲出橋形得水成", "--no-repeat")
+    assert [poem["text"] for poem in poems_of(few)] == ["瀑響分雲出，橋形得水成。"]
     assert "different completions came of 80 draws" in few.err
 
 
@@ -880,7 +880,7 @@ def test_complete_chooses_among_candidates(
 
     monkeypatch.setattr(Generated, "as_dict", noted)
     complete: Words = ["complete", "--model", run, "--seed", "1", "-n", "4", "--json"]
-    poems_of(shell(*complete, "山月臨窗白", "--candidates", "3"))
+    poems_of(shell(*complete, "瀑響分雲出", "--candidates", "3"))
     found = [bound for bound in bounds.values() if bound is not None]
     assert len(found) == 4
     assert found == sorted(found, reverse=True)
@@ -888,14 +888,14 @@ def test_complete_chooses_among_candidates(
 
 def test_complete_texts_of_stdin(shell: Terminal, run: Path) -> None:
     complete: Words = ["complete", "--model", run, "-n", "2"]
-    text = "山月臨窗白\r\n\n溪風入座清\n".encode()
+    text = "瀑響分雲出\r\n\n橋形得水成\n".encode()
     result = shell(*complete, "--seed", "1", "-", stdin=text)
     assert (result.code, result.err) == (0, "")
-    both = (shell(*complete, "--seed", "1", one).out for one in ("山月臨窗白", "溪風入座清"))
+    both = (shell(*complete, "--seed", "1", one).out for one in ("瀑響分雲出", "橋形得水成"))
     assert result.out == "".join(both)
     nothing = shell(*complete, "-", stdin=b" \n")
     assert (nothing.code, nothing.error) == (1, "error: no text came; give one on each line")
-    wrong = shell(*complete, "山月臨窗")
+    wrong = shell(*complete, "瀑響分雲")
     assert (wrong.code, "opens none of the model's forms" in wrong.error) == (1, True)
 
 

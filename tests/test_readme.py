@@ -40,7 +40,7 @@ def test_namedand_python_run_as_printed(tmp_path: Path, monkeypatch: pytest.Monk
     assert couplet.sub("", printed["generate"]) == ""
     assert len(couplet.findall(printed["generate"])) == 4
     assert couplet.fullmatch(printed["reconstruct"])
-    assert printed["complete"].startswith("山月臨窗白，")
+    assert printed["complete"].startswith("瀑響分雲出，")
     assert len(couplet.findall(printed["complete"])) == 2
     assert "nll_per_char" in printed["evaluate"]
     with contextlib.redirect_stdout(io.StringIO()) as out:

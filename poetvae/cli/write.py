@@ -139,7 +139,7 @@ def generate(
     _print(poems, script, as_json)
 
 
-@example("poetvae complete --model my-poet 山月臨窗白 -n 3 --seed 1 --no-repeat")
+@example("poetvae complete --model my-poet 瀑響分雲出 -n 3 --seed 1 --no-repeat")
 @cli.command(cls=Writing)
 @click.argument("text")
 @model_options
