@@ -46,6 +46,7 @@ def meet(
     labels: Tensor | None = None,
     *,
     passes: int = 1,
+    weighed: bool = True,
     generator: torch.Generator,
     **how: Any,
 ) -> tuple[Tensor, Tensor]:
@@ -58,6 +59,7 @@ def meet(
         writable: (T, V) bool, what the model writes without a constraint.
         labels: (1, L), of all poems.
         passes: of the decoder.
+        weighed: see `choose_z`.
         generator: of all draws.
         how: temperature, top_k and top_p of `choose_tokens`. At temperature 0 the alternative is
             the likeliest one too, and the first draw that meets the constraint is kept.
@@ -72,7 +74,7 @@ def meet(
     if isinstance(model, Autoregressive):
         propose = _stepwise(model, constraint, labels, again, how)
     else:
-        propose = _in_passes(model, constraint, writable, n, labels, passes, again, how)
+        propose = _in_passes(model, constraint, writable, n, labels, passes, weighed, again, how)
     pending = torch.arange(n, device=model.device)
     best: Draws | None = None
     for _ in range(TRIES):
@@ -104,6 +106,7 @@ def _in_passes(
     n: int,
     labels: Tensor | None,
     passes: int,
+    weighed: bool,
     again: Tensor | None,
     how: dict[str, Any],
 ) -> Callable[[int], Draws]:
@@ -114,7 +117,7 @@ def _in_passes(
         known = known if bool((known != model.mask_id).any()) else None
     if known is not None:
         common = known[0].where((known == known[0]).all(dim=0), model.mask_id)
-    particles = choose_z(model, constraint, writable, n, labels, how["generator"], common)
+    particles = choose_z(model, constraint, writable, n, labels, how["generator"], common, weighed)
 
     def draws(n: int) -> Draws:
         place, chosen = particles.draw(n, how["generator"], how.get("temperature") == 0)

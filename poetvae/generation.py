@@ -5,7 +5,7 @@ after character. What is asked of them holds by construction: see `conditional`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -52,6 +52,7 @@ class Generated:
             model, at temperature 1 and unfiltered, in nats. What the decoder was shown costs
             nothing.
         satisfied: whether it meets the constraint that it was written under: checked.
+        bound: of log p(x) in nats, where it was chosen among candidates.
     """
 
     text: str
@@ -60,6 +61,7 @@ class Generated:
     seed: int
     log_prob: float
     satisfied: bool = True
+    bound: float | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return self.text
@@ -82,7 +84,7 @@ class Generated:
     def as_dict(self) -> dict[str, Any]:
         """Plain values by key, as in `generate --json`."""
         values = {**asdict(self), "lines": list(self.lines)}
-        satisfied = values.pop("satisfied")
+        satisfied, _ = values.pop("satisfied"), values.pop("bound")
         return values | {"tones_ok": self.tones_ok, "rhyme": self.rhyme, "satisfied": satisfied}
 
 
@@ -101,6 +103,7 @@ def generate(
     seed: int = 0,
     passes: int | None = None,
     candidates: int = 1,
+    weighed: bool = True,
 ) -> list[Generated]:
     """Write n poems: in few passes each, or in one step a character by an autoregressive model.
 
@@ -119,6 +122,8 @@ def generate(
         passes: of the decoder; absent = the most that the model was trained for.
         candidates: write so many for each poem, each from its own z, and keep the likeliest: by the
             importance-weighted bound of log p(x) with 8 samples, or exactly where that is known.
+        weighed: whether z is drawn given the constraint; if not, from the prior, so that all the
+            constraint does is to mask characters: for comparison.
 
     Raises:
         ConfigError: a number out of its bounds, a form or label that the model does not know, or
@@ -155,7 +160,7 @@ def generate(
         if constraint is not None:
             row = None if ids is None else ids[:1]
             tokens, log_probs = meet(
-                model, constraint, writable, len(part), row, passes=passes, **how
+                model, constraint, writable, len(part), row, passes=passes, weighed=weighed, **how
             )
         elif isinstance(model, Autoregressive):
             tokens, log_probs = one_by_one(
@@ -170,8 +175,12 @@ def generate(
             bounds.append(_bounds(model, codec, tokens, part, ids, generator))
     if candidates == 1:
         return written
-    best = torch.cat(bounds).view(n, candidates).argmax(dim=1).tolist()
-    return [written[i * candidates + place] for i, place in enumerate(best)]
+    best = torch.cat(bounds).view(n, candidates).max(dim=1)
+    places = (torch.arange(n) * candidates + best.indices.cpu()).tolist()
+    return [
+        replace(written[place], bound=bound)
+        for place, bound in zip(places, best.values.tolist(), strict=True)
+    ]
 
 
 @torch.no_grad()

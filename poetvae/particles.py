@@ -83,12 +83,13 @@ def choose_z(
     labels: Tensor | None = None,
     generator: torch.Generator | None = None,
     observed: Tensor | None = None,
+    weighed: bool = True,
 ) -> Particles:
     """Particles of p(z | C) for n poems.
 
     The masses are those of the untempered decoder in one pass, among the tokens that it may write
-    at all. Where alternatives overlap their sum counts a string more than
-    once: who draws from them has to keep it in proportion to 1 / `Constraint.count`.
+    at all. Where alternatives overlap their sum counts a string more than once: who draws from them
+    has to keep it in proportion to 1 / `Constraint.count`.
 
     Args:
         constraint: within `writable`.
@@ -97,6 +98,7 @@ def choose_z(
         generator: of the draws.
         observed: (T,), what the decoder is shown of every poem, the mask token elsewhere: given, it
             weighs nothing.
+        weighed: if not, all z of the prior weigh the same: for comparison.
     """
     most = min(POOL + POOL_EACH * n, max(POOL, CELLS // len(constraint.alternatives)))
     places = _choices(constraint, writable)
@@ -122,8 +124,10 @@ def choose_z(
     def prior(size: int) -> Distribution:
         return model.prior(size, None if labels is None else labels.expand(size, -1))
 
-    z = prior(min(POOL + 2 * n, most)).sample(generator)
+    z = prior(min(POOL + 2 * n, most) if weighed else most).sample(generator)
     masses = weigh(z)
+    if not weighed:
+        return Particles(z, z.new_zeros(len(z)), masses, _worth(masses))
     while (ess := _worth(masses)) < ENOUGH + WORTH * n and len(z) < most:
         more = prior(min(len(z), most - len(z))).sample(generator)
         z, masses = torch.cat([z, more]), torch.cat([masses, weigh(more)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +73,14 @@ class Poet:
         first_line: str | None = None,
         lines: Mapping[int, str] | None = None,
         acrostic: str | None = None,
+        where: str = "heads",
         template: str | None = None,
         contains: str | Sequence[str] | None = None,
         rhyme: str | None = None,
         tones: str | None = None,
         no_repeat: bool = False,
         without: str = "",
+        only: str = "",
         constraint: Constraint | None = None,
         **how: Any,
     ) -> list[Generated]:
@@ -87,8 +90,8 @@ class Poet:
             n: how many.
             form: one of the model's; absent = drawn as often as it was trained on, or, where
                 anything is asked for, the most frequent one.
-            first_line, lines, acrostic, template, contains, rhyme, tones, no_repeat, without: as
-                of `wishes.requested`.
+            first_line, lines, acrostic, where, template, contains, rhyme, tones, no_repeat,
+                without, only: as of `wishes.requested`.
             constraint: any other, on poems of one form.
             how: temperature, top_k, top_p, labels, seed, passes and candidates of
                 `generation.generate`.
@@ -100,18 +103,20 @@ class Poet:
         chosen = Form.parse(form) if form else None
         wishes: dict[str, Any] = {
             "first_line": first_line,
-            "lines": lines,
+            "lines": lines or None,
             "acrostic": acrostic,
             "template": template,
-            "contains": contains,
+            "contains": contains or None,
             "rhyme": rhyme,
             "tones": tones,
-            "no_repeat": no_repeat,
-            "without": without,
+            "no_repeat": no_repeat or None,
+            "without": without or None,
+            "only": only or None,
         }
-        if any(wishes.values()):
+        wishes = {name: wish for name, wish in wishes.items() if wish is not None}
+        if wishes:
             chosen = self.codec.check_form(chosen or (constraint.form if constraint else None))
-            asked = requested(self.codec, chosen, **wishes)
+            asked = requested(self.codec, chosen, where=where, **wishes)
             constraint = asked if constraint is None else asked & constraint
         return generation.generate(
             self.model, self.codec, n, form=chosen, constraint=constraint, **how
@@ -120,7 +125,7 @@ class Poet:
     def complete(
         self, text: str, n: int = 1, *, form: str | None = None, seed: int = 0, **how: Any
     ) -> list[Generated]:
-        """n poems with this text in them, distinct ones where 20 * n draws have so many.
+        """Up to n distinct poems with this text in them, fewer where 20 * n draws have no more.
 
         Args:
             text: blanks (_) are filled; a text without blanks is the first lines of what is
@@ -129,7 +134,8 @@ class Poet:
             form: absent = of the model's forms with lines of this length, the one with the fewest
                 lines that leaves anything to write.
             seed: of the poems.
-            how: as of `generate`, what else is asked for included.
+            how: as of `generate`, what else is asked for included. With candidates, the best bound
+                comes first.
 
         Raises:
             ConfigError: a form that the model does not know, and as `generate` does.
@@ -139,17 +145,15 @@ class Poet:
         chosen = Form.parse(form) if form else self._form_for(text, blank)
         wish: dict[str, Any] = {"template": text} if text.strip(BLANKS + " \n") else {}
         found: dict[str, Generated] = {}
-        spare: list[Generated] = []
         for i in range(20):
             again = derive_seed(seed, "complete", i) if i else seed
             name = str(chosen) if chosen else None
             for poem in self.generate(n, form=name, seed=again, **wish, **how):
-                if poem.text in found:
-                    spare.append(poem)
-                found.setdefault(poem.text, poem)
+                found.setdefault(poem.text, replace(poem, seed=seed))
             if len(found) >= n:
                 break
-        return [*found.values(), *spare][:n]
+        poems = list(found.values())[:n]
+        return sorted(poems, key=lambda poem: -(poem.bound or 0.0))
 
     def _form_for(self, text: str, blank: bool) -> Form | None:
         """The model's form with the fewest lines that a text with or without blanks opens.

@@ -53,6 +53,7 @@ def sample_quality(
     *,
     n: int = 10_000,
     temperature: float = 1.0,
+    passes: int | None = None,
     seed: int = 0,
     judge: tuple[Autoregressive, PoemCodec] | None = None,
     quiet: bool = True,
@@ -64,6 +65,7 @@ def sample_quality(
         human, known, judge: as of `compare`.
         n: how many samples.
         temperature: of the samples; 1 is the model's own distribution.
+        passes: to write in, as of `generation.generate`.
         seed: of samples, classifier and bootstrap.
         quiet: no progress bar.
 
@@ -72,7 +74,8 @@ def sample_quality(
         CorpusError: fewer than four human poems to compare with.
     """
     _comparable(codec, n, human)
-    written, asked = _write(model, codec, n, temperature, seed, quiet)
+    how = {"temperature": temperature, "passes": passes}
+    written, asked = _write(model, codec, n, seed, quiet, **how)
     return compare(codec, written, human, known, asked=asked, seed=seed, judge=judge)
 
 
@@ -208,7 +211,7 @@ def _comparable(codec: PoemCodec, n: int, human: Sequence[Poem]) -> list[Poem]:
 
 
 def _write(
-    model: Model, codec: PoemCodec, n: int, temperature: float, seed: int, quiet: bool
+    model: Model, codec: PoemCodec, n: int, seed: int, quiet: bool, **how: Any
 ) -> tuple[list[Poem], list[Form | None]]:
     """Samples as poems, and the form that each was asked for."""
     poems, asked = [], []
@@ -217,7 +220,7 @@ def _write(
         for part, start in enumerate(range(0, n, 1000)):
             count = min(1000, n - start)
             seeds = derive_seed(seed, "samples", part)
-            for one in generate(model, codec, count, temperature=temperature, seed=seeds):
+            for one in generate(model, codec, count, seed=seeds, **how):
                 poems.append(one.poem)
                 asked.append(Form.parse(one.form) if one.form else None)
             bar.update(count)

@@ -79,9 +79,9 @@ def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
             that the model lacks.
     """
     name = "the template"
-    text = text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA)).strip()
+    typed, text = text, text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA)).strip()
     if not text.replace(LACUNA, "").strip():
-        raise ConstraintError(f"the template {text!r} has no character; give at least one")
+        raise ConstraintError(f"the template {typed!r} has no character; give at least one")
     if form is None:
         _check_length(name, text, 1, codec.max_len - 1)
         return _fixed(codec, form, dict(enumerate(text)), name)

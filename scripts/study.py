@@ -4,6 +4,7 @@
     python scripts/study.py holes RUN... --judge AR_RUN
     python scripts/study.py conditional RUN --field dynasty
     python scripts/study.py completion RUN --judge AR_RUN
+    python scripts/study.py constraints RUN --judge AR_RUN
     python scripts/study.py family CORPUS... --out RUNS --runs ae=small,ae --runs low=small:beta=0.5
     python scripts/study.py rate-distortion CORPUS... --out RUNS --betas 0.1,0.3,1,3,10
     python scripts/study.py passes AR_RUN RUN... --judge AR_RUN
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from check_poems import Wanted
 from common import (
     Judge,
     data_of,
@@ -41,8 +44,9 @@ from poetvae import damage, plots
 from poetvae.classifier import balance, label_classifier
 from poetvae.data import derive_seed, encode_poems
 from poetvae.evaluation import evaluate, importance_weights, iwae
-from poetvae.generation import BATCH, decode, generate
+from poetvae.generation import BATCH, Generated, decode, generate
 from poetvae.models import Autoregressive, LatentModel
+from poetvae.particles import POOL, POOL_EACH, choose_z
 from poetvae.poet import Poet
 from poetvae.quality import compare, fit_judge, judged, label_agreement, poem_ids
 from poetvae.runtime import keep_freed_memory
@@ -51,6 +55,8 @@ from poetvae.text.corpus import read_corpus, read_poems
 from poetvae.text.metrics import bootstrap, repeats
 from poetvae.text.ngram import NGram
 from poetvae.text.poem import Form, Poem, content
+from poetvae.wishes import of_form as writable_in
+from poetvae.wishes import requested
 
 write_option = click.option(
     "--write", "path", type=click.Path(path_type=Path), help="The file to put the table into."
@@ -315,7 +321,8 @@ def completion(
     run: Path, judge: Path | None, iw: int, limit: int | None, seed: int, path: Path | None
 ) -> None:
     """How many nats a character does one half of a poem cost, given the other? RUN has learnt to be
-    shown characters (--preset infill); the autoregressive model is exact, and goes forward alone.
+    shown characters (--preset infill or few); the autoregressive model is exact, and goes forward
+    alone. A model that writes in several passes is scored in one of them too.
     """
     poet, referee = Poet.from_pretrained(run), load_judge(judge)
     codec, model = poet.codec, poet.model
@@ -333,22 +340,25 @@ def completion(
         "every other character": odd,
         "all, given nothing": torch.zeros_like(half),
     }
+    passes = sorted({1, model.passes})
     rows = []
     for kind, known in kinds.items():
         hidden = form.size - int(known[: form.size].sum())
-        cells = [kind, str(hidden), with_interval(completed(poet, human, known, iw, seed), ".3f")]
+        nats = (completed(poet, human, known, iw, seed, p) for p in passes)
+        cells = [kind, str(hidden), *(with_interval(one, ".3f") for one in nats)]
         if referee:
             forward = not bool((known[1:] & ~known[:-1]).any())  # nothing known after a hidden one
-            nats = continued(*referee, human, known) if forward else np.empty(0)
-            cells.append(with_interval(nats, ".3f"))
+            exact = continued(*referee, human, known) if forward else np.empty(0)
+            cells.append(with_interval(exact, ".3f"))
         rows.append(cells)
-    columns = [f"{len(human):,} test poems", "characters", f"nats/char, IWAE-{iw}"]
+    bounds = [f"nats/char, IWAE-{iw}" + f", passes {p}" * (len(passes) > 1) for p in passes]
+    columns = [f"{len(human):,} test poems", "characters", *bounds]
     publish(path, "completion", table([*columns, *(["autoregressive"] if referee else [])], rows))
 
 
 @torch.no_grad()
 def completed(
-    poet: Poet, poems: Sequence[Poem], known: Tensor, iw: int, seed: int
+    poet: Poet, poems: Sequence[Poem], known: Tensor, iw: int, seed: int, passes: int
 ) -> np.ndarray[Any, Any]:
     """-log p(hidden | known) / hidden characters of each poem, an importance-weighted bound."""
     model = poet.model
@@ -357,7 +367,7 @@ def completed(
     nats = []
     for batch in encode_poems(poet.codec, poems).batches(BATCH):
         observed = batch.tokens.masked_fill(~known | ~batch.mask, model.mask_id)
-        weights, _ = importance_weights(model, batch, iw, generator, observed)
+        weights, _ = importance_weights(model, batch, iw, generator, observed, passes)
         nats.append(-iwae(weights) / (batch.mask & ~known).sum(dim=1))
     return torch.cat(nats).numpy()
 
@@ -372,6 +382,107 @@ def continued(
         hidden = batch.mask & ~known
         nats.append(judge.nll(batch.tokens, hidden, batch.labels) / hidden.sum(dim=1))
     return torch.cat(nats).numpy()
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@judge_option
+@click.option("-n", "n", default=10_000, show_default=True, help="Poems of each kind.")
+@click.option("--rhyme", default="尤", show_default=True, help="A rhyme class.")
+@click.option("--contains", default="月", show_default=True, help="A text.")
+@click.option("--acrostic", default="春夏秋冬", show_default=True, help="Cut to the lines.")
+@click.option("--passes", type=int, help="To write in; the most RUN was trained for if absent.")
+@seed_option
+@write_option
+def constraints(
+    run: Path,
+    judge: Path | None,
+    n: int,
+    rhyme: str,
+    contains: str,
+    acrostic: str,
+    passes: int | None,
+    seed: int,
+    path: Path | None,
+) -> None:
+    """Are poems what they were asked to be, and does asking spoil them? The share that
+    check_poems.py accepts; judged nats per character, also of poems whose z is of the prior, where
+    only characters are masked; what 1,000 z of the prior are worth as draws given the constraint.
+    """
+    poet, referee = Poet.from_pretrained(run), load_judge(judge)
+    form = poet.codec.check_form(None)
+    if form is None or not isinstance(poet.model, LatentModel):
+        raise click.ClickException(f"{run}: give a run of a latent model of a fixed form")
+    human = of_form(readable(data_of(run).test, poet.codec), form)
+    none = partial(Wanted, str(form))
+    kinds = {
+        "nothing": [none()],
+        f"rhyme {rhyme}": [none(rhyme=rhyme)],
+        "strict tones": [none(tones="strict")],
+        "lenient tones": [none(tones="lenient")],
+        "the first line of a test poem": [none({1: poem.verses[0]}) for poem in human[:100]],
+        f"contains {contains}": [none(contains=(contains,))],
+        f"acrostic {acrostic[: form.lines]}": [none(acrostic=acrostic[: form.lines])],
+        "no character twice": [none(no_repeat=True)],
+        f"rhyme {rhyme}, strict tones, none twice": [
+            none(rhyme=rhyme, tones="strict", no_repeat=True)
+        ],
+    }
+    how = {"temperature": 1.0, "passes": passes}
+    rows = []
+    for kind, wanted in kinds.items():
+        begin = time.perf_counter()
+        poems = asked(poet, wanted, n, seed, **how)
+        rate = len(poems) / (time.perf_counter() - begin)
+        met = [one.fault(list(poem.lines)) is None for one, poem in poems]
+        cells = [kind, *counted(np.array(met, dtype=np.float64)), verdict(referee, poems)]
+        if kind == "nothing":
+            cells += ["", ""]
+        else:
+            cells.append(verdict(referee, asked(poet, wanted, n, seed, weighed=False, **how)))
+            cells.append(f"{np.mean([worth(poet, one, seed) for one in wanted[:20]]):.1%}")
+        rows.append([*cells, f"{rate:,.0f}"])
+    columns = ["asked for", "poems", "as asked", "`ar` judge", "z of the prior, `ar` judge"]
+    publish(path, "constraints", table([*columns, "z worth", "poems/s"], rows))
+
+
+def asked(
+    poet: Poet, wanted: Sequence[Wanted], n: int, seed: int, **how: Any
+) -> list[tuple[Wanted, Generated]]:
+    """n poems, as many of each wish, each with what it was asked to be."""
+    each = -(-n // len(wanted))
+    found = []
+    for i, one in enumerate(wanted):
+        seeds = derive_seed(seed, "constraints", i)
+        made = poet.generate(each, seed=seeds, **wishes(one), **how)
+        found += [(one, poem) for poem in made]
+    return found[:n]
+
+
+def wishes(wanted: Wanted) -> dict[str, Any]:
+    """What is wanted as arguments of `Poet.generate`."""
+    return {name: wish for name, wish in vars(wanted).items() if wish}
+
+
+def verdict(referee: Judge | None, poems: Sequence[tuple[Wanted, Generated]]) -> str:
+    """A cell: what the judge says, nats per character."""
+    return with_interval(judged(*referee, [p.poem for _, p in poems]), ".3f") if referee else ""
+
+
+def worth(poet: Poet, wanted: Wanted, seed: int) -> float:
+    """What a draw of the prior is worth as one given the constraint: the effective share."""
+    assert isinstance(poet.model, LatentModel)
+    form = poet.codec.check_form(None)
+    base = writable_in(poet.codec, form)
+    constraint = base & requested(poet.codec, form, **wishes(replace(wanted, form=None)))
+    generator = torch.Generator().manual_seed(derive_seed(seed, "worth"))
+    shown = None
+    if poet.model.decoder.observe is not None:  # what is fixed is a condition, and weighs nothing
+        known = constraint.known(poet.model.mask_id)
+        shown = known[0].where((known == known[0]).all(dim=0), poet.model.mask_id)
+    n = (1000 - POOL) // POOL_EACH
+    drawn = choose_z(poet.model, constraint, base.allowed, n, None, generator, shown, weighed=False)
+    return drawn.ess / len(drawn.z)
 
 
 @main.command()

@@ -24,8 +24,10 @@ import poetvae
 from poetvae import cli, job
 from poetvae.errors import ConfigError
 from poetvae.evaluation import Report
+from poetvae.generation import Generated
 from poetvae.poet import Poet
 from poetvae.text.poem import Form, Poem
+from poetvae.text.prosody import readings, regulated
 
 COUPLET = "山月臨窗白，溪風入座清。"
 COUPLETS = [f"{a}上春山遠，{a}前秋水清。" for a in "天地日月風花雪雨江河湖海松竹梅蘭東西南北"]
@@ -139,6 +141,7 @@ def test_the_commands_are_these() -> None:
     assert set(LEAVES) == {
         ("train",),
         ("generate",),
+        ("complete",),
         ("reconstruct",),
         ("interpolate",),
         ("vary",),
@@ -241,6 +244,9 @@ def test_without_a_command_there_is_help(shell: Terminal) -> None:
         (["generate", "-n", "0"], "0 is not in the range"),
         (["generate", "-n"], "requires an argument"),
         (["generate", "a poem"], "Got unexpected extra argument"),
+        (["generate", "--tones", "loose"], "'loose' is not one of 'strict', 'lenient'"),
+        (["generate", "--script", "latin"], "'latin' is not one of 'simplified', 'traditional'"),
+        (["complete"], "Missing argument 'TEXT'"),
         (["evaluate", "--iw", "0"], "0 is not in the range"),
         (["info", "--json=1"], "does not take a value"),
     ],
@@ -325,6 +331,11 @@ def test_stdin_cannot_be_read_again(shell: Terminal, tmp_path: Path) -> None:
         (["--top-k", "0"], "top_k is 0; expected at least 1"),
         (["--top-p", "0"], "top_p is 0.0; expected more than 0, at most 1"),
         (["--device", "nonsense"], "device 'nonsense' cannot be used here"),
+        (["--passes", "0"], "passes is 0; expected at least 1"),
+        (["--passes", "3"], "passes is 3; this model was trained to write in 1"),
+        (["--candidates", "0"], "candidates is 0; expected 1 to 1000"),
+        (["--line", "one=山"], "--line one=山: expected N=TEXT, as --line 2=TEXT"),
+        (["--line", "山"], "--line 山: expected NAME=VALUE, as --line 2=TEXT"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -736,7 +747,8 @@ def test_generate_json(shell: Terminal, run: Path) -> None:
     poems = [json.loads(line) for line in result.out.splitlines()]
     assert len(poems) == 3
     for poem in poems:
-        assert list(poem) == ["text", "lines", "form", "seed", "log_prob"]
+        keys = "text lines form seed log_prob tones_ok rhyme satisfied"
+        assert list(poem) == keys.split()
         assert poem["text"] == "，".join(poem["lines"]) + "。"
         assert (poem["form"], poem["seed"]) == ("5x2", 5)
         assert poem["log_prob"] < 0
@@ -758,6 +770,133 @@ def test_temperature_and_filters_matter(shell: Terminal, run: Path) -> None:
     assert shell(*options, "--top-k", "1").out == coldest
     assert shell(*options, "--top-p", "1e-9").out == coldest
     assert shell(*options, "--temperature", "1").out != coldest
+
+
+# What is asked of poems
+
+
+def poems_of(result: Result) -> list[dict[str, Any]]:
+    """The poems that a command printed with --json, all as they were asked to be."""
+    poems = [json.loads(line) for line in result.out.splitlines()]
+    assert result.code == 0
+    assert all(poem["satisfied"] for poem in poems)
+    return poems
+
+
+def test_what_is_asked_for_holds_in_every_poem(shell: Terminal, run: Path) -> None:
+    generate: Words = ["generate", "--model", run, "-n", "6", "--seed", "1", "--json"]
+    for poem in poems_of(shell(*generate, "--acrostic", "山水", "--rhyme", "秋", "--no-repeat")):
+        first, second = poem["lines"]
+        assert (first[0], second[0]) == ("山", "水")
+        assert "尤" in {reading.rhyme for reading in readings(second[-1])}
+        assert len(set(first + second)) == 10
+    for poem in poems_of(shell(*generate, "--acrostic", "山水", "--acrostic-at", "ends")):
+        assert [line[-1] for line in poem["lines"]] == ["山", "水"]
+    for poem in poems_of(shell(*generate, "--tones", "strict")):
+        assert regulated(poem["lines"], strict=True)
+        assert poem["tones_ok"]
+    for poem in poems_of(shell(*generate, "--template", "春__月_", "--contains", "明月")):
+        assert (poem["text"][0], poem["text"][3]) == ("春", "月")
+        assert any("明月" in line for line in poem["lines"])
+    for poem in poems_of(shell(*generate, "--line", "2=橋形得水成", "--without", "山月")):
+        assert poem["lines"][1] == "橋形得水成"
+        assert not set("山月") & set(poem["text"])
+    for poem in poems_of(shell(*generate, "--only", "山水風月春")):
+        assert set("".join(poem["lines"])) <= set("山水風月春")
+
+
+def test_text_in_simplified_characters(shell: Terminal, run: Path) -> None:
+    generate: Words = ["generate", "--model", run, "-n", "3", "--seed", "1", "--json"]
+    typed = poems_of(shell(*generate, "--first-line", "桥形得水成"))
+    assert {poem["lines"][0] for poem in typed} == {"橋形得水成"}
+    printed = poems_of(shell(*generate, "--first-line", "橋形得水成", "--script", "simplified"))
+    for one, other in zip(typed, printed, strict=True):
+        assert other["lines"][0] == "桥形得水成"
+        assert other["text"] == "，".join(other["lines"]) + "。"
+        for key in ("log_prob", "tones_ok", "rhyme"):
+            assert one[key] == other[key], "told of what the model wrote"
+    same = shell(*generate, "--first-line", "橋形得水成", "--script", "traditional")
+    assert poems_of(same) == typed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--acrostic", "山水", "--first-line", "橋形得水成"], "the acrostic wants 山"),
+        (["--acrostic", "山水風"], "the acrostic: '山水風' has 3 characters; expected 1 to 2"),
+        (["--first-line", ""], "the first line: '' has 0 characters; expected 5"),
+        (["--line", "3=瀑響分雲出"], "line 3 of 5x2: expected 1 to 2"),
+        (["--contains", "龘"], "this model cannot write 龘; take other characters"),
+        (["--rhyme", "any"], "5x2 has one line to rhyme; name a rhyme class, such as 尤"),
+        (["--rhyme", "x"], "rhyme 'x': expected a rhyme class such as 尤"),
+        (["--template", "_____"], "the template '_____' has no character"),
+        (["--no-repeat", "--contains", "山山"], "no character may come twice"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_no_poem_can_be(shell: Terminal, run: Path, arguments: list[str], says: str) -> None:
+    result = shell("generate", "--model", run, *arguments)
+    assert result.code == 1
+    assert result.error.startswith("error: ")
+    assert says in result.error
+
+
+def test_help_sets_apart_what_can_be_asked(shell: Terminal) -> None:
+    text = shell("generate", "--help").out
+    first, second = text.index("What to ask of a poem"), text.index("Options:")
+    assert first < text.index("--acrostic TEXT") < text.index("--rhyme") < second
+    assert second < text.index("--temperature") < text.index("--candidates")
+
+
+# Complete
+
+
+def test_complete(shell: Terminal, run: Path) -> None:
+    complete: Words = ["complete", "--model", run, "--seed", "1", "-n", "4", "--json"]
+    partners = poems_of(shell(*complete, "瀑響分雲出"))
+    assert len({poem["text"] for poem in partners}) == 4
+    assert {poem["lines"][0] for poem in partners} == {"瀑響分雲出"}
+    assert {poem["seed"] for poem in partners} == {1}
+    for poem in poems_of(shell(*complete, "瀑響_雲出，橋形__成。", "--no-repeat")):
+        assert poem["text"][:2] + poem["text"][3:8] == "瀑響雲出，橋形"
+        assert poem["text"][10:] == "成。"
+        assert len(set("".join(poem["lines"]))) == 10
+    one = shell(*complete, "瀑響分雲出，橋形得水_", "--only", "瀑響分雲出橋形得水成")
+    assert 1 <= len(poems_of(one)) <= 4
+    few = shell(*complete, "瀑響分雲出，橋形得水_", "--only", "瀑響分雲出橋形得水成", "--no-repeat")
+    assert [poem["text"] for poem in poems_of(few)] == ["瀑響分雲出，橋形得水成。"]
+    assert "different completions came of 80 draws" in few.err
+
+
+def test_complete_chooses_among_candidates(
+    shell: Terminal, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds: dict[str, float | None] = {}
+    as_dict = Generated.as_dict
+
+    def noted(poem: Generated) -> dict[str, Any]:
+        bounds[poem.text] = poem.bound
+        return as_dict(poem)
+
+    monkeypatch.setattr(Generated, "as_dict", noted)
+    complete: Words = ["complete", "--model", run, "--seed", "1", "-n", "4", "--json"]
+    poems_of(shell(*complete, "瀑響分雲出", "--candidates", "3"))
+    found = [bound for bound in bounds.values() if bound is not None]
+    assert len(found) == 4
+    assert found == sorted(found, reverse=True)
+
+
+def test_complete_texts_of_stdin(shell: Terminal, run: Path) -> None:
+    complete: Words = ["complete", "--model", run, "-n", "2"]
+    text = "瀑響分雲出\r\n\n橋形得水成\n".encode()
+    result = shell(*complete, "--seed", "1", "-", stdin=text)
+    assert (result.code, result.err) == (0, "")
+    both = (shell(*complete, "--seed", "1", one).out for one in ("瀑響分雲出", "橋形得水成"))
+    assert result.out == "".join(both)
+    nothing = shell(*complete, "-", stdin=b" \n")
+    assert (nothing.code, nothing.error) == (1, "error: no text came; give one on each line")
+    wrong = shell(*complete, "瀑響分雲")
+    assert (wrong.code, "opens none of the model's forms" in wrong.error) == (1, True)
 
 
 # Reconstruct
@@ -812,6 +951,19 @@ def test_evaluate_gives_the_keys_of_the_report(shell: Terminal, run: Path, corpu
         assert (report["poems"], report["chars"], report["iw_samples"]) == (poems, 10 * poems, 2)
     shown = shell("evaluate", "--model", run, "--iw", "2", "--samples", "0", corpus)
     assert [line.split(": ")[0] for line in shown.out.splitlines()] == keys
+    two = shell("evaluate", "--model", run, "--iw", "2", "--passes", "2", corpus)
+    assert (two.code, "this model was trained to write in 1" in two.error) == (2, True)
+
+
+def test_evaluate_in_passes(shell: Terminal, corpus: Path, tmp_path: Path) -> None:
+    options: Words = ["--form", "5x2", "--preset", "tiny", "--steps", "2", "--quiet", *SETS]
+    run = tmp_path / "run"
+    assert shell("train", corpus, "--out", run, *options, "--set", "passes=1,4").code == 0
+    evaluate: Words = ["evaluate", "--model", run, "--iw", "2", "--samples", "4", "--json", corpus]
+    most, one = (json.loads(shell(*evaluate, *p).out) for p in ([], ["--passes", "1"]))
+    assert (most["passes"], one["passes"]) == (4, 1)
+    assert most["nll_per_char"] != one["nll_per_char"]
+    assert most["samples"]["n"] == one["samples"]["n"] == 4
 
 
 def test_evaluate_compares_samples_with_human_poems(

@@ -48,7 +48,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "L5": (("job", "plots", "maps"), ("trainer", "plots_map")),
     "L6": (
         ("cli.common",),
-        ("cli.core", "cli.latent", "cli.pictures"),
+        ("cli.core", "cli.latent", "cli.pictures", "cli.write"),
         ("cli",),
         ("__main__",),
     ),

@@ -25,9 +25,7 @@ def commands() -> list[str]:
     return [line for block in blocks("bash") for line in block.splitlines() if line.strip()]
 
 
-def test_commands_and_python_run_as_printed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_namedand_python_run_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     printed = {}
     for line in (c for c in commands() if c.startswith("poetvae ")):
@@ -36,11 +34,14 @@ def test_commands_and_python_run_as_printed(
         with contextlib.redirect_stdout(io.StringIO()) as out:
             cli.main()
         printed[arguments[1]] = out.getvalue()
-    assert printed.keys() == {"train", "generate", "reconstruct", "evaluate", "corpus"}
+    named = {"train", "generate", "complete", "reconstruct", "evaluate", "corpus"}
+    assert printed.keys() == named
     couplet = re.compile("[^，。]{5}，[^，。]{5}。\n")
     assert couplet.sub("", printed["generate"]) == ""
     assert len(couplet.findall(printed["generate"])) == 4
     assert couplet.fullmatch(printed["reconstruct"])
+    assert printed["complete"].startswith("瀑響分雲出，")
+    assert len(couplet.findall(printed["complete"])) == 2
     assert "nll_per_char" in printed["evaluate"]
     with contextlib.redirect_stdout(io.StringIO()) as out:
         for block in blocks("python"):

@@ -330,6 +330,59 @@ def test_completion_of_halves(
     np.testing.assert_allclose(later, exact.detach().numpy(), rtol=1e-4)
 
 
+def test_completion_in_one_pass_and_in_all(call: Study, corpus: Path, ar: Path) -> None:
+    few = train(corpus, "few", ["5x2"], observe="0.5", passes="1,4")
+    text = call("completion", few, "--judge", ar, "--iw", 2, "--limit", 4)
+    head = [cell.strip() for cell in text.splitlines()[0].strip("|").split("|")]
+    assert head[2:] == [
+        "nats/char, IWAE-2, passes 1",
+        "nats/char, IWAE-2, passes 4",
+        "autoregressive",
+    ]
+    for row in cells(text):
+        assert row[2]
+        assert row[2] != row[3]
+
+
+def test_constraints_are_met_and_judged(
+    call: Study, study: ModuleType, vae: Path, ar: Path, tmp_path: Path
+) -> None:
+    document = marked(tmp_path / "results.md", "constraints")
+    words = ["constraints", vae, "--judge", ar, "-n", 6, "--rhyme", "真", "--acrostic", "山水"]
+    text = call(*words, "--write", document)
+    assert text in document.read_text()
+    rows = {row[0]: row[1:] for row in cells(text)}
+    assert list(rows) == [
+        "nothing",
+        "rhyme 真",
+        "strict tones",
+        "lenient tones",
+        "the first line of a test poem",
+        "contains 月",
+        "acrostic 山水",
+        "no character twice",
+        "rhyme 真, strict tones, none twice",
+    ]
+    assert {(row[0], row[1]) for row in rows.values()} == {("6", "100.0% ± 0.0%")}
+    assert rows.pop("nothing")[3:5] == ["", ""]
+    for row in rows.values():
+        assert all(row)
+        assert 0 < float(row[4].rstrip("%")) <= 100
+
+
+def test_a_poem_that_is_not_as_asked_counts(
+    call: Study, study: ModuleType, vae: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate = study.Poet.generate
+    monkeypatch.setattr(study.Poet, "generate", lambda poet, n, **_: generate(poet, n, seed=1))
+    monkeypatch.setattr(study, "worth", lambda *_: 1.0)
+    rows = cells(call("constraints", vae, "-n", 40, "--rhyme", "真"))
+    shares = {row[0]: float(row[2].split("%")[0]) for row in rows}
+    assert shares.pop("nothing") == 100
+    assert shares["acrostic 春夏"] < 100
+    assert shares["rhyme 真, strict tones, none twice"] < 100
+
+
 def test_completion_needs_a_model_that_was_shown_characters(call: Study, vae: Path) -> None:
     with pytest.raises(ConfigError, match="not trained to be shown characters"):
         call("completion", vae, "--iw", 1)

@@ -143,6 +143,43 @@ def test_more_passes_need_less(world: World) -> None:
 
 
 @worlds
+def test_what_is_asked_for_is_drawn_from_the_model_given_it(world: World) -> None:
+    wishes = np.array([[[1, 0], [1, 1], [1, 1]], [[1, 1], [0, 1], [1, 1]]])  # which overlap
+    products = [np.einsum("a,b,c->abc", *wish) for wish in wishes]
+    count = sum(products)
+    masses = [(world.likelihood * product).sum(axis=(1, 2, 3)) for product in products]
+    for wish, mass in zip(wishes, masses, strict=True):
+        np.testing.assert_allclose(mass, (world.positions * wish).sum(axis=2).prod(axis=1))
+    weight = sum(masses)
+    alternatives = zip(masses, products, strict=True)
+    drawn = sum(
+        (world.prior * weight * (mass / weight) / mass)[:, None, None, None]
+        * world.likelihood
+        * product
+        for mass, product in alternatives
+    )
+    np.testing.assert_allclose(drawn, world.model * count)
+    kept = drawn / np.maximum(count, 1)
+    np.testing.assert_allclose(kept, world.model * (count > 0))
+
+
+@worlds
+def test_no_character_twice(world: World) -> None:
+    """Of three, drawn one after the other, masked by those used."""
+    p = np.random.default_rng(0).dirichlet(np.ones(3), size=(4, 3))  # [z, t, x_t]
+    for x in itertools.permutations(range(3)):
+        left = np.ones(4)
+        drawn = world.prior.copy()
+        for t, char in enumerate(x):
+            mass = 1 - p[:, t, list(x[:t])].sum(axis=1)
+            drawn *= p[:, t, char] / mass
+            left *= mass
+        assert (left <= 1).all()
+        exact = world.prior * p[:, 0, x[0]] * p[:, 1, x[1]] * p[:, 2, x[2]]
+        np.testing.assert_allclose(drawn * left, exact)
+
+
+@worlds
 def test_vade_and_the_mixture(world: World) -> None:
     rng = np.random.default_rng(0)
     p_c = rng.dirichlet(np.ones(3))

@@ -335,7 +335,7 @@ def test_a_conflict_is_named(asked: dict[str, object], words: str) -> None:
         ({"lines": {0: "白日依山盡"}}, "line 0 of 5x4: expected 1 to 4"),
         ({"first_line": "白日依山龘"}, "this model cannot write 龘; take other characters"),
         ({"first_line": "白日依山a"}, "this model cannot write a; take other characters"),
-        ({"template": "_____"}, "the template '□□□□□' has no character; give at least one"),
+        ({"template": "_____"}, "the template '_____' has no character; give at least one"),
         ({"template": "____a"}, "this model cannot write a; take other characters"),
         ({"template": "春__"}, "line 1 of the template: '春□□' has 3 characters; expected 5"),
         ({"template": "春____，" * 5}, "the template has 5 lines, 5x4 has 4"),

@@ -148,10 +148,15 @@ def named(pairs: tuple[str, ...], option: str, example: str) -> dict[str, str]:
     return values
 
 
+def drawn_seed() -> int:
+    """A seed, for somebody who gave none."""
+    return secrets.randbelow(2**31)
+
+
 def known_seed(seed: int | None) -> int:
     """The seed; absent: a drawn one, which is told."""
     if seed is None:
-        seed = secrets.randbelow(2**31)
+        seed = drawn_seed()
         note(f"seed {seed}")
     return seed
 

@@ -1,4 +1,4 @@
-"""The commands to train, write and measure."""
+"""The commands to train and to measure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from .common import (
     example,
     fitting,
     json_option,
-    known_seed,
     load,
     model_options,
     named,
@@ -100,38 +99,6 @@ def train(
         note(f"done; now write poems with: poetvae generate --model {out} -n 4")
 
 
-@example("poetvae generate --model my-poet -n 4 --seed 1")
-@cli.command()
-@model_options
-@click.option("-n", "n", type=click.IntRange(min=1), default=1, help="How many poems.")
-@click.option("--form", metavar="5x2", help="One of the model's forms.")
-@click.option("--temperature", type=float, default=0.8, show_default=True, help="0 = likeliest.")
-@click.option("--top-k", type=int, help="Draw from the k likeliest characters.")
-@click.option("--top-p", type=float, help="Draw from the likeliest characters that make up p.")
-@click.option(
-    "--label", "pairs", multiple=True, metavar="FIELD=VALUE", help="As dynasty=tang; can repeat."
-)
-@seed_option
-@json_option
-def generate(
-    model: str | None,
-    device: str,
-    n: int,
-    pairs: tuple[str, ...],
-    seed: int | None,
-    as_json: bool,
-    **how: Any,
-) -> None:
-    """Write poems."""
-    poet = load(model, device)
-    how["labels"] = named(pairs, "--label", "dynasty=tang")
-    for poem in poet.generate(n, seed=known_seed(seed), **how):
-        if as_json:
-            emit(poem.as_dict())
-        else:
-            click.echo(poem.text + ("\n" if "\n" in poem.text else ""))
-
-
 @example("poetvae evaluate --model my-poet --iw 10 --samples 500")
 @cli.command()
 @click.argument("corpus", nargs=-1)
@@ -166,6 +133,7 @@ def generate(
     help="Poems to split log p(x) - ELBO on, which takes minutes; 0 = none.",
 )
 @click.option("--temperature", type=float, default=1.0, show_default=True, help="Of the samples.")
+@click.option("--passes", type=int, help="To write in; the most it was trained for if absent.")
 @click.option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
 @click.option(
     "--against", multiple=True, metavar="CORPUS", help="Training text, where MODEL is no run."
@@ -184,6 +152,7 @@ def evaluate(
     samples: int,
     gap: int,
     temperature: float,
+    passes: int | None,
     judge: str | None,
     against: tuple[str, ...],
     limit: int | None,
@@ -234,6 +203,7 @@ def evaluate(
         store,
         samples=iw,
         seed=seed,
+        passes=passes,
         curve_poems=curve,
         progress=progress_bar("batch"),
     )
@@ -250,6 +220,7 @@ def evaluate(
                 [poem for poem in known if poet.codec.fits(poem)],
                 n=samples,
                 temperature=temperature,
+                passes=passes,
                 seed=seed,
                 judge=referee,
                 quiet=False,

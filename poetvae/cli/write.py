@@ -1,0 +1,201 @@
+"""The commands that write: poems of a form, with what is asked of them, and the rest of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import ConfigError, CorpusError
+from .common import (
+    cli,
+    drawn_seed,
+    emit,
+    example,
+    json_option,
+    load,
+    model_options,
+    named,
+    note,
+    options,
+    seed_option,
+    stdin,
+)
+
+if TYPE_CHECKING:
+    from ..generation import Generated
+
+ASKED = {
+    *("first_line", "numbered", "template", "acrostic", "where", "contains"),
+    *("rhyme", "tones", "no_repeat", "without", "only"),
+}
+
+
+class Writing(click.Command):
+    """A command whose help sets apart what can be asked of a poem."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, asked in (("What to ask of a poem; all combine", True), ("Options", False)):
+            params = [p for p in self.get_params(ctx) if (p.name in ASKED) is asked]
+            records = (param.get_help_record(ctx) for param in params)
+            with formatter.section(title):
+                formatter.write_dl([record for record in records if record])
+
+
+line_options = options(
+    click.option("--first-line", metavar="TEXT", help="The first line."),
+    click.option("--line", "numbered", multiple=True, metavar="N=TEXT", help="Line N; can repeat."),
+    click.option("--template", metavar="春__月", help="The text, with _ for what is open."),
+)
+wish_options = options(
+    click.option(
+        "--acrostic", metavar="TEXT", help="A character for each line, one after another."
+    ),
+    click.option(
+        "--acrostic-at",
+        "where",
+        type=click.Choice(["heads", "ends", "diagonal"]),
+        default="heads",
+        show_default=True,
+        help="Where in the lines.",
+    ),
+    click.option("--contains", multiple=True, metavar="TEXT", help="In one line; can repeat."),
+    click.option(
+        "--rhyme", metavar="尤|any", help="Of the even lines: a class, a character of it, or any."
+    ),
+    click.option(
+        "--tones",
+        type=click.Choice(["strict", "lenient"]),
+        help="Of regulated verse: with every reading of the characters, or with some.",
+    ),
+    click.option("--no-repeat", is_flag=True, help="No character comes twice."),
+    click.option("--without", default="", metavar="CHARS", help="None of these characters."),
+    click.option("--only", default="", metavar="CHARS", help="No others."),
+)
+how_options = options(
+    click.option("--form", metavar="5x2", help="One of the model's forms."),
+    click.option(
+        "--temperature", type=float, default=0.8, show_default=True, help="0 = likeliest."
+    ),
+    click.option("--top-k", type=int, help="Draw from the k likeliest characters."),
+    click.option("--top-p", type=float, help="Draw from the likeliest characters that make up p."),
+    click.option("--passes", type=int, help="To write in; the most it was trained for if absent."),
+    click.option(
+        "--candidates",
+        type=int,
+        default=1,
+        show_default=True,
+        help="Keep the likeliest of so many.",
+    ),
+    click.option(
+        "--label",
+        "pairs",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="As dynasty=tang; can repeat.",
+    ),
+    click.option(
+        "--script",
+        type=click.Choice(["simplified", "traditional"]),
+        help="Of what is printed; absent: as the model writes. What you type may be either.",
+    ),
+    seed_option,
+    json_option,
+)
+count_option = click.option(
+    "-n", "n", type=click.IntRange(min=1), default=1, help="How many poems."
+)
+
+
+@example(
+    "poetvae generate --model my-poet -n 4 --seed 1 --acrostic 山水 --contains 明月 --no-repeat"
+)
+@cli.command(cls=Writing)
+@model_options
+@count_option
+@line_options
+@wish_options
+@how_options
+def generate(
+    model: str | None,
+    device: str,
+    n: int,
+    numbered: tuple[str, ...],
+    pairs: tuple[str, ...],
+    script: str | None,
+    seed: int | None,
+    as_json: bool,
+    **how: Any,
+) -> None:
+    """Write poems. What is asked of them holds in every one, or an error says why it cannot."""
+    poet = load(model, device)
+    how["labels"] = named(pairs, "--label", "dynasty=tang")
+    how["lines"] = _lines(numbered)
+    known = drawn_seed() if seed is None else seed
+    poems = poet.generate(n, seed=known, **how)
+    if seed is None:
+        note(f"seed {known}")
+    _print(poems, script, as_json)
+
+
+@example("poetvae complete --model my-poet 瀑響分雲出 -n 3 --seed 1 --no-repeat")
+@cli.command(cls=Writing)
+@click.argument("text")
+@model_options
+@count_option
+@wish_options
+@how_options
+def complete(
+    text: str,
+    model: str | None,
+    device: str,
+    n: int,
+    pairs: tuple[str, ...],
+    script: str | None,
+    seed: int | None,
+    as_json: bool,
+    **how: Any,
+) -> None:
+    """Fill the blanks (_) in TEXT, or give a line its partner or the rest of its poem.
+
+    - reads texts from stdin, one a line. The completions of a text are all different; with
+    --candidates the best bound comes first.
+    """
+    texts = [line for line in stdin() if line.strip()] if text == "-" else [text]
+    if not texts:
+        raise CorpusError("no text came; give one on each line")
+    poet = load(model, device)
+    how["labels"] = named(pairs, "--label", "dynasty=tang")
+    known = drawn_seed() if seed is None else seed
+    for i, one in enumerate(texts):
+        poems = poet.complete(one, n, seed=known, **how)
+        if seed is None and not i:
+            note(f"seed {known}")
+        _print(poems, script, as_json)
+        if len(poems) < n:
+            note(f"{one}: only {len(poems)} different completions came of {20 * n} draws")
+
+
+def _lines(pairs: tuple[str, ...]) -> dict[int, str]:
+    """Texts of lines by number."""
+    lines = named(pairs, "--line", "2=TEXT")
+    for number, text in lines.items():
+        if not number.isdecimal():
+            raise ConfigError(f"--line {number}={text}: expected N=TEXT, as --line 2=TEXT")
+    return {int(number): text for number, text in lines.items()}
+
+
+def _print(poems: Iterable[Generated], script: str | None, as_json: bool) -> None:
+    """Poems on stdout in a script; what is told of them is told of what the model wrote."""
+    from ..text.poem import split_verses
+    from ..text.script import to_simplified, to_traditional
+
+    convert = {"simplified": to_simplified, "traditional": to_traditional}
+    for poem in poems:
+        text = convert[script](poem.text) if script else poem.text
+        if as_json:
+            lines = split_verses(text) if poem.form else text.split("\n")
+            emit(poem.as_dict() | {"text": text, "lines": list(lines)})
+        else:
+            click.echo(text + ("\n" if "\n" in text else ""))
