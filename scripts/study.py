@@ -636,7 +636,8 @@ def passes(
         test = [poem for poem in data.test if poet.codec.fits(poem)][:limit]
         known = [poem for poem in data.train if poet.codec.fits(poem)]
         store = encode_poems(poet.codec, test)
-        ways = [(p, 1) for p in sorted({1, *poet.model.config.passes})]
+        latent = isinstance(poet.model, LatentModel)
+        ways = [(p if latent else None, 1) for p in sorted({1, *poet.model.config.passes})]
         ways += [(ways[-1][0], candidates)] if candidates > 1 else []
         for count, choice in ways:
             report = evaluate(poet.model, poet.codec, store, samples=iw, seed=seed, passes=count)

@@ -386,3 +386,32 @@ def test_a_poem_that_is_not_as_asked_counts(
 def test_completion_needs_a_model_that_was_shown_characters(call: Study, vae: Path) -> None:
     with pytest.raises(ConfigError, match="not trained to be shown characters"):
         call("completion", vae, "--iw", 1)
+
+
+def test_passes_side_by_side(
+    call: Study, corpus: Path, vae: Path, ar: Path, tmp_path: Path
+) -> None:
+    few = train(corpus, "few", ["5x2"], passes="1,2")
+    path = marked(tmp_path / "results.md", "passes")
+    out = call(
+        "passes",
+        ar,
+        few,
+        "--judge",
+        ar,
+        "--iw",
+        2,
+        "--samples",
+        12,
+        "--candidates",
+        2,
+        "--write",
+        path,
+    )
+    rows = cells(out)
+    assert [row[0] for row in rows] == ["ar", "ar", "few", "few", "few", "human"]
+    assert [row[2] for row in rows[:5]] == ["10", "10, best of 2", "1", "2", "2, best of 2"]
+    assert rows[0][3].endswith("exact")
+    assert all(row[3].endswith("IWAE-2") for row in rows[2:5])
+    assert all(float(row[6]) > 0 for row in rows)
+    assert out.strip() in path.read_text("utf-8")
