@@ -27,6 +27,8 @@ from .text.codec import PoemCodec
 from .text.poem import LACUNA, Form, Poem, content
 from .wishes import BLANKS, requested
 
+ROUNDS = 5  # of draws for as many different completions as are wanted
+
 
 class Poet:
     """A trained model with its characters and forms.
@@ -125,7 +127,7 @@ class Poet:
     def complete(
         self, text: str, n: int = 1, *, form: str | None = None, seed: int = 0, **how: Any
     ) -> list[Generated]:
-        """Up to n distinct poems with this text in them, fewer where 20 * n draws have no more.
+        """Up to n distinct poems with this text in them, fewer where 5 * n draws have no more.
 
         Args:
             text: blanks (_) are filled; a text without blanks is the first lines of what is
@@ -145,7 +147,7 @@ class Poet:
         chosen = Form.parse(form) if form else self._form_for(text, blank)
         wish: dict[str, Any] = {"template": text} if text.strip(BLANKS + " \n") else {}
         found: dict[str, Generated] = {}
-        for i in range(20):
+        for i in range(ROUNDS):
             again = derive_seed(seed, "complete", i) if i else seed
             name = str(chosen) if chosen else None
             for poem in self.generate(n, form=name, seed=again, **wish, **how):

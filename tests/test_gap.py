@@ -37,7 +37,7 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(weight)
         self.mean = nn.Parameter(torch.tensor([0.3, 1.0]))
         self.logvar = nn.Parameter(torch.tensor([-0.5, -1.2]))
-        self.device = torch.device("cpu")
+        self.device, self.passes = torch.device("cpu"), 1
 
     def encode(self, tokens: Tensor, mask: Tensor, labels: Tensor | None) -> DiagonalGaussian:
         n = len(tokens)
@@ -46,7 +46,9 @@ class Linear(nn.Module):
     def prior(self, n: int, labels: Tensor | None = None) -> DiagonalGaussian:
         return DiagonalGaussian.standard(n, 2)
 
-    def nll(self, z: Tensor, tokens: Tensor, mask: Tensor, labels: Tensor | None) -> Tensor:
+    def nll(
+        self, z: Tensor, tokens: Tensor, mask: Tensor, labels: Tensor | None, passes: int
+    ) -> Tensor:
         miss = (values(tokens) - z @ self.weight.T) / NOISE
         constant = 3 * math.log(NOISE * math.sqrt(2 * math.pi))
         return 0.5 * miss.square().sum(dim=1) + constant

@@ -174,7 +174,7 @@ def complete(
             note(f"seed {known}")
         _print(poems, script, as_json)
         if len(poems) < n:
-            note(f"{one}: only {len(poems)} different completions came of {20 * n} draws")
+            note(f"{one}: only {len(poems)} different completions came of {5 * n} draws")
 
 
 def _lines(pairs: tuple[str, ...]) -> dict[int, str]:
