@@ -391,7 +391,7 @@ def test_completion_needs_a_model_that_was_shown_characters(call: Study, vae: Pa
 def test_passes_side_by_side(
     call: Study, corpus: Path, vae: Path, ar: Path, tmp_path: Path
 ) -> None:
-    few = train(corpus, "few", ["5x2"], passes="1,2")
+    few = train(corpus, "in-passes", ["5x2"], passes="1,2")
     path = marked(tmp_path / "results.md", "passes")
     out = call(
         "passes",
@@ -409,7 +409,7 @@ def test_passes_side_by_side(
         path,
     )
     rows = cells(out)
-    assert [row[0] for row in rows] == ["ar", "ar", "few", "few", "few", "human"]
+    assert [row[0] for row in rows] == ["ar", "ar", *["in-passes"] * 3, "human"]
     assert [row[2] for row in rows[:5]] == ["10", "10, best of 2", "1", "2", "2, best of 2"]
     assert rows[0][3].endswith("exact")
     assert all(row[3].endswith("IWAE-2") for row in rows[2:5])
