@@ -116,7 +116,7 @@ def _in_passes(
         known = constraint.known(model.mask_id)
         known = known if bool((known != model.mask_id).any()) else None
     if known is not None:
-        common = known[0].where((known == known[0]).all(dim=0), model.mask_id)
+        common = constraint.shared(model.mask_id)
     particles = choose_z(model, constraint, writable, n, labels, how["generator"], common, weighed)
 
     def draws(n: int) -> Draws:

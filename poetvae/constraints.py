@@ -100,6 +100,11 @@ class Constraint:
         only = torch.where(self.sets.sum(1) == 1, self.sets.int().argmax(1), mask_id)
         return only[self.alternatives]
 
+    def shared(self, mask_id: int) -> Tensor:
+        """The token of each position on which all alternatives agree, else `mask_id`: (T,)."""
+        known = self.known(mask_id)
+        return known[0].where((known == known[0]).all(dim=0), mask_id)
+
     def log_masses(self, logits: Tensor) -> Tensor:
         """log p(alternative) in nats, (B, A), of strings drawn from logits (B, T, V).
 

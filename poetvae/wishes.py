@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import product
 from math import prod
 from operator import and_
@@ -23,6 +23,7 @@ from .lexicon import CLASSES, level_masks, mask, options, rhyme_masks, sound, un
 from .text.codec import PoemCodec
 from .text.poem import LACUNA, Form, has_han, split_verses
 from .text.prosody import FREE, LEVEL, OBLIQUE, patterns, rhymes
+from .text.tokenizer import PoemTokenizer
 
 BLANKS = "_＿□"
 """What stands for a character that is left open in a template."""
@@ -42,10 +43,18 @@ def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
     """
     if form is not None:
         codec.check_form(form)
-    allowed = torch.zeros(codec.max_len, len(codec.tokenizer), dtype=torch.bool)
-    allowed[:, codec.writable()] = True
+    return _all_of(codec.tokenizer, codec.max_len, tuple(codec.writable()), form)
+
+
+@lru_cache(maxsize=16)
+def _all_of(
+    tokenizer: PoemTokenizer, max_len: int, writable: tuple[int, ...], form: Form | None
+) -> Constraint:
+    # Every wish starts from it, so that one request needs it many times.
+    allowed = torch.zeros(max_len, len(tokenizer), dtype=torch.bool)
+    allowed[:, list(writable)] = True
     if form is None:
-        blank = [i for i in codec.writable() if not codec.tokenizer.decode([i]).strip()]
+        blank = [i for i in writable if not tokenizer.decode([i]).strip()]
         allowed[0, blank] = False
     sets, places = distinct_rows(allowed)
     return Constraint(sets, places.unsqueeze(0), form=form)

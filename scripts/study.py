@@ -478,8 +478,7 @@ def worth(poet: Poet, wanted: Wanted, seed: int) -> float:
     generator = torch.Generator().manual_seed(derive_seed(seed, "worth"))
     shown = None
     if poet.model.decoder.observe is not None:  # what is fixed is a condition, and weighs nothing
-        known = constraint.known(poet.model.mask_id)
-        shown = known[0].where((known == known[0]).all(dim=0), poet.model.mask_id)
+        shown = constraint.shared(poet.model.mask_id)
     n = (1000 - POOL) // POOL_EACH
     drawn = choose_z(poet.model, constraint, base.allowed, n, None, generator, shown, weighed=False)
     return drawn.ess / len(drawn.z)
