@@ -17,7 +17,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.distributed.distributed_c10d import HashStore
+from torch.distributed import HashStore  # type: ignore[attr-defined]
 
 from poetvae.checkpoint import checkpoints, load_state
 from poetvae.parallel import Group, alone, meeting
@@ -25,7 +25,7 @@ from poetvae.parallel import Group, alone, meeting
 STEPS = 8
 OPTIONS = (
     *("--form", "5x2", "--preset", "tiny", "--steps", str(STEPS), "--batch-size", "8", "--quiet"),
-    *("--set", "slices=2", "--set", "precision=fp32", "--set", "validate_every=3"),
+    *("--set", "slices=3", "--set", "precision=fp32", "--set", "validate_every=3"),
     *("--set", "dropout=0.1", "--set", "log_every=1", "--set", "keep=9", "--set", "observe=0.5"),
     *("--set", "passes=1,2"),
 )
