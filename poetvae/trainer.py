@@ -31,15 +31,16 @@ from .checkpoint import (
     write_file,
 )
 from .config import Config, TrainConfig, configure
-from .data import Batch, batch_index, conceal, derive_seed
+from .data import Batch, Data, batch_index, conceal, derive_seed
 from .diagnosis import diagnose
 from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from .evaluation import Report, evaluate
 from .generation import generate
-from .job import Data, Job, Log, absolute, prepare
+from .job import Job, Log, absolute
 from .models import Model, build
 from .objective import beta, objective
 from .poet import Poet, model_card
+from .prepare import prepare, settle
 from .runtime import choose_device, interruption, keep_freed_memory, seed_noise
 from .schedules import SCHEDULES
 from .text.corpus import sample_folder
@@ -124,10 +125,15 @@ def train(
             tuple(dict.fromkeys(labels)),
             strict,
         )
+        job = settle(job)
     keep_freed_memory()
     target = choose_device(device)
     torch.manual_seed(derive_seed(job.config.train.seed, "weights"))
-    data, config = prepare(job, target, log)
+    # A run that is there already stays until the new corpus is known to be good.
+    prepared = run / "data" if resume else run.with_name(f".{run.name}.data")
+    if not resume:
+        shutil.rmtree(prepared, ignore_errors=True)
+    data, config = prepare(job, target, log, prepared)
     model = build(config.model).to(target)
     if not resume:
         job = replace(job, config=config, fingerprint=data.train.fingerprint)
@@ -139,10 +145,13 @@ def train(
             if run.exists():
                 shutil.rmtree(run)
             run.mkdir(parents=True)
+            if prepared.exists():  # not where the corpus was tokenized before
+                prepared.rename(run / "data")
         except OSError as error:
             raise CheckpointError(f"{run}: cannot be written ({error.strerror})") from error
         job.save(run)
     elif data.train.fingerprint != job.fingerprint:
+        shutil.rmtree(prepared, ignore_errors=True)
         raise CorpusError(f"the corpus of {run} has changed since; restore it, or start a new run")
     for line in _preflight(job, data, model):
         log(line)

@@ -27,6 +27,8 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("text.cleaning", "text.tokenizer", "text.ngram", "text.metrics", "text.prosody"),
         ("text.sources", "text.codec", "text.attributes", "text.script"),
         ("text.corpus",),
+        ("text.items",),
+        ("text.spool",),
     ),
     "L2": (
         ("runtime", "models.networks"),
@@ -45,7 +47,12 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("poet",),
         ("damage",),
     ),
-    "L5": (("job", "plots", "maps"), ("trainer", "plots_map")),
+    "L5": (
+        ("store", "plots", "maps"),
+        ("job",),
+        ("prepare",),
+        ("trainer", "plots_map"),
+    ),
     "L6": (
         ("cli.common",),
         ("cli.core", "cli.latent", "cli.pictures", "cli.write"),

@@ -88,7 +88,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_a_run_folder_holds_what_it_should(run: Path) -> None:
-    files = {"train.json", "metrics.jsonl", "samples.jsonl", "checkpoints"}
+    files = {"train.json", "metrics.jsonl", "samples.jsonl", "checkpoints", "data"}
     assert names(run) == MODEL | files
     assert names(run / "checkpoints") == {"step-10", "step-20"}
     assert names(run / "checkpoints" / "step-20") == MODEL | {"state.pt"}
@@ -517,7 +517,7 @@ def test_an_empty_folder_may_be_filled(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_below_a_file_is_refused(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="run: cannot be written"):
+    with pytest.raises(CorpusError, match="run.data: cannot be written"):
         train(corpus, corpus / "run")
 
 
