@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,9 +14,9 @@ import torch
 from . import __version__
 from .checkpoint import write_file
 from .config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dict
-from .errors import CheckpointError, CorpusError, PoetVAEError
-from .store import is_store, read_store
-from .text.corpus import Corpus, read_corpus
+from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
+from .store import describe, is_store, read_store
+from .text.corpus import Corpus, read_corpus, sample_folder
 from .text.poem import Form, Poem, content
 
 Log = Callable[[str], None]
@@ -34,6 +34,58 @@ class Job:
     strict: bool
     steps: int = 0
     fingerprint: str = ""
+
+    @classmethod
+    def plan(
+        cls,
+        config: Config,
+        sources: Sequence[str | Path] = (),
+        valid: Sequence[str | Path] = (),
+        forms: Sequence[str] = (),
+        labels: Sequence[str] = (),
+        strict: bool = False,
+    ) -> Job:
+        """A job by what people give, with paths that hold from everywhere.
+
+        Where the corpus is tokenized, its forms and labels hold.
+
+        Raises:
+            ConfigError: no form; other forms or labels than those of a tokenized corpus, or poems
+                to validate with beside it.
+            CorpusError: a tokenized corpus that is damaged, or beside others.
+        """
+        job = cls(
+            config,
+            tuple(map(_absolute, sources)) or (str(sample_folder()),),
+            tuple(map(_absolute, valid)),
+            tuple(sorted(Form.parse(form) for form in forms)),
+            tuple(dict.fromkeys(labels)),
+            strict,
+        )
+        folder = job.tokenized
+        if folder is None:
+            for source in (*job.sources, *job.valid):
+                if is_store(source):
+                    raise CorpusError(f"{source} is tokenized; give it alone")
+            return job
+        about = describe(folder)
+        there = tuple(about.codec.forms)
+        if job.valid:
+            raise ConfigError(f"{folder} has held-out poems of its own; leave out --valid")
+        for name, asked, found in (
+            ("form", job.forms, there),
+            ("label", job.labels, about.labels),
+        ):
+            if asked and set(asked) != set(found):
+                known = ", ".join(map(str, found)) or "none"
+                raise ConfigError(f"{folder} is tokenized, --{name} {known}; leave out --{name}")
+        return replace(job, forms=there, labels=about.labels)
+
+    @property
+    def tokenized(self) -> Path | None:
+        """The folder of numbered poems that is the corpus, where it is one."""
+        source, *more = self.sources
+        return Path(source) if not more and is_store(source) else None
 
     def chars(self, poem: Poem) -> str:
         """What is learnt of a poem."""
@@ -103,8 +155,8 @@ def read(job: Job) -> Corpus:
     Raises:
         CorpusError: nothing to train on.
     """
-    if len(job.sources) == 1 and is_store(job.sources[0]):
-        return read_store(Path(job.sources[0]))
+    if job.tokenized is not None:
+        return read_store(job.tokenized)
     held_out = 0.0 if job.valid else job.config.train.held_out
     corpus = read_corpus(job.sources, job.forms, held_out, job.strict)
     if not job.valid:
@@ -137,6 +189,6 @@ def known_values(
     return values
 
 
-def absolute(source: str | Path) -> str:
+def _absolute(source: str | Path) -> str:
     """A path that holds from everywhere; hub names and "-" as they are."""
     return os.path.abspath(source) if os.path.exists(source) else str(source)

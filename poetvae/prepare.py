@@ -21,7 +21,7 @@ from .data import Data
 from .errors import ConfigError, CorpusError
 from .job import Job, Log, known_values
 from .runtime import bf16_is_faster
-from .store import SIDES, Described, StoreWriter, describe, is_store, new_folder, open_store
+from .store import SIDES, Described, StoreWriter, describe, new_folder, open_store
 from .text.codec import PoemCodec
 from .text.corpus import Report, check_items, check_kept, check_sources, check_train
 from .text.items import CHUNK, END, Selection, gather
@@ -44,8 +44,7 @@ def prepare(
         CorpusError: nothing to train on; a folder that cannot be written, or is damaged.
     """
     _check(job)
-    numbered = tokenized(job)
-    folder = numbered or folder
+    folder = job.tokenized or folder
     if not folder.exists():
         build(job, folder, workers)
     for line in describe(folder).lines():
@@ -64,35 +63,6 @@ def prepare(
     return data, replace(job.config, model=model, train=train)
 
 
-def tokenized(job: Job) -> Path | None:
-    """The folder of numbered poems that is the job's corpus, if it is one."""
-    return Path(job.sources[0]) if len(job.sources) == 1 and is_store(job.sources[0]) else None
-
-
-def settle(job: Job) -> Job:
-    """The job with the forms and labels of its corpus, where that is numbered already.
-
-    Raises:
-        ConfigError: other forms or labels, or poems to validate with, were given.
-        CorpusError: the folder is damaged; or there are several corpora, of which one is numbered.
-    """
-    folder = tokenized(job)
-    if folder is None:
-        for source in (*job.sources, *job.valid):
-            if is_store(source):
-                raise CorpusError(f"{source} is tokenized; it can only be the one corpus")
-        return job
-    about = describe(folder)
-    forms = tuple(about.codec.forms)
-    if job.valid:
-        raise ConfigError(f"{folder} has its held-out poems; leave out --valid")
-    for name, given, there in (("form", job.forms, forms), ("label", job.labels, about.labels)):
-        if given and given != there:
-            found = ", ".join(map(str, there)) or "none"
-            raise ConfigError(f"{folder} was tokenized with --{name} {found}; leave out --{name}")
-    return replace(job, forms=forms, labels=about.labels)
-
-
 def build(job: Job, folder: Path, workers: int | None = None, chunk: int = CHUNK) -> None:
     """Number the corpus of a job into a new folder.
 
@@ -104,6 +74,8 @@ def build(job: Job, folder: Path, workers: int | None = None, chunk: int = CHUNK
         CorpusError: as for `prepare`, and when the folder exists.
     """
     _check(job)
+    if job.tokenized is not None:
+        raise CorpusError(f"{job.tokenized} is tokenized already")
     workers = min(os.cpu_count() or 1, 8) if workers is None else workers
     with new_folder(folder) as temporary:
         fields = tuple(n for n in job.labels if not (n == "form" and job.forms))

@@ -185,7 +185,14 @@ def describe(folder: Path) -> Described:
             Report(**counted),
             int(values["longer"]),
         )
-    except (AttributeError, LookupError, PoetVAEError, TypeError, ValueError) as error:
+    except (
+        AttributeError,
+        LookupError,
+        PoetVAEError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise CorpusError(f"{path} describes no poems ({error}); {_REMEDY}") from error
 
 
@@ -250,7 +257,7 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
             return dict(listed)
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror}); {_REMEDY}") from error
-    except (AttributeError, LookupError, TypeError, ValueError):
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
         pass
     raise CorpusError(f"{path} is damaged: it lists no files with size and sha256; {_REMEDY}")
 

@@ -36,15 +36,13 @@ from .diagnosis import diagnose
 from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from .evaluation import Report, evaluate
 from .generation import generate
-from .job import Job, Log, absolute
+from .job import Job, Log
 from .models import Model, build
 from .objective import beta, objective
 from .poet import Poet, model_card
-from .prepare import prepare, settle
+from .prepare import prepare
 from .runtime import choose_device, interruption, keep_freed_memory, seed_noise
 from .schedules import SCHEDULES
-from .text.corpus import sample_folder
-from .text.poem import Form
 
 VALIDATED = (
     "elbo_per_char",
@@ -117,15 +115,7 @@ def train(
     else:
         _check_free(run, force)
         _check_length(epochs, steps, minutes)
-        job = Job(
-            configure(preset, settings),
-            tuple(absolute(s) for s in sources) or (str(sample_folder()),),
-            tuple(absolute(s) for s in valid),
-            tuple(sorted(Form.parse(form) for form in forms)),
-            tuple(dict.fromkeys(labels)),
-            strict,
-        )
-        job = settle(job)
+        job = Job.plan(configure(preset, settings), sources, valid, forms, labels, strict)
     keep_freed_memory()
     target = choose_device(device)
     torch.manual_seed(derive_seed(job.config.train.seed, "weights"))

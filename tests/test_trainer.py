@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -318,8 +319,15 @@ def test_relative_names_of_corpora_still_hold_elsewhere(
     assert Job.load(tmp_path / "run").sources == (str(corpus),)
 
 
+def test_a_corpus_is_read_once(corpus: Path, tmp_path: Path) -> None:
+    train(corpus, tmp_path / "run")
+    corpus.unlink()
+    trainer.train(out=tmp_path / "run", resume=True, quiet=True)
+
+
 def test_a_changed_corpus_is_not_resumed(corpus: Path, tmp_path: Path) -> None:
     train(corpus, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "data")
     before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
     write(corpus, COUPLETS[:-1])
     with pytest.raises(CorpusError, match=r"the corpus of .* has changed since"):
@@ -517,7 +525,7 @@ def test_an_empty_folder_may_be_filled(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_below_a_file_is_refused(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="run.data: cannot be written"):
+    with pytest.raises(CorpusError, match=r"run\.data: cannot be written"):
         train(corpus, corpus / "run")
 
 
