@@ -305,7 +305,7 @@ def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json
         click.echo("\n".join(report.lines()))
 
 
-@example("poetvae corpus tokenize poems.txt --form 5x2 --out couplets")
+@example("poetvae corpus tokenize --form 5x2 --out couplets")
 @corpus.command()
 @click.argument("corpus", nargs=-1)
 @click.option("--out", required=True, metavar="FOLDER", help="The folder to write.")
@@ -329,7 +329,7 @@ def tokenize(
     """Number CORPUS once, for many runs to train on; absent = the embedded sample.
 
     What is learnt, held out and known is settled here: max_len, held_out, min_count and min_label
-    can be --set. Poems in any number take little memory, neither here nor in training.
+    can be --set. Memory does not grow with the corpus, neither here nor in training.
     """
     from ..config import configure
     from ..job import Job

@@ -267,7 +267,8 @@ def read_record(record: Record, report: Report, known: set[int] | None = None) -
         known.add(key)
     report.kept += 1
     report.characters += sum(map(len, poem.lines))
-    report.altered.update(altered)
+    if altered:
+        report.altered.update(altered)
     report.forms[str(poem.form or "free")] += 1
     return poem
 

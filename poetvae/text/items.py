@@ -95,7 +95,8 @@ def select_items(records: Iterable[Record], selection: Selection) -> Items:
             hashes.append(blake2b(chars.encode(), digest_size=8).digest())
             sides.append(side)
             if selection.columns:
-                fields.update(item.meta.keys())
+                if item.meta:
+                    fields.update(item.meta.keys())
                 for name in selection.columns:
                     places.append(values.setdefault(item.value(name), len(values)))
     n, codes = len(texts), "".join(texts).encode("utf-32-le", "surrogatepass")
