@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from .config import Config
+from .data import Data
 from .errors import CheckpointError, ConfigError, CorpusError
-from .job import Data, Job, Log, prepare
+from .job import Job, Log
 from .parallel import Group
+from .prepare import prepare
 from .runtime import locked
 
 
@@ -104,6 +106,7 @@ def check_same(
         CorpusError: its corpus is not what it was.
     """
     if data.train.fingerprint != job.fingerprint:
+        shutil.rmtree(run / "data", ignore_errors=True)
         raise CorpusError(f"the corpus of {run} has changed since; restore it, or start a new run")
     known, wanted = _flat(job), _flat(asked)
     filled = {"vocab_size", "max_len", "label_sizes"}

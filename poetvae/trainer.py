@@ -34,21 +34,20 @@ from .checkpoint import (
     write_file,
 )
 from .config import Config, TrainConfig, configure, fields
-from .data import derive_seed
+from .data import Data, derive_seed
 from .diagnosis import diagnose
 from .errors import CheckpointError, PoetVAEError
 from .evaluation import Report, evaluate
 from .generation import generate
-from .job import Data, Job, Log, absolute, prepare
+from .job import Job, Log
 from .models import Model, build
 from .objective import beta
 from .parallel import Group, alone, processes
 from .poet import Poet, model_card
+from .prepare import prepare
 from .run import Length, check_same, create
 from .runtime import interruption, keep_freed_memory, locked
 from .step import average, learning_rate, make_optimizer, slices, update
-from .text.corpus import sample_folder
-from .text.poem import Form
 
 VALIDATED = (
     "elbo_per_char",
@@ -117,14 +116,7 @@ def train(
     started = time.monotonic()
     run = Path(os.path.realpath(out))
     length = Length(epochs, steps, minutes)
-    asked = Job(
-        configure(preset or "base", settings),
-        tuple(absolute(s) for s in sources) or (str(sample_folder()),),
-        tuple(absolute(s) for s in valid),
-        tuple(sorted(Form.parse(form) for form in forms)),
-        tuple(dict.fromkeys(labels)),
-        strict,
-    )
+    asked = Job.plan(configure(preset or "base", settings), sources, valid, forms, labels, strict)
     keep_freed_memory()
     with processes(device) as group, contextlib.ExitStack() as held:
         quiet = quiet or not group.main
@@ -136,11 +128,12 @@ def train(
         if group.main and resume and there:
             held.enter_context(locked(run))
             sweep(run)
+            prepare(Job.load(run), group.device, log, run / "data")
         elif group.main:
             create(run, asked, length, group, force, log, held, partial(_fit_into, started))
         group.wait()
         job = Job.load(run)
-        data, _ = prepare(job, group.device, log, run / "data")
+        data, _ = prepare(job, group.device, _silence, run / "data")
         if resume:
             told = {"sources": sources, "valid": valid, "forms": forms, "labels": labels}
             given = [*(fields() if preset else settings or ()), *(n for n in told if told[n])]

@@ -20,6 +20,7 @@ import os
 import shlex
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,9 +40,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from poetvae.config import PRESETS, Config, configure
 from poetvae.data import TokenStore, batch_index, derive_seed, encode_poems
 from poetvae.generation import generate as write
-from poetvae.job import Job, prepare, read
+from poetvae.job import Job, read
 from poetvae.models import VAE, Autoregressive, Model
 from poetvae.poet import Poet
+from poetvae.prepare import prepare
 from poetvae.quality import compare
 from poetvae.runtime import keep_freed_memory
 from poetvae.step import Slice, average, make_optimizer, update
@@ -140,7 +142,7 @@ class Plain(nn.Module):
 
 def plain(model: VAE, store: TokenStore, size: int) -> Contestant:
     """The usual loop around `Plain`: Adam at 1e-3, all logits at once, float32."""
-    tokens = torch.from_numpy(store.tokens.reshape(len(store), -1)).long()
+    tokens = store.tokens.view(len(store), -1).long()
     module = Plain(model.config.vocab_size, store.max_len)
     assert sum(p.numel() for p in module.parameters()) == model.num_parameters()
     optimizer = torch.optim.Adam(module.parameters(), 1e-3)
@@ -272,7 +274,9 @@ def read_store(corpus: str | None, vocab: int, length: int) -> tuple[TokenStore,
         poems = np.random.default_rng(0).integers(5, vocab, (2**16, length)).tolist()
         return TokenStore(poems, length, 0), vocab
     job = Job(configure(), (corpus,), (), (Form.parse("5x2"),), (), False)
-    data, config = prepare(job, torch.device("cpu"), lambda line: click.echo(line, err=True))
+    with tempfile.TemporaryDirectory() as folder:  # what is mapped outlives its name
+        log = partial(click.echo, err=True)
+        data, config = prepare(job, torch.device("cpu"), log, Path(folder) / "data")
     return data.train, config.model.vocab_size
 
 
