@@ -324,6 +324,8 @@ def _append(path: Path, line: dict[str, Any]) -> None:
     try:
         with open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # before a checkpoint says that this step was done
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from error
 

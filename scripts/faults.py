@@ -169,7 +169,7 @@ class FileCalls:
     ) -> None:
         self.root, self.at, self.happens, self.begin = str(root), at, happens, begin
         self.seen: list[str] = []
-        self.unsynced: set[str] = set()
+        self.unsynced: dict[str, int] = {}  # with the size that is on disk for sure
 
     def __call__(self, name: str, path: str) -> None:
         """Count a call."""
@@ -189,6 +189,8 @@ class FileCalls:
             if not path.startswith(self.root) or not set(mode) & set("wax+"):
                 return real_open(file, mode, *args, **how)
             self(f"open {mode}", path)
+            if "w" in mode:
+                self.unsynced[path] = 0
             return _Watched(self, real_open(file, mode, *args, **how), path)
 
         def watch(name: str) -> Callable[..., Any]:
@@ -200,7 +202,7 @@ class FileCalls:
                 self(name, path)
                 result = real[name](first, *args, **how)
                 if name == "fsync":
-                    self.unsynced.discard(path)
+                    self.unsynced.pop(path, None)
                 if name in ("rename", "replace"):
                     self._moved(path, _where(args[0], how.get("dst_dir_fd")))
                 return result
@@ -214,8 +216,7 @@ class FileCalls:
     def _moved(self, old: str, new: str) -> None:
         for path in list(self.unsynced):
             if path == old or path.startswith(old + "/"):
-                self.unsynced.remove(path)
-                self.unsynced.add(new + path[len(old) :])
+                self.unsynced[new + path[len(old) :]] = self.unsynced.pop(path)
 
 
 _OS = ("open", "fsync", "replace", "rename", "unlink", "remove", "mkdir", "rmdir", "truncate")
@@ -238,8 +239,9 @@ class _Watched:
 
     def write(self, data: Any) -> Any:
         half = len(data) // 2
+        if self._path not in self._calls.unsynced:
+            self._calls.unsynced[self._path] = os.path.getsize(self._path)
         self._file.write(data[:half])
-        self._calls.unsynced.add(self._path)
         if len(self._calls.seen) + 1 == self._calls.at:
             self._file.flush()
         self._calls("write", self._path)
@@ -268,9 +270,9 @@ def cut_power(seed: int) -> Callable[[FileCalls], None]:
 
     def happens(calls: FileCalls) -> None:
         rng = random.Random(seed)
-        for path in sorted(calls.unsynced):
+        for path, least in sorted(calls.unsynced.items()):
             if os.path.exists(path):
-                os.truncate(path, rng.randint(0, os.path.getsize(path)))
+                os.truncate(path, rng.randint(least, max(least, os.path.getsize(path))))
         os.kill(os.getpid(), signal.SIGKILL)
 
     return happens
@@ -328,10 +330,10 @@ def newest(run: Path) -> int:
 
 
 def leftovers(run: Path) -> list[str]:
-    """Temporary files and folders below a run."""
+    """Temporary files and folders below a run, and beside it."""
     return sorted(
-        str(p.relative_to(run))
-        for p in run.rglob("*")
+        str(p.relative_to(run.parent))
+        for p in (*run.rglob("*"), *run.parent.glob(f".{run.name}*"))
         if p.name.endswith((".tmp", ".part", ".partial")) or ".tmp." in p.name
     )
 
@@ -439,8 +441,27 @@ def hostile_bytes(rng: random.Random) -> bytes:
         "a rose is a rose",
         *("", " ", "\n", "\r\n", "\r", "\t", "\0", "\ufeff", "\u2028", "\u2029", "\x1a", "\x85"),
         *("□", "□□□□□，□□□□□。", "𠀀𠀁", "\U0002ceb0", "⿰木目", "字\ufe00", "葛\U000e0100", "﨑"),
-        *("😀", "👨‍👩‍👧", "שלום", "\u202eabc", "e\u0301", "ﷺ", "{", "[", '"', "{}", "題：", "，，，", "（注"),
-        *('{"text": "山月臨窗白，溪風入座清。"}', '{"text": 5}', '[{"paragraphs": ["a"]}]', "x" * 9999),
+        *(
+            "😀",
+            "👨‍👩‍👧",
+            "שלום",
+            "\u202eabc",
+            "e\u0301",
+            "ﷺ",
+            "{",
+            "[",
+            '"',
+            "{}",
+            "題：",
+            "，，，",
+            "（注",
+        ),
+        *(
+            '{"text": "山月臨窗白，溪風入座清。"}',
+            '{"text": 5}',
+            '[{"paragraphs": ["a"]}]',
+            "x" * 9999,
+        ),
     ]
     text = rng.choice(["\n", "", "\n\n"]).join(rng.choices(pieces, k=rng.choice([0, 1, 2, 9, 60])))
     encoding = rng.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "gb18030", "big5", "surrogate"])

@@ -26,7 +26,6 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,7 @@ import torch
 import torch._dynamo
 
 import poetvae.cli.core
-import poetvae.data
-import poetvae.generation
+import poetvae.step
 from common import table
 from faults import (
     ERRORS,
@@ -64,6 +62,7 @@ from poetvae import trainer
 from poetvae.checkpoint import load_folder, load_state
 from poetvae.errors import PoetVAEError
 from poetvae.job import Job
+from poetvae.text.corpus import sample_folder
 from poetvae.text.tokenizer import PoemTokenizer
 
 STEPS, EVERY = 24, 4
@@ -80,7 +79,8 @@ SETTINGS = {
     "log_every": 3,
     "keep": 2,
 }
-TRAIN: tuple[str, ...] = ("train", "--form", "5x2", "--preset", "tiny", "--steps", str(STEPS))
+TRAIN: tuple[str, ...] = ("train", str(sample_folder()), "--form", "5x2", "--preset", "tiny")
+TRAIN += ("--steps", str(STEPS))
 TRAIN += tuple(f"--set={key}={value}" for key, value in SETTINGS.items())
 
 
@@ -105,13 +105,6 @@ class Round:
     def go_on(self, before: Callable[[], object] = lambda: None, **how: Any) -> Ended:
         """Go on where the run is, or begin it, in a child."""
         work = command(*TRAIN, "--out", self.run, "--resume")
-        if not find_spec("poetvae.parallel"):  # XXX until --resume takes the same arguments
-            if (self.run / "train.json").exists():
-                work = command("train", "--out", self.run, "--resume")
-            else:
-                if self.run.is_dir():
-                    shutil.rmtree(self.run)
-                work = command(*TRAIN, "--out", self.run)
 
         def both() -> None:
             before()
@@ -173,6 +166,11 @@ class World:
         return outcome(self.straight)
 
     @cached_property
+    def end_of_other(self) -> dict[str, Any]:
+        """What that has to show."""
+        return outcome(self.other)
+
+    @cached_property
     def seconds(self) -> float:
         """How long one takes."""
         began = time.monotonic()
@@ -182,20 +180,28 @@ class World:
     @cached_property
     def calls(self) -> list[str]:
         """What a run does to its files, from its first line of metrics to its third checkpoint."""
-        run, path = self.folder / "traced", self.folder / "calls"
-
-        def work() -> None:
-            calls = FileCalls(run, begin="metrics.jsonl")
-            calls.install()
-            with contextlib.suppress(SystemExit):
-                command(*TRAIN, "--out", run)()
-            with open(path, "w", encoding="utf-8") as file:
-                file.write("\n".join(calls.seen))
-
-        child(work, self.folder / "traced-log")
-        lines = path.read_text("utf-8").splitlines()
+        folder = self.folder / "traced"
+        lines = self._traced(folder, command(*TRAIN, "--out", folder / "run"), "metrics.jsonl")
         ends = [i for i, x in enumerate(lines) if f"step-{4 * EVERY}" in x]
         return lines[: ends[0]]
+
+    def _traced(self, folder: Path, train: Callable[[], None], begin: str = "") -> list[str]:
+        def work() -> None:
+            calls = FileCalls(folder, begin=begin)
+            calls.install()
+            with contextlib.suppress(SystemExit):
+                train()
+            os.write(1, "\n".join(calls.seen).encode())
+
+        return child(work, self.folder / "traced-log").out.splitlines()
+
+    @cached_property
+    def replacing(self) -> list[str]:
+        """What --force does to files until the first line of metrics."""
+        folder = self.folder / "replacing"
+        shutil.copytree(self.other, folder / "run")
+        calls = self._traced(folder, command(*TRAIN, "--out", folder / "run", "--force"))
+        return calls[: next(i for i, x in enumerate(calls) if x == "open a /run/metrics.jsonl")]
 
     @cached_property
     def stopped(self) -> Path:
@@ -360,12 +366,11 @@ def _stopped(r: Round, done: Ended, signum: int) -> None:
 @fault(1, f"files may not grow beyond a random size: one line, exit 1; {SAME}")
 def disk_full(r: Round) -> None:
     largest = max(p.stat().st_size for p in r.world.straight.rglob("*"))
-    limit = round(largest ** r.rng.uniform(0.3, 1.0))
+    limit = max(500, round(largest ** r.rng.uniform(0.3, 1.0)))  # what it says is a file, too
 
     def before() -> None:
         def bind() -> None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            # Output goes to files as well here, and has to come through.
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
 
         at_update(r.rng.randrange(1, STEPS), bind)
@@ -390,11 +395,15 @@ def out_of_memory(r: Round) -> None:
     kinds: list[Exception] = [RuntimeError(texts), MemoryError(), torch.OutOfMemoryError("CUDA")]
     error = r.rng.choice(kinds)
 
-    def happens() -> None:
-        raise error
+    real, count = poetvae.step.accumulate, iter(range(1, 10**9))
+
+    def accumulate(*arguments: Any) -> Any:
+        if next(count) == step:
+            raise error
+        return real(*arguments)
 
     def started() -> None:
-        at_update(step, happens)
+        poetvae.step.accumulate = accumulate
         command(*TRAIN, "--out", r.run)()
 
     done = child(started, r.folder)
@@ -437,42 +446,62 @@ def minutes(r: Round) -> None:
     check(Job.load(r.run).steps >= 1, "no steps")
 
 
-@fault(0.25, f"two processes under torchrun, a rank killed: restarted, {SAME} of one process")
+@fault(0.1, f"two processes under torchrun, one or more killed: started again; {SAME}")
 def ranks(r: Round) -> None:
-    if not find_spec("poetvae.parallel"):
-        raise SkippedError
-    arguments = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "3", "-m", "poetvae"]
-    words = [*TRAIN, "--set=slices=2", "--out", str(r.run), "--resume"]
-    running = subprocess.Popen(
-        [sys.executable, "-m", "torch.distributed.run", *arguments, *words],
-        stdout=subprocess.DEVNULL,
-        stderr=(r.folder / "stderr").open("w"),
-        start_new_session=True,
-    )
-    killed = 0
-    deadline = time.monotonic() + 120
-    while running.poll() is None and time.monotonic() < deadline:
-        time.sleep(r.rng.uniform(0.5, 8))
-        workers = _children(running.pid)
-        if killed < 2 and len(workers) == 2:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(r.rng.choice(workers), signal.SIGKILL)
-            killed += 1
-    if running.poll() is None:
-        os.killpg(running.pid, signal.SIGKILL)
-        raise LostError("two processes hang")
-    check(running.returncode == 0, f"exit code {running.returncode}")
     two = r.world.folder / "two"
     if not two.exists():
-        r.world.whole("two", "--set=slices=2")
+        check(_launch(r, two, 0) == 0, "two processes do not train")
+    check(_launch(r, r.run, r.rng.choice([1, 2])) == 0, f"it ends badly; see {r.folder}/stderr")
     other = differing(outcome(two), outcome(r.run))
-    check(not other, f"another end than of one process: {', '.join(other)}")
+    check(not other, f"another end than of two processes undisturbed: {', '.join(other)}")
     check(not leftovers(r.run), f"left behind: {leftovers(r.run)}")
+
+
+def _launch(r: Round, run: Path, kills: int) -> int:
+    """Train in two processes, of which so many are killed; the exit code."""
+    how = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "3", "-m", "poetvae"]
+    with open(r.folder / "stderr", "w") as err:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "torch.distributed.run", *how, *TRAIN]
+            + ["--set", "slices=2", "--out", str(run), "--resume"],
+            stdout=subprocess.DEVNULL,
+            stderr=err,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 180
+    while running.poll() is None:
+        workers = _children(running.pid)
+        if kills and len(workers) == 2:
+            time.sleep(r.rng.uniform(0.0, 12.0))
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(r.rng.choice(workers), signal.SIGKILL)
+            kills -= 1
+        elif time.monotonic() > deadline:
+            os.killpg(running.pid, signal.SIGKILL)
+            raise LostError("two processes hang")
+        time.sleep(0.1)
+    return running.returncode
 
 
 def _children(pid: int) -> list[int]:
     path = Path(f"/proc/{pid}/task/{pid}/children")
     return [int(word) for word in path.read_text().split()] if path.exists() else []
+
+
+@fault(0.5, "SIGKILL while --force replaces a run: the old one or the new one is there, whole")
+def replace(r: Round) -> None:
+    old = r.copy(r.world.other)
+    span = len(r.world.replacing)
+
+    def work() -> None:
+        FileCalls(r.folder, 1 + r.number * 7 % span, die).install()
+        command(*TRAIN, "--out", old, "--force")()
+
+    child(work, r.folder.parent / "log")
+    if old.exists() and Job.load(old).config.train.seed:
+        check(not differing(r.world.end_of_other, outcome(old)), "the old run is not whole")
+    civil(r.start("--force"), 0)
+    r.finish()
 
 
 # Places
@@ -495,7 +524,6 @@ PLACES: dict[str, Callable[[Path], Path]] = {
     "a broken link": lambda folder: _broken(folder / "link"),
     "a loop": lambda folder: _broken(folder / "loop", folder / "loop"),
     "not empty": lambda folder: _file(folder / "full" / "mine.txt").parent,
-    "nul": lambda folder: Path(f"{folder}/a\0b"),
     "surrogate": lambda folder: folder / "a\udcff",
     "read-only": lambda folder: folder / "closed" / "run",
     "read-only itself": lambda folder: folder / "closed",
@@ -794,7 +822,7 @@ def corpus(r: Round) -> None:
     more = r.rng.choice([[], ["--strict"], ["--form", "5x2"], ["--form", "1x1"]])
     words = ["corpus", "stats", given, *more]
     if r.rng.random() < 0.3:
-        words = [*TRAIN[:1], given, *TRAIN[3:], *more, "--steps", "2", "--out", str(r.run)]
+        words = ["train", given, *TRAIN[4:], *more, "--steps", "2", "--out", str(r.run)]
     try:
         done = child(command(*words), r.folder, stdin=stdin)
     finally:
@@ -805,9 +833,49 @@ def corpus(r: Round) -> None:
 
 
 WORDS = (
-    *("", " ", "0", "1", "-1", "2", "1e3", "nan", "inf", "-inf", "99999999999999999999", "x", "5x2"),
-    *("5x", "0x0", "山", "山月", "____", "\udcff", "a\nb", "--", "-", "=", "a=b", "d_model=-1", "1:山"),
-    *("%s{}", "../..", "/dev/null", "x" * 5000, "cpu", "cuda", "true", "平仄", "0.5", "é", "\u202e"),
+    *(
+        "",
+        " ",
+        "0",
+        "1",
+        "-1",
+        "2",
+        "1e3",
+        "nan",
+        "inf",
+        "-inf",
+        "99999999999999999999",
+        "x",
+        "5x2",
+    ),
+    *(
+        "5x",
+        "0x0",
+        "山",
+        "山月",
+        "____",
+        "\udcff",
+        "a\nb",
+        "--",
+        "-",
+        "=",
+        "a=b",
+        "d_model=-1",
+        "1:山",
+    ),
+    *(
+        "%s{}",
+        "../..",
+        "/dev/null",
+        "x" * 5000,
+        "cpu",
+        "cuda",
+        "true",
+        "平仄",
+        "0.5",
+        "é",
+        "\u202e",
+    ),
 )
 
 
@@ -899,8 +967,8 @@ def no_network(r: Round) -> None:
     run, seen = r.world.straight, r.folder / "connected"
     lines: list[tuple[str | Path, ...]] = [
         (*WRITE, run),
-        ("train", r.world.corpus, *TRAIN[1:], "--steps", "2", "--out", r.run),
-        ("train", *TRAIN[1:], "--steps", "2", "--out", r.run),
+        ("train", r.world.corpus, *TRAIN[2:], "--steps", "2", "--out", r.run),
+        (*TRAIN, "--steps", "2", "--out", r.run),
         ("corpus", "stats", r.world.corpus),
         ("corpus", "stats"),
         ("plot", "training", run, "--out", r.folder / "x.png"),
@@ -922,10 +990,6 @@ def no_network(r: Round) -> None:
     done = child(work, r.folder)
     check(not seen.exists(), f"{words[0]} asked for {seen.read_text() if seen.exists() else ''}")
     civil(done, 0)
-
-
-class SkippedError(Exception):
-    """Nothing to torture here."""
 
 
 @click.command()
@@ -962,8 +1026,6 @@ def main(
             rng = random.Random(f"{seed} {one.name} {number}")
             try:
                 one.happens(Round(number, rng, folder, world))
-            except SkippedError:
-                break
             except (LostError, PoetVAEError, OSError, ValueError, LookupError) as error:
                 text = str(error) if isinstance(error, LostError) else traceback.format_exc()
                 one.lost.append(text)
@@ -983,7 +1045,9 @@ def main(
     ]
     text = table(("fault", "injected", "survived", "lost", "checked"), rows)
     click.echo(text)
-    click.echo(f"{sum(f.injected for f in chosen)} rounds, {time.monotonic() - began:.0f} s", err=True)
+    click.echo(
+        f"{sum(f.injected for f in chosen)} rounds, {time.monotonic() - began:.0f} s", err=True
+    )
     if out:
         out.write_text(text + "\n", "utf-8")
     if any(one.lost for one in chosen):
