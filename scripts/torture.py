@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -102,9 +102,11 @@ class Round:
         """Begin the run, in a child."""
         return child(command(*TRAIN, "--out", self.run, *more), self.folder, **how)
 
-    def go_on(self, before: Callable[[], object] = lambda: None, **how: Any) -> Ended:
+    def go_on(
+        self, before: Callable[[], object] = lambda: None, asked: Sequence[str] = TRAIN, **how: Any
+    ) -> Ended:
         """Go on where the run is, or begin it, in a child."""
-        work = command(*TRAIN, "--out", self.run, "--resume")
+        work = command(*asked, "--out", self.run, "--resume")
 
         def both() -> None:
             before()
@@ -627,7 +629,7 @@ NOT_NEEDED = ("README.md", "metrics.jsonl", "samples.jsonl")
 def damaged_run(r: Round) -> None:
     run = r.copy(r.world.stopped)
     path = _damage(r, run, r.world.other)
-    done = r.go_on()
+    done = r.go_on(asked=r.rng.choice([TRAIN, TRAIN[:1]]))
     civil(done, 0, 1, 2)
     if done.code:
         named = path.name in done.last or path.parent.name in done.last or "corpus" in done.last
