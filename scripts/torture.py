@@ -11,7 +11,6 @@ folder, and the line that repeats it; the exit code is 1 then.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import random
 import resource
@@ -34,9 +33,6 @@ os.environ["OMP_NUM_THREADS"] = "1"  # a fork must not find threads
 import click
 import torch
 import torch._dynamo
-
-import poetvae.cli.core
-import poetvae.step
 from common import table
 from faults import (
     ERRORS,
@@ -46,18 +42,26 @@ from faults import (
     check,
     child,
     cut_power,
-    damaged,
     die,
     differing,
     fail,
-    forge,
-    hostile_bytes,
-    hostile_json,
     leftovers,
     newest,
     outcome,
 )
 from faults import poetvae as command
+from mutations import (
+    bomb,
+    command_line,
+    damaged,
+    forge,
+    hostile_bytes,
+    hostile_json,
+    lying_header,
+)
+
+import poetvae.cli.core
+import poetvae.step
 from poetvae import trainer
 from poetvae.checkpoint import load_folder, load_state
 from poetvae.errors import PoetVAEError
@@ -228,9 +232,7 @@ class World:
     def corpus(self) -> Path:
         """A table, which another library reads."""
         path = self.folder / "poems.csv"
-        lines = (self.folder / "poems.txt", path)
         text = "\n".join(f"{c}上春山遠，{c}前秋水清。" for c in "天地日月風花雪雨江河湖海松竹梅蘭")
-        lines[0].write_text(text, "utf-8")
         path.write_text("text\n" + text, "utf-8")
         return path
 
@@ -238,16 +240,21 @@ class World:
 WRITE = ("generate", "-n", "2", "--seed", "3", "--model")
 
 
-def at_update(number: int, happens: Callable[[], object]) -> None:
-    """Something happens before the numberth update of this process."""
-    real, count = trainer.update, iter(range(1, 10**9))
+def before_call(module: Any, name: str, number: int, happens: Callable[..., object]) -> None:
+    """Something happens before the numberth call of a function, with its arguments."""
+    real, count = getattr(module, name), iter(range(1, 10**9))
 
-    def update(*arguments: Any) -> Any:
+    def watched(*arguments: Any) -> Any:
         if next(count) == number:
-            happens()
+            happens(*arguments)
         return real(*arguments)
 
-    trainer.update = update
+    setattr(module, name, watched)
+
+
+def at_update(number: int, happens: Callable[[], object]) -> None:
+    """Something happens before the numberth update of this process."""
+    before_call(trainer, "update", number, lambda *_: happens())
 
 
 @dataclass
@@ -397,20 +404,40 @@ def out_of_memory(r: Round) -> None:
     kinds: list[Exception] = [RuntimeError(texts), MemoryError(), torch.OutOfMemoryError("CUDA")]
     error = r.rng.choice(kinds)
 
-    real, count = poetvae.step.accumulate, iter(range(1, 10**9))
-
-    def accumulate(*arguments: Any) -> Any:
-        if next(count) == step:
-            raise error
-        return real(*arguments)
+    def happens(*arguments: Any) -> None:
+        raise error
 
     def started() -> None:
-        poetvae.step.accumulate = accumulate
+        before_call(poetvae.step, "accumulate", step, happens)
         command(*TRAIN, "--out", r.run)()
 
     done = child(started, r.folder)
     civil(done, 1)
     check("batch" in done.last, f"no word of the batch size: {done.last}")
+    r.intact((step - 1) // EVERY * EVERY)
+    r.finish()
+
+
+@fault(
+    0.5,
+    f"weights become NaN, perhaps with a signal: one line, exit 1; nothing of it is saved; {SAME}",
+)
+def astray(r: Round) -> None:
+    step, stop = r.rng.randrange(2, STEPS), r.rng.random() < 0.5
+
+    def happens(averaged: Any, model: Any, decay: float) -> None:
+        with torch.no_grad():
+            r.rng.choice(list(model.parameters())).fill_(float("nan"))
+        if stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def started() -> None:
+        before_call(trainer, "average", step, happens)
+        command(*TRAIN, "--out", r.run)()
+
+    done = child(started, r.folder)
+    civil(done, 1)
+    check("finite" in done.last or "loss is nan" in done.last, done.last)
     r.intact((step - 1) // EVERY * EVERY)
     r.finish()
 
@@ -462,10 +489,10 @@ def ranks(r: Round) -> None:
 def _launch(r: Round, run: Path, kills: int) -> int:
     """Train in two processes, of which so many are killed; the exit code."""
     how = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "3", "-m", "poetvae"]
+    words = [*TRAIN, "--set", "slices=2", "--out", str(run), "--resume"]
     with open(r.folder / "stderr", "w") as err:
         running = subprocess.Popen(
-            [sys.executable, "-m", "torch.distributed.run", *how, *TRAIN]
-            + ["--set", "slices=2", "--out", str(run), "--resume"],
+            [sys.executable, "-m", "torch.distributed.run", *how, *words],
             stdout=subprocess.DEVNULL,
             stderr=err,
             start_new_session=True,
@@ -567,7 +594,7 @@ def place(r: Round) -> None:
     def work() -> None:
         os.chdir(here)
         if name.startswith("read-only"):
-            _be_nobody(here)
+            _be_nobody()
         command(*TRAIN, "--steps", "2", "--out", run, *r.rng.choice([[], ["--force"]]))()
 
     done = child(work, r.folder)
@@ -583,13 +610,8 @@ def place(r: Round) -> None:
         check(done.code == 1, f"exit code {done.code}")
 
 
-def _be_nobody(here: Path) -> None:
-    """Root may write anywhere; the folders above must let others through."""
-    path = here
-    while path != path.parent:
-        if not path.stat().st_mode & 0o001:
-            os.chmod(path, path.stat().st_mode | 0o001)
-        path = path.parent
+def _be_nobody() -> None:
+    """Root may write anywhere."""
     os.setgid(65534)
     os.setuid(65534)
 
@@ -599,7 +621,11 @@ def in_use(r: Round) -> None:
     ready = r.folder / "ready"
 
     def first() -> None:
-        at_update(STEPS // 2, lambda: (ready.touch(), time.sleep(1.5)))
+        def happens() -> None:
+            ready.touch()
+            time.sleep(1.5)
+
+        at_update(STEPS // 2, happens)
         command(*TRAIN, "--out", r.run)()
 
     pid = os.fork()
@@ -712,19 +738,17 @@ def hostile(r: Round) -> None:
     canary = r.folder / "canary"
     if r.rng.random() < 0.2:
         name = r.rng.choice([name, "state.pt", "model.pt", "pytorch_model.bin", "model.pkl"])
-        kind, data = "pickle", _bomb(canary)
+        kind, data = "pickle", bomb(canary)
     elif name.endswith(".json"):
         kind, data = hostile_json(r.rng, data)
     else:
         if name == "model.safetensors" and r.rng.random() < 0.5:
-            kind, data = "header", _header(r.rng, data)
+            kind, data = "header", lying_header(r.rng, data)
         else:
             kind, data = damaged(r.rng, data, r.rng.randbytes(999))
     (r.folder / "damage").write_text(f"{name}: {kind}")
     folder = newest if name == "state.pt" else run
-    if name == "manifest.json":
-        (run / name).write_bytes(data)
-    elif name == "train.json":
+    if name == "manifest.json" or name == "train.json":
         (run / name).write_bytes(data)
     else:
         forge(folder, {name: data})
@@ -750,34 +774,6 @@ def hostile(r: Round) -> None:
     check(done.code == 0, f"{name}, {kind}: {done.code} {done.err[-900:]}")
     check(done.seconds < 8, f"{name}, {kind}: {done.seconds:.1f} s")
     check(done.peak < before + 400 * 2**20, f"{done.peak - before} bytes more")
-
-
-def _bomb(canary: Path) -> bytes:
-    """A pickle, of protocol 0, that makes a file: open(canary, "w")."""
-    return f"cio\nopen\n(S'{canary}'\nS'w'\ntR.".encode()
-
-
-def _header(rng: random.Random, data: bytes) -> bytes:
-    """Weights with a header that lies."""
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size])
-    name = rng.choice([key for key in header if key != "__metadata__"])
-    entry = header[name]
-    kind = rng.randrange(6)
-    if kind == 0:
-        entry["shape"] = rng.choice([[2**40], [0], [], [-1], [2**62, 4], [1] * 1000])
-    elif kind == 1:
-        entry["data_offsets"] = rng.choice([[0, 2**60], [5, 1], [-4, 0], [0]])
-    elif kind == 2:
-        entry["dtype"] = rng.choice(["F64", "I64", "BF16", "BOOL", "X", ""])
-    elif kind == 3:
-        header[rng.choice(["", "x", "../x", "x" * 10_000])] = entry
-    elif kind == 4:
-        del header[name]
-    else:
-        return rng.choice([2**63, 2**32, 0, size + 10**6]).to_bytes(8, "little") + data[8:]
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
 
 def _bound_memory(more: int) -> None:
@@ -834,87 +830,6 @@ def corpus(r: Round) -> None:
     civil(done, 0, 1, 2)
 
 
-WORDS = (
-    *(
-        "",
-        " ",
-        "0",
-        "1",
-        "-1",
-        "2",
-        "1e3",
-        "nan",
-        "inf",
-        "-inf",
-        "99999999999999999999",
-        "x",
-        "5x2",
-    ),
-    *(
-        "5x",
-        "0x0",
-        "山",
-        "山月",
-        "____",
-        "\udcff",
-        "a\nb",
-        "--",
-        "-",
-        "=",
-        "a=b",
-        "d_model=-1",
-        "1:山",
-    ),
-    *(
-        "%s{}",
-        "../..",
-        "/dev/null",
-        "x" * 5000,
-        "cpu",
-        "cuda",
-        "true",
-        "平仄",
-        "0.5",
-        "é",
-        "\u202e",
-    ),
-)
-
-
-def command_line(rng: random.Random, models: list[str], folder: Path) -> list[str]:
-    """Any command with any options, each with any word; nothing that takes long."""
-    cli = poetvae.cli.cli
-    path, node = [], cli
-    while isinstance(node, click.Group):
-        name = rng.choice(sorted(node.commands))
-        path, node = [*path, name], node.commands[name]
-    words = [*path]
-    for option in node.params:
-        if isinstance(option, click.Argument):
-            words += [rng.choice(WORDS) for _ in range(rng.choice([0, 1, 1, 2]))]
-            continue
-        if not isinstance(option, click.Option) or option.name in ("help", "version"):
-            continue
-        given = option.required or option.name in ("model", "out") or rng.random() < 0.2
-        if not given:
-            continue
-        flag = rng.choice(option.opts)
-        if option.is_flag:
-            words.append(flag)
-        elif option.name == "model":
-            words += [flag, rng.choice(models)]
-        elif option.name == "out":
-            words += [flag, str(folder / rng.choice(["o", "o.png", "o.csv", "o.svg", "o.x"]))]
-        else:
-            words += [flag, rng.choice(WORDS)]
-    if "train" in path:
-        words += ["--steps", "1", "--preset", "tiny", "--set=d_model=8"]
-    for name, least in (("--iw", "1"), ("--samples", "0"), ("--curve", "0"), ("--limit", "4")):
-        if any(name in option.opts for option in node.params) and name not in words:
-            words += [name, least]
-    return words
-
-
 @fault(3, "any command with any words, and no stdout, stdin, HOME, room: exit 0, 1 or 2, one line")
 def command_lines(r: Round) -> None:
     models = [str(r.world.straight)] * 8 + [str(r.folder), "none"]
@@ -930,10 +845,10 @@ def command_lines(r: Round) -> None:
         signal.alarm(20)
         if kind == "no stdout":
             os.close(1)
-            sys.stdout = None  # type: ignore[assignment]
+            sys.stdout = None
         elif kind == "no stdin":
             os.close(0)
-            sys.stdin = None  # type: ignore[assignment]
+            sys.stdin = None
         elif kind == "reader left":
             end, start = os.pipe()
             os.dup2(start, 1)
@@ -1032,8 +947,8 @@ def main(
                 text = str(error) if isinstance(error, LostError) else traceback.format_exc()
                 one.lost.append(text)
                 click.echo(
-                    f"{one.name} {number}: {text}\n    kept: {folder}\n    again: python "
-                    f"scripts/torture.py --seed {seed} --only {one.name} --first {number} --rounds 1",
+                    f"{one.name} {number}: {text}\n    kept: {folder}\n    again: python scripts/"
+                    f"torture.py --seed {seed} --only {one.name} --first {number} --rounds 1",
                     err=True,
                 )
             else:
