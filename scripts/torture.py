@@ -144,16 +144,25 @@ class Round:
 
 @dataclass
 class World:
-    """What rounds share: made once."""
+    """What rounds share: made once. `noted` are seconds and calls of each run."""
 
     folder: Path
+    noted: dict[str, tuple[float, list[str]]] = field(default_factory=dict)
 
-    def whole(self, name: str, *more: str) -> Path:
-        """A run that nothing happened to."""
-        run = self.folder / name
-        done = child(command(*TRAIN, "--out", run, *more), self.folder / f"{name}-log")
+    def whole(self, name: str, *more: str, begin: str = "metrics.jsonl") -> Path:
+        """A run that nothing happened to; what it does to files from `begin` on is noted."""
+        run, began = self.folder / name / "run", time.monotonic()
+
+        def work() -> None:
+            calls = FileCalls(run.parent, begin=begin)
+            calls.install()
+            command(*TRAIN, "--out", run, *more)()
+            os.write(1, "\n".join(calls.seen).encode())
+
+        done = child(work, self.folder / f"{name}-log")
         if done.code:
-            raise click.ClickException(f"the straight run fails: {done.err[-900:]}")
+            raise click.ClickException(f"a run that nothing happens to fails: {done.err[-900:]}")
+        self.noted[name] = time.monotonic() - began, done.out.splitlines()
         return run
 
     @cached_property
@@ -179,35 +188,21 @@ class World:
     @cached_property
     def seconds(self) -> float:
         """How long one takes."""
-        began = time.monotonic()
-        self.whole("timed")
-        return time.monotonic() - began
+        return self.noted[self.straight.parent.name][0]
 
     @cached_property
     def calls(self) -> list[str]:
         """What a run does to its files, from its first line of metrics to its third checkpoint."""
-        folder = self.folder / "traced"
-        lines = self._traced(folder, command(*TRAIN, "--out", folder / "run"), "metrics.jsonl")
-        ends = [i for i, x in enumerate(lines) if f"step-{4 * EVERY}" in x]
-        return lines[: ends[0]]
-
-    def _traced(self, folder: Path, train: Callable[[], None], begin: str = "") -> list[str]:
-        def work() -> None:
-            calls = FileCalls(folder, begin=begin)
-            calls.install()
-            with contextlib.suppress(SystemExit):
-                train()
-            os.write(1, "\n".join(calls.seen).encode())
-
-        return child(work, self.folder / "traced-log").out.splitlines()
+        calls = self.noted[self.straight.parent.name][1]
+        return calls[: next(i for i, call in enumerate(calls) if f"step-{4 * EVERY}" in call)]
 
     @cached_property
     def replacing(self) -> list[str]:
         """What --force does to files until the first line of metrics."""
-        folder = self.folder / "replacing"
-        shutil.copytree(self.other, folder / "run")
-        calls = self._traced(folder, command(*TRAIN, "--out", folder / "run", "--force"))
-        return calls[: next(i for i, x in enumerate(calls) if x == "open a /run/metrics.jsonl")]
+        shutil.copytree(self.other, self.folder / "replacing" / "run")
+        self.whole("replacing", "--force", begin="")
+        calls = self.noted["replacing"][1]
+        return calls[: calls.index("open a /run/metrics.jsonl")]
 
     @cached_property
     def stopped(self) -> Path:

@@ -78,7 +78,7 @@ def careless(path, line):
         file.write(json.dumps(line) + "\\n")
 
 for rounds, faults, append in (
-    ("3", ["kill-in-save", "failing-call"], trainer._append),
+    ("1", ["kill-in-save"], trainer._append),
     ("1", ["power-cut"], careless),
 ):
     trainer._append = append
