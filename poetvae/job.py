@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -105,7 +107,9 @@ class Job:
             "steps": self.steps,
             "fingerprint": self.fingerprint,
         }
-        write_file(run / "train.json", json.dumps(values, indent=2, ensure_ascii=False).encode())
+        values = {**values, "sha256": _digest(values)}
+        text = json.dumps(values, indent=2, ensure_ascii=False)
+        write_file(run / "train.json", text.encode("utf-8", "surrogatepass"))  # names of files
 
     @classmethod
     def load(cls, run: Path) -> Job:
@@ -117,6 +121,8 @@ class Job:
         path = run / "train.json"
         try:
             values = json.loads(path.read_bytes())
+            if values.pop("sha256", None) not in (None, _digest(values)):
+                raise ValueError("it is not as it was written")
             parts = values["config"]
             return cls(
                 Config(
@@ -187,6 +193,10 @@ def known_values(
             f"poems have the fields {names}; --set min_label=1 takes rare values too"
         )
     return values
+
+
+def _digest(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _absolute(source: str | Path) -> str:

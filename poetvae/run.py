@@ -60,7 +60,7 @@ def create(
     `fit_into` says how many steps take so many seconds.
     """
     _check_free(run, force)
-    making = run.with_name(f".{run.name}.tmp")
+    making, old = (run.with_name(f".{run.name}.{end}") for end in ("tmp", "old.tmp"))
     try:
         making.mkdir(parents=True, exist_ok=True)
         held.enter_context(locked(making))
@@ -79,10 +79,12 @@ def create(
                 steps = fit_into(60 * length.minutes, data, config, group)
             job = replace(asked, config=config, fingerprint=data.train.fingerprint, steps=steps)
             job.save(making)
+            shutil.rmtree(old, ignore_errors=True)
             if run.exists():
                 with locked(run):
-                    shutil.rmtree(run)
+                    os.rename(run, old)
             os.rename(making, run)
+            shutil.rmtree(old, ignore_errors=True)
         except BaseException:
             shutil.rmtree(making, ignore_errors=True)
             raise

@@ -173,13 +173,10 @@ def fit(
             last = step == steps
             due = step % config.validate_every == 0 or last
             signum = group.highest([stopped.signum])[0]
+            if due or signum or step % config.log_every == 0:
+                _check_finite(model, totals, step)
             if step % config.log_every == 0 or due:
                 line = _metrics(totals, step, steps, job.config, time.monotonic() - began)
-                if not math.isfinite(line["loss"]):
-                    raise PoetVAEError(
-                        f"the loss is {line['loss']} at step {step}; lower learning_rate, or set "
-                        "precision=fp32, and start again"
-                    )
                 if group.main:
                     _append(run / "metrics.jsonl", line)
                 bar.set_postfix(nll=f"{line['nll']:.2f}", kl=f"{line['kl']:.2f}")
@@ -298,6 +295,18 @@ def _silence(line: str) -> None:
     pass
 
 
+def _check_finite(model: Model, totals: Tensor, step: int) -> None:
+    """Nothing is saved of a training that has gone astray."""
+    loss = float(totals[2] / totals[3])
+    what = "" if math.isfinite(loss) else f"the loss is {loss}"
+    if not what and not all(p.isfinite().all() for p in model.parameters()):
+        what = "the weights are not finite"
+    if what:
+        raise PoetVAEError(
+            f"{what} at step {step}; lower learning_rate, or set precision=fp32, and start again"
+        )
+
+
 def _metrics(
     totals: Tensor, step: int, steps: int, config: Config, seconds: float
 ) -> dict[str, Any]:
@@ -317,6 +326,8 @@ def _append(path: Path, line: dict[str, Any]) -> None:
     try:
         with open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # before a checkpoint says that this step was done
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from error
 

@@ -33,7 +33,8 @@ def main() -> None:
     warnings.showwarning = lambda message, *_, **__: note(f"warning: {message}")
     try:
         cli.main(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # there is none where it was closed from the start
+            sys.stdout.flush()
     except PoetVAEError as error:
         if debug:
             raise
@@ -121,7 +122,7 @@ def load(model: str | None, device: str) -> Poet:
 
 
 def stdin() -> Iterator[str]:
-    for raw in sys.stdin.buffer:
+    for raw in sys.stdin.buffer if sys.stdin is not None else ():
         yield raw.decode("utf-8", errors="replace").rstrip("\r\n")
 
 
