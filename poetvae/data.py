@@ -98,6 +98,12 @@ class TokenStore:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        arrays = (self.tokens, self.offsets, self.labels)
+        return sum(array.nbytes for array in arrays if array is not None)
+
     def to(self, device: torch.device | str) -> TokenStore:
         """The store on a device, where its batches are gathered then."""
         labels = None if self.labels is None else self.labels.to(device)

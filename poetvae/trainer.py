@@ -46,7 +46,7 @@ from .parallel import Group, alone, processes
 from .poet import Poet, model_card
 from .prepare import prepare
 from .run import Length, check_same, create
-from .runtime import interruption, keep_freed_memory, locked
+from .runtime import fits, interruption, keep_freed_memory, locked
 from .step import average, learning_rate, make_optimizer, slices, update
 
 VALIDATED = (
@@ -161,10 +161,11 @@ def fit(
     averaged = copy.deepcopy(model) if config.ema else model  # what is evaluated and saved
     step, totals, best, before = restore(run, model, averaged, optimizer, group)
     saved, began = Saved(averaged, data.codec), time.monotonic() - before
+    poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
     bar = tqdm(total=steps, initial=step, unit="step", disable=quiet or None, file=sys.stderr)
     with bar, interruption() as stopped:
         while step < steps:
-            batches = slices(data.train, job.config, step, group)
+            batches = slices(poems, job.config, step, group)
             totals += update(model, optimizer, batches, job.config, (step + 1) / steps, group)
             if config.ema:
                 average(averaged, model, min(config.ema, (1 + step) / (10 + step)))
