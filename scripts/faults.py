@@ -145,8 +145,9 @@ def _be_the_child(work: Callable[[], object], given: Path, out: Path, err: Path)
     finally:
         for stream in (sys.stdout, sys.stderr):
             try:
-                stream.flush()
-            except (OSError, ValueError, AttributeError):
+                if stream is not None:
+                    stream.flush()
+            except (OSError, ValueError):
                 code = code or 120  # as the interpreter does
         os._exit(code)
 

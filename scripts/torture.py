@@ -413,10 +413,23 @@ def out_of_memory(r: Round) -> None:
     r.finish()
 
 
-@fault(
-    0.5,
-    f"weights become NaN, perhaps with a signal: one line, exit 1; nothing of it is saved; {SAME}",
-)
+@fault(0.5, f"no memory beyond a random bound, anywhere: a line, exit 1; {SAME}")
+def little_memory(r: Round) -> None:
+    name, number = r.rng.choice([("update", 1), ("update", 9), ("validate", 1), ("Saved", 1)])
+    more = round(2 ** r.rng.uniform(18, 25))
+
+    def started() -> None:
+        before_call(trainer, name, number, lambda *_: _bound_memory(more))
+        command(*TRAIN, "--out", r.run)()
+
+    done = child(started, r.folder)
+    civil(done, 0, 1)
+    check(not done.code or "memory" in done.last, done.last)
+    r.intact()
+    r.finish()
+
+
+@fault(0.5, f"weights become NaN, perhaps with a signal: a line, exit 1, not saved; {SAME}")
 def astray(r: Round) -> None:
     step, stop = r.rng.randrange(2, STEPS), r.rng.random() < 0.5
 
@@ -481,8 +494,20 @@ def ranks(r: Round) -> None:
     check(not leftovers(r.run), f"left behind: {leftovers(r.run)}")
 
 
-def _launch(r: Round, run: Path, kills: int) -> int:
-    """Train in two processes, of which so many are killed; the exit code."""
+@fault(0.05, f"two processes under torchrun, which is told to stop: {SAME}")
+def stop_ranks(r: Round) -> None:
+    two = r.world.folder / "two"
+    if not two.exists():
+        check(_launch(r, two, 0) == 0, "two processes do not train")
+    _launch(r, r.run, 0, r.rng.uniform(2.0, 20.0))
+    check(_launch(r, r.run, 0) == 0, f"it does not go on; see {r.folder}/stderr")
+    other = differing(outcome(two), outcome(r.run))
+    check(not other, f"another end than of two processes undisturbed: {', '.join(other)}")
+    check(not leftovers(r.run), f"left behind: {leftovers(r.run)}")
+
+
+def _launch(r: Round, run: Path, kills: int, stop: float = 0.0) -> int:
+    """Train in two processes, of which so many are killed, or all told to stop; the exit code."""
     how = ["--standalone", "--nproc-per-node", "2", "--max-restarts", "3", "-m", "poetvae"]
     words = [*TRAIN, "--set", "slices=2", "--out", str(run), "--resume"]
     with open(r.folder / "stderr", "w") as err:
@@ -492,6 +517,9 @@ def _launch(r: Round, run: Path, kills: int) -> int:
             stderr=err,
             start_new_session=True,
         )
+    if stop:
+        time.sleep(stop)
+        running.terminate()
     deadline = time.monotonic() + 180
     while running.poll() is None:
         workers = _children(running.pid)
@@ -853,7 +881,8 @@ def command_lines(r: Round) -> None:
         elif kind == "full":
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             sys.stderr = open(os.dup(2), "w", encoding="utf-8", errors="replace")  # noqa: SIM115
-            resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+            os.lseek(1, 49_990, os.SEEK_SET)  # there is room for what is wrong alone
+            resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
         elif kind == "home":
             os.environ.pop("HOME", None)
         elif kind == "locale":

@@ -540,10 +540,15 @@ def test_a_torn_run_still_writes_and_warns(shell: Terminal, corpus: Path, tmp_pa
     [
         (KeyboardInterrupt(), 130, "interrupted"),
         (MemoryError(), 1, "error: out of memory; try a smaller --batch-size or model"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            1,
+            "error: out of memory; try a smaller --batch-size or model",
+        ),
         (PermissionError(13, "Permission denied", "x"), 1, "error: x: Permission denied"),
         (OSError(28, "No space left on device"), 1, "error: system: No space left on device"),
     ],
-    ids=["ctrl-c", "memory", "permission", "disk"],
+    ids=["ctrl-c", "memory", "torch", "permission", "disk"],
 )
 def test_accidents(
     shell: Terminal,

@@ -48,8 +48,10 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has left, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except MemoryError:
-        if debug:
+    except (MemoryError, RuntimeError) as error:
+        from ..runtime import out_of_memory
+
+        if debug or not out_of_memory(error):
             raise
         note("error: out of memory; try a smaller --batch-size or model")
         sys.exit(1)
