@@ -124,7 +124,9 @@ def read(job: Job) -> Corpus:
     return replace(corpus, valid=[poem for poem in valid if job.chars(poem) not in known])
 
 
-def prepare(job: Job, device: torch.device, log: Log) -> tuple[Data, Config]:
+def prepare(
+    job: Job, device: torch.device, log: Log, folder: Path | None = None
+) -> tuple[Data, Config]:
     """Read and number the corpus of a job, and complete its configuration from it.
 
     Raises:

@@ -30,7 +30,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "L2": (
         ("runtime", "models.networks"),
-        ("data", "models.vae", "models.autoregressive"),
+        ("parallel", "data", "models.vae", "models.autoregressive"),
         ("models.vqvae",),
         ("models",),
     ),
@@ -45,7 +45,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("poet",),
         ("damage",),
     ),
-    "L5": (("job", "plots", "maps"), ("trainer", "plots_map")),
+    "L5": (("job", "step", "plots", "maps"), ("run", "plots_map"), ("trainer",)),
     "L6": (
         ("cli.common",),
         ("cli.core", "cli.latent", "cli.pictures", "cli.write"),
