@@ -194,9 +194,7 @@ class Reader(nn.Module):
         super().__init__()
         self.embedding = embedding
         self.project = project(config.embed_dim, config.d_model)
-        self.positions = (
-            small_normal(config.max_len, config.d_model) if config.positions else None
-        )
+        self.positions = small_normal(config.max_len, config.d_model) if config.positions else None
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
         self.mask_id = mask_id
         # Where the decoder is shown a character, z need not tell it: the encoder has to know.
