@@ -87,10 +87,12 @@ def _loss_and_gradients(
     multiple = ALIGNMENT // dtype.itemsize
     h, w = hidden.detach().to(dtype), weight.detach().to(dtype)
     vocab, channels = w.shape
-    if bias is not None:  # one more channel, whose input is 1
-        h, w = F.pad(h, (0, 1), value=1), torch.cat([w, bias.detach().to(dtype).unsqueeze(1)], 1)
-        h = F.pad(h, (0, -h.shape[1] % multiple))
+    b = None if bias is None else bias.detach().to(dtype)
+    if b is not None and dtype.itemsize < 4:  # where a product costs less than two passes:
+        h, w = F.pad(h, (0, 1), value=1), torch.cat([w, b.unsqueeze(1)], 1)  # one more channel
+        h, b = F.pad(h, (0, -h.shape[1] % multiple)), None
     w = F.pad(w, (0, h.shape[1] - w.shape[1], 0, -vocab % multiple))
+    b = None if b is None else F.pad(b, (0, -vocab % multiple))
     n = len(h)
     chunks = max(1, -(-n // CHUNK_ROWS))
     size = max(1, -(-n // chunks))
@@ -99,22 +101,31 @@ def _loss_and_gradients(
     row = torch.arange(size, device=h.device)
     nll = torch.empty(n, device=h.device)
     d_hidden = torch.empty_like(h)
+    d_bias = torch.zeros(len(w), device=h.device)
     d_weight = (torch.empty if n else torch.zeros)(w.shape, device=h.device)
     for start in range(0, n, size):
         chunk = slice(start, min(start + size, n))
         place = row[: chunk.stop - start], target[chunk]
-        p = torch.mm(h[chunk], w.t(), out=scratch[: chunk.stop - start])
+        p = scratch[: chunk.stop - start]
+        if b is None:
+            torch.mm(h[chunk], w.t(), out=p)
+        else:
+            torch.addmm(b, h[chunk], w.t(), out=p)
         p[:, vocab:] = -torch.inf
         torch.softmax(p, dim=1, out=p)
         nll[chunk] = -p[place].float().clamp(min=torch.finfo(torch.float32).tiny).log()
         p[place] -= 1  # now the gradient with respect to the logits
         if rows is not None:
             p *= rows[chunk].unsqueeze(1).to(dtype)
+        if b is not None:
+            d_bias += p.sum(dim=0)
         torch.mm(p, w, out=d_hidden[chunk])
         torch.mm(p.t(), h[chunk], out=partial)
         d_weight.add_(partial) if start else d_weight.copy_(partial)
     d_hidden = d_hidden[:, :channels].to(hidden.dtype)
-    d_bias = None if bias is None else d_weight[:vocab, channels]
+    if bias is None:
+        return nll, d_hidden, d_weight[:vocab], None
+    d_bias = d_weight[:vocab, channels] if b is None else d_bias[:vocab]
     return nll, d_hidden, d_weight[:vocab, :channels], d_bias
 
 
