@@ -256,12 +256,16 @@ def _written(
 ) -> list[Generated]:
     """Token ids (B, T) and the log p of each as poems."""
     met = [True] * len(tokens) if constraint is None else constraint.satisfied(tokens).tolist()
+    rows = tokens.tolist()
+    lengths = [_length(codec, ids, form) for ids, form in zip(rows, forms, strict=True)]
+    ends = torch.tensor(lengths, device=log_probs.device).unsqueeze(1) - 1
+    totals = log_probs.cumsum(dim=1).gather(1, ends).squeeze(1).tolist()
+    names = {form: str(form) if form else None for form in set(forms)}
     written = []
-    for ids, log_prob, form, ok in zip(tokens.tolist(), log_probs, forms, met, strict=True):
+    for ids, total, form, ok in zip(rows, totals, forms, met, strict=True):
         text = codec.decode(ids, form)
         verses = split_verses(text) if form else tuple(text.split("\n"))
-        total = float(log_prob[: _length(codec, ids, form)].sum())
-        written.append(Generated(text, verses, str(form) if form else None, seed, total, ok))
+        written.append(Generated(text, verses, names[form], seed, total, ok))
     return written
 
 

@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from .constraints import Constraint
 from .models import Autoregressive, LatentModel
 
+PLAIN = {"temperature": 1.0, "top_k": None, "top_p": None, "generator": None}
+
 
 def filter_logits(logits: Tensor, top_k: int | None = None, top_p: float | None = None) -> Tensor:
     """Logits (..., V) with all but the likeliest tokens at -inf.
@@ -58,13 +60,39 @@ def choose_tokens(
     if temperature == 0:
         return logits.argmax(dim=-1)
     probabilities = filter_logits(_tempered(logits, temperature), top_k, top_p).softmax(dim=-1)
-    rows = probabilities.flatten(0, -2)
-    # By the inverse of the cumulative distribution: twenty times as fast as torch.multinomial.
-    mass = rows.cumsum(dim=-1)
+    level = torch.rand(logits.shape[:-1], generator=generator, device=logits.device)
+    return _tokens_at(level, probabilities)
+
+
+def choose_scored(logits: Tensor, allowed: Tensor, **how: Any) -> tuple[Tensor, Tensor]:
+    """`choose_tokens`, and log p of each token at temperature 1 and among all tokens: (B, T)."""
+    generator = how.get("generator")
+    if {**PLAIN, **how, "generator": None} == PLAIN:
+        level = torch.rand(logits.shape[:2], generator=generator, device=logits.device)
+        tokens, scores = torch.empty_like(level, dtype=torch.long), torch.empty_like(level)
+        for t in range(logits.shape[1]):  # one at a time they stay in cache
+            p = logits[:, t].softmax(dim=1, dtype=torch.float32)
+            tokens[:, t] = _tokens_at(level[:, t], p * allowed[..., t, :])
+            scores[:, t] = p.gather(1, tokens[:, t : t + 1]).squeeze(1).log()
+        if bool((scores > -80).all()):  # nothing that matters was too small for float32
+            return tokens, scores
+    tokens = choose_tokens(logits, allowed, **how)
+    return tokens, _scores(logits, tokens)
+
+
+def _scores(logits: Tensor, tokens: Tensor) -> Tensor:
+    return logits.gather(2, tokens.unsqueeze(2)).squeeze(2) - logits.logsumexp(dim=2)
+
+
+def _tokens_at(level: Tensor, mass: Tensor) -> Tensor:
+    """The token at each level (...) in [0, 1) of the cumulative distribution: mass (..., V), of any
+    sum. Drawing so is twenty times as fast as torch.multinomial."""
+    mass = mass.cumsum(dim=-1)
+    whole = mass[..., -1:]
     # Below the whole even when rounded: so it never lies past the last token that has any mass.
-    level = torch.rand(len(rows), 1, generator=generator, device=rows.device) * mass[:, -1:]
-    level = torch.minimum(level, mass[:, -1:] * (1 - 1e-6))
-    return torch.searchsorted(mass, level, right=True).view(logits.shape[:-1])
+    level = torch.minimum(level.unsqueeze(-1) * whole, whole * (1 - 1e-6))
+    tokens = torch.searchsorted(mass, level, right=True).squeeze(-1)
+    return tokens.clamp(max=mass.shape[-1] - 1)  # without any mass there is none
 
 
 def choose_distinct(
@@ -172,12 +200,12 @@ def write(
         logits = logits_at(model, z, part, observed, labels, tokens if t else None, passes)
         can = allowed[..., part, :]
         if again is None:
-            chosen = choose_tokens(logits, can, **how)
+            chosen, scores = choose_scored(logits, can, **how)
         else:
             can = can.expand(logits.shape)
             chosen, left = choose_distinct(logits, can, used, again, shown[:, part], **how)
             kept = kept + left
-        scores = logits.log_softmax(dim=-1).gather(2, chosen.unsqueeze(2)).squeeze(2)
+            scores = _scores(logits, chosen)
         written[:, part], log_probs[:, part] = chosen, scores.masked_fill(shown[:, part], 0.0)
         tokens[:, :length][:, part] = chosen
     return written, log_probs, kept

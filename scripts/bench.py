@@ -3,18 +3,17 @@
     python scripts/bench.py ladder CORPUS... --out RUNS
     python scripts/bench.py correlation RUN
     python scripts/bench.py train
+    python scripts/bench.py where
+    python scripts/bench.py memory
     python scripts/bench.py generate RUN...
+    python scripts/bench.py startup [RUN]
+    python scripts/bench.py scale
 
-Contestants take turns (A B C A B C ...), each turn as long as any other, so that whatever else the
-machine does falls on all alike. FLOPs are those of matrix products, two for a multiply-add; a
-backward pass counts as two forward passes. All run in one process, so what poetvae asks of malloc
-serves all of them.
+Contestants take turns, see contestants.py. With --write FILE a table goes between its marks.
 """
 
 from __future__ import annotations
 
-import copy
-import itertools
 import json
 import os
 import shlex
@@ -22,257 +21,38 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
+import costs
 import numpy as np
 import torch
-from common import figure, load_judge, once, publish, scored, trained
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
+from common import figure, load_judge, once, publish, scored, table, trained
+from contestants import compete, keras_variants, load_keras, ours, peak, plain
+from torch import Tensor
 
-from poetvae.config import PRESETS, Config, configure
-from poetvae.data import TokenStore, batch_index, derive_seed, encode_poems
+from poetvae.config import PRESETS, configure
+from poetvae.data import TokenStore, encode_poems
 from poetvae.generation import generate as write
 from poetvae.job import Job, read
 from poetvae.models import VAE, Autoregressive, Model
 from poetvae.poet import Poet
 from poetvae.prepare import prepare
 from poetvae.quality import compare
-from poetvae.runtime import keep_freed_memory
-from poetvae.step import Slice, average, make_optimizer, update
+from poetvae.runtime import bf16_is_faster, keep_freed_memory
 from poetvae.text.ngram import NGram
 from poetvae.text.poem import Form, Poem
 
 SEED_BATCHES = (64, 512)
 
 
-@dataclass(frozen=True)
-class Contestant:
-    """What is timed: `run(n)` takes n steps, each of so many couplets and FLOPs."""
-
-    name: str
-    batch: int
-    couplets: int
-    flops: float
-    run: Callable[[int], object]
-
-
-def stepping(step: Callable[[int], object]) -> Callable[[int], None]:
-    """Takes n more steps at each call; the steps are numbered on from call to call."""
-    numbers = itertools.count()
-
-    def run(steps: int) -> None:
-        for number in itertools.islice(numbers, steps):
-            step(number)
-
-    return run
-
-
-def peak(dtype: torch.dtype, name: str, side: int) -> Contestant:
-    """Products of square matrices."""
-    x, out = torch.randn(side, side).to(dtype), torch.empty(side, side, dtype=dtype)
-    run = stepping(lambda number: torch.mm(x, x, out=out))
-    return Contestant(f"matrix product, {name}", 0, 0, 2.0 * side**3, run)
-
-
-def training_flops(model: VAE) -> float:
-    """FLOPs of one poem, forward and backward."""
-    tokens = torch.zeros(1, model.config.max_len, dtype=torch.int64)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(tokens, torch.ones_like(tokens, dtype=torch.bool))
-    return 3.0 * int(counter.get_total_flops())
-
-
-def ours(name: str, config: Config, store: TokenStore, size: int) -> Contestant:
-    """The loop of `poetvae.trainer.fit`: batch, noise, update, average."""
-    model = VAE(config.model)
-    averaged, optimizer = copy.deepcopy(model), make_optimizer(model, config.train)
-    flops = training_flops(model)
-
-    def step(number: int) -> None:
-        batch = store.batch(batch_index(len(store), size, 0, number))
-        update(model, optimizer, [Slice(batch, derive_seed(0, "noise", number))], config, 0.5)
-        if config.train.ema:
-            average(averaged, model, config.train.ema)
-
-    return Contestant(name, size, size, flops * size, stepping(step))
-
-
-class Gated(nn.Module):
-    """x + value * sigmoid(gate), both from one convolution: (B, C, T) -> (B, C, T)."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv1d(channels, 2 * channels, 3, padding="same")
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x + F.glu(self.conv(x), dim=1)
-        return y
-
-
-class Plain(nn.Module):
-    """The preset `seed` as one would first write it in PyTorch: tokens (B, T) -> loss."""
-
-    def __init__(self, vocab: int, length: int, channels: int = 64, latent: int = 64) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(vocab, channels)
-        self.encoder = nn.Sequential(Gated(channels), Gated(channels))
-        self.mean, self.logvar = nn.Linear(channels, latent), nn.Linear(channels, latent)
-        self.heads = nn.Linear(latent, length * channels)
-        self.decoder, self.logits = Gated(channels), nn.Linear(channels, vocab)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        x = self.encoder(self.embedding(tokens).transpose(1, 2)).mean(dim=2)
-        mean, logvar = self.mean(x), self.logvar(x)
-        z = mean + torch.exp(0.5 * logvar) * torch.randn_like(mean)
-        x = self.heads(z).unflatten(1, (tokens.shape[1], -1)).transpose(1, 2)
-        logits = self.logits(self.decoder(x).transpose(1, 2))
-        nll = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="sum")
-        kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum()
-        loss: Tensor = (nll + kl) / len(tokens)
-        return loss
-
-
-def plain(model: VAE, store: TokenStore, size: int) -> Contestant:
-    """The usual loop around `Plain`: Adam at 1e-3, all logits at once, float32."""
-    tokens = store.tokens.view(len(store), -1).long()
-    module = Plain(model.config.vocab_size, store.max_len)
-    assert sum(p.numel() for p in module.parameters()) == model.num_parameters()
-    optimizer = torch.optim.Adam(module.parameters(), 1e-3)
-
-    def step(number: int) -> None:
-        optimizer.zero_grad()
-        loss = module(tokens[torch.from_numpy(batch_index(len(store), size, 0, number))])
-        torch.autograd.backward(loss)
-        optimizer.step()
-
-    name = "plain PyTorch seed, fp32"
-    return Contestant(name, size, size, training_flops(model) * size, stepping(step))
-
-
-def keras_model(keras: Any, vocab: int, length: int, channels: int = 64, latent: int = 64) -> Any:
-    """The preset `seed` in Keras: tokens (B, T) -> logits (B, T, V); the KL is an added loss."""
-    layers, ops = keras.layers, keras.ops
-
-    class Sample(layers.Layer):  # type: ignore[misc, name-defined]
-        def __init__(self) -> None:
-            super().__init__(dtype="float32")
-            self.noise = keras.random.SeedGenerator(0)
-
-        def call(self, inputs: Any) -> Any:
-            mean, logvar = inputs
-            kl = 0.5 * ops.sum(ops.square(mean) + ops.exp(logvar) - 1 - logvar, axis=1)
-            self.add_loss(ops.mean(kl))
-            return mean + ops.exp(0.5 * logvar) * keras.random.normal(
-                ops.shape(mean), seed=self.noise
-            )
-
-    def gated(x: Any) -> Any:
-        y = layers.Conv1D(2 * channels, 3, padding="same")(x)
-        return x + y[..., :channels] * ops.sigmoid(y[..., channels:])
-
-    tokens = keras.Input((length,), dtype="int32")
-    x = gated(gated(layers.Embedding(vocab, channels)(tokens)))
-    x = layers.GlobalAveragePooling1D()(x)
-    z = Sample()([layers.Dense(latent)(x), layers.Dense(latent)(x)])
-    x = gated(layers.Reshape((length, channels))(layers.Dense(length * channels)(z)))
-    return keras.Model(tokens, layers.Dense(vocab)(x))
-
-
-def keras_variants(keras: Any, model: VAE, store: TokenStore, size: int) -> Iterator[Contestant]:
-    """Ways to train with Keras on TensorFlow: how it is fed, compiled or not, which precision.
-
-    Keras gets its batches for nothing: they lie ready as tensors.
-    """
-    tf, ops, executed = import_module("tensorflow"), keras.ops, 4
-    indices = (batch_index(len(store), size, 0, number) for number in range(64))
-    batches = tf.constant(np.stack([store.batch(i).tokens.numpy() for i in indices]), "int32")
-    single, flops = tf.unstack(batches), training_flops(model) * size
-    data = tf.data.Dataset.from_tensor_slices((batches, batches)).repeat().prefetch(2)
-
-    def nll(tokens: Any, logits: Any) -> Any:
-        logits = ops.cast(logits, "float32")
-        rows = ops.sparse_categorical_crossentropy(tokens, logits, from_logits=True)
-        return ops.sum(rows, axis=1)
-
-    for fit, jit, precision in itertools.product((0, 1), (False, True), ("fp32", "bf16")):
-        keras.config.set_dtype_policy("float32" if precision == "fp32" else "mixed_bfloat16")
-        net = keras_model(keras, model.config.vocab_size, store.max_len)
-        assert net.count_params() == model.num_parameters()
-        count = executed if fit else 1
-        adam = keras.optimizers.Adam(1e-3)
-        net.compile(adam, nll, jit_compile=jit, steps_per_execution=count)
-
-        def run_fit(steps: int, net: Any = net) -> None:
-            net.fit(data, steps_per_epoch=executed * steps, shuffle=False, verbose=0)
-
-        def step(number: int, net: Any = net) -> None:
-            batch = single[number % len(single)]
-            net.train_on_batch(batch, batch)
-
-        name = f"Keras seed, {precision}, {'fit' if fit else 'train_on_batch'}{', XLA' * jit}"
-        run = run_fit if fit else stepping(step)
-        yield Contestant(name, size, count * size, count * flops, run)
-
-
-def load_keras(threads: int) -> Any:
-    """Keras on TensorFlow with so many threads; None, and a line that says so, without them."""
-    os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
-    try:
-        tf, keras = import_module("tensorflow"), import_module("keras")
-    except ImportError as error:
-        click.echo(f"Keras is left out ({error}): pip install tensorflow-cpu keras", err=True)
-        return None
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    return keras
-
-
-def timed(contestant: Contestant, steps: int) -> float:
-    began = time.perf_counter()
-    contestant.run(steps)
-    return time.perf_counter() - began
-
-
-def steps_in(contestant: Contestant, seconds: float) -> int:
-    """How many steps take so long, after a first one that does not count."""
-    contestant.run(1)
-    steps = 1
-    while (spent := timed(contestant, steps)) < seconds / 4:
-        steps *= 2
-    return max(1, round(steps * seconds / spent))
-
-
-def compete(contestants: list[Contestant], rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """A row of results for each contestant: medians over the rounds, and their spread."""
-    steps = [steps_in(c, seconds) for c in contestants]
-    turns = [
-        [n / timed(c, n) for c, n in zip(contestants, steps, strict=True)] for _ in range(rounds)
-    ]
-    return [
-        {
-            "name": c.name,
-            "batch": c.batch,
-            "couplets_per_s": statistics.median(rates) * c.couplets,
-            "low": min(rates) * c.couplets,
-            "high": max(rates) * c.couplets,
-            "gflops_per_s": statistics.median(rates) * c.flops / 1e9,
-        }
-        for c, rates in zip(contestants, zip(*turns, strict=True), strict=True)
-    ]
-
-
 def read_store(corpus: str | None, vocab: int, length: int) -> tuple[TokenStore, int]:
     """Couplets and the size of their vocabulary: the corpus's, or random ones."""
     if corpus is None:
-        poems = np.random.default_rng(0).integers(5, vocab, (2**16, length)).tolist()
-        return TokenStore(poems, length, 0), vocab
+        return costs.random_store(length, vocab), vocab
     job = Job(configure(), (corpus,), (), (Form.parse("5x2"),), (), False)
     with tempfile.TemporaryDirectory() as folder:  # what is mapped outlives its name
         log = partial(click.echo, err=True)
@@ -280,23 +60,29 @@ def read_store(corpus: str | None, vocab: int, length: int) -> tuple[TokenStore,
     return data.train, config.model.vocab_size
 
 
-def table(results: dict[str, Any]) -> str:
-    """The results as Markdown."""
+def training_table(results: dict[str, Any]) -> str:
+    """The results of `train` as Markdown."""
     versions = ", ".join(f"{k} {v}" for k, v in results["versions"].items())
-    lines = [
+
+    def cells(row: dict[str, Any]) -> list[str]:
+        ratios = [figure(row["beside"].get(name), ".2f") for name in ("plain", "keras")]
+        speed = [f"{row['couplets_per_s']:,.0f}", f"{row['low']:,.0f} to {row['high']:,.0f}"]
+        return [
+            row["name"],
+            *([str(row["batch"]), *speed] if row["batch"] else [""] * 3),
+            f"{row['gflops_per_s']:,.0f}",
+            f"{row['of_peak']:.0%}",
+            *ratios,
+            f"{row['faults_per_step']:,.1f}",
+        ]
+
+    columns = ["", "batch", "couplets/s", "lowest to highest", "GFLOP/s", "of the peak"]
+    columns += ["beside plain", "beside Keras", "page faults a step"]
+    return (
         f"`{results['command']}`: {versions}; {results['threads']} threads ({results['cpu']}), "
-        f"{results['vocab_size']:,} tokens, median of {results['rounds']} rounds",
-        "",
-        "| | batch | couplets/s | lowest to highest | GFLOP/s | of bf16 peak | of fp32 peak |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for row in results["rows"]:
-        speed = f"{row['couplets_per_s']:,.0f} | {row['low']:,.0f} to {row['high']:,.0f}"
-        lines.append(
-            f"| {row['name']} | {row['batch'] or ''} | {speed if row['batch'] else '|'} | "
-            f"{row['gflops_per_s']:,.0f} | {row['of_bf16']:.0%} | {row['of_fp32']:.0%} |"
-        )
-    return "\n".join(lines)
+        f"{results['vocab_size']:,} tokens, median of {results['rounds']} rounds\n\n"
+        + table(columns, map(cells, results["rows"]))
+    )
 
 
 def speed(model: Model, poet: Poet, seconds: float) -> dict[str, float]:
@@ -311,6 +97,25 @@ def speed(model: Model, poet: Poet, seconds: float) -> dict[str, float]:
         return times * batch / (time.perf_counter() - began)
 
     return {"poems_per_s": rate(256), "ms_per_poem": 1000 / rate(1)}
+
+
+@torch.no_grad()
+def bare(model: Model, seconds: float) -> dict[str, float]:
+    """Poems a second of the decoder by itself, as `bare`: logits of batches of 256 from new z."""
+    if isinstance(model, Autoregressive):
+        return {}
+
+    def batch() -> None:
+        z = model.prior(256).sample()
+        for _ in range(model.passes):
+            model.decode(z, passes=model.passes)
+
+    batch()
+    began, times = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        batch()
+        times += 1
+    return {"bare": times * 256 / (time.perf_counter() - began)}
 
 
 def ngram_rung(
@@ -384,6 +189,19 @@ def ladder_table(rungs: dict[str, dict[str, Any]]) -> str:
     lines += [row(name, r, "samples") for name, r in rungs.items()]
     last = list(rungs.values())[-1]
     return "\n".join([*lines, row("human poems", last, "human")])
+
+
+def numbers(context: click.Context, option: click.Parameter, value: str) -> list[int]:
+    """A list with commas."""
+    return [int(part) for part in value.split(",") if part]
+
+
+write_option = click.option(
+    "--write", "path", type=click.Path(path_type=Path), help="docs/results.md"
+)
+threads_option = click.option(
+    "--threads", type=int, default=lambda: os.cpu_count() or 1, help="Absent: all."
+)
 
 
 @click.group()
@@ -525,21 +343,31 @@ def one_out(
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--seconds", default=3.0, show_default=True, help="How long a turn lasts.")
 @click.option("--rounds", default=3, show_default=True)
-def generate(runs: tuple[Path, ...], seconds: float, rounds: int) -> None:
-    """Poems a second and ms for one poem of trained RUNS, in turn: one pass, or one a character."""
+@write_option
+def generate(runs: tuple[Path, ...], seconds: float, rounds: int, path: Path | None) -> None:
+    """Poems a second and ms for one poem of trained RUNS, in turn: one pass, or one a character.
+
+    Beside them is what the decoder does by itself, for nothing but the logits, in as many passes.
+    """
     keep_freed_memory()
     poets = {run.name: Poet.from_pretrained(run) for run in runs}
     turns: dict[str, list[dict[str, float]]] = {name: [] for name in poets}
     for _ in range(rounds):
         for name, poet in poets.items():
-            turns[name].append(speed(poet.model, poet, seconds))
-    click.echo("| | poems/s, batches of 256 | lowest to highest | ms for one poem |")
-    click.echo("|---|---:|---:|---:|")
+            turns[name].append(speed(poet.model, poet, seconds) | bare(poet.model, seconds))
+    rows = []
     for name, rates in turns.items():
         many = sorted(rate["poems_per_s"] for rate in rates)
         alone = statistics.median(rate["ms_per_poem"] for rate in rates)
-        middle = statistics.median(many)
-        click.echo(f"| {name} | {middle:,.0f} | {many[0]:,.0f} to {many[-1]:,.0f} | {alone:.1f} |")
+        cells = [f"{statistics.median(many):,.0f}", f"{many[0]:,.0f} to {many[-1]:,.0f}"]
+        if "bare" in rates[0]:
+            share = statistics.median(rate["poems_per_s"] / rate["bare"] for rate in rates)
+            cells += [f"{statistics.median(rate['bare'] for rate in rates):,.0f}", f"{share:.0%}"]
+        else:
+            cells += ["", ""]
+        rows.append([name, *cells, f"{alone:.1f}"])
+    columns = ["", "poems/s, batches of 256", "lowest to highest", "decoder alone", "share of that"]
+    publish(path, "generation-speed", table([*columns, "ms for one poem"], rows))
 
 
 @main.command()
@@ -547,18 +375,27 @@ def generate(runs: tuple[Path, ...], seconds: float, rounds: int) -> None:
     "--preset", "presets", type=click.Choice(list(PRESETS)), multiple=True, default=("seed", "base")
 )
 @click.option("--batch-size", "sizes", type=int, multiple=True, help="Absent: 64 and 512 for seed.")
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(["fp32", "bf16"]),
+    multiple=True,
+    help="Absent: fp32, and bf16 where this machine does not emulate it.",
+)
 @click.option("--corpus", help="A corpus whose 5x2 couplets are taken instead of random tokens.")
 @click.option("--vocab", default=6076, show_default=True, help="Random tokens: how many there are.")
 @click.option("--length", default=10, show_default=True, help="Random tokens: how many in a poem.")
 @click.option("--rounds", default=7, show_default=True)
 @click.option("--seconds", default=2.0, show_default=True, help="How long a turn lasts.")
-@click.option("--threads", type=int, default=lambda: os.cpu_count() or 1, help="Absent: all.")
+@threads_option
 @click.option("--square", default=2048, show_default=True, help="Side of the matrices of the peak.")
 @click.option("--keras/--no-keras", "with_keras", default=True, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a Markdown table.")
+@write_option
 def train(
     presets: tuple[str, ...],
     sizes: tuple[int, ...],
+    precisions: tuple[str, ...],
     corpus: str | None,
     vocab: int,
     length: int,
@@ -568,18 +405,21 @@ def train(
     square: int,
     with_keras: bool,
     as_json: bool,
+    path: Path | None,
 ) -> None:
     """Training throughput of presets, of plain PyTorch and of Keras, in couplets per second."""
     torch.set_num_threads(threads)
     keep_freed_memory()
     keras = load_keras(threads) if with_keras else None
+    if not precisions:
+        precisions = ("fp32", "bf16") if bf16_is_faster(torch.device("cpu")) else ("fp32",)
     store, vocab = read_store(corpus, vocab, length)
-    contestants = [peak(torch.bfloat16, "bf16", square), peak(torch.float32, "fp32", square)]
+    contestants = [peak(precision, square) for precision in precisions]
     variants = {}
     for preset in presets:
         own = SEED_BATCHES if preset == "seed" else (configure(preset).train.batch_size,)
         for size in sizes or own:
-            for precision in ("bf16", "fp32"):
+            for precision in precisions:
                 settings = {"vocab_size": vocab, "max_len": store.max_len, "precision": precision}
                 config = configure(preset, settings)
                 contestants.append(ours(f"{preset}, {precision}", config, store, size))
@@ -589,14 +429,14 @@ def train(
                 if keras is not None:
                     found = [
                         (compete([c], 3, seconds / 2)[0]["couplets_per_s"], c)
-                        for c in keras_variants(keras, model, store, size)
+                        for c in keras_variants(keras, model, store, size, precisions)
                     ]
                     variants[str(size)] = {c.name: rate for rate, c in found}
                     contestants.append(max(found, key=lambda pair: pair[0])[1])
     rows = compete(contestants, rounds, seconds)
+    peaks = {row["precision"]: row["gflops_per_s"] for row in rows[: len(precisions)]}
     for row in rows:
-        row["of_bf16"] = row["gflops_per_s"] / rows[0]["gflops_per_s"]
-        row["of_fp32"] = row["gflops_per_s"] / rows[1]["gflops_per_s"]
+        row["of_peak"] = row["gflops_per_s"] / peaks.get(row["precision"], max(peaks.values()))
     modules = [torch] if keras is None else [torch, keras, import_module("tensorflow")]
     results = {
         "command": shlex.join(["python", *sys.argv]),
@@ -608,7 +448,110 @@ def train(
         "rows": rows,
         "keras_variants": variants,
     }
-    click.echo(json.dumps(results, indent=2) if as_json else table(results))
+    if as_json:
+        click.echo(json.dumps(results, indent=2))
+    else:
+        publish(path, "training-speed", training_table(results))
+
+
+@main.command()
+@click.option("--preset", "presets", multiple=True, default=("base", "seed"), show_default=True)
+@click.option("--batch-size", "sizes", type=int, multiple=True, default=(256, 64))
+@click.option("--steps", default=20, show_default=True)
+@threads_option
+@write_option
+def where(
+    presets: tuple[str, ...], sizes: tuple[int, ...], steps: int, threads: int, path: Path | None
+) -> None:
+    """Where a training step's time goes, in ms by kind of work; float32, one column a preset."""
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    store, vocab = read_store(None, 6076, 10)
+    columns = {}
+    for preset, size in zip(presets, sizes, strict=True):
+        settings = {"vocab_size": vocab, "max_len": store.max_len, "precision": "fp32"}
+        contestant = ours(preset, configure(preset, settings), store, size)
+        columns[f"`{preset}`, batch {size}"] = costs.where_time_goes(contestant, steps)
+    publish(path, "where", costs.shares_table(columns))
+
+
+@main.command()
+@click.option("--preset", "presets", multiple=True, default=("tiny", "seed", "small", "base"))
+@click.option("--vocab", default=6076, show_default=True)
+@click.option("--length", default=10, show_default=True)
+@click.option("--steps", default=5, show_default=True)
+@write_option
+def memory(
+    presets: tuple[str, ...], vocab: int, length: int, steps: int, path: Path | None
+) -> None:
+    """Peak resident memory of training each preset, in a process of its own."""
+    rows = []
+    for preset in presets:
+        r = costs.memory_of(preset, vocab, length, steps)
+        numbers = [f"{r[k] / 2**20:,.0f}" for k in ("state", "before", "peak")]
+        rows.append([f"`{preset}`", f"{r['batch']:,.0f}", f"{r['parameters']:,.0f}", *numbers])
+    columns = ["preset", "batch", "parameters", "weights, moments, average: MiB"]
+    columns += ["torch alone: MiB", "peak: MiB"]
+    publish(path, "memory", table(columns, rows))
+
+
+@main.command()
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--rounds", default=7, show_default=True)
+@write_option
+def startup(run: Path | None, rounds: int, path: Path | None) -> None:
+    """Seconds of commands beside those of importing torch, in turn; RUN absent: a tiny new one."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = run or costs.tiny_run(Path(folder) / "run")
+        found = costs.command_seconds(model, rounds)
+    publish(path, "startup", costs.startup_table(found))
+
+
+@main.command()
+@click.option("--preset", default="base", show_default=True)
+@click.option("--lengths", default="10,20,40,80", show_default=True, callback=numbers)
+@click.option("--vocabularies", default="1000,3000,6000,12000,50000", callback=numbers)
+@click.option("--batches", default="16,64,256,1024", show_default=True, callback=numbers)
+@click.option("--corpora", default="10000,100000,1000000,10000000", callback=numbers)
+@click.option("--processes", default="1,2,4", show_default=True, callback=numbers)
+@click.option("--seconds", default=1.5, show_default=True, help="How long a turn lasts.")
+@click.option("--rounds", default=3, show_default=True)
+@threads_option
+@click.option("--plot", type=click.Path(path_type=Path), help="docs/scale.png")
+@write_option
+def scale(
+    preset: str,
+    lengths: list[int],
+    vocabularies: list[int],
+    batches: list[int],
+    corpora: list[int],
+    processes: list[int],
+    seconds: float,
+    rounds: int,
+    threads: int,
+    plot: Path | None,
+    path: Path | None,
+) -> None:
+    """How cost grows with length, vocabulary, batch, corpus and processes; an empty list = none.
+
+    The first three are steps of one process; a corpus costs what drawing a batch of 256 takes;
+    processes are launched by torchrun with a thread each, and share one batch of 256.
+    """
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    clock = partial(costs.step_seconds, preset, rounds=rounds, seconds=seconds)
+    found = {
+        "length": dict(zip(lengths, clock([{"length": n} for n in lengths]), strict=True)),
+        "vocabulary": dict(
+            zip(vocabularies, clock([{"vocab": n} for n in vocabularies]), strict=True)
+        ),
+        "batch": dict(zip(batches, clock([{"batch": n} for n in batches]), strict=True)),
+        "corpus": {n: costs.draw_seconds(n) for n in corpora},
+        "processes": {n: costs.distributed_seconds(preset, n) for n in processes},
+    }
+    publish(path, "scale", costs.scale_table(found))
+    if plot:
+        costs.plot_scale(found, plot)
 
 
 if __name__ == "__main__":

@@ -22,22 +22,22 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "bench.py"
 def test_the_benchmark_reports_every_contestant() -> None:
     """Ours, plain PyTorch and the matrix products, each with its throughput and shares."""
     options = "--preset seed --batch-size 4 --vocab 20 --length 4 --rounds 2"
-    options += " --seconds 0.001 --threads 1 --square 64 --no-keras --json"
+    options += " --seconds 0.001 --threads 1 --square 64 --no-keras --json --precision fp32"
     command = [sys.executable, str(SCRIPT), "train", *options.split()]
     results = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     assert results["command"].endswith(options)
     assert (results["threads"], results["vocab_size"], results["rounds"]) == (1, 20, 2)
-    products, others = results["rows"][:2], results["rows"][2:]
-    assert [row["name"] for row in products] == ["matrix product, bf16", "matrix product, fp32"]
-    assert [row["name"] for row in others] == [
-        "seed, bf16",
-        "seed, fp32",
-        "plain PyTorch seed, fp32",
-    ]
-    for row in others:
+    product, seed, plain = results["rows"]
+    assert product["name"] == "matrix product, fp32"
+    assert product["of_peak"] == 1
+    assert (seed["name"], plain["name"]) == ("seed, fp32", "plain PyTorch seed, fp32")
+    for row in (seed, plain):
         assert 0 < row["low"] <= row["couplets_per_s"] <= row["high"]
-        assert row["gflops_per_s"] > 0
-        assert {"batch", "of_bf16", "of_fp32"} <= row.keys()
+        assert row["of_peak"] == row["gflops_per_s"] / product["gflops_per_s"]
+        assert row["faults_per_step"] >= 0
+    assert seed["beside"].keys() == {"plain"}
+    assert seed["beside"]["plain"] > 0
+    assert plain["beside"] == {}
 
 
 @pytest.fixture
@@ -45,6 +45,76 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The module of the benchmark, in this process."""
     monkeypatch.syspath_prepend(SCRIPT.parent)
     return importlib.import_module("bench")
+
+
+@pytest.fixture
+def costs(script: ModuleType) -> ModuleType:
+    """What the benchmark measures costs with."""
+    return importlib.import_module("costs")
+
+
+def test_ratios_are_those_of_the_turns(
+    script: ModuleType, costs: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times as fast in every turn is three times as fast, however the machine wobbles."""
+    contestants = importlib.import_module("contestants")
+    speeds = iter([1.0, 3.0, 2.0, 0.5])
+    pace = {}
+
+    def timed(contestant: object, steps: int) -> float:
+        if contestant.name.startswith("seed"):  # type: ignore[attr-defined]
+            pace["now"] = next(speeds)
+            return steps * pace["now"]
+        return 3 * steps * pace["now"]
+
+    pair = [
+        contestants.Contestant("seed, fp32", 4, 4, 100.0, lambda n: None),
+        contestants.Contestant("plain PyTorch seed, fp32", 4, 4, 100.0, lambda n: None),
+    ]
+    monkeypatch.setattr(contestants, "timed", timed)
+    monkeypatch.setattr(contestants, "steps_in", lambda c, seconds: 2)
+    ours, theirs = contestants.compete(pair, 4, 1.0)
+    assert ours["beside"] == {"plain": pytest.approx(3.0)}
+    assert theirs["beside"] == {}
+    assert ours["high"] == pytest.approx(4 / 0.5)
+    assert ours["low"] == pytest.approx(4 / 3.0)
+
+
+def test_a_step_is_the_sum_of_its_kinds(costs: ModuleType) -> None:
+    spent = [("aten::mm", 2.0), ("aten::bmm", 1.0), ("aten::lerp_", 0.5), ("aten::view", 0.25)]
+    found = costs.by_kind(spent, 4.0)
+    assert found.pop("whole step") == 4.0
+    assert found["matrix products"] == 3.0
+    assert found["other operators"] == 0.25
+    assert found["Python"] == 0.25
+    assert sum(found.values()) == 4.0
+    shown = costs.shares_table({"a": {**found, "whole step": 4.0}})
+    assert "| matrix products | 3000.0 ms, 75% |" in shown
+
+
+def test_commands_take_turns(costs: ModuleType) -> None:
+    calls: list[str] = []
+    work = {name: (lambda name=name: calls.append(name)) for name in "ab"}
+    found = costs.turns(work, 2)
+    assert calls == list("ababab")
+    assert {name: len(spent) for name, spent in found.items()} == {"a": 2, "b": 2}
+    shown = costs.startup_table({"torch": [1.0, 2.0], "ours": [1.5, 3.0]})
+    assert "| `ours` | 2.25 | 1.50 to 3.00 | 1.50 |" in shown
+
+
+def test_scale_has_a_row_for_every_size(
+    script: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    picture = tmp_path / "scale.png"
+    arguments = "scale --preset tiny --lengths 4,8 --vocabularies 20 --batches 2 --corpora 300"
+    arguments += f" --processes= --seconds 0.001 --rounds 1 --threads {torch.get_num_threads()}"
+    script.main([*arguments.split(), "--plot", str(picture)], standalone_mode=False)
+    lines = capsys.readouterr().out.splitlines()[2:]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines]
+    sizes = [("length", "4"), ("length", "8"), ("vocabulary", "20"), ("batch", "2")]
+    assert [(row[0], row[1]) for row in cells] == [*sizes, ("corpus", "300")]
+    assert all(float(row[2].replace(",", "")) > 0 for row in cells)
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_ladder_trains_scores_and_writes_every_rung(

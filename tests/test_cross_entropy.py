@@ -60,16 +60,20 @@ def test_no_rows() -> None:
         assert linear_cross_entropy(hidden, weight, torch.zeros(0, dtype=torch.long)).shape == (0,)
 
 
-def test_bfloat16_is_close_to_float32() -> None:
+@pytest.mark.parametrize("bias", [False, True])
+def test_bfloat16_is_close_to_float32(bias: bool) -> None:
     hidden = torch.randn(300, 32, requires_grad=True)
     weight = (torch.randn(500, 32) * 0.1).requires_grad_()
     target = torch.randint(0, 500, (300,))
-    exact = whole(hidden, weight, target, None).mean()
+    b = torch.randn(500, requires_grad=True) if bias else None
+    inputs = [weight] if b is None else [weight, b]
+    exact = whole(hidden, weight, target, b).mean()
     with torch.autocast("cpu", torch.bfloat16):
-        ours = linear_cross_entropy(hidden, weight, target).mean()
+        ours = linear_cross_entropy(hidden, weight, target, b).mean()
     torch.testing.assert_close(ours, exact, atol=2e-3, rtol=2e-3)
-    (a,), (e,) = torch.autograd.grad(ours, [weight]), torch.autograd.grad(exact, [weight])
-    assert (a - e).norm() / e.norm() < 0.02
+    gradients = torch.autograd.grad(ours, inputs), torch.autograd.grad(exact, inputs)
+    for a, e in zip(*gradients, strict=True):
+        assert (a - e).norm() / e.norm() < 0.02
 
 
 def test_two_losses_at_once_do_not_share_scratch_memory() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -387,3 +389,20 @@ def test_a_point_has_nothing_around_it() -> None:
     batch = Batch(torch.full((1, 4), 7), torch.ones(1, 4, dtype=torch.bool), None)
     with pytest.raises(ConfigError, match="is a point; give a VAE"):
         variations(model, batch, 2, 1.0, torch.Generator())
+
+
+def test_abstract_networks_do_not_import_the_compiler() -> None:
+    """A network without memory is built to check a file's shapes; that has to be quick."""
+    code = """
+import sys, torch
+from poetvae.config import configure
+from poetvae.models import build
+for preset in ("few", "seed", "small,vq", "small,cluster", "ar"):
+    config = configure(preset, {"vocab_size": 10, "max_len": 4, "observe": 0.5}).model
+    with torch.device("meta"):
+        abstract = build(config)
+    shapes = [(p.shape, p.is_meta) for p in abstract.parameters()]
+    assert shapes == [(p.shape, True) for p in build(config).parameters()]
+assert "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

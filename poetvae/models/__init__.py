@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
 from ..config import ModelConfig
 from .autoregressive import Autoregressive
 from .networks import Draw, LatentModel, Point, Posterior
@@ -26,4 +32,17 @@ __all__ = [
 
 def build(config: ModelConfig) -> Model:
     """A new network as the configuration says."""
-    return _KINDS[config.kind](config)
+    abstract = torch.get_default_device().type == "meta"
+    with _Undrawn() if abstract else contextlib.nullcontext():
+        return _KINDS[config.kind](config)
+
+
+class _Undrawn(TorchFunctionMode):
+    """First weights are not drawn. On the meta device there are none, and to find that out torch
+    imports its compiler, which takes as long as importing torch does."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.nn.init.normal_:
+            return kwargs["tensor"]
+        return (torch.empty if func is torch.randn else func)(*args, **kwargs)

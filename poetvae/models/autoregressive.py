@@ -14,7 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
-from .networks import Draw, Labels, TextModel, final_norm, initialise, project, stack, text_nll
+from .networks import (
+    Draw,
+    Labels,
+    TextModel,
+    final_norm,
+    initialise,
+    project,
+    small_normal,
+    stack,
+    text_nll,
+)
 
 
 class Autoregressive(TextModel):
@@ -33,7 +43,7 @@ class Autoregressive(TextModel):
         self.bos_id = bos_id
         self.embedding = nn.Embedding(config.vocab_size, config.embed_dim)
         self.project = project(config.embed_dim, config.d_model)
-        self.positions = nn.Parameter(torch.randn(config.max_len, config.d_model) * 0.02)
+        self.positions = small_normal(config.max_len, config.d_model)
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
         self.body = stack(config, config.decoder_layers, causal=True)
         self.norm = final_norm(config)

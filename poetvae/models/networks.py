@@ -166,6 +166,11 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, std=0.02)
 
 
+def small_normal(*shape: int) -> nn.Parameter:
+    """A table of vectors as `initialise` begins one."""
+    return nn.Parameter(nn.init.normal_(torch.empty(shape), std=0.02))
+
+
 def project(in_features: int, out_features: int) -> nn.Module:
     """A linear map, or nothing where the widths agree."""
     return nn.Identity() if in_features == out_features else nn.Linear(in_features, out_features)
@@ -189,15 +194,11 @@ class Reader(nn.Module):
         super().__init__()
         self.embedding = embedding
         self.project = project(config.embed_dim, config.d_model)
-        self.positions = (
-            nn.Parameter(torch.randn(config.max_len, config.d_model) * 0.02)
-            if config.positions
-            else None
-        )
+        self.positions = small_normal(config.max_len, config.d_model) if config.positions else None
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
         self.mask_id = mask_id
         # Where the decoder is shown a character, z need not tell it: the encoder has to know.
-        self.known = nn.Parameter(torch.randn(config.d_model) * 0.02) if config.observe else None
+        self.known = small_normal(config.d_model) if config.observe else None
         self.body = stack(config, config.encoder_layers)
         self.norm = final_norm(config)
 

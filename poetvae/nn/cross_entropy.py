@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from .gcnn import compute_dtype
 
 CHUNK_ROWS = 1024
+ALIGNMENT = 64  # bytes, a cache line: matrix products into rows that do not begin on one are slower
 
 
 def linear_cross_entropy(
@@ -83,37 +84,49 @@ def _loss_and_gradients(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Loss by row, and the gradients of its sum weighted by `rows` (absent = 1)."""
     dtype = compute_dtype(hidden)
+    multiple = ALIGNMENT // dtype.itemsize
     h, w = hidden.detach().to(dtype), weight.detach().to(dtype)
-    channels = h.shape[1]
-    if bias is not None:  # one more channel, whose input is 1; rounded up to what processors like
-        h = F.pad(F.pad(h, (0, 1), value=1), (0, -(channels + 1) % 32))
-        w = F.pad(
-            torch.cat([w, bias.detach().to(dtype).unsqueeze(1)], 1), (0, h.shape[1] - channels - 1)
-        )
-    n, vocab = len(h), len(w)
+    vocab, channels = w.shape
+    b = None if bias is None else bias.detach().to(dtype)
+    if b is not None and dtype.itemsize < 4:  # where a product costs less than two passes:
+        h, w = F.pad(h, (0, 1), value=1), torch.cat([w, b.unsqueeze(1)], 1)  # one more channel
+        h, b = F.pad(h, (0, -h.shape[1] % multiple)), None
+    w = F.pad(w, (0, h.shape[1] - w.shape[1], 0, -vocab % multiple))
+    b = None if b is None else F.pad(b, (0, -vocab % multiple))
+    n = len(h)
     chunks = max(1, -(-n // CHUNK_ROWS))
     size = max(1, -(-n // chunks))
     workspace = functools.partial(_workspace, dtype, h.device, threading.get_ident())
-    scratch, partial = workspace("logits", CHUNK_ROWS, vocab), workspace("gradient", *w.shape)
+    scratch, partial = workspace("logits", CHUNK_ROWS, len(w)), workspace("gradient", *w.shape)
     row = torch.arange(size, device=h.device)
     nll = torch.empty(n, device=h.device)
     d_hidden = torch.empty_like(h)
+    d_bias = torch.zeros(len(w), device=h.device)
     d_weight = (torch.empty if n else torch.zeros)(w.shape, device=h.device)
     for start in range(0, n, size):
         chunk = slice(start, min(start + size, n))
         place = row[: chunk.stop - start], target[chunk]
-        p = torch.mm(h[chunk], w.t(), out=scratch[: chunk.stop - start])
+        p = scratch[: chunk.stop - start]
+        if b is None:
+            torch.mm(h[chunk], w.t(), out=p)
+        else:
+            torch.addmm(b, h[chunk], w.t(), out=p)
+        p[:, vocab:] = -torch.inf
         torch.softmax(p, dim=1, out=p)
         nll[chunk] = -p[place].float().clamp(min=torch.finfo(torch.float32).tiny).log()
         p[place] -= 1  # now the gradient with respect to the logits
         if rows is not None:
             p *= rows[chunk].unsqueeze(1).to(dtype)
+        if b is not None:
+            d_bias += p.sum(dim=0)
         torch.mm(p, w, out=d_hidden[chunk])
         torch.mm(p.t(), h[chunk], out=partial)
         d_weight.add_(partial) if start else d_weight.copy_(partial)
     d_hidden = d_hidden[:, :channels].to(hidden.dtype)
-    d_bias = None if bias is None else d_weight[:, channels]
-    return nll, d_hidden, d_weight[:, :channels], d_bias
+    if bias is None:
+        return nll, d_hidden, d_weight[:vocab], None
+    d_bias = d_weight[:vocab, channels] if b is None else d_bias[:vocab]
+    return nll, d_hidden, d_weight[:vocab, :channels], d_bias
 
 
 @functools.lru_cache(maxsize=8)
