@@ -3,7 +3,8 @@
 A model folder holds `config.json`, `model.safetensors`, `tokenizer.model`, `README.md` and
 `manifest.json`, which has size and sha256 of the others and is written last. A run folder is a
 model folder (the best on held-out poems) with `train.json`, `metrics.jsonl`, `samples.jsonl` and
-`checkpoints/step-N/`: model folders with the training state, `state.pt`, beside the weights.
+`checkpoints/step-N/`: model folders with the training state, `state.pt`, beside the weights;
+`checkpoints/latest` names the last that was written.
 """
 
 from __future__ import annotations
@@ -105,11 +106,25 @@ def save_checkpoint(
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     _write(folder, {**_model_files(saved, card), "state.pt": buffer.getvalue()})
+    write_file(folder.with_name("latest"), f"{folder.name}\n".encode())
     # Later ones did not verify, or this run would have begun there: they take no place.
     earlier = [old for number, old in checkpoints(run) if number < step]
     for old in earlier[::-1][keep - 1 :]:
-        shutil.rmtree(old)
+        shutil.rmtree(old, ignore_errors=True)
     return folder
+
+
+def sweep(run: Path) -> None:
+    """Remove what a process that was killed while writing has left half-written in a run."""
+    for left in (
+        *run.glob(".*.tmp"),
+        *run.glob("checkpoints/.*.tmp"),
+        *run.glob("checkpoints/*/.*.tmp"),
+    ):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def checkpoints(run: Path) -> list[tuple[int, Path]]:
@@ -165,6 +180,7 @@ def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
                 os.fsync(file.fileno())
         for name, temporary in temporaries.items():
             os.replace(temporary, folder / name)
+        _sync_folder(folder)
     except OSError as error:
         for temporary in temporaries.values():
             with contextlib.suppress(OSError):
@@ -206,7 +222,8 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
         temporary.mkdir(parents=True)
         _write_files(temporary, files)
         os.rename(temporary, folder)
-        _sync_folder(folder.parent)
+        for parent in (folder.parent, folder.parent.parent):  # either may be new
+            _sync_folder(parent)
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be written ({error.strerror})") from error
     finally:

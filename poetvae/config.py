@@ -101,6 +101,9 @@ class TrainConfig:
     """How it is minimised, and on what."""
 
     batch_size: int = setting(128, "poems in a step", 1, 1_000_000)
+    slices: int = setting(
+        0, "parts a batch is worked off in, by turns or by processes; 0 = one a process", 0, 4096
+    )
     learning_rate: float = setting(4e-3, "peak learning rate of AdamW", 0.0, 10.0)
     lr_schedule: str = setting("cosine", "course of the learning rate", among=SCHEDULES)
     lr_warmup: float = setting(0.03, "share of the training until the peak", 0.0, 1.0)

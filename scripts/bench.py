@@ -45,10 +45,10 @@ from poetvae.models import VAE, Autoregressive, Model
 from poetvae.poet import Poet
 from poetvae.prepare import prepare
 from poetvae.quality import compare
-from poetvae.runtime import keep_freed_memory, seed_noise
+from poetvae.runtime import keep_freed_memory
+from poetvae.step import Slice, average, make_optimizer, update
 from poetvae.text.ngram import NGram
 from poetvae.text.poem import Form, Poem
-from poetvae.trainer import average, make_optimizer, update
 
 SEED_BATCHES = (64, 512)
 
@@ -98,8 +98,7 @@ def ours(name: str, config: Config, store: TokenStore, size: int) -> Contestant:
 
     def step(number: int) -> None:
         batch = store.batch(batch_index(len(store), size, 0, number))
-        seed_noise(derive_seed(0, "noise", number), model.device)
-        update(model, optimizer, batch, config, 0.5)
+        update(model, optimizer, [Slice(batch, derive_seed(0, "noise", number))], config, 0.5)
         if config.train.ema:
             average(averaged, model, config.train.ema)
 

@@ -639,7 +639,7 @@ def test_other_things_among_the_checkpoints_are_left_alone(run: Path) -> None:
     save_checkpoint(run, 20, ONE, "card", {"step": 20}, keep=1)
     assert latest_checkpoint(run) == run / "checkpoints" / "step-20"
     names = sorted(p.name for p in (run / "checkpoints").iterdir())
-    assert names == ["step-20", "step-99", "step-x"]
+    assert names == ["latest", "step-20", "step-99", "step-x"]
 
 
 # A full disk
@@ -698,7 +698,8 @@ def test_a_full_disk_leaves_the_older_checkpoints(
     with pytest.raises(CheckpointError, match="No space left on device"):
         save_checkpoint(run, 20, OTHER, "card", {"step": 20}, keep=1)
     names = sorted(p.name for p in (run / "checkpoints").iterdir())
-    assert names == ["step-10", "step-15", "step-5"]
+    assert names == ["latest", "step-10", "step-15", "step-5"]
+    assert (run / "checkpoints" / "latest").read_text() == "step-15\n"
     assert latest_checkpoint(run) == run / "checkpoints" / "step-15"
 
 

@@ -31,7 +31,7 @@ from poetvae.errors import ConfigError
 from poetvae.models import VAE, build
 from poetvae.nn import DiagonalGaussian
 from poetvae.schedules import SCHEDULES
-from poetvae.trainer import make_optimizer, update
+from poetvae.step import Slice, make_optimizer, update
 
 PARTS = (ModelConfig, ObjectiveConfig, TrainConfig)
 TYPES = {name: kind for part in PARTS for name, kind in typing.get_type_hints(part).items()}
@@ -346,7 +346,7 @@ def test_every_preset_takes_a_step(preset: str) -> None:
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     mask = torch.arange(6) < torch.tensor([[6], [4]])
     batch = Batch(torch.randint(5, 12, (2, 6)), mask, None)
-    metrics = update(model, make_optimizer(model, config.train), batch, config, 0.5)
+    metrics = update(model, make_optimizer(model, config.train), [Slice(batch)], config, 0.5)
     assert torch.isfinite(metrics).all()
     same = {name for name, p in model.named_parameters() if torch.equal(p, before[name])}
     # What brings in observed characters waits for some to be observed.
@@ -374,8 +374,7 @@ def test_seed_steps_are_those_of_adam() -> None:
     adam = torch.optim.Adam(theirs.parameters(), lr=1e-3)
     batch = Batch(torch.randint(5, 12, (4, 6)), torch.ones(4, 6, dtype=torch.bool), None)
     for step in range(3):
-        torch.manual_seed(step)
-        update(ours, optimizer, batch, config, step / 3)
+        update(ours, optimizer, [Slice(batch, seed=step)], config, step / 3)
         torch.manual_seed(step)
         draw = theirs(batch.tokens, batch.mask)
         adam.zero_grad()

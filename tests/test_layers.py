@@ -32,7 +32,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "L2": (
         ("runtime", "models.networks"),
-        ("data", "models.vae", "models.autoregressive"),
+        ("parallel", "data", "models.vae", "models.autoregressive"),
         ("models.vqvae",),
         ("models",),
     ),
@@ -48,10 +48,11 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("damage",),
     ),
     "L5": (
-        ("store", "plots", "maps"),
+        ("store", "step", "plots", "maps"),
         ("job",),
         ("prepare",),
-        ("trainer", "plots_map"),
+        ("run", "plots_map"),
+        ("trainer",),
     ),
     "L6": (
         ("cli.common",),

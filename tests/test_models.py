@@ -23,9 +23,9 @@ from poetvae.latent import variations
 from poetvae.models import VAE, VQVAE, Autoregressive, Draw, LatentModel, Model, build
 from poetvae.nn import DiagonalGaussian, Mixture
 from poetvae.objective import objective
+from poetvae.step import Slice, make_optimizer, update
 from poetvae.text.codec import PoemCodec
 from poetvae.text.tokenizer import PoemTokenizer
-from poetvae.trainer import make_optimizer, update
 
 TOKENIZER = PoemTokenizer.train(["山月臨窗白溪"])
 CODEC = PoemCodec(TOKENIZER, 6, {}, {"dynasty": ("tang", "song")})
@@ -239,7 +239,7 @@ def test_thirty_steps_lower_the_loss(name: str) -> None:
     config, batch = FAMILY[name], poems((6,) * 8)
     model = build(config.model)
     optimizer = make_optimizer(model, config.train)
-    losses = [float(update(model, optimizer, batch, config, 0.5)[2]) for _ in range(30)]
+    losses = [float(update(model, optimizer, [Slice(batch)], config, 0.5)[2]) for _ in range(30)]
     assert all(map(math.isfinite, losses))
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 

@@ -22,6 +22,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from poetvae import checkpoint, runtime, trainer
+from poetvae import step as learning
 from poetvae.checkpoint import checkpoints, load_state
 from poetvae.errors import CheckpointError
 
@@ -116,7 +117,7 @@ def outcome(run: Path, steps: int = STEPS) -> dict[str, Any]:
 @contextlib.contextmanager
 def at_update(number: int, happens: Callable[[], object]) -> Iterator[None]:
     """Something happens in the numberth update from now."""
-    real, updates = trainer.update, iter(range(1, 10**9))
+    real, updates = learning.update, iter(range(1, 10**9))
 
     def update(*arguments: Any) -> Any:
         if next(updates) == number:

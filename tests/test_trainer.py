@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,14 +17,16 @@ import torch
 
 import poetvae
 from poetvae import job, trainer
+from poetvae import step as learning
 from poetvae.checkpoint import load_state
 from poetvae.config import PRESETS, Config, TrainConfig, fields
 from poetvae.data import derive_seed, encode_poems
 from poetvae.errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from poetvae.job import Job
 from poetvae.models.vae import VAE
+from poetvae.parallel import alone
 from poetvae.poet import Poet
-from poetvae.runtime import choose_device
+from poetvae.runtime import locked
 from poetvae.schedules import cosine, linear
 from poetvae.text.poem import Form, Poem
 
@@ -91,7 +94,7 @@ def names(folder: Path) -> set[str]:
 def test_a_run_folder_holds_what_it_should(run: Path) -> None:
     files = {"train.json", "metrics.jsonl", "samples.jsonl", "checkpoints", "data"}
     assert names(run) == MODEL | files
-    assert names(run / "checkpoints") == {"step-10", "step-20"}
+    assert names(run / "checkpoints") == {"step-10", "step-20", "latest"}
     assert names(run / "checkpoints" / "step-20") == MODEL | {"state.pt"}
 
 
@@ -203,7 +206,7 @@ def test_averaging_moves_towards_the_model(poet: Poet) -> None:
     for model, value in ((zero, 0.0), (one, 1.0)):
         for parameter in model.parameters():
             torch.nn.init.constant_(parameter, value)
-    trainer.average(zero, one, 0.75)
+    learning.average(zero, one, 0.75)
     assert all(p.eq(0.25).all() for p in zero.parameters())
     assert all(p.eq(1).all() for p in one.parameters())
 
@@ -471,9 +474,9 @@ def test_clipping_bounds_the_gradient(poet: Poet, monkeypatch: pytest.MonkeyPatc
     batch = encode_poems(poet.codec, [Poem((COUPLETS[0],))]).batch([0])
     for clip in (0.5, 0.0):
         config = Config(train=TrainConfig(clip_norm=clip, precision="fp32"))
-        optimizer = trainer.make_optimizer(model, config.train)
+        optimizer = learning.make_optimizer(model, config.train)
         optimizer.register_step_pre_hook(note)
-        trainer.update(model, optimizer, batch, config, 0.5)
+        learning.update(model, optimizer, [learning.Slice(batch)], config, 0.5)
     assert norms[0] == pytest.approx(0.5, rel=1e-3)
     assert norms[1] > 0.5
 
@@ -486,7 +489,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(
     monkeypatch.setattr(trainer, "update", lambda *_: torch.tensor([1.0, 1.0, next(losses), 1.0]))
     with pytest.raises(PoetVAEError, match=f"the loss is {value} at step 6; lower learning_rate"):
         train(corpus, tmp_path / "run", steps=12)
-    assert names(tmp_path / "run" / "checkpoints") == {"step-4"}
+    assert names(tmp_path / "run" / "checkpoints") == {"step-4", "latest"}
     assert Poet.from_pretrained(tmp_path / "run").forms == [Form(5, 2)]
     assert [line["step"] for line in lines(tmp_path / "run" / "metrics.jsonl")] == [2, 4, 4]
 
@@ -506,7 +509,7 @@ def test_force_replaces_a_run_and_nothing_else(corpus: Path, tmp_path: Path) -> 
     run, home, file = tmp_path / "run", tmp_path / "home", tmp_path / "file"
     train(corpus, run, steps=8)
     train(corpus, run, steps=2, force=True)
-    assert names(run / "checkpoints") == {"step-2"}
+    assert names(run / "checkpoints") == {"step-2", "latest"}
     home.mkdir()
     (home / "thesis.txt").write_text("all of it")
     file.write_text("a file")
@@ -525,7 +528,7 @@ def test_an_empty_folder_may_be_filled(corpus: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_below_a_file_is_refused(corpus: Path, tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"run\.data: cannot be written"):
+    with pytest.raises(CheckpointError, match="run: cannot be written"):
         train(corpus, corpus / "run")
 
 
@@ -555,57 +558,121 @@ def test_whatever_is_wrong_leaves_the_old_run_and_writes_no_new_one(
     assert (tmp_path / "old" / "train.json").read_text() == "{}"
 
 
-def test_a_resumed_run_takes_no_other_options(corpus: Path, tmp_path: Path) -> None:
-    train(corpus, tmp_path / "run")
-    others: list[dict[str, Any]] = [
-        {"sources": [corpus]},
-        {"valid": [corpus]},
-        {"forms": ["5x2"]},
-        {"settings": {"beta": 2}},
-        {"epochs": 1},
-        {"steps": 9},
-        {"minutes": 1},
+def test_a_resumed_run_goes_on_as_it_was_begun(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(corpus, run)
+    same: list[dict[str, Any]] = [
+        {},
+        {"sources": [corpus], "forms": ["5x2"], "preset": "tiny", "settings": SETTINGS, "steps": 4},
+        {"settings": {"batch_size": SETTINGS["batch_size"]}, "minutes": 5},
+        {"preset": "tiny", "settings": {**SETTINGS, "precision": "auto"}},
     ]
-    for other in others:
-        with pytest.raises(ConfigError, match="a resumed run keeps its corpus, forms and settings"):
-            trainer.train(out=tmp_path / "run", resume=True, quiet=True, **other)
+    for options in same:
+        assert trainer.train(out=run, resume=True, quiet=True, **options).forms == [Form(5, 2)]
+    others: list[tuple[dict[str, Any], str]] = [
+        ({"sources": [tmp_path]}, f"sources {corpus}, not {tmp_path}"),
+        ({"valid": [corpus]}, f"valid none, not {corpus}"),
+        ({"forms": ["7x2"]}, "forms 5x2, not 7x2"),
+        ({"labels": ["author"]}, "labels none, not author"),
+        ({"settings": {"beta": 2}}, r"beta 1\.0, not 2\.0"),
+        ({"preset": "base"}, "embed_dim 16, not 256"),
+        ({"epochs": 9}, "steps 4, not"),
+        ({"steps": 9}, "steps 4, not 9"),
+        ({"settings": {"slices": 3}}, "slices 1, not 3"),
+    ]
+    for options, says in others:
+        with pytest.raises(ConfigError, match=f"was begun with ({says})"):
+            trainer.train(out=run, resume=True, quiet=True, **options)
 
 
-def test_devices() -> None:
-    assert choose_device("cpu") == torch.device("cpu")
-    assert choose_device("auto").type in {"cpu", "cuda"}
-    for name in ("nonsense", "", "cpu:x", "cuda:99"):
-        with pytest.raises(ConfigError, match=f"device '{name}' cannot be used here"):
-            choose_device(name)
+def test_resume_begins_a_run_that_is_not_there(corpus: Path, tmp_path: Path) -> None:
+    train(corpus, tmp_path / "run", resume=True)
+    assert names(tmp_path / "run") >= MODEL
+    with pytest.raises(CheckpointError, match="no run to resume"):
+        trainer.train(out=tmp_path / "none", resume=True, quiet=True)
+    assert names(tmp_path) >= {"run"}
+    assert not (tmp_path / "none").exists()
 
 
-# What it says
+def test_a_run_that_cannot_begin_leaves_nothing(corpus: Path, tmp_path: Path) -> None:
+    train(corpus, tmp_path / "run")
+    before = (tmp_path / "run" / "model.safetensors").read_bytes()
+    for force in (False, True):
+        out = tmp_path / ("run" if force else "new")
+        with pytest.raises(ConfigError, match="9 slices of a batch of 8"):
+            train(corpus, out, force=force, settings={"slices": 9})
+    assert {path.name for path in tmp_path.iterdir() if path != corpus} == {"run"}
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
 
 
-def test_people_are_told_on_stderr_and_not_when_quiet(
-    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_what_a_killed_process_left_is_swept_away(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (tmp_path / ".run.tmp" / "data").mkdir(parents=True)
+    train(corpus, run)
+    for left in (run / ".a.tmp", run / "checkpoints" / "step-4" / ".b.tmp"):
+        left.write_text("half")
+    (run / "checkpoints" / ".step-8.tmp").mkdir()
+    trainer.train(out=run, resume=True, quiet=True)
+    assert [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")] == []
+
+
+def test_a_run_in_use_is_left_alone(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(corpus, run)
+    with locked(run):
+        for options in ({"resume": True}, {"force": True}):
+            with pytest.raises(CheckpointError, match="run is in use by another training"):
+                train(corpus, run, **options)
+    trainer.train(out=run, resume=True, quiet=True)
+
+
+def test_two_do_not_begin_the_same_run(corpus: Path, tmp_path: Path) -> None:
+    making = tmp_path / ".run.tmp"
+    making.mkdir()
+    with locked(making), pytest.raises(CheckpointError, match="in use"):
+        train(corpus, tmp_path / "run")
+    assert making.exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_memory_that_is_not_enough(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    train(corpus, tmp_path / "loud", quiet=False)
-    loud = capsys.readouterr()
-    train(corpus, tmp_path / "quiet")
-    quiet = capsys.readouterr()
-    assert (loud.out, quiet.out, quiet.err) == ("", "", "")
-    for part in (
-        "forms: 5x2",
-        "parameters",
-        "4 steps of 8 poems",
-        "seed 0",
-        "to validate",
-        "held-out",
-        "step 4/4",
-    ):
-        assert part in loud.err
+    real, calls = learning.accumulate, iter(range(1, 100))
+
+    def accumulate(*arguments: Any) -> Any:
+        if next(calls) == 7:
+            raise error
+        return real(*arguments)
+
+    monkeypatch.setattr(learning, "accumulate", accumulate)
+    with pytest.raises(PoetVAEError, match=r"out of memory with 8 poems at a time; .*--set slices"):
+        train(corpus, tmp_path / "run", steps=12)
+    resumed = trainer.train(out=tmp_path / "run", resume=True, quiet=True)
+    assert resumed.forms == [Form(5, 2)]
 
 
-def test_lines_go_to_a_log_of_ones_own(
-    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    log: list[str] = []
-    train(corpus, tmp_path / "run", quiet=False, log=log.append)
-    assert any(line.startswith("step 4/4") and "nats/char" in line for line in log)
-    assert "nats/char" not in capsys.readouterr().err
+def test_slices_are_the_batch(poet: Poet) -> None:
+    """Without noise it makes no difference in how many parts a batch is worked off."""
+    store = encode_poems(poet.codec, [Poem((couplet,)) for couplet in COUPLETS])
+    config = replace(poet.model.config, dropout=0.0, sample=False)
+    one, three = VAE(config), VAE(config)
+    three.load_state_dict(one.state_dict())
+    sums = []
+    for model, parts in ((one, 1), (three, 3)):
+        options = TrainConfig(batch_size=8, slices=parts, precision="fp32", clip_norm=0.0)
+        whole = Config(model=config, train=options)
+        optimizer = learning.make_optimizer(model, options)
+        batch = learning.slices(store, whole, 5, alone())
+        sums.append(learning.update(model, optimizer, batch, whole, 0.5))
+    torch.testing.assert_close(sums[0], sums[1])
+    assert sums[0][3] == 1
+    for a, b in zip(one.parameters(), three.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tomllib
 from pathlib import Path
@@ -63,7 +64,11 @@ set_option = click.option(
 @click.option("--config", metavar="FILE.toml", help="Settings from a file.")
 @corpus_options
 @label_option
-@click.option("--resume", is_flag=True, help="Continue the run in --out.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue the run in --out, if there is one.",
+)
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def train(
@@ -88,23 +93,19 @@ def train(
         settings["batch_size"] = batch_size
     if seed is not None:
         settings["seed"] = seed
-    if resume and (preset or settings):
-        raise ConfigError("a resumed run keeps its preset and settings; give none")
     from .. import trainer
 
-    if "-" in corpus and resume:
-        raise ConfigError("a corpus from stdin cannot be read again; give the file")
     trainer.train(
         corpus,
         out,
-        preset=preset or "base",
+        preset=preset,
         settings=settings,
         resume=resume,
         log=note,
         quiet=quiet,
         **how,
     )
-    if not quiet:
+    if not quiet and os.environ.get("RANK", "0") == "0":
         note(f"done; now write poems with: poetvae generate --model {out} -n 4")
 
 
