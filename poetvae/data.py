@@ -27,6 +27,11 @@ _PART = 2**20
 # Fewer can be told from chance on small corpora.
 _ROUNDS = 8
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX = (
+    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
+    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
+)
+_LAST = np.uint64(31)
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,9 @@ class TokenStore:
         mask = place < stop[:, None]
         tokens = torch.full(place.shape, self.pad_id, device=device)
         if len(self.tokens):
-            tokens = torch.where(mask, self.tokens[place.where(mask, 0)], tokens)
+            place.clamp_(max=len(self.tokens) - 1)
+            found = self.tokens.index_select(0, place.flatten()).view(place.shape)
+            tokens = torch.where(mask, found, tokens)
         labels = None if self.labels is None else self.labels[poems].long()
         return Batch(tokens, mask, labels)
 
@@ -252,18 +259,21 @@ def _permute(place: NDArray[np.uint64], key: NDArray[np.uint64], n: int) -> NDAr
     The generalised Feistel network of Black & Rogaway (2002, "Ciphers with arbitrary finite
     domains"): a place is a row and a column, each in turn moved by a hash of the other.
     """
-    rows = math.isqrt(n - 1) + 1
-    columns = -(-n // rows)
-    row, column = np.divmod(place, np.uint64(columns))
+    size = math.isqrt(n - 1) + 1
+    rows, columns = np.uint64(size), np.uint64(-(-n // size))
+    row, column = np.divmod(place, columns)
     for _ in range(_ROUNDS // 2):
-        row = (row + _mix(key + column)) % np.uint64(rows)
-        column = (column + _mix(key + _GOLDEN + row)) % np.uint64(columns)
-        key = key + _GOLDEN + _GOLDEN
-    return row * np.uint64(columns) + column
+        row = (row + _mix(key + column)) % rows
+        key = key + _GOLDEN
+        column = (column + _mix(key + row)) % columns
+        key += _GOLDEN
+    return row * columns + column
 
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of splitmix64 (Steele, Lea & Flood 2014); products wrap."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    """The finaliser of splitmix64 (Steele, Lea & Flood 2014), in place; products wrap."""
+    for shift, factor in _MIX:
+        x ^= x >> shift
+        x *= factor
+    x ^= x >> _LAST
+    return x

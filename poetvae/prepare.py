@@ -41,12 +41,18 @@ def prepare(
 
     Raises:
         ConfigError: several passes in free form.
-        CorpusError: nothing to train on; a folder that cannot be written, or is damaged.
+        CorpusError: nothing to train on; a folder that cannot be written, or is damaged; a corpus
+            that is not what it was when the run began.
     """
     _check(job)
     folder = job.tokenized or folder
     if not folder.exists():
         build(job, folder, workers)
+        if job.fingerprint and open_store(folder).train.fingerprint != job.fingerprint:
+            shutil.rmtree(folder)
+            raise CorpusError(
+                f"the corpus of {folder.parent} has changed since; restore it, or start a new run"
+            )
     for line in describe(folder).lines():
         log(line)
     data = open_store(folder)

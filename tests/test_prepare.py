@@ -8,7 +8,10 @@ import itertools
 import json
 import os
 import re
+import subprocess
+import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,6 +23,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import poetvae
 from poetvae import store
 from poetvae.config import configure
 from poetvae.data import Data, TokenStore, encode_poems
@@ -257,6 +261,42 @@ def test_items_of_a_chunk() -> None:
     assert "".join(map(chr, free.codes)) == texts[0] + items.END
     empty = select_items([], Selection((COUPLET,), 0.0, ("form",)))
     assert [len(a) for a in (empty.codes, empty.lengths, empty.hashes, empty.columns)] == [0] * 4
+
+
+ENDLESS = """
+import sys
+from poetvae.text.corpus import Report
+from poetvae.text.items import Selection, gather
+for _ in gather(["-"], Selection(), False, Report(), workers=2, chunk=5):
+    print("some", flush=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc to look into")
+def test_processes_end_with_the_one_that_is_killed() -> None:
+    """And a program without a guard can start them."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(str(poetvae.__file__)).parent.parent)}
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDLESS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        program.stdin.write("\n".join(numbered(5000)).encode())  # and more is to come
+        program.stdin.flush()
+        assert program.stdout.readline() == b"some\n"
+        task = Path(f"/proc/{program.pid}/task")
+        workers = [pid for path in task.glob("*/children") for pid in path.read_text().split()]
+        assert len(workers) >= 2
+        program.kill()
+    for _ in range(200):
+        if not any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers):
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail(f"processes {workers} are left")
 
 
 # Folders

@@ -7,8 +7,10 @@ the items of a chunk of entries; `gather` has that done of whole corpora, by sev
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -137,7 +139,7 @@ def gather(
         return
     # Forked processes would inherit the threads of torch, and their locks.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    pool = ProcessPoolExecutor(workers, context, _serve)
     window: deque[Future[Items]] = deque()
     try:
         for records in chain(head, chunks):
@@ -154,6 +156,20 @@ def gather(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _serve() -> None:
+    """A worker leaves interrupts to the process that it works for, and ends when that has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # Killed outright it tells nobody, and the queue would be waited at for ever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _chunks(records: Iterator[Record], size: int, meta: bool) -> Iterator[list[Record]]:
