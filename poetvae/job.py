@@ -172,6 +172,17 @@ def read(job: Job) -> Corpus:
     return replace(corpus, valid=[poem for poem in valid if job.chars(poem) not in known])
 
 
+def read_run(run: Path) -> Corpus:
+    """The poems of a run: read again or, where they came from stdin, as its folder has them.
+
+    Raises:
+        CheckpointError: it is no run.
+        CorpusError: its corpus is gone or damaged.
+    """
+    job = Job.load(run)
+    return read_store(run / "data") if "-" in (*job.sources, *job.valid) else read(job)
+
+
 def known_values(
     field: str, counts: Mapping[str, int], least: int, there: Counter[str]
 ) -> tuple[str, ...]:

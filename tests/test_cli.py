@@ -628,6 +628,11 @@ def test_train_from_stdin(shell: Terminal, tmp_path: Path) -> None:
     result = shell("train", "-", "--out", tmp_path / "run", *options, stdin=text)
     assert result == (0, "", "")
     assert Poet.from_pretrained(tmp_path / "run").forms == [Form(5, 2)]
+    again = shell("train", "-", "--out", tmp_path / "run", "--resume", "--quiet")
+    assert again == (0, "", ""), "what stdin said is in the run"
+    held_out = len(job.read_run(tmp_path / "run").test)
+    scored = shell("evaluate", "--model", tmp_path / "run", "--iw", "1", "--samples", "0", "--json")
+    assert (scored.code, json.loads(scored.out)["poems"] == held_out > 0) == (0, True)
 
 
 def test_tokenize_once_and_train_on_it(shell: Terminal, corpus: Path, tmp_path: Path) -> None:

@@ -187,12 +187,8 @@ def evaluate(
     known = []
     wanted = wanted_forms(poet, forms)
     if (Path(str(model)) / "train.json").exists():
-        run = job.Job.load(Path(str(model)))
-        if "-" not in (*run.sources, *run.valid):
-            learned = job.read(run)
-            known = learned.train
-        elif not corpus:
-            raise CorpusError(f"{model} learnt from stdin, which is gone; give a CORPUS")
+        learned = job.read_run(Path(str(model)))
+        known = learned.train
     elif not corpus:
         raise CorpusError(f"{model} has no train.json: nothing is held out; give a CORPUS")
     if against:

@@ -345,7 +345,4 @@ def _labelled(poet: Poet, model: str | None, sources: tuple[str, ...], strict: b
         return fitting(poet, read_corpus(sources, poet.forms, 0.0, strict).train)
     if not (Path(str(model)) / "train.json").exists():
         raise CorpusError(f"{model} has no train.json: what it learnt is not known; give --corpus")
-    run = job.Job.load(Path(str(model)))
-    if "-" in run.sources:
-        raise CorpusError(f"{model} learnt from stdin, which is gone; give --corpus")
-    return fitting(poet, job.read(run).train)
+    return fitting(poet, job.read_run(Path(str(model))).train)
