@@ -639,7 +639,7 @@ def test_tokenize_once_and_train_on_it(shell: Terminal, corpus: Path, tmp_path: 
     folder, run = tmp_path / "numbered", tmp_path / "run"
     words: Words = ["--form", "5x2", "--set", "held_out=0.2", "--set", "min_count=1"]
     made = shell("corpus", "tokenize", corpus, "--out", folder, "--workers", "2", *words)
-    assert (made.code, made.out) == (0, "")
+    assert (made.code, made.out) == (0, f"{folder}\n")
     assert "poems: 20 read, 20 kept" in made.err
     last = made.err.splitlines()[-1]
     assert last == f"done; now train on it with: poetvae train {folder} --out my-poet"

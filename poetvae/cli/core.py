@@ -333,6 +333,7 @@ def tokenize(
     build(job, Path(out), workers)
     for line in describe(Path(out)).lines():
         note(line)
+    click.echo(out)
     note(f"done; now train on it with: poetvae train {out} --out my-poet")
 
 
