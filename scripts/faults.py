@@ -80,6 +80,8 @@ def child(
     out, err, given = folder / "stdout", folder / "stderr", folder / "stdin"
     folder.mkdir(parents=True, exist_ok=True)
     given.write_bytes(stdin)
+    for path in (out, err):
+        path.write_bytes(b"")  # it may not live to do it
     began = time.monotonic()
     pid = os.fork()
     if not pid:
