@@ -241,7 +241,7 @@ def _sync_folder(folder: Path) -> None:
 def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / MANIFEST
     if not path.exists():
-        pickles = sorted(p.name for p in folder.iterdir() if p.suffix in _PICKLES)
+        pickles = sorted(p.name for p in folder.glob("*") if p.suffix in _PICKLES)
         hint = f"; {pickles[0]} may run code and is not loaded" if pickles else ""
         raise CheckpointError(f"{folder} has no {MANIFEST}: not a poetvae model, or torn{hint}")
     files = _parse(path, _read_bytes(path, _MAX_JSON)).get("files")

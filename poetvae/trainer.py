@@ -128,7 +128,7 @@ def train(
         if group.main and resume and there:
             held.enter_context(locked(run))
             sweep(run)
-            prepare(Job.load(run), group.device, log, run / "data")
+            prepare(Job.load(run), group.device, _silence, run / "data")
         elif group.main:
             create(run, asked, length, group, force, log, held, partial(_fit_into, started))
         group.wait()
