@@ -14,10 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .config import Config
 from .data import Data
 from .errors import CheckpointError, ConfigError, CorpusError
 from .job import Job, Log
+from .models import build
 from .parallel import Group
 from .prepare import prepare
 from .runtime import locked
@@ -67,6 +70,8 @@ def create(
         try:
             shutil.rmtree(making / "data", ignore_errors=True)
             data, config = prepare(asked, group.device, log, making / "data")
+            with torch.device("meta"):
+                build(config.model)  # or says why not, before there is a run
             options = replace(config.train, slices=config.train.slices or group.size)
             if options.slices > options.batch_size:
                 raise ConfigError(
