@@ -7,9 +7,10 @@ from one integer, and any number of processes can share it.
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,13 @@ from torch import Tensor
 
 from .text.codec import PoemCodec
 from .text.poem import Poem
+
+# So many numbers of a store are hashed at once.
+_PART = 2**20
+
+# Fewer can be told from chance on small corpora.
+_ROUNDS = 8
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Batch:
 
 
 class TokenStore:
-    """Tokens of all poems end to end, with where each begins.
+    """Tokens of all poems end to end, with where each begins; in memory, or in mapped files.
 
     Args:
         poems: the token ids of each poem.
@@ -58,43 +66,101 @@ class TokenStore:
         pad_id: int,
         labels: Sequence[Sequence[int]] = (),
     ) -> None:
-        lengths = np.fromiter((len(p) for p in poems), dtype=np.int64, count=len(poems))
+        lengths = torch.tensor([len(p) for p in poems], dtype=torch.int64)
         if len(poems) and lengths.max() > max_len:
             raise ValueError(f"a poem has {lengths.max()} tokens; max_len is {max_len}")
+        ids = np.fromiter(itertools.chain.from_iterable(poems), np.int32, int(lengths.sum()))
+        tokens = torch.from_numpy(ids).to(token_dtype(int(ids.max(initial=0)) + 1))
+        offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
+        self._hold(tokens, offsets, torch.tensor(labels) if len(labels) else None, max_len, pad_id)
+
+    @classmethod
+    def of(
+        cls, tokens: Tensor, offsets: Tensor, labels: Tensor | None, max_len: int, pad_id: int
+    ) -> TokenStore:
+        """A store of arrays that are there, which it neither copies nor checks.
+
+        Args:
+            tokens: (characters,), of any whole type.
+            offsets: (poems + 1,) int64, where in `tokens` each poem begins, and their end.
+            labels: (poems, L), of any whole type, or None.
+        """
+        store = cls.__new__(cls)
+        store._hold(tokens, offsets, labels, max_len, pad_id)
+        return store
+
+    def _hold(
+        self, tokens: Tensor, offsets: Tensor, labels: Tensor | None, max_len: int, pad_id: int
+    ) -> None:
+        self.tokens, self.offsets, self.labels = tokens, offsets, labels
         self.max_len, self.pad_id = max_len, pad_id
-        self.offsets: NDArray[np.int64] = np.concatenate([[0], lengths.cumsum()]).astype(np.int64)
-        self.tokens: NDArray[np.int32] = np.fromiter(
-            (t for p in poems for t in p), dtype=np.int32, count=int(self.offsets[-1])
-        )
-        self.labels = torch.tensor(labels, dtype=torch.int64) if len(labels) else None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        arrays = (self.tokens, self.offsets, self.labels)
+        return sum(array.nbytes for array in arrays if array is not None)
+
+    def to(self, device: torch.device | str) -> TokenStore:
+        """The store on a device, where its batches are gathered then."""
+        labels = None if self.labels is None else self.labels.to(device)
+        tokens, offsets = self.tokens.to(device), self.offsets.to(device)
+        return TokenStore.of(tokens, offsets, labels, self.max_len, self.pad_id)
+
+    @property
     def fingerprint(self) -> str:
-        """A hash of everything in the store."""
-        parts = [self.offsets.tobytes(), self.tokens.tobytes()]
+        """A hash of everything in the store, wherever and in whatever type it is held."""
+        digest = hashlib.sha256()
+        arrays = [(self.offsets, np.int64), (self.tokens, np.int32)]
         if self.labels is not None:
-            parts.append(self.labels.numpy().tobytes())
-        return hashlib.sha256(b"".join(parts)).hexdigest()
+            arrays.append((self.labels.flatten(), np.int64))
+        for array, dtype in arrays:
+            for start in range(0, len(array), _PART):
+                part = array[start : start + _PART].cpu().numpy()
+                digest.update(np.ascontiguousarray(part, dtype).data)
+        return digest.hexdigest()
+
+    def poem(self, place: int) -> list[int]:
+        """The ids of one poem."""
+        ids: list[int] = self.tokens[self.offsets[place] : self.offsets[place + 1]].tolist()
+        return ids
 
     def batch(self, index: NDArray[np.int64] | Sequence[int]) -> Batch:
         """The poems at these places, in this order."""
-        index = np.asarray(index, dtype=np.int64)
-        start, stop = self.offsets[index], self.offsets[index + 1]
-        place = start[:, None] + np.arange(self.max_len)
+        device = self.offsets.device
+        poems = torch.from_numpy(np.asarray(index, dtype=np.int64)).to(device)
+        start, stop = self.offsets[poems], self.offsets[poems + 1]
+        place = start[:, None] + torch.arange(self.max_len, device=device)
         mask = place < stop[:, None]
-        tokens = np.full(mask.shape, self.pad_id, dtype=np.int64)
-        tokens[mask] = self.tokens[place[mask]]
-        labels = None if self.labels is None else self.labels[torch.from_numpy(index)]
-        return Batch(torch.from_numpy(tokens), torch.from_numpy(mask), labels)
+        tokens = torch.full(place.shape, self.pad_id, device=device)
+        if len(self.tokens):
+            tokens = torch.where(mask, self.tokens[place.where(mask, 0)], tokens)
+        labels = None if self.labels is None else self.labels[poems].long()
+        return Batch(tokens, mask, labels)
 
     def batches(self, size: int, limit: int | None = None) -> Iterator[Batch]:
         """All poems (or the first `limit`) once, in order."""
         n = len(self) if limit is None else min(limit, len(self))
         for start in range(0, n, size):
             yield self.batch(np.arange(start, min(start + size, n)))
+
+
+def token_dtype(vocab_size: int) -> torch.dtype:
+    """The type that tokens are held in: two bytes for up to 32,768 tokens, else four."""
+    return torch.int16 if vocab_size <= 2**15 else torch.int32
+
+
+@dataclass(frozen=True)
+class Data:
+    """The numbered poems of a run: to train on, to choose by and to test with."""
+
+    train: TokenStore
+    valid: TokenStore
+    test: TokenStore
+    codec: PoemCodec
 
 
 def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
@@ -162,19 +228,42 @@ def derive_seed(seed: int, *names: object) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-@lru_cache(maxsize=4)
-def _permutation(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    return np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(n)
-
-
 def batch_index(n: int, batch_size: int, seed: int, step: int) -> NDArray[np.int64]:
     """Which of n poems step `step` learns from: (batch_size,).
 
-    Every epoch is a permutation of all poems; batches run on across the end of an epoch.
+    Every epoch is a permutation of all poems; batches run on across the end of an epoch. Nothing
+    is shuffled: a place of an epoch is enciphered into a poem, in time and memory of the batch.
     """
-    place = np.arange(step * batch_size, (step + 1) * batch_size, dtype=np.int64)
-    epochs = place // n
-    parts: Iterable[NDArray[np.int64]] = (
-        _permutation(n, seed, int(epoch))[place[epochs == epoch] % n] for epoch in np.unique(epochs)
-    )
-    return np.concatenate(list(parts))
+    place = np.arange(step * batch_size, (step + 1) * batch_size, dtype=np.uint64)
+    epoch, place = np.divmod(place, np.uint64(n))
+    first, last = int(epoch[0]), int(epoch[-1])
+    derived = [derive_seed(seed, "order", e) for e in range(first, last + 1)]
+    key = np.array(derived, dtype=np.uint64)[epoch - np.uint64(first)]
+    place = _permute(place, key, n)
+    # Cycle walking: what falls outside is enciphered again until it does not.
+    while len(outside := np.flatnonzero(place >= n)):
+        place[outside] = _permute(place[outside], key[outside], n)
+    return place.astype(np.int64)
+
+
+def _permute(place: NDArray[np.uint64], key: NDArray[np.uint64], n: int) -> NDArray[np.uint64]:
+    """A keyed permutation of 0 .. rows * columns - 1, which is n or up to sqrt(n) more.
+
+    The generalised Feistel network of Black & Rogaway (2002, "Ciphers with arbitrary finite
+    domains"): a place is a row and a column, each in turn moved by a hash of the other.
+    """
+    rows = math.isqrt(n - 1) + 1
+    columns = -(-n // rows)
+    row, column = np.divmod(place, np.uint64(columns))
+    for _ in range(_ROUNDS // 2):
+        row = (row + _mix(key + column)) % np.uint64(rows)
+        column = (column + _mix(key + _GOLDEN + row)) % np.uint64(columns)
+        key = key + _GOLDEN + _GOLDEN
+    return row * np.uint64(columns) + column
+
+
+def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64 (Steele, Lea & Flood 2014); products wrap."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from . import __version__
 from .checkpoint import write_file
 from .config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dict
-from .data import TokenStore, encode_poems
 from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
-from .runtime import bf16_is_faster
-from .text.codec import PoemCodec
-from .text.corpus import Corpus, read_corpus
+from .store import describe, is_store, read_store
+from .text.corpus import Corpus, read_corpus, sample_folder
 from .text.poem import Form, Poem, content
-from .text.tokenizer import PoemTokenizer
 
 Log = Callable[[str], None]
 
@@ -38,6 +36,58 @@ class Job:
     strict: bool
     steps: int = 0
     fingerprint: str = ""
+
+    @classmethod
+    def plan(
+        cls,
+        config: Config,
+        sources: Sequence[str | Path] = (),
+        valid: Sequence[str | Path] = (),
+        forms: Sequence[str] = (),
+        labels: Sequence[str] = (),
+        strict: bool = False,
+    ) -> Job:
+        """A job by what people give, with paths that hold from everywhere.
+
+        Where the corpus is tokenized, its forms and labels hold.
+
+        Raises:
+            ConfigError: no form; other forms or labels than those of a tokenized corpus, or poems
+                to validate with beside it.
+            CorpusError: a tokenized corpus that is damaged, or beside others.
+        """
+        job = cls(
+            config,
+            tuple(map(_absolute, sources)) or (str(sample_folder()),),
+            tuple(map(_absolute, valid)),
+            tuple(sorted(Form.parse(form) for form in forms)),
+            tuple(dict.fromkeys(labels)),
+            strict,
+        )
+        folder = job.tokenized
+        if folder is None:
+            for source in (*job.sources, *job.valid):
+                if is_store(source):
+                    raise CorpusError(f"{source} is tokenized; give it alone")
+            return job
+        about = describe(folder)
+        there = tuple(about.codec.forms)
+        if job.valid:
+            raise ConfigError(f"{folder} has held-out poems of its own; leave out --valid")
+        for name, asked, found in (
+            ("form", job.forms, there),
+            ("label", job.labels, about.labels),
+        ):
+            if asked and set(asked) != set(found):
+                known = ", ".join(map(str, found)) or "none"
+                raise ConfigError(f"{folder} is tokenized, --{name} {known}; leave out --{name}")
+        return replace(job, forms=there, labels=about.labels)
+
+    @property
+    def tokenized(self) -> Path | None:
+        """The folder of numbered poems that is the corpus, where it is one."""
+        source, *more = self.sources
+        return Path(source) if not more and is_store(source) else None
 
     def chars(self, poem: Poem) -> str:
         """What is learnt of a poem."""
@@ -57,7 +107,9 @@ class Job:
             "steps": self.steps,
             "fingerprint": self.fingerprint,
         }
-        write_file(run / "train.json", json.dumps(values, indent=2, ensure_ascii=False).encode())
+        values = {**values, "sha256": _digest(values)}
+        text = json.dumps(values, indent=2, ensure_ascii=False)
+        write_file(run / "train.json", text.encode("utf-8", "surrogatepass"))  # names of files
 
     @classmethod
     def load(cls, run: Path) -> Job:
@@ -69,6 +121,8 @@ class Job:
         path = run / "train.json"
         try:
             values = json.loads(path.read_bytes())
+            if values.pop("sha256", None) not in (None, _digest(values)):
+                raise ValueError("it is not as it was written")
             parts = values["config"]
             return cls(
                 Config(
@@ -98,23 +152,17 @@ class Job:
             raise CheckpointError(f"{path} describes no run ({error}); start a new one") from error
 
 
-@dataclass(frozen=True)
-class Data:
-    """The numbered poems of a run."""
-
-    train: TokenStore
-    valid: TokenStore
-    codec: PoemCodec
-
-
 def read(job: Job) -> Corpus:
     """The poems of a job, to train on and held out; no text stands in two parts.
 
     Held-out corpora that were given are all to validate with; there is nothing to test with then.
+    Of a tokenized corpus they are what can be known of them: see `store.read_store`.
 
     Raises:
         CorpusError: nothing to train on.
     """
+    if job.tokenized is not None:
+        return read_store(job.tokenized)
     held_out = 0.0 if job.valid else job.config.train.held_out
     corpus = read_corpus(job.sources, job.forms, held_out, job.strict)
     if not job.valid:
@@ -124,69 +172,21 @@ def read(job: Job) -> Corpus:
     return replace(corpus, valid=[poem for poem in valid if job.chars(poem) not in known])
 
 
-def prepare(
-    job: Job, device: torch.device, log: Log, folder: Path | None = None
-) -> tuple[Data, Config]:
-    """Read and number the corpus of a job, and complete its configuration from it.
-
-    Raises:
-        ConfigError: several passes in free form.
-        CorpusError: nothing to train on.
-    """
-    if not job.forms and max(job.config.model.passes, default=1) > 1:
-        raise ConfigError(
-            "several passes need a form: where a free text ends is not known to those that write "
-            "behind it; give --form, or --set passes=1"
-        )
-    corpus = read(job)
-    for line in corpus.report.lines():
-        log(line)
-
-    max_len = max((f.size for f in job.forms), default=job.config.model.max_len)
-    fitting = [p for p in corpus.train if job.forms or len(job.chars(p)) < max_len]
-    if len(fitting) < len(corpus.train):
-        log(f"left out: {len(corpus.train) - len(fitting):,} poems longer than max_len {max_len}")
-    if not fitting:
-        shortest = min(len(job.chars(p)) for p in corpus.train) + 1
-        raise CorpusError(
-            f"every poem is longer than max_len {max_len}; the shortest takes {shortest} positions:"
-            f" --set max_len={shortest} or more, or select a --form"
-        )
-    tokenizer = PoemTokenizer.train(map(job.chars, fitting), job.config.train.min_count)
-    counts = {form: sum(p.form == form for p in fitting) for form in job.forms}
-    fields = {
-        name: known_values(name, fitting, job.config.train.min_label)
-        for name in job.labels
-        if not (name == "form" and job.forms)  # there it is one of the forms, and always known
-    }
-    codec = PoemCodec(tokenizer, max_len, counts, fields)
-    known = {
-        "vocab_size": len(tokenizer),
-        "max_len": max_len,
-        "label_sizes": codec.label_sizes,
-    }
-    model = from_dict(ModelConfig, {**dataclasses.asdict(job.config.model), **known})
-    valid = [p for p in corpus.valid if codec.fits(p)]
-    data = Data(encode_poems(codec, fitting), encode_poems(codec, valid), codec)
-    precision = job.config.train.precision
-    if precision == "auto":
-        precision = "bf16" if bf16_is_faster(device) else "fp32"
-    return data, replace(
-        job.config, model=model, train=replace(job.config.train, precision=precision)
-    )
-
-
-def known_values(field: str, poems: Sequence[Poem], least: int) -> tuple[str, ...]:
+def known_values(
+    field: str, counts: Mapping[str, int], least: int, there: Counter[str]
+) -> tuple[str, ...]:
     """The values of a field that at least so many poems have, the most frequent first.
+
+    Args:
+        counts: how many poems have each value, "" for none; equal ones stay in this order.
+        there: how many poems have each field.
 
     Raises:
         CorpusError: there are fewer than two: nothing to tell apart.
     """
-    counts = Counter(poem.value(field) for poem in poems)
-    del counts[""]
-    values = tuple(value for value, n in counts.most_common() if n >= least)
+    ordered = sorted(counts.items(), key=lambda item: -item[1])
+    values = tuple(value for value, n in ordered if value and n >= least)
     if len(values) < 2:
-        there = Counter(name for poem in poems for name in poem.meta)
         names = ", ".join(name for name, _ in there.most_common(8)) or "none"
         raise CorpusError(
             f"label {field}: {len(values)} values that {least} poems have, expected 2 or more; the "
@@ -195,6 +195,10 @@ def known_values(field: str, poems: Sequence[Poem], least: int) -> tuple[str, ..
     return values
 
 
-def absolute(source: str | Path) -> str:
+def _digest(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _absolute(source: str | Path) -> str:
     """A path that holds from everywhere; hub names and "-" as they are."""
     return os.path.abspath(source) if os.path.exists(source) else str(source)

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from .errors import PoetVAEError
 from .runtime import choose_device
@@ -118,11 +122,38 @@ def processes(device: str = "auto") -> Iterator[Group]:
         torch.cuda.set_device(found)
     backend = "cpu:gloo,cuda:nccl" if found.type == "cuda" else "gloo"
     with _lost():
-        distributed.init_process_group(backend, timeout=_PATIENCE)
-    group = Group(found, distributed.get_rank(), size, _restarted())
+        store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+        store = meeting(store, rank, size)
+        distributed.init_process_group(
+            backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE
+        )
+    group = Group(found, rank, size, _restarted())
     yield group  # after a failure the process ends, and what it is connected with notices
     group.wait()
     distributed.destroy_process_group()
+
+
+def meeting(store: Store, rank: int, size: int) -> Store:
+    """A part of a store that all processes of a start share, and none of a start before.
+
+    torchrun gives processes that it starts anew the store of those that have gone, whose addresses
+    they would then wait for. So each brings a token, the first one says which tokens it has found,
+    and once all have seen their own among them, that list names the part.
+    """
+    mine = secrets.token_hex(8)
+    store.set(f"token/{rank}", mine)
+    while True:
+        if rank == 0:
+            store.set("plan", " ".join(store.get(f"token/{r}").decode() for r in range(size)))
+        plan = store.get("plan").decode()
+        if mine in plan:
+            store.set(f"seen/{rank}", plan)
+        seen = [f"seen/{r}" for r in range(size)]
+        if rank == 0 and store.check(seen) and all(store.get(r).decode() == plan for r in seen):
+            store.set("agreed", plan)
+        if store.check(["agreed"]) and mine in (agreed := store.get("agreed").decode()):
+            return PrefixStore(agreed, store)
+        time.sleep(0.02)
 
 
 def _restarted() -> bool:

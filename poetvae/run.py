@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from .config import Config
+from .data import Data
 from .errors import CheckpointError, ConfigError, CorpusError
-from .job import Data, Job, Log, prepare
+from .job import Job, Log
 from .parallel import Group
+from .prepare import prepare
 from .runtime import locked
 
 
@@ -58,7 +60,7 @@ def create(
     `fit_into` says how many steps take so many seconds.
     """
     _check_free(run, force)
-    making = run.with_name(f".{run.name}.tmp")
+    making, old = (run.with_name(f".{run.name}.{end}") for end in ("tmp", "old.tmp"))
     try:
         making.mkdir(parents=True, exist_ok=True)
         held.enter_context(locked(making))
@@ -77,10 +79,12 @@ def create(
                 steps = fit_into(60 * length.minutes, data, config, group)
             job = replace(asked, config=config, fingerprint=data.train.fingerprint, steps=steps)
             job.save(making)
+            shutil.rmtree(old, ignore_errors=True)
             if run.exists():
                 with locked(run):
-                    shutil.rmtree(run)
+                    os.rename(run, old)
             os.rename(making, run)
+            shutil.rmtree(old, ignore_errors=True)
         except BaseException:
             shutil.rmtree(making, ignore_errors=True)
             raise
@@ -104,6 +108,7 @@ def check_same(
         CorpusError: its corpus is not what it was.
     """
     if data.train.fingerprint != job.fingerprint:
+        shutil.rmtree(run / "data", ignore_errors=True)
         raise CorpusError(f"the corpus of {run} has changed since; restore it, or start a new run")
     known, wanted = _flat(job), _flat(asked)
     filled = {"vocab_size", "max_len", "label_sizes"}

@@ -96,6 +96,11 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def fits(size: int, device: torch.device) -> bool:
+    """Whether so many bytes of a corpus leave a GPU the room that training needs, by far."""
+    return device.type == "cuda" and size < torch.cuda.mem_get_info(device)[0] / 4
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory was not enough, on whatever device."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (

@@ -34,21 +34,20 @@ from .checkpoint import (
     write_file,
 )
 from .config import Config, TrainConfig, configure, fields
-from .data import derive_seed
+from .data import Data, derive_seed
 from .diagnosis import diagnose
 from .errors import CheckpointError, PoetVAEError
 from .evaluation import Report, evaluate
 from .generation import generate
-from .job import Data, Job, Log, absolute, prepare
+from .job import Job, Log
 from .models import Model, build
 from .objective import beta
 from .parallel import Group, alone, processes
 from .poet import Poet, model_card
+from .prepare import prepare
 from .run import Length, check_same, create
-from .runtime import interruption, keep_freed_memory, locked
+from .runtime import fits, interruption, keep_freed_memory, locked
 from .step import average, learning_rate, make_optimizer, slices, update
-from .text.corpus import sample_folder
-from .text.poem import Form
 
 VALIDATED = (
     "elbo_per_char",
@@ -117,14 +116,7 @@ def train(
     started = time.monotonic()
     run = Path(os.path.realpath(out))
     length = Length(epochs, steps, minutes)
-    asked = Job(
-        configure(preset or "base", settings),
-        tuple(absolute(s) for s in sources) or (str(sample_folder()),),
-        tuple(absolute(s) for s in valid),
-        tuple(sorted(Form.parse(form) for form in forms)),
-        tuple(dict.fromkeys(labels)),
-        strict,
-    )
+    asked = Job.plan(configure(preset or "base", settings), sources, valid, forms, labels, strict)
     keep_freed_memory()
     with processes(device) as group, contextlib.ExitStack() as held:
         quiet = quiet or not group.main
@@ -136,11 +128,12 @@ def train(
         if group.main and resume and there:
             held.enter_context(locked(run))
             sweep(run)
+            prepare(Job.load(run), group.device, log, run / "data")
         elif group.main:
             create(run, asked, length, group, force, log, held, partial(_fit_into, started))
         group.wait()
         job = Job.load(run)
-        data, _ = prepare(job, group.device, log, run / "data")
+        data, _ = prepare(job, group.device, _silence, run / "data")
         if resume:
             told = {"sources": sources, "valid": valid, "forms": forms, "labels": labels}
             given = [*(fields() if preset else settings or ()), *(n for n in told if told[n])]
@@ -168,10 +161,11 @@ def fit(
     averaged = copy.deepcopy(model) if config.ema else model  # what is evaluated and saved
     step, totals, best, before = restore(run, model, averaged, optimizer, group)
     saved, began = Saved(averaged, data.codec), time.monotonic() - before
+    poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
     bar = tqdm(total=steps, initial=step, unit="step", disable=quiet or None, file=sys.stderr)
     with bar, interruption() as stopped:
         while step < steps:
-            batches = slices(data.train, job.config, step, group)
+            batches = slices(poems, job.config, step, group)
             totals += update(model, optimizer, batches, job.config, (step + 1) / steps, group)
             if config.ema:
                 average(averaged, model, min(config.ema, (1 + step) / (10 + step)))
@@ -180,13 +174,10 @@ def fit(
             last = step == steps
             due = step % config.validate_every == 0 or last
             signum = group.highest([stopped.signum])[0]
+            if due or signum or step % config.log_every == 0:
+                _check_finite(model, totals, step)
             if step % config.log_every == 0 or due:
                 line = _metrics(totals, step, steps, job.config, time.monotonic() - began)
-                if not math.isfinite(line["loss"]):
-                    raise PoetVAEError(
-                        f"the loss is {line['loss']} at step {step}; lower learning_rate, or set "
-                        "precision=fp32, and start again"
-                    )
                 if group.main:
                     _append(run / "metrics.jsonl", line)
                 bar.set_postfix(nll=f"{line['nll']:.2f}", kl=f"{line['kl']:.2f}")
@@ -305,6 +296,18 @@ def _silence(line: str) -> None:
     pass
 
 
+def _check_finite(model: Model, totals: Tensor, step: int) -> None:
+    """Nothing is saved of a training that has gone astray."""
+    loss = float(totals[2] / totals[3])
+    what = "" if math.isfinite(loss) else f"the loss is {loss}"
+    if not what and not all(p.isfinite().all() for p in model.parameters()):
+        what = "the weights are not finite"
+    if what:
+        raise PoetVAEError(
+            f"{what} at step {step}; lower learning_rate, or set precision=fp32, and start again"
+        )
+
+
 def _metrics(
     totals: Tensor, step: int, steps: int, config: Config, seconds: float
 ) -> dict[str, Any]:
@@ -324,6 +327,8 @@ def _append(path: Path, line: dict[str, Any]) -> None:
     try:
         with open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # before a checkpoint says that this step was done
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from error
 

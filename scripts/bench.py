@@ -37,9 +37,10 @@ from torch import Tensor
 from poetvae.config import PRESETS, configure
 from poetvae.data import TokenStore, encode_poems
 from poetvae.generation import generate as write
-from poetvae.job import Job, prepare, read
+from poetvae.job import Job, read
 from poetvae.models import VAE, Autoregressive, Model
 from poetvae.poet import Poet
+from poetvae.prepare import prepare
 from poetvae.quality import compare
 from poetvae.runtime import bf16_is_faster, keep_freed_memory
 from poetvae.text.ngram import NGram
@@ -53,7 +54,9 @@ def read_store(corpus: str | None, vocab: int, length: int) -> tuple[TokenStore,
     if corpus is None:
         return costs.random_store(length, vocab), vocab
     job = Job(configure(), (corpus,), (), (Form.parse("5x2"),), (), False)
-    data, config = prepare(job, torch.device("cpu"), lambda line: click.echo(line, err=True))
+    with tempfile.TemporaryDirectory() as folder:  # what is mapped outlives its name
+        log = partial(click.echo, err=True)
+        data, config = prepare(job, torch.device("cpu"), log, Path(folder) / "data")
     return data.train, config.model.vocab_size
 
 
@@ -340,12 +343,16 @@ def one_out(
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--seconds", default=3.0, show_default=True, help="How long a turn lasts.")
 @click.option("--rounds", default=3, show_default=True)
+@threads_option
 @write_option
-def generate(runs: tuple[Path, ...], seconds: float, rounds: int, path: Path | None) -> None:
+def generate(
+    runs: tuple[Path, ...], seconds: float, rounds: int, threads: int, path: Path | None
+) -> None:
     """Poems a second and ms for one poem of trained RUNS, in turn: one pass, or one a character.
 
     Beside them is what the decoder does by itself, for nothing but the logits, in as many passes.
     """
+    torch.set_num_threads(threads)
     keep_freed_memory()
     poets = {run.name: Poet.from_pretrained(run) for run in runs}
     turns: dict[str, list[dict[str, float]]] = {name: [] for name in poets}

@@ -153,6 +153,7 @@ def test_the_commands_are_these() -> None:
         ("score",),
         ("evaluate",),
         ("corpus", "stats"),
+        ("corpus", "tokenize"),
         ("corpus", "themes"),
         ("info",),
     }
@@ -539,10 +540,15 @@ def test_a_torn_run_still_writes_and_warns(shell: Terminal, corpus: Path, tmp_pa
     [
         (KeyboardInterrupt(), 130, "interrupted"),
         (MemoryError(), 1, "error: out of memory; try a smaller --batch-size or model"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+            1,
+            "error: out of memory; try a smaller --batch-size or model",
+        ),
         (PermissionError(13, "Permission denied", "x"), 1, "error: x: Permission denied"),
         (OSError(28, "No space left on device"), 1, "error: system: No space left on device"),
     ],
-    ids=["ctrl-c", "memory", "permission", "disk"],
+    ids=["ctrl-c", "memory", "torch", "permission", "disk"],
 )
 def test_accidents(
     shell: Terminal,
@@ -622,6 +628,29 @@ def test_train_from_stdin(shell: Terminal, tmp_path: Path) -> None:
     result = shell("train", "-", "--out", tmp_path / "run", *options, stdin=text)
     assert result == (0, "", "")
     assert Poet.from_pretrained(tmp_path / "run").forms == [Form(5, 2)]
+
+
+def test_tokenize_once_and_train_on_it(shell: Terminal, corpus: Path, tmp_path: Path) -> None:
+    folder, run = tmp_path / "numbered", tmp_path / "run"
+    words: Words = ["--form", "5x2", "--set", "held_out=0.2", "--set", "min_count=1"]
+    made = shell("corpus", "tokenize", corpus, "--out", folder, "--workers", "2", *words)
+    assert (made.code, made.out) == (0, "")
+    assert "poems: 20 read, 20 kept" in made.err
+    last = made.err.splitlines()[-1]
+    assert last == f"done; now train on it with: poetvae train {folder} --out my-poet"
+    corpus.unlink()
+    options: Words = ["--preset", "tiny", "--steps", "2", "--quiet", *SETS[:-1]]
+    assert shell("train", folder, "--out", run, *options) == (0, "", "")
+    assert not (run / "data").exists()
+    assert shell("train", "--out", run, "--resume", "--quiet") == (0, "", "")
+    scored = json.loads(shell("evaluate", "--model", run, "--iw", "1", "--json").out)
+    assert scored["poems"] == len(job.read(job.Job.load(run)).test)
+    again = shell("corpus", "tokenize", folder, "--out", tmp_path / "more")
+    assert (again.code, "is tokenized already" in again.error) == (1, True)
+    there = shell("corpus", "tokenize", "--out", folder)
+    assert (there.code, "exists; remove it, or choose another name" in there.error) == (1, True)
+    other = shell("train", folder, "--out", tmp_path / "x", "--form", "7x2")
+    assert (other.code, "leave out --form" in other.error) == (2, True)
 
 
 def test_resume(shell: Terminal, corpus: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from poetvae.data import Batch, TokenStore, batch_index, conceal, derive_seed
 
@@ -95,6 +96,41 @@ def test_fingerprints_tell_boundaries_order_and_labels() -> None:
     assert len({store.fingerprint for store in stores}) == len(stores)
 
 
+@given(POEMS, st.booleans(), st.sampled_from([torch.int32, torch.int64]))
+@settings(deadline=None)
+def test_a_store_is_the_same_in_any_type_and_place(
+    poems: list[list[int]], labelled: bool, dtype: torch.dtype
+) -> None:
+    labels = [[i] for i in range(len(poems))] if labelled else []
+    store = TokenStore(poems, 6, PAD, labels)
+    held = None if store.labels is None else store.labels.to(torch.int32)
+    other = TokenStore.of(store.tokens.to(dtype), store.offsets, held, 6, PAD).to("cpu")
+    assert other.fingerprint == store.fingerprint
+    assert [other.poem(i) for i in range(len(other))] == poems
+    index = range(len(poems))
+    one, two = store.batch(index), other.batch(index)
+    assert torch.equal(one.tokens, two.tokens)
+    assert torch.equal(one.mask, two.mask)
+    if labelled:
+        assert one.labels is not None
+        assert two.labels is not None
+        assert torch.equal(one.labels, two.labels)
+
+
+def test_batches_are_gathered_where_the_store_is() -> None:
+    batch = TokenStore([[1, 2], [3]], 3, PAD, [[1], [2]]).to("meta").batch([1, 0, 1])
+    assert batch.labels is not None
+    arrays = (batch.tokens, batch.mask, batch.labels)
+    assert {x.device.type for x in arrays} == {"meta"}
+    assert [x.shape for x in arrays] == [(3, 3), (3, 3), (3, 1)]
+
+
+def test_tokens_take_two_bytes_where_they_can() -> None:
+    types = [TokenStore([[t]], 1, PAD).tokens.dtype for t in (0, 2**15 - 1, 2**15, 2**31 - 1)]
+    assert types == [torch.int16, torch.int16, torch.int32, torch.int32]
+    assert TokenStore([[2**15 - 1]], 1, PAD).batch([0]).tokens.tolist() == [[2**15 - 1]]
+
+
 @given(st.integers(1, 40), st.integers(1, 90), st.integers(0, 2**63 - 1), st.integers(1, 3))
 @settings(deadline=None)
 def test_every_epoch_is_a_permutation(n: int, size: int, seed: int, epochs: int) -> None:
@@ -138,10 +174,45 @@ def test_seeds_and_epochs_have_orders_of_their_own() -> None:
     assert len(orders) == 25
 
 
-def test_the_order_is_uniform() -> None:
-    first = [int(batch_index(5, 5, seed, 0)[0]) for seed in range(2000)]
-    counts = np.bincount(first, minlength=5)
-    assert abs(counts - 400).max() < 5 * (2000 * 0.2 * 0.8) ** 0.5
+@given(st.integers(1, 10**12), st.integers(0, 2**63 - 1), st.integers(0, 10**9))
+@settings(deadline=None)
+def test_an_epoch_of_any_size_repeats_nothing(n: int, seed: int, step: int) -> None:
+    order = batch_index(n, 64, seed, step)
+    assert ((order >= 0) & (order < n)).all()
+    epochs = (step * 64 + np.arange(64)) // n
+    pairs = set(zip(epochs.tolist(), order.tolist(), strict=True))
+    assert len(pairs) == 64
+
+
+def chi_square(counts: NDArray[np.int64], expected: float) -> float:
+    """In standard deviations above its mean, with a degree of freedom for each count but one."""
+    freedom = counts.size - 1
+    return float((((counts - expected) ** 2 / expected).sum() - freedom) / (2 * freedom) ** 0.5)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 7, 10, 16, 23])
+def test_the_order_is_uniform(n: int) -> None:
+    """Every place and every pair of neighbours, within an epoch, over the seeds and the epochs."""
+    epochs, seeds = 4000 // n, 8
+    orders = np.concatenate(
+        [batch_index(n, n * epochs, seed, 0).reshape(epochs, n) for seed in range(seeds)]
+    )
+    places = np.stack([np.bincount(column, minlength=n) for column in orders.T])
+    assert abs(chi_square(places, len(orders) / n)) < 6
+    pairs = np.bincount((orders[:, :-1] * n + orders[:, 1:]).ravel(), minlength=n * n)
+    apart = pairs.reshape(n, n)[~np.eye(n, dtype=bool)]
+    assert abs(chi_square(apart, len(orders) / n)) < 6
+    assert pairs.sum() == apart.sum(), "none follows itself"
+
+
+def test_epochs_are_independent() -> None:
+    """What a place had in one epoch says nothing of what it has in the next, or of another seed."""
+    n, epochs = 8, 4000
+    orders = batch_index(n, n * epochs, 3, 0).reshape(epochs, n)
+    other = batch_index(n, n * epochs, 4, 0).reshape(epochs, n)
+    for one, two in ((orders[:-1], orders[1:]), (orders, other)):
+        pairs = np.bincount((one * n + two).ravel(), minlength=n * n)
+        assert abs(chi_square(pairs, one.size / n**2)) < 6
 
 
 NAME = st.one_of(st.integers(), st.text(max_size=5))

@@ -7,19 +7,25 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.distributed import HashStore  # type: ignore[attr-defined]
 
 from poetvae.checkpoint import checkpoints, load_state
-from poetvae.parallel import Group, alone
+from poetvae.parallel import Group, alone, meeting
 
 STEPS = 8
 OPTIONS = (
     *("--form", "5x2", "--preset", "tiny", "--steps", str(STEPS), "--batch-size", "8", "--quiet"),
-    *("--set", "slices=2", "--set", "precision=fp32", "--set", "validate_every=3"),
+    *("--set", "slices=3", "--set", "precision=fp32", "--set", "validate_every=3"),
     *("--set", "dropout=0.1", "--set", "log_every=1", "--set", "keep=9", "--set", "observe=0.5"),
     *("--set", "passes=1,2"),
 )
@@ -115,6 +121,24 @@ def test_one_process_learns_what_two_do(corpus: Path, undisturbed: Path, tmp_pat
     )
     for name, weight in mine.items():
         torch.testing.assert_close(weight, theirs[name], atol=1e-5, rtol=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=3), st.randoms(use_true_random=False))
+def test_those_who_start_anew_meet_each_other_alone(sizes: list[int], random: Random) -> None:
+    """In one store: groups of these sizes after each other, their members in any order."""
+    store = HashStore()
+    store.set_timeout(timedelta(seconds=20))
+    met = []
+    for size in sizes:
+        ranks = random.sample(range(size), size)
+        with ThreadPoolExecutor(size) as pool:
+            parts = list(pool.map(lambda rank, size=size: meeting(store, rank, size), ranks))
+        parts[0].set("hello", "")
+        assert all(part.check(["hello"]) for part in parts)
+        met.append(parts[0])
+    met[-1].set("again", "")
+    assert [part.check(["again"]) for part in met] == [False] * (len(met) - 1) + [True]
 
 
 def test_shares_are_disjoint_and_complete() -> None:

@@ -27,6 +27,8 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("text.cleaning", "text.tokenizer", "text.ngram", "text.metrics", "text.prosody"),
         ("text.sources", "text.codec", "text.attributes", "text.script"),
         ("text.corpus",),
+        ("text.items",),
+        ("text.spool",),
     ),
     "L2": (
         ("runtime", "models.networks"),
@@ -45,7 +47,13 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("poet",),
         ("damage",),
     ),
-    "L5": (("job", "step", "plots", "maps"), ("run", "plots_map"), ("trainer",)),
+    "L5": (
+        ("store", "plots", "maps"),
+        ("job", "step"),
+        ("prepare", "plots_map"),
+        ("run",),
+        ("trainer",),
+    ),
     "L6": (
         ("cli.common",),
         ("cli.core", "cli.latent", "cli.pictures", "cli.write"),

@@ -349,7 +349,7 @@ def test_a_train_json_that_says_nonsense_is_named(
     whole: Path, tmp_path: Path, key: str, value: object
 ) -> None:
     job = json.loads((whole / "train.json").read_bytes())
-    (tmp_path / "train.json").write_text(json.dumps({**job, key: value}))
+    (tmp_path / "train.json").write_text(json.dumps({**job, key: value, "sha256": None}))
     with pytest.raises(CheckpointError, match=r"train\.json describes no run"):
         resume(tmp_path)
 

@@ -6,6 +6,7 @@ import io
 import random
 import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +190,22 @@ def test_damaged_files_are_errors_or_whole_tokenizers() -> None:
         except TokenizerError:
             continue
         assert all(len(tok.decode([i])) == 1 for i in range(5, len(tok)))
+
+
+@given(
+    st.lists(st.text("ab月\n▁\ud800"), min_size=1), st.integers(1, 3), st.sampled_from([None, 8])
+)
+@settings(deadline=None)
+def test_counts_are_all_that_matters(
+    texts: list[str], min_count: int, max_size: int | None
+) -> None:
+    counts = dict(sorted(Counter("".join(texts)).items()))
+
+    def made(make: Callable[[], PoemTokenizer]) -> bytes | str:
+        try:
+            return make().to_bytes()
+        except TokenizerError as error:
+            return str(error)
+
+    expected = made(lambda: PoemTokenizer.train(texts, min_count, max_size))
+    assert made(lambda: PoemTokenizer.from_counts(counts, min_count, max_size)) == expected

@@ -33,7 +33,8 @@ def main() -> None:
     warnings.showwarning = lambda message, *_, **__: note(f"warning: {message}")
     try:
         cli.main(standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # there is none where it was closed from the start
+            sys.stdout.flush()
     except PoetVAEError as error:
         if debug:
             raise
@@ -47,8 +48,10 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has left, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except MemoryError:
-        if debug:
+    except (MemoryError, RuntimeError) as error:
+        from ..runtime import out_of_memory
+
+        if debug or not out_of_memory(error):
             raise
         note("error: out of memory; try a smaller --batch-size or model")
         sys.exit(1)
@@ -121,7 +124,7 @@ def load(model: str | None, device: str) -> Poet:
 
 
 def stdin() -> Iterator[str]:
-    for raw in sys.stdin.buffer:
+    for raw in sys.stdin.buffer if sys.stdin is not None else ():
         yield raw.decode("utf-8", errors="replace").rstrip("\r\n")
 
 

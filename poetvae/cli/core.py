@@ -35,6 +35,16 @@ if TYPE_CHECKING:
     from ..text.corpus import Report
     from ..text.poem import Form
 
+label_option = click.option(
+    "--label", "labels", multiple=True, metavar="FIELD", help="Condition on dynasty, author, ..."
+)
+valid_option = click.option(
+    "--valid", multiple=True, metavar="CORPUS", help="Held-out poems; repeatable."
+)
+set_option = click.option(
+    "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable."
+)
+
 
 @example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
 @cli.command()
@@ -49,18 +59,12 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=int, help="Poems in a step.")
 @click.option("--device", default="auto", help="auto, cpu or cuda.")
 @seed_option
-@click.option("--valid", multiple=True, metavar="CORPUS", help="Held-out poems; repeatable.")
-@click.option("--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable.")
+@valid_option
+@set_option
 @click.option("--config", metavar="FILE.toml", help="Settings from a file.")
 @corpus_options
-@click.option(
-    "--label", "labels", multiple=True, metavar="FIELD", help="Condition on dynasty, author, ..."
-)
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Continue the run in --out, if there is one.",
-)
+@label_option
+@click.option("--resume", is_flag=True, help="Continue the run in --out, if there is one.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def train(
@@ -76,6 +80,7 @@ def train(
     **how: Any,
 ) -> None:
     """Train a model on CORPUS: files, folders, hub names or - ; absent = the embedded sample.
+    Or a folder that `corpus tokenize` wrote, with the forms and labels that it has.
 
     Settings: --config FILE.toml is overruled by --set, and that by the options.
     """
@@ -277,7 +282,7 @@ def score(
 @example("poetvae corpus stats poems.txt")
 @cli.group()
 def corpus() -> None:
-    """Look at corpora."""
+    """Look at corpora, and make them ready to train on."""
 
 
 @example("poetvae corpus stats poems.txt")
@@ -295,6 +300,44 @@ def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json
         emit(report.as_dict())
     else:
         click.echo("\n".join(report.lines()))
+
+
+@example("poetvae corpus tokenize --form 5x2 --out couplets")
+@corpus.command()
+@click.argument("corpus", nargs=-1)
+@click.option("--out", required=True, metavar="FOLDER", help="The folder to write.")
+@corpus_options
+@label_option
+@valid_option
+@set_option
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes; one a core, at most 8, if absent."
+)
+def tokenize(
+    corpus: tuple[str, ...],
+    out: str,
+    forms: tuple[str, ...],
+    strict: bool,
+    labels: tuple[str, ...],
+    valid: tuple[str, ...],
+    pairs: tuple[str, ...],
+    workers: int | None,
+) -> None:
+    """Number CORPUS once, for many runs to train on; absent = the embedded sample.
+
+    What is learnt, held out and known is settled here: max_len, held_out, min_count and min_label
+    can be --set. Memory does not grow with the corpus, neither here nor in training.
+    """
+    from ..config import configure
+    from ..job import Job
+    from ..prepare import build
+    from ..store import describe
+
+    job = Job.plan(configure("base", _settings(None, pairs)), corpus, valid, forms, labels, strict)
+    build(job, Path(out), workers)
+    for line in describe(Path(out)).lines():
+        note(line)
+    note(f"done; now train on it with: poetvae train {out} --out my-poet")
 
 
 @example("poetvae corpus themes --model my-poet --clusters 4")

@@ -16,7 +16,7 @@ from typing import Any
 from poetvae.errors import CorpusError
 from poetvae.text.cleaning import UNBALANCED, clean
 from poetvae.text.poem import Form, Poem, content, held_out, select
-from poetvae.text.sources import SUFFIXES, check_source, read_source
+from poetvae.text.sources import SUFFIXES, Record, check_source, read_source
 
 Source = str | Path
 
@@ -54,6 +54,16 @@ class Report:
     valid: int = 0
     test: int = 0
     repeated: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Report) -> None:
+        """Count what the other has counted, of what comes after."""
+        for key, value in vars(other).items():
+            mine = getattr(self, key)
+            if isinstance(mine, Counter):
+                mine.update(value)
+            else:
+                setattr(self, key, mine + value)
+        del self.problems[_PROBLEMS:]
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain numbers, strings, dicts and lists."""
@@ -112,10 +122,19 @@ def read_poems(
             read or, at the end, when no poem was kept.
     """
     report = Report() if report is None else report
-    if not sources:
-        raise CorpusError("no corpus: give a file, a folder, a hub name, or - for standard input")
+    return _read(check_sources(sources), strict, report)
+
+
+def check_sources(sources: Iterable[Source]) -> list[str]:
+    """The names of sources that are there.
+
+    Raises:
+        CorpusError: there is none, or one is not there.
+    """
     names = [check_source(str(source)) for source in sources]
-    return _read(names, strict, report)
+    if not names:
+        raise CorpusError("no corpus: give a file, a folder, a hub name, or - for standard input")
+    return names
 
 
 def read_corpus(
@@ -143,29 +162,15 @@ def read_corpus(
     valid: dict[str, Poem] = {}
     test: dict[str, Poem] = {}
     for poem in read_poems(*sources, strict=strict, report=report):
-        items = list(select([poem], forms))
-        if not items:
-            report.unused["other form" if forms else "lacuna"] += 1
-            continue
-        report.used += 1
-        report.items += len(items)
-        side = train
-        if held_out(poem.key, held_out_share):
-            side = test if held_out(poem.key, held_out_share / 2) else valid
-        for item in items:
+        side = (train, valid, test)[side_of(poem, held_out_share)]
+        for item in choose(poem, forms, report):
             chars = content(item, item.form if forms else None)
             if chars in side:
                 report.repeated["repeated"] += 1
             else:
                 side[chars] = item
-    names = ", ".join(map(str, sources))
-    if not report.items:
-        raise CorpusError(f"{names}: {_no_such_form(forms, report)}")
-    if not train:
-        raise CorpusError(
-            f"{names}: all {len(valid) + len(test)} poems are held out; "
-            "give more poems, or hold out less"
-        )
+    check_items(sources, forms, report)
+    check_train(sources, len(train), len(valid) + len(test))
     shared = 0
     for side, known in ((valid, train.keys()), (test, train.keys() | valid.keys())):
         for chars in side.keys() & known:
@@ -177,52 +182,118 @@ def read_corpus(
     return Corpus(list(train.values()), list(valid.values()), list(test.values()), report)
 
 
-def _no_such_form(forms: Collection[Form], report: Report) -> str:
-    if not forms:
-        return f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
+def side_of(poem: Poem, held_out_share: float) -> int:
+    """Where a poem belongs when a share is held out: 0 to train, 1 to validate, 2 to test."""
+    if not held_out(poem.key, held_out_share):
+        return 0
+    return 2 if held_out(poem.key, held_out_share / 2) else 1
+
+
+def choose(poem: Poem, forms: Collection[Form], report: Report) -> list[Poem]:
+    """What `select` gives of one poem, counted."""
+    items = list(select([poem], forms))
+    if items:
+        report.used += 1
+        report.items += len(items)
+    else:
+        report.unused["other form" if forms else "lacuna"] += 1
+    return items
+
+
+def check_items(sources: Iterable[Source], forms: Collection[Form], report: Report) -> None:
+    """Raises CorpusError when nothing was selected."""
+    if report.items:
+        return
     fixed = [(form, count) for form, count in report.forms.most_common() if form != "free"]
     wanted = " or ".join(map(str, sorted(forms)))
-    if not fixed:
-        return f"0 poems of the form {wanted}; all {report.kept} are of free form: leave out --form"
-    there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
-    return f"0 poems of the form {wanted}; there are {there}: try --form {fixed[0][0]}"
+    if not forms:
+        reason = f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
+    elif not fixed:
+        reason = f"0 poems of the form {wanted}; all {report.kept} are of free form: "
+        reason += "leave out --form"
+    else:
+        there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
+        reason = f"0 poems of the form {wanted}; there are {there}: try --form {fixed[0][0]}"
+    raise CorpusError(f"{', '.join(map(str, sources))}: {reason}")
+
+
+def check_train(sources: Iterable[Source], train: int, held_out: int) -> None:
+    """Raises CorpusError when everything is held out."""
+    if not train:
+        raise CorpusError(
+            f"{', '.join(map(str, sources))}: all {held_out} poems are held out; "
+            "give more poems, or hold out less"
+        )
+
+
+def read_records(sources: Iterable[Source], strict: bool, report: Report) -> Iterator[Record]:
+    """The entries of sources; with `strict` the first broken one is an error.
+
+    Raises:
+        CorpusError: as `read_poems` does, except at the end.
+    """
+    for name in sources:
+        for record in read_source(str(name), report.ignored):
+            if record.problem and strict:
+                raise CorpusError(
+                    f"{record.where}: {record.problem}; mend it, or read without strict to skip it"
+                )
+            yield record
+
+
+def read_record(record: Record, report: Report, known: set[int] | None = None) -> Poem | None:
+    """The poem of an entry, cleaned and counted; None when it is dropped.
+
+    Args:
+        known: the keys of the poems before it, to which its own is added; one that is known is
+            dropped. None: poems are not compared.
+    """
+    report.read += 1
+    if record.problem:
+        report.dropped[record.problem] += 1
+        if len(report.problems) < _PROBLEMS:
+            report.problems.append(f"{record.where}: {record.problem}")
+        return None
+    text, altered = clean(record.text)
+    if not text or UNBALANCED in altered:
+        report.dropped["empty" if not text else UNBALANCED] += 1
+        return None
+    poem = Poem(tuple(text.split("\n")), record.meta)
+    if known is not None:
+        key = int(poem.key, 16)
+        if key in known:
+            report.dropped["duplicate"] += 1
+            return None
+        known.add(key)
+    report.kept += 1
+    report.characters += sum(map(len, poem.lines))
+    if altered:
+        report.altered.update(altered)
+    report.forms[str(poem.form or "free")] += 1
+    return poem
+
+
+def check_kept(sources: Iterable[Source], report: Report, before: Report | None = None) -> None:
+    """Raises CorpusError when no poem was kept of sources, since an earlier state of the report."""
+    before = before or Report()
+    if report.kept == before.kept:
+        why = _listing("dropped", report.dropped - before.dropped) or "it is empty"
+        raise CorpusError(
+            f"{', '.join(map(str, sources))}: nothing to learn from: "
+            f"{report.read - before.read} poems read, {why};"
+            f" poems stand in {', '.join(SUFFIXES[:5])} files, in UTF-8"
+        )
 
 
 def _read(names: list[str], strict: bool, report: Report) -> Iterator[Poem]:
-    seen: set[int] = set()
-    read, kept, dropped = report.read, report.kept, Counter(report.dropped)
-    for name in names:
-        for record in read_source(name, report.ignored):
-            report.read += 1
-            if record.problem:
-                message = f"{record.where}: {record.problem}"
-                if strict:
-                    raise CorpusError(f"{message}; mend it, or read without strict to skip it")
-                report.dropped[record.problem] += 1
-                if len(report.problems) < _PROBLEMS:
-                    report.problems.append(message)
-                continue
-            text, altered = clean(record.text)
-            if not text or UNBALANCED in altered:
-                report.dropped["empty" if not text else UNBALANCED] += 1
-                continue
-            poem = Poem(tuple(text.split("\n")), record.meta)
-            key = int(poem.key, 16)
-            if key in seen:
-                report.dropped["duplicate"] += 1
-                continue
-            seen.add(key)
-            report.kept += 1
-            report.characters += sum(map(len, poem.lines))
-            report.altered.update(altered)
-            report.forms[str(poem.form or "free")] += 1
+    known: set[int] = set()
+    before = Report()
+    before.add(report)
+    for record in read_records(names, strict, report):
+        poem = read_record(record, report, known)
+        if poem is not None:
             yield poem
-    if report.kept == kept:
-        why = _listing("dropped", report.dropped - dropped) or "it is empty"
-        raise CorpusError(
-            f"{', '.join(names)}: nothing to learn from: {report.read - read} poems read, {why};"
-            f" poems stand in {', '.join(SUFFIXES[:5])} files, in UTF-8"
-        )
+    check_kept(names, report, before)
 
 
 def sample_folder() -> Path:

@@ -103,6 +103,8 @@ def read_source(name: str, ignored: Counter[str]) -> Iterator[Record]:
 def _file_records(name: str) -> Iterator[Record]:
     try:
         if name == "-":
+            if sys.stdin is None:
+                raise OSError("it is closed")
             yield from _sniffed_records("stdin", sys.stdin.buffer)
         elif name.endswith((".csv", ".parquet")) or not os.path.exists(name):
             yield from _table_records(name)
@@ -211,6 +213,7 @@ def _table_records(name: str) -> Iterator[Record]:
     import datasets  # type: ignore[import-untyped]
 
     datasets.disable_progress_bars()
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # or it tells a server of every table read
     try:
         # Streaming writes no data, but locks: into a folder that goes away.
         with tempfile.TemporaryDirectory(prefix="poetvae-") as cache:

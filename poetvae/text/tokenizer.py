@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import sentencepiece
@@ -33,7 +33,7 @@ _ENOUGH = 10_000_000
 
 
 class PoemTokenizer:
-    """A character tokenizer. Made by `train`, `load` or `from_bytes`.
+    """A character tokenizer. Made by `train`, `from_counts`, `load` or `from_bytes`.
 
     Ids: pad 0, unk 1, bos 2, eos 3, mask 4, line break 5, then the characters, frequent ones first.
     """
@@ -71,6 +71,17 @@ class PoemTokenizer:
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(text)
+        return cls.from_counts(counts, min_count, max_size)
+
+    @classmethod
+    def from_counts(
+        cls, counts: Mapping[str, int], min_count: int = 1, max_size: int | None = None
+    ) -> PoemTokenizer:
+        """The tokenizer that `train` makes of texts with so many of each character.
+
+        Raises:
+            TokenizerError: when no character is left.
+        """
         known = [
             (char, count)
             for char, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -83,7 +94,7 @@ class PoemTokenizer:
                 f"no character to learn among {len(counts)}, with min_count {min_count} and"
                 f" max_size {max_size}: give more text, or loosen these"
             )
-        scale = 1 + counts.total() // _ENOUGH
+        scale = 1 + sum(counts.values()) // _ENOUGH
         runs = (
             char * min(_RUN, rest)
             for char, count in known

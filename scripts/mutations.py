@@ -1,0 +1,196 @@
+"""Files and command lines that nobody meant, for `torture.py` and the tests."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import click
+
+from poetvae import cli
+
+
+def forge(folder: Path, files: dict[str, bytes]) -> None:
+    """Put files into a model folder, and a manifest that agrees with them."""
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    listed = {
+        path.name: {"size": path.stat().st_size, "sha256": _sha256(path)}
+        for path in sorted(folder.iterdir())
+        if path.is_file() and path.name not in ("README.md", "manifest.json")
+    }
+    (folder / "manifest.json").write_text(json.dumps({"files": listed}))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def damaged(rng: random.Random, data: bytes, other: bytes = b"") -> tuple[str, bytes]:
+    """The data as a bad disk, a bad line or a bad hand leaves it, and what was done."""
+    place = rng.randrange(len(data)) if data else 0
+    length = rng.choice([1, 2, 8, 64, 4096])
+    kinds: dict[str, bytes] = {
+        "truncated": data[:place],
+        "emptied": b"",
+        "extended": data + rng.randbytes(length),
+        "repeated": data + data,
+        "zeroed": data[:place] + bytes(min(length, len(data) - place)) + data[place + length :],
+        "flipped": flipped(data, place, rng.randrange(8)),
+        "scrambled": data[:place] + rng.randbytes(length) + data[place + length :],
+        "cut out": data[:place] + data[place + length :],
+        "another's": other,
+    }
+    kind = rng.choice([name for name, value in kinds.items() if value != data])
+    return kind, kinds[kind]
+
+
+def flipped(data: bytes, place: int, bit: int) -> bytes:
+    """The data with one bit turned."""
+    if not data:
+        return b"\1"
+    return data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :]
+
+
+HOSTILE: tuple[Any, ...] = (
+    *(-1, 0, 1, 2**31, 2**63, 10**30, 10**400, -(10**9), 0.5, -0.0, 1e308, float("nan")),
+    *(float("inf"), None, True, "", "x", "1", "\0", "\ud800", "../../etc/passwd", "春" * 1000),
+    *([], {}, [[]], [1, 2], {"a": 1}, "__import__('os').system('true')", [10**9] * 50),
+)
+
+
+def hostile_json(rng: random.Random, data: bytes) -> tuple[str, bytes]:
+    """A JSON file with values at which a careless reader breaks, and what was done."""
+    crafted: dict[str, bytes] = {
+        "deep": b"[" * 200_000,
+        "deep objects": b'{"a":' * 200_000,
+        "large": b'{"model": "' + b"x" * 10_000_000 + b'"}',
+        "twice": data.rstrip()[:-1] + b', "model": {}, "config": {}, "files": {}}',
+        "no object": b"17",
+        "not utf-8": data.replace(b'"', b"\xff", 3),
+        "utf-16": data.decode().encode("utf-16"),
+        "digits": b'{"version": ' + b"9" * 100_000 + b"}",
+        "nul": data + b"\0",
+    }
+    if rng.random() < 0.25:
+        kind = rng.choice(list(crafted))
+        return kind, crafted[kind]
+    values = json.loads(data)
+    done = []
+    for _ in range(rng.choice([1, 1, 1, 2, 5])):
+        places: list[tuple[Any, Any]] = []
+        stack = [values]
+        while stack:
+            node = stack.pop()
+            keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+            places += [(node, key) for key in keys]
+            stack += [node[key] for key in keys if isinstance(node[key], dict | list)]
+        if not places:
+            break
+        node, key = rng.choice(places)
+        value = copy.deepcopy(rng.choice(HOSTILE))
+        if rng.random() < 0.15:
+            del node[key]
+            value = "deleted"
+        elif rng.random() < 0.15 and isinstance(node, dict):
+            node[rng.choice(["", "class", "__class__", "path", "x" * 1000])] = value
+        else:
+            node[key] = value
+        done.append(f"{str(key)[:20]}: {str(value)[:20]!r}")
+    return ", ".join(done), json.dumps(values).encode("utf-8", "surrogatepass")
+
+
+def hostile_bytes(rng: random.Random) -> bytes:
+    """A corpus that nobody meant: of whatever encoding, with whatever in it."""
+    pieces = [
+        "山月臨窗白，溪風入座清。",
+        "春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落知多少。",
+        "a rose is a rose",
+        *("", " ", "\n", "\r\n", "\r", "\t", "\0", "\ufeff", "\u2028", "\u2029", "\x1a", "\x85"),
+        *("□", "□□□□□，□□□□□。", "𠀀𠀁", "\U0002ceb0", "⿰木目", "字\ufe00", "葛\U000e0100", "﨑"),
+        *("😀", "👨\u200d👩\u200d👧", "שלום", "\u202eabc", "e\u0301", "ﷺ", "題：", "，，", "（注"),
+        *("{", "[", '"', "{}", '{"text": 5}', '[{"paragraphs": ["a"]}]', "x" * 9999),
+        '{"text": "山月臨窗白，溪風入座清。"}',
+    ]
+    text = rng.choice(["\n", "", "\n\n"]).join(rng.choices(pieces, k=rng.choice([0, 1, 2, 9, 60])))
+    encoding = rng.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "gb18030", "big5", "surrogate"])
+    if encoding == "surrogate":
+        data = (text + "\ud800\udfff").encode("utf-8", "surrogatepass")
+    else:
+        data = text.encode(encoding, "replace")
+    if rng.random() < 0.3:
+        data = damaged(rng, data or b"x", rng.randbytes(50))[1]
+    return data
+
+
+def bomb(canary: Path) -> bytes:
+    """A pickle, of protocol 0, that makes a file: open(canary, "w")."""
+    return f"cio\nopen\n(S'{canary}'\nS'w'\ntR.".encode()
+
+
+def lying_header(rng: random.Random, data: bytes) -> bytes:
+    """Weights with a header that lies."""
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    name = rng.choice([key for key in header if key != "__metadata__"])
+    entry = header[name]
+    kind = rng.randrange(6)
+    if kind == 0:
+        entry["shape"] = rng.choice([[2**40], [0], [], [-1], [2**62, 4], [1] * 1000])
+    elif kind == 1:
+        entry["data_offsets"] = rng.choice([[0, 2**60], [5, 1], [-4, 0], [0]])
+    elif kind == 2:
+        entry["dtype"] = rng.choice(["F64", "I64", "BF16", "BOOL", "X", ""])
+    elif kind == 3:
+        header[rng.choice(["", "x", "../x", "x" * 10_000])] = entry
+    elif kind == 4:
+        del header[name]
+    else:
+        return rng.choice([2**63, 2**32, 0, size + 10**6]).to_bytes(8, "little") + data[8:]
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data[8 + size :]
+
+
+WORDS = (
+    *("", " ", "0", "1", "-1", "2", "1e3", "0.5", "nan", "inf", "-inf", "9" * 20, "x", "x" * 5000),
+    *("5x2", "5x", "0x0", "山", "山月", "____", "1:山", "平仄", "é", "\u202e", "\udcff", "a\nb"),
+    *("--", "-", "=", "a=b", "d_model=-1", "%s{}", "../..", "/dev/null", "cpu", "cuda", "true"),
+)
+
+
+def command_line(rng: random.Random, models: list[str], folder: Path) -> list[str]:
+    """Any command with any options, each with any word; nothing that takes long."""
+    path: list[str] = []
+    node: click.Command = cli.cli
+    while isinstance(node, click.Group):
+        name = rng.choice(sorted(node.commands))
+        path, node = [*path, name], node.commands[name]
+    words = [*path]
+    for option in node.params:
+        if isinstance(option, click.Argument):
+            words += [rng.choice(WORDS) for _ in range(rng.choice([0, 1, 1, 2]))]
+            continue
+        if not isinstance(option, click.Option) or option.name in ("help", "version"):
+            continue
+        given = option.required or option.name in ("model", "out") or rng.random() < 0.2
+        if not given:
+            continue
+        flag = rng.choice(option.opts)
+        if option.is_flag:
+            words.append(flag)
+        elif option.name == "model":
+            words += [flag, rng.choice(models)]
+        elif option.name == "out":
+            words += [flag, str(folder / rng.choice(["o", "o.png", "o.csv", "o.svg", "o.x"]))]
+        else:
+            words += [flag, rng.choice(WORDS)]
+    if "train" in path:
+        words += ["--steps", "1", "--preset", "tiny", "--set=d_model=8"]
+    for name, least in (("--iw", "1"), ("--samples", "0"), ("--curve", "0"), ("--limit", "4")):
+        if any(name in option.opts for option in node.params) and name not in words:
+            words += [name, least]
+    return words

@@ -1,0 +1,298 @@
+"""Whatever is given, and whatever happens: nothing is lost, and what is wrong is one line.
+
+The long version is `scripts/torture.py`; what it is made of is tested here, a little of each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from poetvae import cli, trainer
+from poetvae.checkpoint import checkpoints, load_folder
+from poetvae.errors import CheckpointError, CorpusError, PoetVAEError
+from poetvae.job import Job
+from poetvae.text.cleaning import clean
+from poetvae.text.corpus import Report, read_poems
+from poetvae.text.poem import Poem
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
+RANDOM = st.randoms(use_true_random=False)
+COUPLETS = [f"{a}上春山遠，{a}前秋水清。" for a in "天地日月風花雪雨江河湖海松竹梅蘭"]
+
+
+def script(name: str) -> ModuleType:
+    """A module of scripts/."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(SCRIPTS))
+        return importlib.import_module(name)
+
+
+mutations = script("mutations")
+
+
+def ends(*words: str, stdin: bytes = b"") -> tuple[int, str]:
+    """A command line in this process: its exit code, and what it says on stderr."""
+    code: object = 0
+    said = io.StringIO()
+    given = io.TextIOWrapper(io.BytesIO(stdin))
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("default")
+        patch.setattr(warnings, "showwarning", warnings.showwarning)
+        patch.setattr(sys, "argv", ["poetvae", *words])
+        patch.setattr(sys, "stdin", given)
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+            try:
+                cli.main()
+            except SystemExit as stop:
+                code = stop.code
+    assert isinstance(code, int)
+    return code, said.getvalue()
+
+
+# Accidents, in processes of their own
+
+ACCIDENTS = """
+import json
+import torture
+from poetvae import trainer
+
+def careless(path, line):
+    with open(path, "a") as file:
+        file.write(json.dumps(line) + "\\n")
+
+for rounds, faults, append in (
+    ("1", ["kill-in-save"], trainer._append),
+    ("1", ["power-cut"], careless),
+):
+    trainer._append = append
+    only = [word for fault in faults for word in ("--only", fault)]
+    try:
+        torture.main(["--rounds", rounds, *only], standalone_mode=False)
+        print("code 0")
+    except SystemExit as stop:
+        print("code", stop.code)
+"""
+
+
+def test_nothing_is_lost_and_what_would_be_is_seen(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ACCIDENTS],
+        capture_output=True,
+        text=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent)]),
+            "TMPDIR": str(tmp_path),
+        },
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    codes = [line for line in done.stdout.splitlines() if line.startswith("code")]
+    assert codes == ["code 0", "code 1"], done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("signalled", [False, True])
+def test_weights_that_are_not_finite_are_not_saved(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signalled: bool
+) -> None:
+    steps = iter(range(1, 100))
+
+    def average(averaged: Any, model: Any, decay: float) -> None:
+        if next(steps) == 5:
+            with torch.no_grad():
+                next(model.parameters()).fill_(float("nan"))
+            if signalled:
+                signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(trainer, "average", average)
+    options = {"d_model": 8, "embed_dim": 8, "latent_dim": 2, "precision": "fp32", "log_every": 9}
+    step = 5 if signalled else 6
+    with pytest.raises(PoetVAEError, match=f"(finite|is nan) at step {step}; lower learning_rate"):
+        trainer.train(
+            out=tmp_path / "run",
+            preset="tiny",
+            settings={**options, "validate_every": 3, "validate_on": 8},
+            forms=["5x2"],
+            steps=9,
+            quiet=True,
+        )
+    assert [number for number, _ in checkpoints(tmp_path / "run")] == [3]
+    load_folder(tmp_path / "run")
+
+
+# Files that nobody meant
+
+
+@given(st.binary(min_size=1, max_size=200), RANDOM)
+def test_damage_is_damage(data: bytes, rng: random.Random) -> None:
+    kind, changed = mutations.damaged(rng, data, b"other")
+    assert changed != data, kind
+
+
+@given(st.integers(0, 10**9), st.integers(0, 7), st.booleans())
+@settings(deadline=None, max_examples=150)
+def test_a_damaged_train_json_is_noticed(
+    run: Path, tmp_path_factory: pytest.TempPathFactory, place: int, bit: int, torn: bool
+) -> None:
+    data = (run / "train.json").read_bytes()
+    place %= len(data)
+    copy = tmp_path_factory.mktemp("job")
+    changed = data[:place] if torn else mutations.flipped(data, place, bit)
+    (copy / "train.json").write_bytes(changed)
+    try:
+        read = Job.load(copy)
+    except CheckpointError as error:
+        said = str(error)
+    else:
+        assert read == Job.load(run)
+        return
+    assert str(copy / "train.json") in said
+
+
+def test_a_corpus_may_have_any_name(run: Path, tmp_path: Path) -> None:
+    job = Job.load(run)
+    odd = Job(job.config, ("/a\udcff.txt",), (), job.forms, (), False)
+    odd.save(tmp_path)
+    assert Job.load(tmp_path) == odd
+
+
+@given(st.sampled_from(["config.json", "manifest.json", "train.json"]), RANDOM)
+@settings(deadline=None, max_examples=60)
+def test_hostile_files_are_refused_or_whole(
+    run: Path, tmp_path_factory: pytest.TempPathFactory, name: str, rng: random.Random
+) -> None:
+    folder = tmp_path_factory.mktemp("hostile")
+    for path in run.iterdir():
+        if path.is_file():
+            (folder / path.name).write_bytes(path.read_bytes())
+    _, data = mutations.hostile_json(rng, (run / name).read_bytes())
+    if name == "config.json":
+        mutations.forge(folder, {name: data})
+    else:
+        (folder / name).write_bytes(data)
+    for read in (load_folder, Job.load):
+        with contextlib.suppress(PoetVAEError):
+            read(folder)
+
+
+def test_a_pickle_and_weights_that_lie(run: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "tokenizer.model"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    weights = (run / "model.safetensors").read_bytes()
+    lies = [mutations.lying_header(random.Random(i), weights) for i in range(40)]
+    for data in (mutations.bomb(tmp_path / "canary"), *lies):
+        mutations.forge(tmp_path, {"model.safetensors": data})
+        with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+            load_folder(tmp_path)
+    assert not (tmp_path / "canary").exists()
+
+
+@given(RANDOM, st.sampled_from([".txt", ".json", ".jsonl", ".txt.gz", ".json.gz"]), st.booleans())
+@settings(deadline=None, max_examples=80)
+def test_a_corpus_of_any_bytes_is_accounted_for(
+    tmp_path_factory: pytest.TempPathFactory, rng: random.Random, suffix: str, strict: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / f"any{suffix}"
+    path.write_bytes(mutations.hostile_bytes(rng))
+    report = Report()
+    poems: list[Poem] = []
+    with contextlib.suppress(CorpusError):
+        poems += read_poems(path, strict=strict, report=report)
+    assert len(poems) == report.kept
+    if not strict:
+        assert report.read == report.kept + sum(report.dropped.values())
+    for poem in poems:
+        assert poem.text == clean(poem.text)[0]
+        poem.text.encode("utf-8")
+
+
+# Command lines
+
+
+@given(RANDOM)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_any_command_with_any_words_is_one_line_and_a_code(
+    run: Path, tmp_path_factory: pytest.TempPathFactory, rng: random.Random
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    words = mutations.command_line(rng, [str(run)] * 8 + [str(folder), "none"], folder)
+    with contextlib.chdir(folder):
+        code, said = ends(*words, stdin=mutations.hostile_bytes(rng))
+    assert code in (0, 1, 2), said
+    if code:
+        assert sum(line.lower().startswith("error: ") for line in said.splitlines()) == 1, said
+
+
+def test_without_standard_streams(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["poetvae", "generate", "--model", str(run), "--seed", "1"])
+    monkeypatch.setattr(sys, "stdout", None)
+    cli.main()
+    monkeypatch.undo()
+    for words, says in (
+        (("score", "--model", str(run)), "no text came"),
+        (("corpus", "stats", "-"), "it is closed"),
+    ):
+        said = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(said):
+            patch.setattr(sys, "argv", ["poetvae", *words])
+            patch.setattr(sys, "stdin", None)
+            with pytest.raises(SystemExit) as stop:
+                cli.main()
+        assert (stop.value.code, says in said.getvalue()) == (1, True), said.getvalue()
+
+
+# No network
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was asked of the network, which is not there."""
+    found: list[Any] = []
+
+    def guard(*arguments: Any, **how: Any) -> Any:
+        found.append(arguments)
+        raise OSError("no network")
+
+    for owner, name in (
+        (socket.socket, "connect"),
+        (socket.socket, "connect_ex"),
+        (socket, "getaddrinfo"),
+    ):
+        monkeypatch.setattr(owner, name, guard)
+    return found
+
+
+def test_nothing_is_asked_of_the_network(
+    run: Path, tmp_path: Path, asked: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets  # type: ignore[import-untyped]
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(datasets.config, "HF_UPDATE_DOWNLOAD_COUNTS", True)
+    table = tmp_path / "poems.csv"
+    table.write_text("\n".join(["text", *COUPLETS]), encoding="utf-8")
+    for words in (
+        ("corpus", "stats", str(table)),
+        ("generate", "--model", str(run)),
+        ("plot", str(run), "--out", str(tmp_path / "curves.svg")),
+        ("score", "--model", str(run), "-"),
+    ):
+        code, said = ends(*words, stdin=COUPLETS[0].encode())
+        assert (code, asked) == (0, []), said
