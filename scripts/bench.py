@@ -43,6 +43,7 @@ from poetvae.poet import Poet
 from poetvae.prepare import prepare
 from poetvae.quality import compare
 from poetvae.runtime import bf16_is_faster, keep_freed_memory
+from poetvae.sampling import logits_at
 from poetvae.text.ngram import NGram
 from poetvae.text.poem import Form, Poem
 
@@ -101,14 +102,15 @@ def speed(model: Model, poet: Poet, seconds: float) -> dict[str, float]:
 
 @torch.no_grad()
 def bare(model: Model, seconds: float) -> dict[str, float]:
-    """Poems a second of the decoder by itself, as `bare`: logits of batches of 256 from new z."""
+    """Poems a second of the decoder by itself, as `bare`: logits of batches of 256 from new z, in
+    each pass of the positions that it decides."""
     if isinstance(model, Autoregressive):
         return {}
 
     def batch() -> None:
         z = model.prior(256).sample()
-        for _ in range(model.passes):
-            model.decode(z, passes=model.passes)
+        for t in range(model.passes):
+            logits_at(model, z, slice(t, None, model.passes), passes=model.passes)
 
     batch()
     began, times = time.perf_counter(), 0
