@@ -43,6 +43,7 @@ from poetvae.poet import Poet
 from poetvae.prepare import prepare
 from poetvae.quality import compare
 from poetvae.runtime import bf16_is_faster, keep_freed_memory
+from poetvae.sampling import logits_at
 from poetvae.text.ngram import NGram
 from poetvae.text.poem import Form, Poem
 
@@ -101,14 +102,15 @@ def speed(model: Model, poet: Poet, seconds: float) -> dict[str, float]:
 
 @torch.no_grad()
 def bare(model: Model, seconds: float) -> dict[str, float]:
-    """Poems a second of the decoder by itself, as `bare`: logits of batches of 256 from new z."""
+    """Poems a second of the decoder by itself, as `bare`: logits of batches of 256 from new z, in
+    each pass of the positions that it decides."""
     if isinstance(model, Autoregressive):
         return {}
 
     def batch() -> None:
         z = model.prior(256).sample()
-        for _ in range(model.passes):
-            model.decode(z, passes=model.passes)
+        for t in range(model.passes):
+            logits_at(model, z, slice(t, None, model.passes), passes=model.passes)
 
     batch()
     began, times = time.perf_counter(), 0
@@ -343,12 +345,16 @@ def one_out(
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--seconds", default=3.0, show_default=True, help="How long a turn lasts.")
 @click.option("--rounds", default=3, show_default=True)
+@threads_option
 @write_option
-def generate(runs: tuple[Path, ...], seconds: float, rounds: int, path: Path | None) -> None:
+def generate(
+    runs: tuple[Path, ...], seconds: float, rounds: int, threads: int, path: Path | None
+) -> None:
     """Poems a second and ms for one poem of trained RUNS, in turn: one pass, or one a character.
 
     Beside them is what the decoder does by itself, for nothing but the logits, in as many passes.
     """
+    torch.set_num_threads(threads)
     keep_freed_memory()
     poets = {run.name: Poet.from_pretrained(run) for run in runs}
     turns: dict[str, list[dict[str, float]]] = {name: [] for name in poets}
