@@ -73,8 +73,8 @@ class Group:
             distributed.all_reduce(shared, distributed.ReduceOp.MAX)
         return [int(value) for value in shared.tolist()]
 
-    def add_up(self, parameters: Iterable[Tensor], totals: Tensor) -> None:
-        """Sum gradients and totals over the processes, in place and in one message.
+    def add_up(self, parameters: Iterable[Tensor], others: Sequence[Tensor]) -> None:
+        """Sum the gradients, and other tensors, over the processes: in place, in one message.
 
         A parameter without gradient in all processes stays without, as in a single one.
 
@@ -86,14 +86,15 @@ class Group:
         known = list(parameters)
         reached = self.highest([p.grad is not None for p in known])
         moved = [p for p, there in zip(known, reached, strict=True) if there]
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in moved]
-        flat = torch.cat([totals, *(g.flatten() for g in gradients)])
+        for parameter in moved:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        parts = [*others, *(p.grad for p in moved if p.grad is not None)]
+        flat = torch.cat([part.flatten() for part in parts])
         with _lost():
             distributed.all_reduce(flat)
-        sums = torch.split(flat, [len(totals), *(p.numel() for p in moved)])
-        totals.copy_(sums[0])
-        for parameter, total in zip(moved, sums[1:], strict=True):
-            parameter.grad = total.view_as(parameter)
+        for part, total in zip(parts, torch.split(flat, [p.numel() for p in parts]), strict=True):
+            part.copy_(total.view_as(part))
 
 
 def alone(device: torch.device | str = "cpu") -> Group:

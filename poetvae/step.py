@@ -75,6 +75,9 @@ def update(
         PoetVAEError: memory is not enough for a slice.
     """
     options, totals = config.train, torch.zeros(4, device=model.device)
+    # What follows the data without a gradient, as a codebook does, moves by the mean of the slices.
+    following = [p for p in model.parameters() if not p.requires_grad]
+    before, means = [p.clone() for p in following], [torch.zeros_like(p) for p in following]
     for parameters in optimizer.param_groups:
         parameters["lr"] = learning_rate(options, progress)
     for part in batch:
@@ -87,8 +90,13 @@ def update(
                 f"out of memory with {len(part.batch)} poems at a time; work the batch off in more "
                 "parts, as --set slices=8, or take a smaller --batch-size or model"
             ) from error
+        for parameter, start, mean in zip(following, before, means, strict=True):
+            mean.add_(parameter.detach(), alpha=part.share)
+            parameter.copy_(start)
     if group:
-        group.add_up(model.parameters(), totals)
+        group.add_up(model.parameters(), [totals, *means])
+    for parameter, mean in zip(following, means, strict=True):
+        parameter.copy_(mean)
     if options.clip_norm:
         torch.nn.utils.clip_grad_norm_(model.parameters(), options.clip_norm)
     optimizer.step()

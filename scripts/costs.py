@@ -245,6 +245,8 @@ def plot_scale(found: Growth, out: Path) -> None:
             line = [spent[0] * (sizes[0] / n if falls else n / sizes[0]) for n in sizes]
             panel.loglog(sizes, line, "k:", linewidth=0.8)
             panel.set(title=axis, ylabel="ms" if place == 1 else "")
+            panel.set_xticks(sizes, [f"{n // 1000}k" if n >= 1000 else str(n) for n in sizes])
+            panel.minorticks_off()
         return figure
 
     save(out, draw)

@@ -153,7 +153,7 @@ def test_shares_are_disjoint_and_complete() -> None:
 def test_alone_nothing_is_asked_of_others() -> None:
     group = alone()
     weight, totals = torch.ones(2, requires_grad=True), torch.ones(4)
-    group.add_up([weight], totals)
+    group.add_up([weight], [totals])
     group.wait()
     assert (group.main, group.highest([3]), weight.grad) == (True, [3], None)
     assert totals.tolist() == [1.0] * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import shutil
@@ -23,6 +24,7 @@ from poetvae.config import PRESETS, Config, TrainConfig, fields
 from poetvae.data import derive_seed, encode_poems
 from poetvae.errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from poetvae.job import Job
+from poetvae.models import build
 from poetvae.models.vae import VAE
 from poetvae.parallel import alone
 from poetvae.poet import Poet
@@ -676,3 +678,23 @@ def test_slices_are_the_batch(poet: Poet) -> None:
     assert sums[0][3] == 1
     for a, b in zip(one.parameters(), three.parameters(), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)
+
+
+def test_a_codebook_follows_the_mean_of_the_slices(poet: Poet) -> None:
+    store = encode_poems(poet.codec, [Poem((couplet,)) for couplet in COUPLETS])
+    network = replace(poet.model.config, kind="vqvae", dropout=0.0, codebook_size=8)
+    model = build(network)
+
+    def follows(rows: list[range]) -> list[torch.Tensor]:
+        copied = copy.deepcopy(model)
+        options = TrainConfig(batch_size=8, precision="fp32")
+        parts = [learning.Slice(store.batch(r), 3, len(r) / sum(map(len, rows))) for r in rows]
+        optimizer = learning.make_optimizer(copied, options)
+        learning.update(copied, optimizer, parts, Config(model=network, train=options), 0.5)
+        return [p for p in copied.parameters() if not p.requires_grad]
+
+    first, second, both = (follows(x) for x in ([range(6)], [range(6, 8)], [range(6), range(6, 8)]))
+    assert len(both) == 5
+    for a, b, mean in zip(first, second, both, strict=True):
+        torch.testing.assert_close(mean, 0.75 * a + 0.25 * b)
+        assert not torch.equal(a, b)
