@@ -26,7 +26,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-from common import table
+from common import publish, table
 
 CHARACTERS = 5000
 PART = 100_000
@@ -142,9 +142,14 @@ COLUMNS = (
 @click.option("--workers", default=2, show_default=True, help="Processes.")
 @click.option("--limit", default=4.0, show_default=True, help="GiB of address space of a process.")
 @click.option("--folder", type=click.Path(path_type=Path), help="For the files, removed after use.")
-def main(lines: tuple[int, ...], workers: int, limit: float, folder: Path | None) -> None:
+@click.option("--write", "path", type=click.Path(path_type=Path), help="docs/results.md")
+def main(
+    lines: tuple[int, ...], workers: int, limit: float, folder: Path | None, path: Path | None
+) -> None:
     """Print a Markdown table."""
     rows = []
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
     for count in lines:
         work = Path(tempfile.mkdtemp(dir=folder))
         try:
@@ -154,7 +159,7 @@ def main(lines: tuple[int, ...], workers: int, limit: float, folder: Path | None
         click.echo(" | ".join(rows[-1]), err=True)
     known = f"Python {platform.python_version()}, torch {version('torch')}"
     click.echo(f"{workers} workers, {limit:g} GiB of address space for each process; {known}\n")
-    click.echo(table(COLUMNS, rows))
+    publish(path, "lines", table(COLUMNS, rows))
 
 
 if __name__ == "__main__":
