@@ -180,7 +180,7 @@ def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
                 os.fsync(file.fileno())
         for name, temporary in temporaries.items():
             os.replace(temporary, folder / name)
-        _sync_folder(folder)
+        sync_folder(folder)
     except OSError as error:
         for temporary in temporaries.values():
             with contextlib.suppress(OSError):
@@ -223,14 +223,15 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
         _write_files(temporary, files)
         os.rename(temporary, folder)
         for parent in (folder.parent, folder.parent.parent):  # either may be new
-            _sync_folder(parent)
+            sync_folder(parent)
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be written ({error.strerror})") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

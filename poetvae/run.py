@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from .checkpoint import sync_folder
 from .config import Config
 from .data import Data
 from .errors import CheckpointError, ConfigError, CorpusError
@@ -89,6 +90,7 @@ def create(
                 with locked(run):
                     os.rename(run, old)
             os.rename(making, run)
+            sync_folder(run.parent)
             shutil.rmtree(old, ignore_errors=True)
         except BaseException:
             shutil.rmtree(making, ignore_errors=True)
