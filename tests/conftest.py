@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+# One thread, here and in the processes started: the networks are tiny, sums have one order.
+os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+
 import pytest
-import torch
 
 from poetvae import trainer
 from poetvae.poet import Poet
 
 SMALL = {"d_model": 16, "embed_dim": 16, "latent_dim": 4, "encoder_layers": 1, "decoder_layers": 1}
-
-torch.set_num_threads(2)
 
 
 @pytest.fixture(scope="session")

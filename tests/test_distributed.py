@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -66,7 +65,6 @@ def launch(corpus: Path, run: Path, processes: int, *more: str, program: Path | 
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
     return done.stderr
@@ -109,7 +107,6 @@ def test_one_process_learns_what_two_do(corpus: Path, undisturbed: Path, tmp_pat
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert one.stderr == ""
     a, b = ((run / "metrics.jsonl") for run in (tmp_path / "run", undisturbed))

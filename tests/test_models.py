@@ -6,7 +6,6 @@ import itertools
 import math
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -330,14 +329,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = ["".join([*c[:5], "，", *c[5:], "。"]) for c in chars]
     path.write_text("\n\n".join(lines), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("name", ["vqvae", "mixture"])

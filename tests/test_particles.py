@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 
 import pytest
@@ -130,15 +130,6 @@ def p_value(drawn: Tensor, shares: dict[tuple[int, ...], float]) -> float:
         cells += 1
     half = torch.tensor([(cells - 1) / 2, statistic / 2], dtype=torch.double)
     return float(torch.special.gammaincc(half[0], half[1]))
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The tensors are too small to share."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 KINDS: dict[str, VAE | VQVAE] = {

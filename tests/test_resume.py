@@ -44,15 +44,6 @@ SETTINGS = {
 LONG_SETTINGS = {**SETTINGS, "log_every": 1, "validate_every": 150}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """One thread here and in the processes started: sums in one order, and fast when it is tiny."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixty couplets."""
@@ -394,14 +385,13 @@ def test_training_works_in_another_thread(corpus: Path, whole: Path, tmp_path: P
 
 
 def process(arguments: Sequence[str]) -> subprocess.Popen[str]:
-    """A Python of its own, with one thread."""
+    """A Python of its own."""
     return subprocess.Popen(
         [sys.executable, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
     )
 
 
