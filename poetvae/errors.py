@@ -12,10 +12,20 @@ line and exits with the class's `exit_code`; nothing else is caught there.
 """
 
 
+# What a hostile file made of a name is quoted, too; a message stays one that can be read.
+_LONGEST = 1500
+
+
 class PoetVAEError(Exception):
     """Base of all errors that poetvae raises on purpose."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        half = _LONGEST // 2
+        short = f"{message[:half]} ... {message[-half:]}"
+        return message if len(message) <= _LONGEST else short
 
 
 class ConfigError(PoetVAEError):

@@ -296,3 +296,11 @@ def test_nothing_is_asked_of_the_network(
     ):
         code, said = ends(*words, stdin=COUPLETS[0].encode())
         assert (code, asked) == (0, []), said
+
+
+@given(st.text(max_size=4000))
+def test_a_message_is_one_that_can_be_read(text: str) -> None:
+    said = str(PoetVAEError(text))
+    assert said == text if len(text) <= 1500 else len(said) < 1520
+    assert text.startswith(said[:750])
+    assert text.endswith(said[-750:])
