@@ -11,7 +11,6 @@ Each message says what came, what was expected and what to do. The command line 
 line and exits with the class's `exit_code`; nothing else is caught there.
 """
 
-
 # What a hostile file made of a name is quoted, too; a message stays one that can be read.
 _LONGEST = 1500
 

@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -38,6 +39,13 @@ def test_the_benchmark_reports_every_contestant() -> None:
     assert seed["beside"].keys() == {"plain"}
     assert seed["beside"]["plain"] > 0
     assert plain["beside"] == {}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """The commands take as many threads as there are cores; other tests rely on one."""
+    yield
+    torch.set_num_threads(1)
 
 
 @pytest.fixture
