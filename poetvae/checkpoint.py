@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,7 +180,7 @@ def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
                 os.fsync(file.fileno())
         for name, temporary in temporaries.items():
             os.replace(temporary, folder / name)
-        sync_folder(folder)
+        sync(folder)
     except OSError as error:
         for temporary in temporaries.values():
             with contextlib.suppress(OSError):
@@ -216,23 +216,35 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
     if folder.exists():
         _write_files(folder, files)
         return
+    try:
+        with new_folder(folder) as temporary:
+            _write_files(temporary, files)
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written ({error.strerror})") from error
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write into that becomes `folder` at the end, or goes away with an error.
+
+    What a process left behind that was killed here goes away, too.
+    """
     temporary = folder.with_name(f".{folder.name}.tmp")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        _write_files(temporary, files)
+        yield temporary
+        sync(temporary)
         os.rename(temporary, folder)
         for parent in (folder.parent, folder.parent.parent):  # either may be new
-            sync_folder(parent)
-    except OSError as error:
-        raise CheckpointError(f"{folder}: cannot be written ({error.strerror})") from error
+            sync(parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on disk."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Put a file, or the names in a folder, on disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -21,7 +21,7 @@ from .data import Data
 from .errors import ConfigError, CorpusError
 from .job import Job, Log, known_values
 from .runtime import bf16_is_faster
-from .store import SIDES, Described, StoreWriter, describe, new_folder, open_store
+from .store import SIDES, Described, StoreWriter, describe, new_store, open_store
 from .text.codec import PoemCodec
 from .text.corpus import Report, check_items, check_kept, check_sources, check_train
 from .text.items import CHUNK, END, Selection, gather
@@ -83,7 +83,7 @@ def build(job: Job, folder: Path, workers: int | None = None, chunk: int = CHUNK
     if job.tokenized is not None:
         raise CorpusError(f"{job.tokenized} is tokenized already")
     workers = min(os.cpu_count() or 1, 8) if workers is None else workers
-    with new_folder(folder) as temporary:
+    with new_store(folder) as temporary:
         fields = tuple(n for n in job.labels if not (n == "form" and job.forms))
         columns = (*(("form",) if job.forms else ()), *fields)
         spool = Spool(temporary / "spool", len(columns))

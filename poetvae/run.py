@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from .checkpoint import sync_folder
+from .checkpoint import sync
 from .config import Config
 from .data import Data
 from .errors import CheckpointError, ConfigError, CorpusError
@@ -90,7 +90,7 @@ def create(
                 with locked(run):
                     os.rename(run, old)
             os.rename(making, run)
-            sync_folder(run.parent)
+            sync(run.parent)
             shutil.rmtree(old, ignore_errors=True)
         except BaseException:
             shutil.rmtree(making, ignore_errors=True)

@@ -12,7 +12,6 @@ import hashlib
 import json
 import mmap
 import os
-import shutil
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -26,7 +25,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from .checkpoint import MANIFEST
+from .checkpoint import MANIFEST, new_folder, sync
 from .data import Data, TokenStore, token_dtype
 from .errors import ConfigError, CorpusError, PoetVAEError
 from .text.codec import PoemCodec
@@ -77,12 +76,12 @@ class ArrayFile:
 
     def finish(self) -> dict[str, Any]:
         """Put the file on disk. Returns its entry of the manifest."""
-        _sync(self.path)
+        sync(self.path)
         return {"size": self._size, "sha256": self._digest.hexdigest()}
 
 
 class StoreWriter:
-    """Writes the files of a folder; used inside `new_folder`."""
+    """Writes the files of a folder; used inside `new_store`."""
 
     def __init__(self, folder: Path, described: Described) -> None:
         self._folder, self._described = folder, described
@@ -131,28 +130,19 @@ class StoreWriter:
 
 
 @contextmanager
-def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into that becomes `folder` at the end, or goes away with an error.
-
-    What a process left behind that was killed here goes away, too.
+def new_store(folder: Path) -> Iterator[Path]:
+    """A folder to write a store into, which appears at once, complete, or not at all.
 
     Raises:
         CorpusError: it exists, or cannot be written.
     """
     if folder.exists():
         raise CorpusError(f"{folder} exists; remove it, or choose another name")
-    temporary = folder.with_name(f".{folder.name}.tmp")
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
-        yield temporary
-        _sync(temporary)
-        os.rename(temporary, folder)
-        _sync(folder.parent)
+        with new_folder(folder) as temporary:
+            yield temporary
     except OSError as error:
         raise CorpusError(f"{folder}: cannot be written ({error.strerror or error})") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def is_store(folder: str | Path) -> bool:
@@ -291,12 +281,3 @@ def _write_bytes(path: Path, data: bytes) -> dict[str, Any]:
     file = ArrayFile(path, "u1")
     file.write(np.frombuffer(data, np.uint8))
     return file.finish()
-
-
-def _sync(path: Path) -> None:
-    """Put a file or the names in a folder on disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
