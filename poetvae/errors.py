@@ -47,3 +47,15 @@ class CheckpointError(PoetVAEError):
 
 class ConstraintError(PoetVAEError):
     """Conditions on a poem that no poem can meet."""
+
+
+MALFORMED = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    PoetVAEError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What reading raises from values that are not as they should be, whatever a file holds."""

@@ -16,7 +16,7 @@ import torch
 from . import __version__
 from .checkpoint import write_file
 from .config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dict
-from .errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
+from .errors import MALFORMED, CheckpointError, ConfigError, CorpusError
 from .store import describe, is_store, read_store
 from .text.corpus import Corpus, read_corpus, sample_folder
 from .text.poem import Form, Poem, content
@@ -140,15 +140,7 @@ class Job:
             )
         except OSError as error:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
-        except (
-            ArithmeticError,
-            AttributeError,
-            LookupError,
-            PoetVAEError,
-            RecursionError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except MALFORMED as error:
             raise CheckpointError(f"{path} describes no run ({error}); start a new one") from error
 
 

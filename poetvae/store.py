@@ -27,7 +27,7 @@ from torch import Tensor
 
 from .checkpoint import MANIFEST, new_folder, sync
 from .data import Data, TokenStore, token_dtype
-from .errors import ConfigError, CorpusError, PoetVAEError
+from .errors import MALFORMED, ConfigError, CorpusError
 from .text.codec import PoemCodec
 from .text.corpus import Corpus, Report
 from .text.poem import Form, Poem
@@ -175,14 +175,7 @@ def describe(folder: Path) -> Described:
             Report(**counted),
             int(values["longer"]),
         )
-    except (
-        AttributeError,
-        LookupError,
-        PoetVAEError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except MALFORMED as error:
         raise CorpusError(f"{path} describes no poems ({error}); {_REMEDY}") from error
 
 
@@ -247,7 +240,7 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
             return dict(listed)
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror}); {_REMEDY}") from error
-    except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
+    except MALFORMED:
         pass
     raise CorpusError(f"{path} is damaged: it lists no files with size and sha256; {_REMEDY}")
 

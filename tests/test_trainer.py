@@ -317,7 +317,7 @@ def test_relative_names_of_corpora_still_hold_elsewhere(
 def test_a_corpus_is_read_once(corpus: Path, tmp_path: Path) -> None:
     train(corpus, tmp_path / "run")
     corpus.unlink()
-    trainer.train(out=tmp_path / "run", resume=True, quiet=True)
+    assert trainer.train(out=tmp_path / "run", resume=True, quiet=True).forms == [Form(5, 2)]
 
 
 def test_a_changed_corpus_is_not_resumed(corpus: Path, tmp_path: Path) -> None:
