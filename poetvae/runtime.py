@@ -50,12 +50,11 @@ def bf16_is_faster(device: torch.device) -> bool:
 
 
 def seed_noise(seed: int, device: torch.device) -> None:
-    """Seed what sampling and dropout draw from on this device; torch.manual_seed asks all devices,
-    which takes longer than drawing."""
+    """Seed what sampling, dropout and draws on the CPU take from; torch.manual_seed asks all
+    devices, which takes longer than drawing."""
+    torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
-    else:
-        torch.default_generator.manual_seed(seed)
 
 
 def keep_freed_memory() -> None:
