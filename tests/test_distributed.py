@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributed import HashStore  # type: ignore[attr-defined]
 
+from poetvae import trainer
 from poetvae.checkpoint import checkpoints, load_state
+from poetvae.cli import cli
 from poetvae.parallel import Group, alone, meeting
 
 STEPS = 8
@@ -109,15 +112,35 @@ def test_one_process_learns_what_two_do(corpus: Path, undisturbed: Path, tmp_pat
         check=True,
     )
     assert one.stderr == ""
-    a, b = ((run / "metrics.jsonl") for run in (tmp_path / "run", undisturbed))
-    for mine, theirs in zip(a.read_text().splitlines(), b.read_text().splitlines(), strict=True):
+    check_alike(tmp_path / "run", undisturbed)
+
+
+def test_a_run_goes_on_with_another_number_of_processes(
+    corpus: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = trainer.update, iter(range(1, STEPS))  # type: ignore[attr-defined]
+
+    def update(*arguments: Any) -> Any:
+        if next(calls) == 5:
+            signal.raise_signal(signal.SIGTERM)
+        return real(*arguments)
+
+    monkeypatch.setattr(trainer, "update", update)
+    command = ["train", str(corpus), "--out", str(tmp_path / "run"), *OPTIONS]
+    with pytest.raises(trainer.TrainingInterruptedError, match="stopped at step 5"):
+        cli.main(command, standalone_mode=False)
+    launch(corpus, tmp_path / "run", 2, "--resume")
+    check_alike(tmp_path / "run", undisturbed)
+
+
+def check_alike(run: Path, other: Path) -> None:
+    """Two runs have learnt the same, up to the order of sums."""
+    a, b = ((r / "metrics.jsonl").read_text("utf-8").splitlines() for r in (run, other))
+    for mine, theirs in zip(a, b, strict=True):
         first, second = json.loads(mine), json.loads(theirs)
         assert {**first, "seconds": 0} == pytest.approx({**second, "seconds": 0}, rel=1e-5)
-    mine, theirs = (
-        load_state(checkpoints(r)[-1][1])["model"] for r in (tmp_path / "run", undisturbed)
-    )
-    for name, weight in mine.items():
-        torch.testing.assert_close(weight, theirs[name], atol=1e-5, rtol=1e-4)
+    first, second = (load_state(checkpoints(r)[-1][1])["model"] for r in (run, other))
+    torch.testing.assert_close(first, second, atol=1e-5, rtol=1e-4)
 
 
 @settings(max_examples=20, deadline=None)
