@@ -99,31 +99,41 @@ def create(
         raise CheckpointError(f"{run}: cannot be written ({error.strerror})") from error
 
 
+def reopen(run: Path, device: torch.device, log: Log) -> None:
+    """Number the corpus of a run again, should that be gone.
+
+    Raises:
+        CorpusError: it is not what it was; what a run has is left as it is.
+    """
+    job, folder = Job.load(run), run / "data"
+    there = folder.exists()
+    data, _ = prepare(job, device, log, folder)
+    if data.train.fingerprint != job.fingerprint:
+        if not there:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise CorpusError(f"the corpus of {run} has changed since; restore it, or start a new run")
+
+
 def check_same(
-    run: Path, job: Job, asked: Job, data: Data, length: Length, given: Iterable[str]
+    run: Path, job: Job, asked: Job, poems: int, length: Length, given: Iterable[str]
 ) -> None:
     """Whether a run was begun with what is asked for now.
 
     Args:
-        run, job, data: the run.
+        run, job, poems: the run, and how many poems it learns from.
         asked, length: what is asked for.
         given: the settings and parts of the job to compare; those that are filled in when a run
             begins are compared where they were given a value.
 
     Raises:
         ConfigError: it was begun with something else.
-        CorpusError: its corpus is not what it was.
     """
-    if data.train.fingerprint != job.fingerprint:
-        shutil.rmtree(run / "data", ignore_errors=True)
-        raise CorpusError(f"the corpus of {run} has changed since; restore it, or start a new run")
     known, wanted = _flat(job), _flat(asked)
     filled = {"vocab_size", "max_len", "label_sizes"}
     filled |= {name for name in ("precision", "slices") if wanted[name] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
     if length.steps or length.epochs:
-        steps = length.in_steps(len(data.train), job.config.train.batch_size)
-        pairs["steps"] = job.steps, steps
+        pairs["steps"] = job.steps, length.in_steps(poems, job.config.train.batch_size)
     for name, (before, now) in pairs.items():
         if before != now:
             raise ConfigError(

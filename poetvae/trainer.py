@@ -45,7 +45,7 @@ from .objective import beta
 from .parallel import Group, alone, processes
 from .poet import Poet, model_card
 from .prepare import prepare
-from .run import Length, check_same, create
+from .run import Length, check_same, create, reopen
 from .runtime import fits, interruption, keep_freed_memory, locked
 from .step import average, learning_rate, make_optimizer, slices, update
 
@@ -128,7 +128,7 @@ def train(
         if group.main and resume and there:
             held.enter_context(locked(run))
             sweep(run)
-            prepare(Job.load(run), group.device, _silence, run / "data")
+            reopen(run, group.device, _silence)
         elif group.main:
             create(run, asked, length, group, force, log, held, partial(_fit_into, started))
         group.wait()
@@ -137,7 +137,7 @@ def train(
         if resume:
             told = {"sources": sources, "valid": valid, "forms": forms, "labels": labels}
             given = [*(fields() if preset else settings or ()), *(n for n in told if told[n])]
-            check_same(run, job, asked, data, length, given)
+            check_same(run, job, asked, len(data.train), length, given)
         torch.manual_seed(derive_seed(job.config.train.seed, "weights"))
         model = build(job.config.model).to(group.device)
         for line in _preflight(job, data, model, group):

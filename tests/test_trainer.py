@@ -335,6 +335,20 @@ def test_a_changed_corpus_is_not_resumed(corpus: Path, tmp_path: Path) -> None:
     trainer.train(out=tmp_path / "run", resume=True, quiet=True)
 
 
+def test_numbered_poems_of_another_run_are_not_taken_nor_removed(
+    corpus: Path, tmp_path: Path
+) -> None:
+    for name in ("run", "other"):
+        train(corpus, tmp_path / name)
+        write(corpus, COUPLETS[:-2])
+    shutil.rmtree(tmp_path / "run" / "data")
+    shutil.copytree(tmp_path / "other" / "data", tmp_path / "run" / "data")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "run" / "data").iterdir()}
+    with pytest.raises(CorpusError, match=r"the corpus of .* has changed since"):
+        trainer.train(out=tmp_path / "run", resume=True, quiet=True)
+    assert {p.name: p.read_bytes() for p in (tmp_path / "run" / "data").iterdir()} == before
+
+
 # How long
 
 
