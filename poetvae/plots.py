@@ -177,9 +177,11 @@ def _curve(axes: Axes, rows: Sequence[Row], key: str, **style: Any) -> None:
 
 def _view(axes: Axes, floor: float | None = None) -> None:
     """Show all but what the first steps do, which would leave no room for the rest; or from 0."""
+    import numpy as np
+
     axes.locator_params(axis="x", nbins=6)
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    lines = [line.get_xydata().tolist() for line in axes.get_lines()]
+    lines = [np.asarray(line.get_xydata()).tolist() for line in axes.get_lines()]
     if not lines:
         axes.grid(visible=False)
         axes.set(yticks=[], xticks=[])

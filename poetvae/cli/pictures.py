@@ -168,7 +168,8 @@ def draw_map(
     parts = (lifted[i : i + DECODED] for i in range(0, len(lifted), DECODED))
     decoded = (text for part in parts for text in poet.decode(part))
     written = [(x, y, text) for (x, y), text in zip(nodes.tolist(), decoded, strict=True)]
-    title = f"{len(poems):,} poems in the latent space of {Path(str(model)).resolve().name}"
+    name = "poetvae" if model is None else Path(model).resolve().name
+    title = f"{len(poems):,} poems in the latent space of {name}"
     if suffix == ".html":
         groups = {name: groups[name] for name in sorted(groups, key=lambda name: name != first)}
         texts = [poem.text for poem in poems]
