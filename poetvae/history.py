@@ -112,6 +112,7 @@ def _parameters(run: Path) -> int | None:
     try:
         with safe_open(run / "model.safetensors", "np") as file:
             names = file.keys()
-            return sum(math.prod(file.get_slice(name).get_shape()) for name in names)
+            count: int = sum(math.prod(file.get_slice(name).get_shape()) for name in names)
+            return count
     except (OSError, SafetensorError, *MALFORMED):
         return None

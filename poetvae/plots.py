@@ -21,7 +21,7 @@ SUFFIXES = (".png", ".svg", ".pdf")
 # Okabe and Ito (2008): told apart by colour-blind readers, and in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 INK, QUIET, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "text.usetex": False,
     "text.parse_math": False,

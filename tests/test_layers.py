@@ -55,8 +55,9 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("trainer",),
     ),
     "L6": (
+        ("cli.terminal",),
         ("cli.common",),
-        ("cli.core", "cli.latent", "cli.pictures", "cli.write"),
+        ("cli.completion", "cli.core", "cli.latent", "cli.pictures", "cli.write"),
         ("cli",),
         ("__main__",),
     ),

@@ -16,6 +16,7 @@ from ..errors import ConfigError, CorpusError
 from .common import (
     called,
     cli,
+    corpus_argument,
     corpus_options,
     emit,
     example,
@@ -24,13 +25,13 @@ from .common import (
     load,
     model_options,
     named,
-    note,
     progress_bar,
     seed_option,
     show,
     stdin,
     wanted_forms,
 )
+from .terminal import files, known, note, quiet
 
 if TYPE_CHECKING:
     from ..text.corpus import Report
@@ -49,10 +50,15 @@ set_option = click.option(
 
 @example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
 @cli.command()
-@click.argument("corpus", nargs=-1)
-@click.option("--out", required=True, metavar="RUN", help="The run folder to write.")
+@corpus_argument
 @click.option(
-    "--preset", metavar="NAME[,NAME]", help=f"{', '.join(PRESETS)}; base if absent; later overrule."
+    "--out", required=True, metavar="RUN", shell_complete=files, help="The run folder to write."
+)
+@click.option(
+    "--preset",
+    metavar="NAME[,NAME]",
+    shell_complete=known(PRESETS),
+    help=f"{', '.join(PRESETS)}; base if absent; later overrule.",
 )
 @click.option("--epochs", type=float, help="Train so many times through the corpus (10 if absent).")
 @click.option("--steps", type=int, help="Or so many steps.")
@@ -62,12 +68,11 @@ set_option = click.option(
 @seed_option
 @valid_option
 @set_option
-@click.option("--config", metavar="FILE.toml", help="Settings from a file.")
+@click.option("--config", metavar="FILE.toml", shell_complete=files, help="Settings from a file.")
 @corpus_options
 @label_option
 @click.option("--resume", is_flag=True, help="Continue the run in --out, if there is one.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def train(
     corpus: tuple[str, ...],
     out: str,
@@ -77,7 +82,6 @@ def train(
     batch_size: int | None,
     seed: int | None,
     resume: bool,
-    quiet: bool,
     **how: Any,
 ) -> None:
     """Train a model on CORPUS: files, folders, hub names or - ; absent = the embedded sample.
@@ -99,16 +103,16 @@ def train(
         settings=settings,
         resume=resume,
         log=note,
-        quiet=quiet,
+        quiet=quiet(),
         **how,
     )
-    if not quiet and os.environ.get("RANK", "0") == "0":
+    if os.environ.get("RANK", "0") == "0":
         note(f"done; now write poems with: poetvae generate --model {out} -n 4")
 
 
 @example("poetvae evaluate --model my-poet --iw 10 --samples 500")
 @cli.command()
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @model_options
 @corpus_options
 @click.option(
@@ -226,7 +230,7 @@ def evaluate(
                 passes=passes,
                 seed=seed,
                 judge=referee,
-                quiet=False,
+                quiet=quiet(),
             )
         except CorpusError as error:  # the likelihood stands without them
             note(f"no samples: {error}")
@@ -235,7 +239,7 @@ def evaluate(
 
 @example("poetvae score --model my-poet poems.txt")
 @cli.command()
-@click.argument("source", default="-")
+@click.argument("source", default="-", shell_complete=files)
 @model_options
 @click.option(
     "--iw",
@@ -284,7 +288,7 @@ def corpus() -> None:
 
 @example("poetvae corpus stats poems.txt")
 @corpus.command()
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @corpus_options
 @json_option
 def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json: bool) -> None:
@@ -301,7 +305,7 @@ def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json
 
 @example("poetvae corpus tokenize --form 5x2 --out couplets")
 @corpus.command()
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @click.option("--out", required=True, metavar="FOLDER", help="The folder to write.")
 @corpus_options
 @label_option
@@ -340,7 +344,7 @@ def tokenize(
 
 @example("poetvae corpus themes --model my-poet --clusters 4")
 @corpus.command()
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @model_options
 @corpus_options
 @click.option(

@@ -13,6 +13,7 @@ from ..errors import ConfigError, CorpusError
 from .common import (
     called,
     cli,
+    corpus_argument,
     corpus_options,
     emit,
     example,
@@ -21,13 +22,13 @@ from .common import (
     known_seed,
     load,
     model_options,
-    note,
     options,
     progress_bar,
     seed_option,
     stdin,
     wanted_forms,
 )
+from .terminal import note
 
 if TYPE_CHECKING:
     from ..poet import Poet
@@ -151,7 +152,7 @@ def vary(
 @example("poetvae neighbours --model my-poet 山月臨窗白，溪風入座清。 poems.txt -n 3")
 @cli.command()
 @click.argument("text")
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @model_options
 @corpus_options
 @click.option("-n", "n", type=click.IntRange(min=1), default=10, show_default=True)

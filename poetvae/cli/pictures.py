@@ -13,15 +13,16 @@ from ..errors import ConfigError
 from ..files import check_suffix
 from .common import (
     cli,
+    corpus_argument,
     corpus_options,
     example,
     fitting,
     load,
     model_options,
-    note,
     progress_bar,
     wanted_forms,
 )
+from .terminal import files, note
 
 if TYPE_CHECKING:
     from ..history import History
@@ -36,7 +37,7 @@ DECODED = 256
 
 @example("poetvae plot my-poet --out curves.png")
 @cli.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=files)
 @click.option("--out", required=True, metavar="FILE", help="The .png, .svg or .pdf to write.")
 @click.option(
     "--kind",
@@ -100,7 +101,7 @@ def _named_apart(runs: Sequence[str], found: Sequence[History]) -> list[History]
 
 @example("poetvae map --model my-poet --clusters 4 --out map.html")
 @cli.command("map")
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @model_options
 @corpus_options
 @click.option("--out", required=True, metavar="FILE", help="The .html, .png or .svg to write.")
