@@ -7,7 +7,7 @@ import click
 from .common import cli, example
 
 
-@example("poetvae completion bash >> ~/.bashrc")
+@example("poetvae completion bash")
 @cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
