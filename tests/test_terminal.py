@@ -42,8 +42,10 @@ def seen(*words: str | Path, **env: str) -> str:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(ours, (24, 120))
     command = [sys.executable, "-m", "poetvae", *map(str, words)]
-    streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-    with subprocess.Popen(command, env={**os.environ, **env}, **streams) as process:
+    everywhere = {**os.environ, **env}
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=everywhere
+    ) as process:
         os.close(theirs)
         shown = b"".join(iter(lambda: _read(ours), b""))
     os.close(ours)

@@ -38,7 +38,7 @@ def batch(lines: list[str]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 held_out, train = lines[::4], [line for i, line in enumerate(lines) if i % 4]
 model = Classifier()
 optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-for epoch in range(1, 13):
+for _ in range(12):
     for i in range(0, len(train), 16):
         letters, mask, way = batch(train[i : i + 16])
         loss = nn.functional.cross_entropy(model(letters, mask), way)

@@ -7,9 +7,8 @@ start, end = "山月臨窗白，溪風入座清。", "雨後雲歸寺，燈前�
 
 # Encoding a poem gives a Gaussian over z. Its mean decodes to what the model retains of the poem.
 q = poet.encode([start, end])
-print(
-    f"z has {q.mode.shape[1]} dimensions; the two means are {(q.mode[0] - q.mode[1]).norm():.1f} apart"
-)
+apart = (q.mode[0] - q.mode[1]).norm()
+print(f"z has {q.mode.shape[1]} dimensions, in which the two means are {apart:.1f} apart.")
 print("Through the latent space and back:", *poet.reconstruct([start, end]))
 
 # A straight line between the means; its ends are the two reconstructions.
