@@ -17,7 +17,7 @@ from .config import ModelConfig
 from .constraints import Constraint
 from .data import Batch, derive_seed, encode_poems
 from .directions import Direction
-from .errors import CheckpointError, ConfigError, ConstraintError, CorpusError
+from .errors import ConfigError, ConstraintError, CorpusError
 from .generation import Generated
 from .models import LatentModel, Model, Posterior
 from .runtime import choose_device
@@ -263,7 +263,7 @@ class Poet:
             raise CorpusError(f"{a} and {b} have two forms; give texts of one")
         form = forms.pop()
         if mode == "bridge":
-            return self._bridge(*poems, form, steps)
+            return self._bridge(poems[0], poems[1], form, steps)
         start, end = self._encode(poems).mode
         return self._write(latent.path(start, end, steps, mode), form)
 
