@@ -64,12 +64,16 @@ def test_complete(tmp_path: Path) -> None:
 
 
 def test_walk(tmp_path: Path) -> None:
-    head, way, near, far = printed(tmp_path, "walk").split("\n\n")
-    ends = COUPLET.findall(head)
-    poems = couplets(way)
-    assert (len(poems), poems[0], poems[-1]) == (7, *ends)
-    for around in (near, far):
-        assert len(set(couplets(around))) == 3
+    head, straight, bridge, around = printed(tmp_path, "walk").split("\n\n")
+    poems = couplets(straight)
+    assert (len(poems), poems[0], poems[-1]) == (5, *COUPLET.findall(head))
+    poems = couplets(bridge)
+    assert (len(poems), poems[0], poems[-1]) == (
+        5,
+        "山月臨窗白，溪風入座清。",
+        "雨後雲歸寺，燈前雁過樓。",
+    )
+    assert len(set(couplets(around))) == 4
 
 
 def test_classify(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -167,7 +168,9 @@ def draw_map(
     nodes = plane.grid(points, grid)
     lifted = plane.lift(nodes)
     parts = (lifted[i : i + DECODED] for i in range(0, len(lifted), DECODED))
-    decoded = (text for part in parts for text in poet.decode(part))
+    forms_of = Counter(map(poet.codec.form_of, poems))
+    form = str(max(forms_of, key=lambda form: forms_of[form])) if poet.forms else None
+    decoded = (text for part in parts for text in poet.decode(part, form=form))
     written = [(x, y, text) for (x, y), text in zip(nodes.tolist(), decoded, strict=True)]
     name = "poetvae" if model is None else Path(model).resolve().name
     title = f"{len(poems):,} poems in the latent space of {name}"
