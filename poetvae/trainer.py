@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from .card import model_card
 from .checkpoint import (
     Saved,
     latest_checkpoint,
@@ -43,7 +44,7 @@ from .job import Job, Log
 from .models import Model, build
 from .objective import beta
 from .parallel import Group, alone, processes
-from .poet import Poet, model_card
+from .poet import Poet
 from .prepare import prepare
 from .run import Length, check_same, create, reopen
 from .runtime import fits, interruption, keep_freed_memory, locked

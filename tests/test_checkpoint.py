@@ -28,7 +28,6 @@ from poetvae.checkpoint import (
     checkpoints,
     latest_checkpoint,
     load_folder,
-    load_model,
     load_state,
     save_checkpoint,
     save_folder,
@@ -36,6 +35,7 @@ from poetvae.checkpoint import (
 )
 from poetvae.config import ModelConfig
 from poetvae.errors import CheckpointError
+from poetvae.hub import load_model
 from poetvae.models.vae import VAE
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form

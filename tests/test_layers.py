@@ -36,14 +36,14 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("models.vqvae",),
         ("models",),
     ),
-    "L3": (("objective", "checkpoint", "constraints", "lexicon"), ("wishes",)),
+    "L3": (("objective", "checkpoint", "constraints", "lexicon"), ("wishes", "hub")),
     "L4": (
         ("evaluation", "sampling", "clusters", "classifier", "latent", "properties"),
         ("particles",),
         ("conditional",),
         ("generation",),
         ("quality", "diagnosis", "gap", "search", "ascent"),
-        ("directions",),
+        ("directions", "card"),
         ("poet",),
         ("damage",),
     ),
@@ -209,6 +209,9 @@ def test_torch_is_not_in_the_lowest_layer_nor_in_text() -> None:
         ("sentencepiece", ["text.tokenizer"]),
         ("opencc", ["text.script"]),
         ("matplotlib", ["plots", "plots_map"]),
+        ("huggingface_hub", ["hub"]),
+        ("onnx", ["export"]),
+        ("tensorboard", ["tracking"]),
     ],
 )
 def test_a_library_is_known_to_its_modules_alone(library: str, home: list[str]) -> None:

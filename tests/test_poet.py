@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from poetvae.card import model_card
 from poetvae.data import Batch, encode_poems
 from poetvae.errors import CheckpointError, ConfigError, ConstraintError, CorpusError
 from poetvae.evaluation import evaluate
 from poetvae.nn import DiagonalGaussian
-from poetvae.poet import Poet, model_card
+from poetvae.poet import Poet
 from poetvae.runtime import choose_device
 from poetvae.text.poem import Form
 

@@ -94,7 +94,9 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 
 model_options = options(
-    click.option("--model", metavar="MODEL", help="Run or model folder."),
+    click.option(
+        "--model", metavar="MODEL", help="Run folder, model folder, or owner/name on the hub."
+    ),
     click.option("--device", default="auto", help="auto, cpu or cuda."),
 )
 corpus_options = options(
@@ -120,7 +122,7 @@ def load(model: str | None, device: str) -> Poet:
     from ..runtime import keep_freed_memory
 
     keep_freed_memory()
-    return Poet.from_pretrained(model, device)
+    return Poet.from_pretrained(model, device, log=note)
 
 
 def stdin() -> Iterator[str]:
