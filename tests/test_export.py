@@ -1,0 +1,274 @@
+"""A model as ONNX gives in onnxruntime what it gives in torch, and writes the same poems."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
+import pytest
+import torch
+
+from poetvae import export
+from poetvae.config import ModelConfig
+from poetvae.errors import ConfigError
+from poetvae.export import export_onnx
+from poetvae.models import Autoregressive, build
+from poetvae.nn import DiagonalGaussian
+from poetvae.poet import Poet
+from poetvae.text.codec import PoemCodec
+from poetvae.text.poem import Form
+from poetvae.text.tokenizer import PoemTokenizer
+
+CHARS = "山月風清水雲花鳥春秋江天"
+FORMS = {Form(3, 2): 3, Form(2, 2): 1}
+FIELDS = {"dynasty": ("tang", "song", "ming")}
+T = 6
+
+
+def make(forms: dict[Form, int], fields: dict[str, tuple[str, ...]], **settings: Any) -> Poet:
+    """A model that nobody trained; its first weights are made larger, so that its logits differ."""
+    torch.manual_seed(1)
+    codec = PoemCodec(PoemTokenizer.train([CHARS]), T, forms, fields)
+    config = ModelConfig(
+        **{
+            "max_len": T,
+            "embed_dim": 8,
+            "d_model": 8,
+            "latent_dim": 3,
+            "encoder_layers": 1,
+            "decoder_layers": 1,
+            "vocab_size": len(codec.tokenizer),
+            "label_sizes": codec.label_sizes,
+            **settings,
+        }
+    )
+    poet = Poet(build(config), codec)
+    with torch.no_grad():
+        for parameter in poet.model.parameters():
+            parameter.mul_(2).add_(0.1 * torch.randn_like(parameter))
+    return poet
+
+
+def session(path: Path) -> Any:
+    return onnxruntime.InferenceSession(path)
+
+
+def names(found: Any) -> list[str]:
+    return [value.name for value in found]
+
+
+def some_poems(n: int, poet: Poet) -> dict[str, torch.Tensor]:
+    """Inputs of every kind for n poems; of each a model takes those it has."""
+    generator = torch.Generator().manual_seed(n)
+    lengths = torch.randint(1, T + 1, (n, 1), generator=generator)
+    size = len(poet.codec.tokenizer)
+
+    def ids() -> torch.Tensor:
+        return torch.randint(5, size, (n, T), generator=generator)
+
+    def half(tokens: torch.Tensor) -> torch.Tensor:
+        return tokens.masked_fill(torch.rand(n, T, generator=generator) < 0.5, poet.model.mask_id)
+
+    sizes = poet.codec.label_sizes
+    labels = [torch.randint(size, (n,), generator=generator) for size in sizes]
+    return {
+        "tokens": ids(),
+        "mask": torch.arange(T) < lengths,
+        "labels": torch.stack(labels, dim=1) if labels else torch.zeros(n, 0),
+        "observed": half(ids()),
+        "history": half(ids()),
+    }
+
+
+def outputs(runner: Any, inputs: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+    taken = {name: inputs[name].numpy() for name in names(runner.get_inputs())}
+    return [torch.from_numpy(value) for value in runner.run(None, taken)]
+
+
+def close(found: torch.Tensor, expected: torch.Tensor) -> None:
+    assert found.shape == expected.shape
+    assert float((found - expected).abs().max()) < 1e-4
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("kind", "settings", "passes"),
+    [
+        ("vae", {"passes": (1, 3), "observe": 0.5}, 3),
+        ("vae", {"passes": (1, 3), "sample": False}, 1),
+        ("vqvae", {"codebook_size": 7, "code_stride": 2, "code_dim": 2}, 1),
+    ],
+)
+def test_onnxruntime_gives_what_torch_gives(
+    tmp_path: Path, kind: str, settings: dict[str, Any], passes: int
+) -> None:
+    poet = make(FORMS, FIELDS, kind=kind, **settings)
+    model = poet.model
+    assert not isinstance(model, Autoregressive)
+    paths = export_onnx(poet, tmp_path / "m.onnx", passes)
+    assert paths == [tmp_path / "m.onnx", tmp_path / "m-encoder.onnx"]
+    decoder, encoder = map(session, paths)
+    extra = ["observed"] if "observe" in settings else []
+    history = ["history"] if passes > 1 else []
+    assert names(decoder.get_inputs()) == ["z", "labels", *extra, *history]
+    assert names(encoder.get_inputs()) == ["tokens", "mask", "labels", *extra]
+    for n in (1, 2, 5):
+        inputs = some_poems(n, poet)
+        shown = inputs["observed"] if extra else None
+        posterior = model.encode(inputs["tokens"], inputs["mask"], inputs["labels"], shown)
+        found = outputs(encoder, inputs)
+        if isinstance(posterior, DiagonalGaussian):
+            assert names(encoder.get_outputs()) == ["mean", "logvar"]
+            close(found[0], posterior.mean)
+            close(found[1], posterior.logvar)
+        else:
+            assert names(encoder.get_outputs()) == ["z"]
+            close(found[0], posterior.mode)
+        z = torch.randn(n, model.latent_dim, generator=torch.Generator().manual_seed(n))
+        before = inputs["history"] if history else None
+        (logits,) = outputs(decoder, {"z": z, **inputs})
+        close(logits, model.decode(z, shown, inputs["labels"], before, passes))
+        unknown = torch.full((n, T), model.mask_id)
+        nothing = {"labels": 0 * inputs["labels"], "observed": unknown, "history": unknown}
+        (logits,) = outputs(decoder, {"z": z, **nothing})
+        close(logits, model.decode(z, passes=passes))
+
+
+@torch.no_grad()
+def test_an_autoregressive_model_has_no_encoder(tmp_path: Path) -> None:
+    poet = make(FORMS, FIELDS, kind="autoregressive")
+    assert isinstance(poet.model, Autoregressive)
+    (path,) = export_onnx(poet, tmp_path / "m.onnx")
+    decoder = session(path)
+    assert names(decoder.get_inputs()) == ["tokens", "labels"]
+    for n in (1, 4):
+        inputs = some_poems(n, poet)
+        (logits,) = outputs(decoder, inputs)
+        close(logits, poet.model.decode(inputs["tokens"], inputs["labels"]))
+    with pytest.raises(ConfigError, match="leave out passes"):
+        export_onnx(poet, tmp_path / "m.onnx", 2)
+
+
+WRITER = """
+import json, sys
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession(sys.argv[1])
+told = session.get_modelmeta().custom_metadata_map
+vocabulary, writable = json.loads(told["vocabulary"]), json.loads(told["writable"])
+forms, labels = json.loads(told["forms"]), json.loads(told["labels"])
+passes, mask = json.loads(told["passes"]), json.loads(told["special"])["mask"]
+assert json.loads(told["prior"]) == {"kind": "normal"}
+length, lines = map(int, sys.argv[2].split("x"))
+wanted = {"form": sys.argv[2], "dynasty": sys.argv[3]}
+
+sizes = {put.name: put.shape for put in session.get_inputs()}
+z = np.random.default_rng(0).standard_normal((3, sizes["z"][1]), dtype=np.float32)
+ids = [values.index(wanted[name]) + 1 for name, values in labels.items()]
+tokens = np.full((len(z), sizes["history"][1]), mask)
+for t in range(passes):
+    (logits,) = session.run(
+        None, {"z": z, "labels": np.tile(ids, (len(z), 1)), "history": tokens}
+    )
+    chosen = np.array(writable)[logits[:, t::passes, writable].argmax(axis=2)]
+    tokens[:, t::passes] = chosen
+texts = ["".join(vocabulary[i] for i in row[: length * lines]) for row in tokens]
+print(json.dumps({"z": z.tolist(), "texts": texts, "torch": "torch" in sys.modules}))
+"""
+
+
+def test_a_program_without_torch_writes_the_same_poems(tmp_path: Path) -> None:
+    poet = make(FORMS, FIELDS, passes=(1, 3))
+    decoder, _ = export_onnx(poet, tmp_path / "m.onnx")
+    words = [sys.executable, "-c", WRITER, str(decoder), "2x2", "song"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert told["torch"] is False
+    expected = poet.decode(torch.tensor(told["z"]), form="2x2", labels={"dynasty": "song"})
+    assert told["texts"] == [text.translate({ord("，"): "", ord("。"): ""}) for text in expected]
+    assert len(set(told["texts"])) == 3
+
+
+def test_the_metadata_says_what_the_numbers_mean(tmp_path: Path, free_poet: Poet) -> None:
+    path, encoder = export_onnx(free_poet, tmp_path / "free.onnx")
+    assert session(encoder).get_modelmeta().custom_metadata_map["part"] == "encoder"
+    runner = session(path)
+    told = runner.get_modelmeta().custom_metadata_map
+    assert [i.name for i in runner.get_inputs()] == ["z"]
+    assert (told["part"], told["kind"]) == ("decoder", "vae")
+    assert json.loads(told["forms"]) == []
+    assert json.loads(told["labels"]) == {}
+    assert json.loads(told["passes"]) == 1
+    tokenizer = free_poet.codec.tokenizer
+    vocabulary = json.loads(told["vocabulary"])
+    assert tokenizer.encode("a rose\n") == [vocabulary.index(char) for char in "a rose\n"]
+    # The likeliest poem at a z, by numpy.
+    z = np.random.default_rng(1).standard_normal((1, free_poet.model.config.latent_dim))
+    (logits,) = runner.run(None, {"z": z.astype(np.float32)})
+    ids, first = (json.loads(told[key]) for key in ("writable", "writable_first"))
+    row = [first[int(logits[0, 0, first].argmax())]]
+    row += [ids[int(one)] for one in logits[0, 1:, ids].T.argmax(axis=1)]
+    end = json.loads(told["special"])["eos"]
+    text = "".join(vocabulary[i] for i in (row[: row.index(end)] if end in row else row))
+    (expected,) = free_poet.decode(torch.from_numpy(z.astype(np.float32)))
+    assert text.split() == expected.split()
+
+
+def test_priors_are_told() -> None:
+    mixture = make({Form(3, 2): 1}, {}, prior="mixture", components=2)
+    told = json.loads(json.dumps(export._metadata(mixture.model, mixture.codec, 1)))["prior"]
+    assert told["kind"] == "mixture"
+    assert sum(told["weights"]) == pytest.approx(1)
+    assert np.shape(told["mean"]) == np.shape(told["logvar"]) == (2, 3)
+    label = make({Form(3, 2): 1}, FIELDS, prior="label")
+    told = export._metadata(label.model, label.codec, 1)["prior"]
+    (table,) = told["means"]
+    found = label.model.prior(1, torch.tensor([[2]])).mode  # type: ignore[union-attr]
+    close(torch.tensor([table[2]]), found)
+
+
+# What is wrong, and what is left behind
+
+
+def test_what_cannot_be_exported_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poet = make({Form(3, 2): 1}, {}, passes=(1, 3))
+    with pytest.raises(ConfigError, match="ends in .onnx"):
+        export_onnx(poet, tmp_path / "m.pt")
+    with pytest.raises(ConfigError, match="passes is 2; this model was trained to write in 1,3"):
+        export_onnx(poet, tmp_path / "m.onnx", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "_LARGEST", 1000)
+        with pytest.raises(ConfigError, match="an ONNX file takes 2 GiB"):
+            export_onnx(poet, tmp_path / "m.onnx")
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "_export", lambda part, inputs, told: part.name.encode())
+        with pytest.raises(ConfigError, match="cannot be written"):
+            export_onnx(poet, tmp_path / "no folder" / "m.onnx")
+        assert list(tmp_path.iterdir()) == []
+        before = os.umask(0o027)
+        paths = export_onnx(poet, tmp_path / "m.onnx")
+        os.umask(before)
+        assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o640}
+        assert sorted(tmp_path.iterdir()) == sorted(paths)
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'poetvae\[onnx\]'"):
+        export_onnx(poet, tmp_path / "m.onnx")
+
+
+def test_the_model_stays_as_it_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    poet = make({Form(3, 2): 1}, {})
+    before = {name: value.clone() for name, value in poet.model.state_dict().items()}
+    export_onnx(poet, tmp_path / "m.onnx")
+    after = poet.model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert capfd.readouterr() == ("", "")
