@@ -148,6 +148,7 @@ class _Causal(_Part):
 
 def _export(part: _Part, inputs: dict[str, Tensor], told: dict[str, Any]) -> bytes:
     """The file of a part."""
+    inputs = {name: value.clone() for name, value in inputs.items()}  # what is one stays one
     batch = torch.export.Dim("batch")
     with _quiet():
         program = torch.onnx.export(
@@ -162,6 +163,9 @@ def _export(part: _Part, inputs: dict[str, Tensor], told: dict[str, Any]) -> byt
         )
         assert program is not None
         proto = program.model_proto
+    # Where the exporter fails at a free dimension it falls back to a fixed one.
+    sizes = {put.name: put.type.tensor_type.shape.dim[0].dim_param for put in proto.graph.input}
+    assert sizes == dict.fromkeys(inputs, "batch"), sizes
     for key, value in told.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         proto.metadata_props.add(key=key, value=text)
