@@ -24,7 +24,7 @@ from . import __version__
 from .errors import ConfigError
 from .files import check_suffix, write_file
 from .generation import allowed_tokens
-from .models import VAE, VQVAE, Autoregressive, LatentModel
+from .models import VAE, VQVAE, Autoregressive, LatentModel, Model
 from .nn import DiagonalGaussian
 from .poet import Poet
 from .text.codec import PoemCodec
@@ -64,31 +64,36 @@ def export_onnx(poet: Poet, out: str | Path, passes: int | None = None) -> list[
     if 4 * poet.model.num_parameters() > _LARGEST:
         raise ConfigError(f"{poet.model.num_parameters():,} parameters: an ONNX file takes 2 GiB")
     model = copy.deepcopy(poet.model).cpu().float().eval()
-    labels = torch.zeros(2, len(model.config.label_sizes), dtype=torch.long)
-    unknown = torch.full((2, model.config.max_len), model.mask_id)
-    parts: dict[Path, tuple[_Part, dict[str, Tensor]]] = {}
-    known = {"labels": labels} if model.config.label_sizes else {}
     if isinstance(model, Autoregressive):
         if passes is not None:
             raise ConfigError("an autoregressive model takes a pass a character; leave out passes")
-        parts[out] = _Causal(model), {"tokens": unknown, **known}
     else:
         passes = model.passes if passes is None else passes
-        known |= {"observed": unknown} if model.config.observe else {}
-        history = {"history": unknown} if passes > 1 else {}
-        z = torch.zeros(2, model.latent_dim)
-        parts[out] = _Decoder(model, passes), {"z": z, **known, **history}
-        mask = torch.ones_like(unknown, dtype=torch.bool)
-        encoder = out.with_name(f"{out.stem}-encoder{out.suffix}")
-        parts[encoder] = _Encoder(model), {"tokens": unknown, "mask": mask, **known}
-    written = {}
-    for path, (part, inputs) in parts.items():
+    told = _metadata(model, poet.codec, passes)
+    paths = {"decoder": out, "encoder": out.with_name(f"{out.stem}-encoder{out.suffix}")}
+    parts = _parts(model, passes or 1)
+    for part, inputs in parts:
         part(**inputs)  # what the model refuses is told in its own words
-        told = {"part": part.name, **_metadata(model, poet.codec, passes)}
-        written[path] = _export(part, inputs, told)
-    for path, data in written.items():
+    files = {paths[part.name]: _export(part, inputs, told) for part, inputs in parts}
+    for path, data in files.items():
         write_file(path, data)
-    return list(written)
+    return list(files)
+
+
+def _parts(model: Model, passes: int) -> list[tuple[_Part, dict[str, Tensor]]]:
+    """Decoder and encoder, if there is one, each with inputs for two poems."""
+    unknown = torch.full((2, model.config.max_len), model.mask_id)
+    sizes = model.config.label_sizes
+    known = {"labels": torch.zeros(2, len(sizes), dtype=torch.long)} if sizes else {}
+    if isinstance(model, Autoregressive):
+        return [(_Causal(model), {"tokens": unknown, **known})]
+    known |= {"observed": unknown} if model.config.observe else {}
+    history = {"history": unknown} if passes > 1 else {}
+    z, mask = torch.zeros(2, model.latent_dim), torch.ones_like(unknown, dtype=torch.bool)
+    return [
+        (_Decoder(model, passes), {"z": z, **known, **history}),
+        (_Encoder(model), {"tokens": unknown, "mask": mask, **known}),
+    ]
 
 
 class _Part(nn.Module):
@@ -166,15 +171,13 @@ def _export(part: _Part, inputs: dict[str, Tensor], told: dict[str, Any]) -> byt
     # Where the exporter fails at a free dimension it falls back to a fixed one.
     sizes = {put.name: put.type.tensor_type.shape.dim[0].dim_param for put in proto.graph.input}
     assert sizes == dict.fromkeys(inputs, "batch"), sizes
-    for key, value in told.items():
+    for key, value in {"part": part.name, **told}.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         proto.metadata_props.add(key=key, value=text)
     return bytes(proto.SerializeToString(deterministic=True))
 
 
-def _metadata(
-    model: VAE | VQVAE | Autoregressive, codec: PoemCodec, passes: int | None
-) -> dict[str, Any]:
+def _metadata(model: Model, codec: PoemCodec, passes: int | None) -> dict[str, Any]:
     """What a program has to know of the numbers: JSON by key."""
     tokenizer = codec.tokenizer
     forms = [str(form) for form in codec.forms]

@@ -21,7 +21,7 @@ from poetvae import export
 from poetvae.config import ModelConfig
 from poetvae.errors import ConfigError
 from poetvae.export import _metadata, export_onnx
-from poetvae.models import VAE, Autoregressive, build
+from poetvae.models import VAE, VQVAE, Autoregressive, build
 from poetvae.nn import DiagonalGaussian
 from poetvae.poet import Poet
 from poetvae.text.codec import PoemCodec
@@ -100,55 +100,79 @@ def close(found: torch.Tensor, expected: torch.Tensor) -> None:
     assert float((found - expected).abs().max()) < 1e-4
 
 
+@pytest.fixture(scope="module")
+def conditional() -> Poet:
+    """A model with every input: of two forms and a label, shown characters, in three passes."""
+    return make(FORMS, FIELDS, passes=(3,), pass_layers=3, observe=0.5)
+
+
+@pytest.fixture(scope="module")
+def exported(conditional: Poet, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Its files."""
+    return export_onnx(conditional, tmp_path_factory.mktemp("onnx") / "m.onnx")
+
+
 @torch.no_grad()
-@pytest.mark.parametrize(
-    ("kind", "settings", "passes"),
-    [
-        ("vae", {"passes": (1, 3), "observe": 0.5}, 3),
-        ("vae", {"passes": (1, 3), "sample": False}, 1),
-        ("vqvae", {"codebook_size": 7, "code_stride": 2, "code_dim": 2}, 1),
-    ],
-)
-def test_onnxruntime_gives_what_torch_gives(
-    tmp_path: Path, kind: str, settings: dict[str, Any], passes: int
-) -> None:
-    poet = make(FORMS, FIELDS, kind=kind, **settings)
-    model = poet.model
-    assert not isinstance(model, Autoregressive)
-    paths = export_onnx(poet, tmp_path / "m.onnx", passes)
-    assert paths == [tmp_path / "m.onnx", tmp_path / "m-encoder.onnx"]
-    decoder, encoder = map(session, paths)
-    extra = ["observed"] if "observe" in settings else []
-    history = ["history"] if passes > 1 else []
-    assert names(decoder.get_inputs()) == ["z", "labels", *extra, *history]
-    assert names(encoder.get_inputs()) == ["tokens", "mask", "labels", *extra]
+def test_onnxruntime_gives_what_torch_gives(conditional: Poet, exported: list[Path]) -> None:
+    model = conditional.model
+    assert isinstance(model, VAE)
+    assert [path.name for path in exported] == ["m.onnx", "m-encoder.onnx"]
+    decoder, encoder = map(session, exported)
+    assert names(decoder.get_inputs()) == ["z", "labels", "observed", "history"]
+    assert names(encoder.get_inputs()) == ["tokens", "mask", "labels", "observed"]
+    assert names(encoder.get_outputs()) == ["mean", "logvar"]
+    for n in (1, 2, 5):
+        inputs = some_poems(n, conditional)
+        tokens, mask, labels, observed, history = inputs.values()
+        posterior = model.encode(tokens, mask, labels, observed)
+        assert isinstance(posterior, DiagonalGaussian)
+        mean, logvar = outputs(encoder, inputs)
+        close(mean, posterior.mean)
+        close(logvar, posterior.logvar)
+        z = torch.randn(n, model.latent_dim, generator=torch.Generator().manual_seed(n))
+        (logits,) = outputs(decoder, {"z": z, **inputs})
+        close(logits, model.decode(z, observed, labels, history, 3))
+        unknown = torch.full((n, T), model.mask_id)
+        (logits,) = outputs(decoder, inputs | {"z": z, "observed": unknown, "history": unknown})
+        close(logits, model.decode(z, labels=labels, passes=3))
+
+
+@torch.no_grad()
+def test_one_pass_without_labels(tmp_path: Path) -> None:
+    poet = make({Form(3, 2): 1}, {})
+    before = {name: value.clone() for name, value in poet.model.state_dict().items()}
+    runner = session(export_onnx(poet, tmp_path / "m.onnx")[0])
+    assert names(runner.get_inputs()) == ["z"]
+    for n in (1, 4):
+        z = torch.randn(n, 3, generator=torch.Generator().manual_seed(n))
+        assert isinstance(poet.model, VAE)
+        close(outputs(runner, {"z": z})[0], poet.model.decode(z))
+    after = poet.model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@torch.no_grad()
+def test_the_posterior_of_codes_is_a_point(tmp_path: Path) -> None:
+    poet = make(FORMS, FIELDS, kind="vqvae", codebook_size=7, code_stride=2, code_dim=2)
+    assert isinstance(poet.model, VQVAE)
+    _, (part, inputs) = export._parts(poet.model, 1)
+    (tmp_path / "m.onnx").write_bytes(export._export(part, inputs, {}))
+    runner = session(tmp_path / "m.onnx")
+    assert names(runner.get_outputs()) == ["z"]
     for n in (1, 2, 5):
         inputs = some_poems(n, poet)
-        shown = inputs["observed"] if extra else None
-        posterior = model.encode(inputs["tokens"], inputs["mask"], inputs["labels"], shown)
-        found = outputs(encoder, inputs)
-        if isinstance(posterior, DiagonalGaussian):
-            assert names(encoder.get_outputs()) == ["mean", "logvar"]
-            close(found[0], posterior.mean)
-            close(found[1], posterior.logvar)
-        else:
-            assert names(encoder.get_outputs()) == ["z"]
-            close(found[0], posterior.mode)
-        z = torch.randn(n, model.latent_dim, generator=torch.Generator().manual_seed(n))
-        before = inputs["history"] if history else None
-        (logits,) = outputs(decoder, {"z": z, **inputs})
-        close(logits, model.decode(z, shown, inputs["labels"], before, passes))
-        unknown = torch.full((n, T), model.mask_id)
-        nothing = {"labels": 0 * inputs["labels"], "observed": unknown, "history": unknown}
-        (logits,) = outputs(decoder, {"z": z, **nothing})
-        close(logits, model.decode(z, labels=nothing["labels"], passes=passes))
+        tokens, mask, labels, *_ = inputs.values()
+        close(outputs(runner, inputs)[0], poet.model.encode(tokens, mask, labels).mode)
 
 
 @torch.no_grad()
-def test_an_autoregressive_model_has_no_encoder(tmp_path: Path) -> None:
+def test_an_autoregressive_model_has_no_encoder(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     poet = make(FORMS, FIELDS, kind="autoregressive")
     assert isinstance(poet.model, Autoregressive)
     (path,) = export_onnx(poet, tmp_path / "m.onnx")
+    assert capfd.readouterr() == ("", "")
     decoder = session(path)
     assert names(decoder.get_inputs()) == ["tokens", "labels"]
     for n in (1, 4):
@@ -178,9 +202,8 @@ z = np.random.default_rng(0).standard_normal((3, sizes["z"][1]), dtype=np.float3
 ids = [values.index(wanted[name]) + 1 for name, values in labels.items()]
 tokens = np.full((len(z), sizes["history"][1]), mask)
 for t in range(passes):
-    (logits,) = session.run(
-        None, {"z": z, "labels": np.tile(ids, (len(z), 1)), "history": tokens}
-    )
+    given = {"z": z, "labels": np.tile(ids, (len(z), 1)), "history": tokens}
+    (logits,) = session.run(None, {**given, "observed": np.full_like(tokens, mask)})
     chosen = np.array(writable)[logits[:, t::passes, writable].argmax(axis=2)]
     tokens[:, t::passes] = chosen
 texts = ["".join(vocabulary[i] for i in row[: length * lines]) for row in tokens]
@@ -188,41 +211,39 @@ print(json.dumps({"z": z.tolist(), "texts": texts, "torch": "torch" in sys.modul
 """
 
 
-def test_a_program_without_torch_writes_the_same_poems(tmp_path: Path) -> None:
-    poet = make(FORMS, FIELDS, passes=(1, 3))
-    decoder, _ = export_onnx(poet, tmp_path / "m.onnx")
-    words = [sys.executable, "-c", WRITER, str(decoder), "2x2", "song"]
+def test_a_program_without_torch_writes_the_same_poems(
+    conditional: Poet, exported: list[Path]
+) -> None:
+    words = [sys.executable, "-c", WRITER, str(exported[0]), "2x2", "song"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
     assert told["torch"] is False
-    expected = poet.decode(torch.tensor(told["z"]), form="2x2", labels={"dynasty": "song"})
+    z = torch.tensor(told["z"])
+    expected = conditional.decode(z, form="2x2", labels={"dynasty": "song"})
     assert told["texts"] == [text.translate({ord("，"): "", ord("。"): ""}) for text in expected]
     assert len(set(told["texts"])) == 3
 
 
-def test_the_metadata_says_what_the_numbers_mean(tmp_path: Path, free_poet: Poet) -> None:
-    path, encoder = export_onnx(free_poet, tmp_path / "free.onnx")
-    assert session(encoder).get_modelmeta().custom_metadata_map["part"] == "encoder"
-    runner = session(path)
-    told = runner.get_modelmeta().custom_metadata_map
-    assert [i.name for i in runner.get_inputs()] == ["z"]
-    assert (told["part"], told["kind"]) == ("decoder", "vae")
-    assert json.loads(told["forms"]) == []
-    assert json.loads(told["labels"]) == {}
-    assert json.loads(told["passes"]) == 1
-    tokenizer = free_poet.codec.tokenizer
-    vocabulary = json.loads(told["vocabulary"])
-    assert tokenizer.encode("a rose\n") == [vocabulary.index(char) for char in "a rose\n"]
-    # The likeliest poem at a z, by numpy.
-    z = np.random.default_rng(1).standard_normal((1, free_poet.model.config.latent_dim))
-    (logits,) = runner.run(None, {"z": z.astype(np.float32)})
-    ids, first = (json.loads(told[key]) for key in ("writable", "writable_first"))
-    row = [first[int(logits[0, 0, first].argmax())]]
-    row += [ids[int(one)] for one in logits[0, 1:, ids].T.argmax(axis=1)]
-    end = json.loads(told["special"])["eos"]
-    text = "".join(vocabulary[i] for i in (row[: row.index(end)] if end in row else row))
-    (expected,) = free_poet.decode(torch.from_numpy(z.astype(np.float32)))
-    assert text.split() == expected.split()
+def test_the_metadata_says_what_the_numbers_mean(
+    conditional: Poet, exported: list[Path], free_poet: Poet
+) -> None:
+    told = [session(path).get_modelmeta().custom_metadata_map for path in exported]
+    assert [one.pop("part") for one in told] == ["decoder", "encoder"]
+    assert told[0] == told[1]
+    plain = _metadata(conditional.model, conditional.codec, 3)
+    strings = {"poetvae": plain.pop("poetvae"), "kind": plain.pop("kind")}
+    assert told[0] == strings | {key: told[0][key] for key in plain}
+    assert {key: json.loads(told[0][key]) for key in plain} == plain
+    assert plain["labels"] == {"form": ["3x2", "2x2"], "dynasty": ["tang", "song", "ming"]}
+    assert "writable_first" not in plain
+
+    free = _metadata(free_poet.model, free_poet.codec, 1)
+    assert (free["forms"], free["labels"], free["passes"]) == ([], {}, 1)
+    ids = free_poet.codec.tokenizer.encode("a rose\n")
+    assert "".join(free["vocabulary"][i] for i in ids) == "a rose\n"
+    blank = {i for i in free["writable"] if not free["vocabulary"][i].strip()}
+    assert free["special"]["eos"] in blank
+    assert set(free["writable_first"]) == set(free["writable"]) - blank
 
 
 def test_priors_are_told() -> None:
@@ -235,7 +256,9 @@ def test_priors_are_told() -> None:
     told = _metadata(label.model, label.codec, 1)["prior"]
     (table,) = told["means"]
     assert isinstance(label.model, VAE)
-    close(torch.tensor([table[2]]), label.model.prior(1, torch.tensor([[2]])).mode.detach())
+    prior = label.model.prior(1, torch.tensor([[2]]))
+    assert isinstance(prior, DiagonalGaussian)
+    close(torch.tensor([table[2]]), prior.mean.detach())
 
 
 # What is wrong, and what is left behind
@@ -266,12 +289,3 @@ def test_what_cannot_be_exported_leaves_nothing(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'poetvae\[onnx\]'"):
         export_onnx(poet, tmp_path / "m.onnx")
-
-
-def test_the_model_stays_as_it_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    poet = make({Form(3, 2): 1}, {})
-    before = {name: value.clone() for name, value in poet.model.state_dict().items()}
-    export_onnx(poet, tmp_path / "m.onnx")
-    after = poet.model.state_dict()
-    assert all(torch.equal(before[name], after[name]) for name in before)
-    assert capfd.readouterr() == ("", "")

@@ -48,7 +48,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("damage", "export"),
     ),
     "L5": (
-        ("store", "plots", "maps"),
+        ("store", "plots", "maps", "tracking"),
         ("job", "step"),
         ("prepare", "plots_map"),
         ("run",),
@@ -210,11 +210,19 @@ def test_torch_is_not_in_the_lowest_layer_nor_in_text() -> None:
         ("opencc", ["text.script"]),
         ("matplotlib", ["plots", "plots_map"]),
         ("huggingface_hub", ["hub"]),
-        ("tensorboard", ["tracking"]),
     ],
 )
 def test_a_library_is_known_to_its_modules_alone(library: str, home: list[str]) -> None:
     assert users(library) == home
+
+
+def test_tensorboard_is_known_to_one_module_which_waits_for_it() -> None:
+    writers = [m for m in MODULES if "torch.utils.tensorboard.SummaryWriter" in imports(m)]
+    assert writers == ["tracking"]
+    assert users("tensorboard") == users("onnx") == users("onnxscript") == []
+    tree = ast.parse(path_of("tracking").read_text(encoding="utf-8"))
+    top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert "torch.utils.tensorboard" not in top
 
 
 def test_opencc_waits_until_a_text_is_converted() -> None:
