@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,8 +36,8 @@ def tracking(run: Path, on: bool) -> Iterator[Track]:
         return
     from torch.utils.tensorboard import SummaryWriter
 
-    shutil.rmtree(run / FOLDER, ignore_errors=True)
-    # From step 0 on a viewer that is open forgets what it has read.
+    # Purged from step 0 on, what older files say is forgotten; removing a file that a viewer has
+    # open would stop it.
     with SummaryWriter(str(run / FOLDER), purge_step=0, flush_secs=10) as writer:
 
         def track(line: dict[str, Any]) -> None:
