@@ -11,6 +11,13 @@ from .text.codec import PoemCodec
 
 _SHOWN = 12
 _MOST = 2**20
+_LIMITS = """\
+## Limits
+
+It has seen characters alone, nothing of what they mean, and writes as its corpus does, prejudices
+included. Characters that it has not seen are read as unknown. Tones, rhyme and words are sure only
+where they are asked for. A line may be one of the corpus.
+"""
 
 
 def model_card(config: ModelConfig, codec: PoemCodec, parameters: int, training: str = "") -> str:
@@ -18,7 +25,8 @@ def model_card(config: ModelConfig, codec: PoemCodec, parameters: int, training:
 
     Args:
         config, codec, parameters: of the model.
-        training: sentences on data, steps and figures.
+        training: sentences on data, steps and figures; or, beginning with ##, sections, which then
+            tell of limits, too.
     """
     kind, tag = {
         "vae": (
@@ -42,6 +50,8 @@ def model_card(config: ModelConfig, codec: PoemCodec, parameters: int, training:
         if config.kind == "autoregressive"
         else ("all characters at once" if passes == 1 else f"in {passes} passes of its decoder")
     )
+    if not training.startswith("##"):
+        training = f"## Training\n\n{training.strip() or 'Nothing was recorded.'}\n\n{_LIMITS}"
     return f"""---
 {language}library_name: poetvae
 pipeline_tag: text-generation
@@ -56,9 +66,7 @@ A {kind} for verse, of gated convolutions: {parameters:,} parameters, \
 
 Forms: {forms or "free"}.{labels}
 
-## Training
-
-{training.strip() or "Nothing was recorded."}
+{training.strip()}
 
 ## Use
 
@@ -74,12 +82,6 @@ from poetvae import Poet
 
 print(*Poet.from_pretrained("MODEL").generate(4), sep="\\n\\n")
 ```
-
-## Limits
-
-It has seen characters alone, nothing of what they mean, and writes as its corpus does, prejudices
-included. Characters that it has not seen are read as unknown. Tones, rhyme, and words are sure only
-where they are asked for. A line may be one of the corpus.
 """
 
 

@@ -22,6 +22,7 @@ from .checkpoint import (
     CARD,
     MANIFEST,
     MODEL_FILES,
+    PACKAGED,
     PICKLES,
     Saved,
     load_folder,
@@ -39,9 +40,12 @@ _NAME = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([\w.-]+(?:/[\w.
 
 
 def load_model(
-    name: str | Path, device: str | torch.device = "cpu", *, revision: str | None = None
+    name: str | Path | None = None,
+    device: str | torch.device = "cpu",
+    *,
+    revision: str | None = None,
 ) -> Model:
-    """The network alone of a model or run folder, or of a model on the hub.
+    """The network alone of what `Poet.from_pretrained` takes.
 
     Raises:
         CheckpointError: as `locate` and `checkpoint.load_folder` do.
@@ -49,14 +53,19 @@ def load_model(
     return load_folder(locate(name, revision), device).model
 
 
-def locate(name: str | Path, revision: str | None = None, log: Log | None = None) -> Path:
+def locate(
+    name: str | Path | None = None, revision: str | None = None, log: Log | None = None
+) -> Path:
     """The folder of a model: what exists as a path is one; else `owner/name` is a hub name.
 
-    A name that begins with `.`, `/` or `~`, or is a `Path`, is never looked for on the hub.
+    A name that begins with `.`, `/` or `~`, or is a `Path`, is never looked for on the hub. None is
+    the packaged model.
 
     Raises:
         CheckpointError: as `fetch` does; or a revision of a folder, which has none.
     """
+    if name is None:
+        name = PACKAGED
     if isinstance(name, Path) or os.path.exists(name) or not _NAME.fullmatch(name):
         if revision is not None:
             raise CheckpointError(f"{name} is no name on a hub; leave out revision {revision!r}")
@@ -120,7 +129,13 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
 
 
 def push(
-    saved: Saved, card: str, name: str, *, private: bool = False, token: str | None = None
+    saved: Saved,
+    card: str,
+    name: str,
+    *,
+    private: bool = False,
+    token: str | None = None,
+    dtype: torch.dtype = torch.float32,
 ) -> str:
     """Write a model folder and put it on the hub as one commit; the repository is made if need be.
 
@@ -130,6 +145,7 @@ def push(
         name: `owner/name`.
         private: a new repository is seen by its owner alone.
         token: with the right to write; absent = the one that `hf auth login` stored.
+        dtype: of the weights in the file.
 
     Returns:
         Where it can be looked at.
@@ -144,7 +160,7 @@ def push(
 
     with tempfile.TemporaryDirectory(prefix="poetvae-") as scratch:
         folder = Path(scratch) / "model"
-        save_folder(folder, saved, card)
+        save_folder(folder, saved, card, dtype=dtype)
         with _asking(repo), _quiet():
             api = HfApi(token=token, library_name="poetvae", library_version=__version__)
             url = api.create_repo(repo, private=private, exist_ok=True)

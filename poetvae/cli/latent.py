@@ -11,6 +11,7 @@ import click
 
 from ..errors import ConfigError, CorpusError
 from .common import (
+    called,
     cli,
     corpus_options,
     emit,
@@ -81,7 +82,13 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
     show_default=True,
     help="Poems from one text to the next, ends included.",
 )
-@click.option("--mode", type=click.Choice(["lerp", "slerp"]), default="lerp", show_default=True)
+@click.option(
+    "--mode",
+    type=click.Choice(["lerp", "slerp", "bridge"]),
+    default="lerp",
+    show_default=True,
+    help="Straight, along the sphere, or character by character from the one to the other.",
+)
 @json_option
 def interpolate(
     texts: tuple[str, ...], model: str | None, device: str, steps: int, mode: str, as_json: bool
@@ -343,6 +350,8 @@ def _labelled(poet: Poet, model: str | None, sources: tuple[str, ...], strict: b
 
     if sources:
         return fitting(poet, read_corpus(sources, poet.forms, 0.0, strict).train)
-    if not (Path(str(model)) / "train.json").exists():
-        raise CorpusError(f"{model} has no train.json: what it learnt is not known; give --corpus")
-    return fitting(poet, job.read_run(Path(str(model))).train)
+    if model is None or not (Path(model) / "train.json").exists():
+        raise CorpusError(
+            f"{called(model)} has no train.json: what it learnt is not known; give --corpus"
+        )
+    return fitting(poet, job.read_run(Path(model)).train)
