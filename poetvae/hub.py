@@ -76,7 +76,8 @@ def locate(
 def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Path:
     """The folder of a model on the hub: from the local cache, or fetched into it.
 
-    What was fetched once is used without asking the hub. It is asked with the time limit of
+    What was fetched once is used without asking the hub, and a newer one has a revision to ask for
+    it by. The hub is asked with the time limit of
     `HF_HUB_ETAG_TIMEOUT` (10 s), and not at all where `HF_HUB_OFFLINE` is set.
 
     Args:
@@ -108,7 +109,7 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
     if log is not None:
         log(f"{where}: no such folder; asking the hub {constants.ENDPOINT}")
     timeout = constants.HF_HUB_ETAG_TIMEOUT
-    with _asking(where), _quiet():
+    with _asking(f"{where}: no such folder, and"), _quiet():
         api = HfApi(library_name="poetvae", library_version=__version__)
         # First this: snapshot_download would ask without a time limit.
         siblings = api.model_info(repo, revision=revision, timeout=timeout).siblings or []
@@ -161,7 +162,7 @@ def push(
     with tempfile.TemporaryDirectory(prefix="poetvae-") as scratch:
         folder = Path(scratch) / "model"
         save_folder(folder, saved, card, dtype=dtype)
-        with _asking(repo), _quiet():
+        with _asking(f"{repo}:"), _quiet():
             api = HfApi(token=token, library_name="poetvae", library_version=__version__)
             url = api.create_repo(repo, private=private, exist_ok=True)
             api.upload_folder(
@@ -210,34 +211,33 @@ def _check_listing(where: str, names: set[str]) -> None:
 
 
 @contextlib.contextmanager
-def _asking(where: str) -> Iterator[None]:
-    """Whatever goes wrong with a hub as one line."""
+def _asking(start: str) -> Iterator[None]:
+    """Whatever goes wrong with a hub as one line, which begins so."""
     from huggingface_hub import constants, errors
 
-    hub = f"the hub {constants.ENDPOINT}"
+    start = f"{start} the hub {constants.ENDPOINT}"
     try:
         yield
     except CheckpointError:
         raise
     except errors.GatedRepoError as error:
         raise CheckpointError(
-            f"{where}: {hub} has it for those alone who were granted access; ask its owner, then "
+            f"{start} has it for those alone who were granted access; ask its owner, then "
             "`hf auth login`"
         ) from error
     except errors.RepositoryNotFoundError as error:
         raise CheckpointError(
-            f"{where}: no such folder, and no such model on {hub}; check the name, or "
-            "`hf auth login` if it is private"
+            f"{start} has no such model, or keeps it private; check the name, or `hf auth login`"
         ) from error
     except errors.RevisionNotFoundError as error:
-        raise CheckpointError(f"{where}: {hub} has the model, but no such revision") from error
+        raise CheckpointError(f"{start} has no such revision of it; check that") from error
     # huggingface_hub passes on what its HTTP client, the disk and its own checks raise; there is no
     # common base.
     except Exception as error:
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
         raise CheckpointError(
-            f"{where}: no such folder, and {hub} gave no answer that could be used ({reason}); "
-            "check the name and the network"
+            f"{start} gave no answer that could be used ({reason}); check the name, the network, "
+            "and `hf auth login`"
         ) from error
 
 
