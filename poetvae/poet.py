@@ -303,7 +303,7 @@ class Poet:
             raise CorpusError(f"{a} and {b} have two forms; give texts of one")
         form = forms.pop()
         if mode == "bridge":
-            return self._bridge(*poems, form, steps)
+            return self._bridge(poems[0], poems[1], form, steps)
         start, end = self._encode(poems).mode
         return self._write(latent.path(start, end, steps, mode), form)
 
