@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .checkpoint import load_model
+    from .hub import load_model
     from .models.vae import VAE
     from .poet import Poet
     from .text.corpus import read_poems
@@ -22,7 +22,7 @@ __all__ = ["VAE", "Poet", "load_model", "read_poems", "train"]
 _HOMES = {
     "Poet": "poet",
     "VAE": "models.vae",
-    "load_model": "checkpoint",
+    "load_model": "hub",
     "read_poems": "text.corpus",
     "train": "trainer",
 }

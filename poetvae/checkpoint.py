@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,9 @@ PACKAGED = Path(__file__).parent / "pretrained"
 KINDS: tuple[str, ...] = fields()["kind"].metadata["among"]
 MANIFEST = "manifest.json"
 CARD = "README.md"  # for people, who may edit it: not in the manifest
+MODEL_FILES = frozenset({"config.json", "model.safetensors", "tokenizer.model"})
 _MAX_JSON = 2**20
-_PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
+PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,10 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved
         return _load(newest, device)
 
 
-def load_model(folder: str | Path, device: str | torch.device = "cpu") -> Model:
-    """The network alone of a model or run folder; raises as `load_folder` does."""
-    return load_folder(folder, device).model
+def verify(folder: Path) -> None:
+    """Raises CheckpointError where a file of a model folder is missing, or not as its manifest
+    says."""
+    _read_files(folder, MODEL_FILES)
 
 
 def save_checkpoint(
@@ -269,7 +271,7 @@ def sync(path: Path) -> None:
 def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     path = folder / MANIFEST
     if not path.exists():
-        pickles = sorted(p.name for p in folder.glob("*") if p.suffix in _PICKLES)
+        pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
         hint = f"; {pickles[0]} may run code and is not loaded" if pickles else ""
         raise CheckpointError(f"{folder} has no {MANIFEST}: not a poetvae model, or torn{hint}")
     files = _parse(path, _read_bytes(path, _MAX_JSON)).get("files")
@@ -283,7 +285,7 @@ def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     return files
 
 
-def _read_files(folder: Path, names: set[str]) -> dict[str, bytes]:
+def _read_files(folder: Path, names: Set[str]) -> dict[str, bytes]:
     """Files of a folder, each as its manifest says."""
     listed = _read_manifest(folder)
     files = {}
@@ -322,8 +324,7 @@ def _parse(path: Path, data: bytes) -> dict[str, Any]:
 
 
 def _load(folder: Path, device: str | torch.device) -> Saved:
-    names = {"config.json", "model.safetensors", "tokenizer.model"}
-    files = _read_files(folder, names)
+    files = _read_files(folder, MODEL_FILES)
     config = _parse(folder / "config.json", files["config.json"])
     found = config.get("format"), config.get("version"), config.get("kind")
     if found[:2] != ("poetvae", FORMAT_VERSION) or found[2] not in KINDS:

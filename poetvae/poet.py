@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import ascent, evaluation, generation, latent, properties
-from .checkpoint import PACKAGED, Saved, load_folder, save_folder
-from .config import ModelConfig
+from . import ascent, evaluation, generation, hub, latent, properties
+from .card import licensed, model_card, read_card
+from .checkpoint import Saved, load_folder, save_folder
 from .constraints import Constraint
 from .data import Batch, derive_seed, encode_poems
 from .directions import Direction
@@ -37,22 +37,37 @@ class Poet:
     >>> print(poet.generate(1, form="5x2", seed=1)[0])  # doctest: +SKIP
     """
 
-    def __init__(self, model: Model, codec: PoemCodec) -> None:
+    def __init__(self, model: Model, codec: PoemCodec, card: str = "") -> None:
         self.model = model.eval()
         self.codec = codec
+        self.card = card
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path | None = None, device: str = "cpu") -> Poet:
-        """The model of a model or run folder, on a device ("auto" takes a GPU where there is one).
+    def from_pretrained(
+        cls,
+        name: str | Path | None = None,
+        device: str = "cpu",
+        *,
+        revision: str | None = None,
+        log: hub.Log | None = None,
+    ) -> Poet:
+        """The model of a model or run folder, or of a hub, on a device.
 
-        Without a folder: the weights that come with the package.
+        Args:
+            name: a folder, or `owner/name` or `owner/name@revision` of a model on the hub: what
+                exists as a path is one, and so is every `Path`. Absent = the weights that come with
+                the package.
+            device: "auto" takes a GPU where there is one.
+            revision: of a hub name: a branch, tag or commit.
+            log: takes a line before a hub is asked.
 
         Raises:
-            CheckpointError: as `checkpoint.load_folder` does.
+            CheckpointError: as `hub.fetch` and `checkpoint.load_folder` do.
             ConfigError: the device cannot be used here.
         """
-        saved = load_folder(PACKAGED if folder is None else folder, choose_device(device))
-        return cls(saved.model, saved.codec)
+        folder = hub.locate(name, revision, log)
+        saved = load_folder(folder, choose_device(device))
+        return cls(saved.model, saved.codec, read_card(folder))
 
     def save_pretrained(
         self, folder: str | Path, overwrite: bool = False, dtype: torch.dtype = torch.float32
@@ -62,8 +77,33 @@ class Poet:
         Raises:
             CheckpointError: it exists and may not be overwritten, or cannot be written.
         """
-        card = model_card(self.model.config, self.codec, self.model.num_parameters())
-        save_folder(folder, Saved(self.model, self.codec), card, overwrite, dtype)
+        save_folder(folder, Saved(self.model, self.codec), self._card(), overwrite, dtype)
+
+    def push_to_hub(
+        self,
+        name: str,
+        *,
+        license: str | None = None,
+        private: bool = False,
+        token: str | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> str:
+        """Put the model on the hub as `owner/name`, with its card; gives the address of its page.
+
+        Args:
+            name: `owner/name`; made if it is not there.
+            license: under which others may use the weights, as the hub calls it: mit, cc-by-4.0...;
+                absent = as the card says, if it does.
+            private: a new repository is seen by its owner alone.
+            token: absent = the one that `hf auth login` stored.
+            dtype: of the weights in the file.
+
+        Raises:
+            CheckpointError: as `hub.push` does.
+        """
+        card = licensed(self._card(), license) if license else self._card()
+        saved = Saved(self.model, self.codec)
+        return hub.push(saved, card, name, private=private, token=token, dtype=dtype)
 
     @property
     def forms(self) -> list[Form]:
@@ -457,31 +497,12 @@ class Poet:
     def _posterior(self, batch: Batch) -> Posterior:
         return self._latent().encode(batch.tokens, batch.mask, batch.labels)
 
+    def _card(self) -> str:
+        """That of the folder it came from, which may tell of its training; or a new one."""
+        number = self.model.num_parameters()
+        return self.card or model_card(self.model.config, self.codec, number)
+
     def _latent(self) -> LatentModel:
         if isinstance(self.model, LatentModel):
             return self.model
         raise ConfigError("an autoregressive model has no latent space; give a VAE")
-
-
-def model_card(config: ModelConfig, codec: PoemCodec, parameters: int, training: str = "") -> str:
-    """A README for a model folder."""
-    forms = ", ".join(f"{form} ({n:,} poems)" for form, n in codec.forms.items())
-    kind = {
-        "vae": f"text {'variational ' * config.sample}autoencoder with {config.latent_dim} latent "
-        "dimensions",
-        "vqvae": f"text VQ-VAE with {config.codebook_size} codes",
-        "autoregressive": "causal language model",
-    }[config.kind]
-    labels = "".join(f"\nLabel {n}: {len(v):,} values." for n, v in codec.fields.items())
-    return f"""# A model of poetvae
-
-A {kind} for verse, of gated convolutions: {parameters:,} parameters, \
-{config.vocab_size:,} tokens, {config.max_len} positions.
-
-Forms: {forms or "free"}.{labels}
-
-{training}
-```
-poetvae generate --model FOLDER -n 4
-```
-"""

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from .card import model_card
 from .checkpoint import (
     Saved,
     latest_checkpoint,
@@ -43,11 +44,12 @@ from .job import Job, Log
 from .models import Model, build
 from .objective import beta
 from .parallel import Group, alone, processes
-from .poet import Poet, model_card
+from .poet import Poet
 from .prepare import prepare
 from .run import Length, check_same, create, reopen
 from .runtime import fits, interruption, keep_freed_memory, locked, without_bar
 from .step import average, learning_rate, make_optimizer, slices, update
+from .tracking import check_tensorboard, tracking
 
 VALIDATED = (
     "elbo_per_char",
@@ -85,6 +87,7 @@ def train(
     force: bool = False,
     log: Log | None = None,
     quiet: bool = False,
+    tensorboard: bool = False,
 ) -> Poet:
     """Train a model into a run folder, and give it back as it was best on held-out poems.
 
@@ -107,6 +110,7 @@ def train(
         force: replace a run that is there.
         log: takes lines for people; absent = standard error.
         quiet: no lines and no progress bar.
+        tensorboard: write the curves to `out`/tensorboard, too.
 
     Raises:
         PoetVAEError: whatever is wrong with settings, corpus or folder, before anything is written;
@@ -114,6 +118,8 @@ def train(
             when another process of the training has gone.
     """
     started = time.monotonic()
+    if tensorboard:
+        check_tensorboard()
     run = Path(os.path.realpath(out))
     length = Length(epochs, steps, minutes)
     asked = Job.plan(configure(preset or "base", settings), sources, valid, forms, labels, strict)
@@ -142,7 +148,7 @@ def train(
         model = build(job.config.model).to(group.device)
         for line in _preflight(job, data, model, group):
             log(line)
-        fit(model, data, job, run, log, quiet, group)
+        fit(model, data, job, run, log, quiet, group, tensorboard)
     return Poet.from_pretrained(run, str(group.device))
 
 
@@ -154,6 +160,7 @@ def fit(
     log: Log,
     quiet: bool = False,
     group: Group | None = None,
+    tensorboard: bool = False,
 ) -> None:
     """The loop: batch, update, average, log, validate, save. Starts at the newest checkpoint."""
     config, steps, group = job.config.train, job.steps, group or alone(model.device)
@@ -163,7 +170,8 @@ def fit(
     saved, began = Saved(averaged, data.codec), time.monotonic() - before
     poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
     bar = tqdm(total=steps, initial=step, unit="step", disable=without_bar(quiet), file=sys.stderr)
-    with bar, interruption() as stopped:
+    tracked = tracking(run, tensorboard and group.main)
+    with bar, tracked as track, interruption() as stopped:
         while step < steps:
             batches = slices(poems, job.config, step, group)
             totals += update(model, optimizer, batches, job.config, (step + 1) / steps, group)
@@ -180,12 +188,15 @@ def fit(
                 line = _metrics(totals, step, steps, job.config, time.monotonic() - began)
                 if group.main:
                     _append(run / "metrics.jsonl", line)
+                    track(line)
                 bar.set_postfix_str("nll {nll:.2f}, kl {kl:.2f}, lr {lr:.1e}".format_map(line))
                 totals.zero_()
             if due and group.main:
                 score, lines, report = validate(averaged, data, config, step)
                 for name, entry in lines:
                     _append(run / name, entry)
+                    if name == "metrics.jsonl":
+                        track(entry)
                 bar.clear()
                 log(_summary(step, steps, lines, time.monotonic() - began))
                 for advice in diagnose(report, job.config, step / steps):

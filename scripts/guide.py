@@ -1,6 +1,7 @@
-"""The guide's console blocks: run them from top to bottom, and put in what they print.
+"""The guide's blocks: run them from top to bottom, and put in what they print.
 
-A block of ```console holds commands, each after "$ ", and what they print on both streams; "..."
+A block of ```console holds commands, each after "$ ", and what they print on both streams; one of
+```pycon holds Python, each statement after ">>> ", and shares its names with those above. "..."
 stands for any lines. All run in one folder, which is new. Commands of other programs are run by
 bash.
 """
@@ -16,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
@@ -26,23 +27,50 @@ from poetvae.checkpoint import write_file
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / "docs" / "guide.md"
-_BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^```(console|pycon)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U000323af]")
 
 
-def blocks(text: str) -> list[str]:
-    """The console blocks of a page."""
-    return _BLOCK.findall(text)
+class Step(NamedTuple):
+    """A command or a statement as it stands on the page, and the lines that stand below it."""
+
+    typed: str
+    expected: list[str]
+
+    @property
+    def python(self) -> bool:
+        return self.typed.startswith(">>> ")
 
 
-def commands(block: str) -> Iterator[tuple[str, list[str]]]:
-    """The commands of a block, each with the lines that stand below it."""
-    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+def blocks(text: str) -> list[list[Step]]:
+    """The steps of each block of a page."""
+    return [steps(match[2]) for match in _BLOCK.finditer(text)]
+
+
+def steps(block: str) -> list[Step]:
+    """What is typed in a block."""
+    found = []
+    for part in re.split(r"^(?=\$ |>>> )", block, flags=re.MULTILINE)[1:]:
         lines = part.splitlines()
-        command = lines.pop(0)
-        while command.endswith("\\"):
-            command += f"\n{lines.pop(0)}"
-        yield command, lines
+        typed = [lines.pop(0)]
+        while typed[-1].endswith("\\") or (lines and lines[0].startswith("... ")):
+            typed.append(lines.pop(0))
+        found.append(Step("\n".join(typed), lines))
+    return found
+
+
+def take(step: Step, names: dict[str, Any]) -> list[str]:
+    """What a step prints.
+
+    Args:
+        names: of Python.
+    """
+    if not step.python:
+        return run(step.typed.removeprefix("$ "))
+    source = "\n".join(line[4:] for line in step.typed.splitlines())
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(source + "\n", "guide.md", "single"), names)
+    return out.getvalue().splitlines()
 
 
 def run(command: str) -> list[str]:
@@ -73,16 +101,17 @@ def run(command: str) -> list[str]:
     return out.getvalue().splitlines()
 
 
-def agrees(command: str, expected: list[str], printed: list[str]) -> bool:
-    """Whether a command printed what the page shows.
+def agrees(step: Step, printed: list[str]) -> bool:
+    """Whether a step printed what the page shows.
 
     What depends on weights that were trained on the way differs from one processor to the next:
     there, characters stand for any characters and numbers for any numbers.
     """
-    if "my-poet" in command:
+    expected, printed = step.expected, [line.rstrip() for line in printed]
+    if "my-poet" in step.typed:
         expected, printed = ([_shape(line) for line in lines] for lines in (expected, printed))
     pattern = "\n".join("(?:.*)" if line == "..." else re.escape(line) for line in expected)
-    return re.fullmatch(pattern, "\n".join(printed).rstrip(), re.DOTALL) is not None
+    return re.fullmatch(pattern, "\n".join(printed), re.DOTALL) is not None
 
 
 def _shape(line: str) -> str:
@@ -90,16 +119,17 @@ def _shape(line: str) -> str:
 
 
 def fill(text: str) -> str:
-    """The page with what its commands print now; what is left out with "..." stays so."""
+    """The page with what its steps print now; what is left out with "..." stays so."""
+    names: dict[str, Any] = {}
 
     def block(match: re.Match[str]) -> str:
         found = []
-        for command, expected in commands(match[1]):
-            printed = run(command)
-            kept = "..." in expected and agrees(command, expected, printed)
-            lines = expected if kept else printed
-            found += [f"$ {command}", *lines]
-        return "\n".join(["```console", *found, "```"])
+        for step in steps(match[2]):
+            printed = take(step, names)
+            kept = "..." in step.expected and agrees(step, printed)
+            lines = step.expected if kept else (line.rstrip() for line in printed)
+            found += [step.typed, *lines]
+        return "\n".join([f"```{match[1]}", *found, "```"])
 
     return _BLOCK.sub(block, text)
 

@@ -20,11 +20,11 @@ import torch
 from common import loop_seconds, once, table
 
 from poetvae import Poet
+from poetvae.card import model_card
 from poetvae.checkpoint import CARD, PACKAGED, write_file
 from poetvae.data import encode_poems
 from poetvae.evaluation import evaluate
 from poetvae.job import Job
-from poetvae.poet import model_card
 from poetvae.quality import compare
 from poetvae.runtime import keep_freed_memory
 from poetvae.text.corpus import read_poems, side_of

@@ -7,6 +7,7 @@ from pathlib import Path
 
 # One thread, here and in the processes started: the networks are tiny, sums have one order.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"  # a name that is no path is not asked for outside
 
 import pytest
 

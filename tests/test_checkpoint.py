@@ -28,7 +28,6 @@ from poetvae.checkpoint import (
     checkpoints,
     latest_checkpoint,
     load_folder,
-    load_model,
     load_state,
     save_checkpoint,
     save_folder,
@@ -36,6 +35,7 @@ from poetvae.checkpoint import (
 )
 from poetvae.config import ModelConfig
 from poetvae.errors import CheckpointError
+from poetvae.hub import load_model
 from poetvae.models.vae import VAE
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form
@@ -171,13 +171,17 @@ def test_load_model_gives_the_network(folder: Path) -> None:
     assert same(Saved(load_model(str(folder)), ONE.codec), ONE)
 
 
-def test_a_folder_holds_these_files_for_everyone_to_read(tmp_path: Path) -> None:
-    before = os.umask(0o022)
-    save_folder(tmp_path / "model", ONE, "A card.\n")
-    os.umask(before)
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077, 0o000])
+def test_a_folder_holds_these_files_for_whom_the_umask_lets_read(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        save_folder(tmp_path / "model", ONE, "A card.\n")
+        save_folder(tmp_path / "model", ONE, "Another one.\n", overwrite=True)
+    finally:
+        os.umask(before)
     modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "model").iterdir()}
-    assert modes == dict.fromkeys(FILES, 0o644)
-    assert stat.S_IMODE((tmp_path / "model").stat().st_mode) == 0o755
+    assert modes == dict.fromkeys(FILES, 0o666 & ~mask)
+    assert stat.S_IMODE((tmp_path / "model").stat().st_mode) == 0o777 & ~mask
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
 
 

@@ -157,6 +157,7 @@ def test_the_commands_are_these() -> None:
         ("corpus", "themes"),
         ("info",),
         ("completion",),
+        ("export",),
     }
 
 

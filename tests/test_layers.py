@@ -36,19 +36,19 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("models.vqvae",),
         ("models",),
     ),
-    "L3": (("objective", "checkpoint", "constraints", "lexicon"), ("wishes",)),
+    "L3": (("objective", "checkpoint", "constraints", "lexicon"), ("wishes", "hub")),
     "L4": (
         ("evaluation", "sampling", "clusters", "classifier", "latent", "properties"),
         ("particles",),
         ("conditional",),
         ("generation",),
         ("quality", "diagnosis", "gap", "search", "ascent"),
-        ("directions",),
+        ("directions", "card"),
         ("poet",),
-        ("damage",),
+        ("damage", "export"),
     ),
     "L5": (
-        ("store", "history", "maps"),
+        ("store", "history", "maps", "tracking"),
         ("job", "step", "plots"),
         ("prepare", "plots_map", "plots_models"),
         ("run",),
@@ -57,7 +57,7 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "L6": (
         ("cli.terminal",),
         ("cli.common",),
-        ("cli.completion", "cli.core", "cli.latent", "cli.pictures", "cli.write"),
+        ("cli.completion", "cli.core", "cli.export", "cli.latent", "cli.pictures", "cli.write"),
         ("cli",),
         ("__main__",),
     ),
@@ -210,10 +210,20 @@ def test_torch_is_not_in_the_lowest_layer_nor_in_text() -> None:
         ("sentencepiece", ["text.tokenizer"]),
         ("opencc", ["text.script"]),
         ("matplotlib", ["plots", "plots_map", "plots_models"]),
+        ("huggingface_hub", ["hub"]),
     ],
 )
 def test_a_library_is_known_to_its_modules_alone(library: str, home: list[str]) -> None:
     assert users(library) == home
+
+
+def test_tensorboard_is_known_to_one_module_which_waits_for_it() -> None:
+    writers = [m for m in MODULES if "torch.utils.tensorboard.SummaryWriter" in imports(m)]
+    assert writers == ["tracking"]
+    assert users("tensorboard") == users("onnx") == users("onnxscript") == []
+    tree = ast.parse(path_of("tracking").read_text(encoding="utf-8"))
+    top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert "torch.utils.tensorboard" not in top
 
 
 def test_opencc_waits_until_a_text_is_converted() -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from poetvae.card import model_card
 from poetvae.data import Batch, encode_poems
 from poetvae.errors import CheckpointError, ConfigError, ConstraintError, CorpusError
 from poetvae.evaluation import evaluate
 from poetvae.nn import DiagonalGaussian
-from poetvae.poet import Poet, model_card
+from poetvae.poet import Poet
 from poetvae.runtime import choose_device
 from poetvae.text.poem import Form
 
@@ -226,7 +228,22 @@ def test_a_card_says_what_the_model_is(poet: Poet, free_poet: Poet) -> None:
     assert "4 latent dimensions" in card
     assert "5x2 (" in card
     assert "Trained by a test." in card
-    assert "Forms: free." in model_card(free_poet.model.config, free_poet.codec, 1)
+    assert "## Limits" in card
+    free = model_card(free_poet.model.config, free_poet.codec, 1)
+    assert "Forms: free." in free
+    assert "Nothing was recorded." in free
+    assert "language:" in card
+    assert "language:" not in free
+    own = model_card(free_poet.model.config, free_poet.codec, 1, "## Data\n\nRoses.\n")
+    assert [line for line in own.splitlines() if line.startswith("## ")] == ["## Data", "## Use"]
+
+
+def test_labels_are_on_the_card(poet: Poet) -> None:
+    fields = {"dynasty": ("tang", "song"), "author": tuple(f"author {i}" for i in range(20))}
+    card = model_card(poet.model.config, replace(poet.codec, fields=fields), 1)
+    assert "Label dynasty: 2 values, tang, song." in card
+    assert "Label author: 20 values, author 0, author 1," in card
+    assert "author 12" not in card
 
 
 def test_a_line_gets_its_partner(poet: Poet) -> None:

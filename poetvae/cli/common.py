@@ -98,7 +98,7 @@ model_options = options(
         "--model",
         metavar="MODEL",
         shell_complete=files,
-        help="Run or model folder; absent = packaged weights.",
+        help="Run or model folder, or owner/name on the hub; absent = packaged weights.",
     ),
     click.option("--device", default="auto", help="auto, cpu or cuda."),
 )
@@ -138,7 +138,7 @@ def load(model: str | None, device: str) -> Poet:
     from ..runtime import keep_freed_memory
 
     keep_freed_memory()
-    return Poet.from_pretrained(model, device)
+    return Poet.from_pretrained(model, device, log=note)
 
 
 def called(model: str | None) -> str:

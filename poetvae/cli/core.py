@@ -73,6 +73,7 @@ set_option = click.option(
 @label_option
 @click.option("--resume", is_flag=True, help="Continue the run in --out, if there is one.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
+@click.option("--tensorboard", is_flag=True, help="Write the curves to RUN/tensorboard, too.")
 def train(
     corpus: tuple[str, ...],
     out: str,

@@ -137,8 +137,8 @@ class VQVAE(LatentModel):
             x = x * mask.unsqueeze(1)
         stride = self.config.code_stride
         x = F.pad(x, (0, self.groups * stride - x.shape[2]))
-        x = x.transpose(1, 2).reshape(len(x), self.groups, -1)
+        x = x.transpose(1, 2).reshape(x.shape[0], self.groups, -1)  # len(x) is no symbol to export
         x = self.to_vectors(x).float().flatten(1)
         momentum = 1 - self.config.code_decay
         x = F.batch_norm(x, self.center, self.spread, training=self.training, momentum=momentum)
-        return x.view(len(x), self.groups, -1)
+        return x.view(x.shape[0], self.groups, -1)
