@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from code import InteractiveInterpreter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -68,8 +69,9 @@ def take(step: Step, names: dict[str, Any]) -> list[str]:
     if not step.python:
         return run(step.typed.removeprefix("$ "))
     source = "\n".join(line[4:] for line in step.typed.splitlines())
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        exec(compile(source + "\n", "guide.md", "single"), names)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        InteractiveInterpreter(names).runsource(f"{source}\n", "guide.md")
     return out.getvalue().splitlines()
 
 

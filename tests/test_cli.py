@@ -464,11 +464,10 @@ def test_a_model_that_is_not_there(shell: Terminal, tmp_path: Path, command: str
 
 
 def test_without_a_model_it_is_the_packaged_one(shell: Terminal) -> None:
-    packaged = ["--model", checkpoint.PACKAGED]
-    for command in (["generate", "--seed", "1", "--form", "5x4"], ["reconstruct", COUPLETS[0]]):
-        result = shell(*command)
+    for line in ("generate --seed 1 --form 5x4", f"reconstruct {COUPLETS[0]}"):
+        result = shell(*line.split())
         assert (result.code, result.err) == (0, "")
-        assert result == shell(*command, *packaged)
+        assert result == shell(*line.split(), "--model", checkpoint.PACKAGED)
     assert json.loads(shell("info", "--json").out)["model"] == "the packaged model"
 
 
