@@ -156,6 +156,7 @@ def test_the_commands_are_these() -> None:
         ("corpus", "tokenize"),
         ("corpus", "themes"),
         ("info",),
+        ("demo",),
     }
 
 

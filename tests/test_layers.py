@@ -55,8 +55,10 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("trainer",),
     ),
     "L6": (
+        ("guard",),
+        ("server",),
         ("cli.common",),
-        ("cli.core", "cli.latent", "cli.pictures", "cli.write"),
+        ("cli.core", "cli.demo", "cli.latent", "cli.pictures", "cli.write"),
         ("cli",),
         ("__main__",),
     ),
