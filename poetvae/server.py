@@ -19,12 +19,14 @@ import threading
 import urllib.request
 from collections.abc import Iterable, MutableMapping
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
 from .guard import App, Guard, Message, Receive, Send, canonical
-from .poet import Poet
-from .runtime import interruption
+from .runtime import Stopped, interruption
+
+if TYPE_CHECKING:
+    from .poet import Poet
 
 MISSING = "the page needs gradio: pip install 'poetvae[demo]'"
 try:
@@ -163,9 +165,14 @@ class _Protocol(H11Protocol):
 class _Server(uvicorn.Server):
     """uvicorn's, which stops within `STOP_SECONDS`, whatever still goes on."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, stopped: Stopped) -> None:
         super().__init__(config)
+        self.stopped = stopped
         self.patience: threading.Timer | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.should_exit |= bool(self.stopped.signum)  # it came before there was a server to end
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -228,9 +235,9 @@ def serve(
         host = "127.0.0.1" if ip.version == 4 else "::1"
     name = canonical(host)
     url = f"http://{f'[{name}]' if ':' in name else name}:{bound}"
-    server = _Server(config)
-    print(url, flush=True)
     with interruption() as stopped:
+        server = _Server(config, stopped)
+        print(url, flush=True)
         if check:
             _ask(server, listener, url)
         else:
