@@ -43,10 +43,10 @@ ROUTES = {
     "GET": re.compile(
         r"/|/health|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt"
         r"|/(assets|static)(/[\w-][\w.-]*)+"
-        r"|/gradio_api/(info|startup-events|queue/data|heartbeat/\w+|call/\w+/\w+)",
+        r"|/gradio_api/(info|startup-events|queue/data|heartbeat/\w+)",
         re.ASCII,
     ),
-    "POST": re.compile(r"/gradio_api/(queue/join|cancel|reset|call/\w+)", re.ASCII),
+    "POST": re.compile(r"/gradio_api/(queue/join|cancel|reset)", re.ASCII),
 }
 # gradio makes functions of strings and styles of attributes; its inline scripts are named by hash.
 POLICY = {
