@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from . import ascent, evaluation, generation, latent, properties
-from .checkpoint import Saved, load_folder, save_folder
+from .checkpoint import PACKAGED, Saved, load_folder, save_folder
 from .config import ModelConfig
 from .constraints import Constraint
 from .data import Batch, derive_seed, encode_poems
@@ -45,22 +45,25 @@ class Poet:
     def from_pretrained(cls, folder: str | Path | None = None, device: str = "cpu") -> Poet:
         """The model of a model or run folder, on a device ("auto" takes a GPU where there is one).
 
+        Without a folder: the weights that come with the package.
+
         Raises:
-            CheckpointError: no folder given, or as `checkpoint.load_folder` does.
+            CheckpointError: as `checkpoint.load_folder` does.
             ConfigError: the device cannot be used here.
         """
-        if folder is None:
-            raise CheckpointError(
-                "this version carries no weights; train a model with `poetvae train --out RUN` "
-                "and give its folder"
-            )
-        saved = load_folder(folder, choose_device(device))
+        saved = load_folder(PACKAGED if folder is None else folder, choose_device(device))
         return cls(saved.model, saved.codec)
 
-    def save_pretrained(self, folder: str | Path, overwrite: bool = False) -> None:
-        """Write a model folder; raises CheckpointError where it exists or cannot be written."""
+    def save_pretrained(
+        self, folder: str | Path, overwrite: bool = False, dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Write a model folder, its weights in this type (float16 takes half the space).
+
+        Raises:
+            CheckpointError: it exists and may not be overwritten, or cannot be written.
+        """
         card = model_card(self.model.config, self.codec, self.model.num_parameters())
-        save_folder(folder, Saved(self.model, self.codec), card, overwrite)
+        save_folder(folder, Saved(self.model, self.codec), card, overwrite, dtype)
 
     @property
     def forms(self) -> list[Form]:

@@ -94,7 +94,9 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 
 model_options = options(
-    click.option("--model", metavar="MODEL", help="Run or model folder."),
+    click.option(
+        "--model", metavar="MODEL", help="Run or model folder; absent = packaged weights."
+    ),
     click.option("--device", default="auto", help="auto, cpu or cuda."),
 )
 corpus_options = options(
@@ -121,6 +123,11 @@ def load(model: str | None, device: str) -> Poet:
 
     keep_freed_memory()
     return Poet.from_pretrained(model, device)
+
+
+def called(model: str | None) -> str:
+    """What a model is called in messages."""
+    return "the packaged model" if model is None else model
 
 
 def stdin() -> Iterator[str]:

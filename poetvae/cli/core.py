@@ -14,6 +14,7 @@ from .. import __version__
 from ..config import PRESETS, fields
 from ..errors import ConfigError, CorpusError
 from .common import (
+    called,
     cli,
     corpus_options,
     emit,
@@ -186,11 +187,11 @@ def evaluate(
         referee = found.model, found.codec
     known = []
     wanted = wanted_forms(poet, forms)
-    if (Path(str(model)) / "train.json").exists():
-        learned = job.read_run(Path(str(model)))
+    if model is not None and (Path(model) / "train.json").exists():
+        learned = job.read_run(Path(model))
         known = learned.train
     elif not corpus:
-        raise CorpusError(f"{model} has no train.json: nothing is held out; give a CORPUS")
+        raise CorpusError(f"{called(model)} has no train.json: nothing is held out; give a CORPUS")
     if against:
         known = read_corpus(against, wanted, 0.0, strict).train
     read = read_corpus(corpus, wanted, 0.0, strict) if corpus else learned
@@ -399,11 +400,12 @@ def themes(
 @model_options
 @json_option
 def info(model: str | None, device: str, as_json: bool) -> None:
-    """Versions and presets; with --model, what the model is."""
+    """What the model is; without --model also versions, presets and settings."""
     import torch
 
+    values: dict[str, Any] = {}
     if model is None:
-        values: dict[str, Any] = {
+        values = {
             "poetvae": __version__,
             "python": sys.version.split()[0],
             "torch": torch.__version__,
@@ -412,15 +414,14 @@ def info(model: str | None, device: str, as_json: bool) -> None:
             "presets": list(PRESETS),
             "settings": {n: f.metadata["doc"] for n, f in fields().items()},
         }
-    else:
-        poet = load(model, device)
-        values = {
-            "model": model,
-            "parameters": poet.model.num_parameters(),
-            "forms": {str(form): count for form, count in poet.codec.forms.items()},
-            "fields": {name: list(values) for name, values in poet.codec.fields.items()},
-            **vars(poet.model.config),
-        }
+    poet = load(model, device)
+    values |= {
+        "model": called(model),
+        "parameters": poet.model.num_parameters(),
+        "forms": {str(form): count for form, count in poet.codec.forms.items()},
+        "fields": {name: list(values) for name, values in poet.codec.fields.items()},
+        **vars(poet.model.config),
+    }
     show(values, as_json)
 
 

@@ -11,6 +11,7 @@ import click
 
 from ..errors import ConfigError, CorpusError
 from .common import (
+    called,
     cli,
     corpus_options,
     emit,
@@ -343,6 +344,8 @@ def _labelled(poet: Poet, model: str | None, sources: tuple[str, ...], strict: b
 
     if sources:
         return fitting(poet, read_corpus(sources, poet.forms, 0.0, strict).train)
-    if not (Path(str(model)) / "train.json").exists():
-        raise CorpusError(f"{model} has no train.json: what it learnt is not known; give --corpus")
-    return fitting(poet, job.read_run(Path(str(model))).train)
+    if model is None or not (Path(model) / "train.json").exists():
+        raise CorpusError(
+            f"{called(model)} has no train.json: what it learnt is not known; give --corpus"
+        )
+    return fitting(poet, job.read_run(Path(model)).train)

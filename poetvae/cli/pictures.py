@@ -116,7 +116,8 @@ def draw_map(
     written = [(x, y, text) for (x, y), text in zip(nodes.tolist(), decoded, strict=True)]
     if suffix == ".html":
         groups = {name: groups[name] for name in sorted(groups, key=lambda name: name != first)}
-        title = f"{len(poems):,} poems in the latent space of {Path(str(model)).resolve().name}"
+        name = "poetvae" if model is None else Path(model).resolve().name
+        title = f"{len(poems):,} poems in the latent space of {name}"
         texts = [poem.text for poem in poems]
         write_map(out, points, texts, groups, written, title, plane.names())
     else:
