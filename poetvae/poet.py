@@ -17,7 +17,7 @@ from .config import ModelConfig
 from .constraints import Constraint
 from .data import Batch, derive_seed, encode_poems
 from .directions import Direction
-from .errors import CheckpointError, ConfigError, ConstraintError, CorpusError
+from .errors import ConfigError, ConstraintError, CorpusError
 from .generation import Generated
 from .models import LatentModel, Model, Posterior
 from .runtime import choose_device

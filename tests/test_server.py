@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import importlib
 import os
 import re
 import signal
@@ -15,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 
@@ -172,6 +174,7 @@ def test_there_is_exactly_one_host(headers: Pairs) -> None:
     assert Asked()(headers=headers).status == 421
 
 
+@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_a_host_passes_where_its_name_does(value: str) -> None:
     found = host_of(value)
@@ -180,6 +183,7 @@ def test_a_host_passes_where_its_name_does(value: str) -> None:
         assert re.fullmatch(r"(127\.0\.0\.1|localhost|\[[0:]*:0*1\])(:[0-9]+)?", name), value
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(), st.integers(0, 65535))
 def test_an_address_is_the_same_however_it_is_spelt(address: Any, port: int) -> None:
     spelt = f"[{address.exploded.upper()}]" if address.version == 6 else str(address)
@@ -190,6 +194,7 @@ def test_an_address_is_the_same_however_it_is_spelt(address: Any, port: int) -> 
     assert other(headers=host(f"{spelt}:{port}")).status == 421
 
 
+@settings(deadline=None)
 @given(st.from_regex(r"[a-z][a-z0-9-]{0,20}(\.[a-z][a-z0-9-]{0,20}){0,3}", fullmatch=True))
 def test_a_trusted_name_is_that_name_alone(name: str) -> None:
     asked = Asked(["localhost", name.upper()])
@@ -243,6 +248,7 @@ def test_two_origins_are_refused() -> None:
     assert Asked()("POST", "/write", [*JSON, ours, (b"origin", b"null")]).status == 403
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="latin-1"), max_size=30))
 def test_no_other_text_is_an_origin_of_ours(text: str) -> None:
     for value in (text, f"http://{text}", f"http://127.0.0.1:7860{text}" if text else "x"):
@@ -694,10 +700,9 @@ def test_no_port_is_free_in_eleven(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def bind(self: socket.socket, address: tuple[str, int]) -> None:
         tried.append(address[1])
-        raise OSError(98, "Address already in use")
+        raise OSError(errno.EADDRINUSE, "Address already in use")
 
-    monkeypatch.setattr(server.errno, "EADDRINUSE", 98)
-    monkeypatch.setattr(server.socket.socket, "bind", bind)
+    monkeypatch.setattr(socket.socket, "bind", bind)
     with pytest.raises(ConfigError, match="ports 7860 to 7870 are taken; give another --port"):
         server.listen("127.0.0.1", 7860)
     assert tried == list(range(7860, 7871))
@@ -752,3 +757,13 @@ def test_a_signal_before_there_is_a_server_ends_it_too(
     with pytest.raises((KeyboardInterrupt, SystemExit)) as ended:
         server.serve(None, port=0)  # type: ignore[arg-type]
     assert getattr(ended.value, "code", 130) == code
+
+
+@pytest.mark.parametrize("library", ["uvicorn", "uvicorn.protocols.http.h11_impl"])
+def test_without_its_libraries_there_is_a_line(
+    monkeypatch: pytest.MonkeyPatch, library: str
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.delitem(sys.modules, "poetvae.server")
+    with pytest.raises(ConfigError, match=r"the page needs gradio: pip install 'poetvae\[demo\]'"):
+        importlib.import_module("poetvae.server")
