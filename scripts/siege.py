@@ -39,7 +39,7 @@ from common import publish, table
 
 CLIENTS, REQUESTS, EVERY = 20, 200, 50
 GREAT = 10_000_000  # bytes
-PATIENCE = 120.0  # seconds
+PATIENCE = 300.0  # seconds
 JSON = {"Content-Type": "application/json"}
 JOIN, DATA = "/gradio_api/queue/join", "/gradio_api/queue/data?session_hash="
 MARKUP = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</p><svg onload=a()>")
