@@ -82,7 +82,13 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
     show_default=True,
     help="Poems from one text to the next, ends included.",
 )
-@click.option("--mode", type=click.Choice(["lerp", "slerp"]), default="lerp", show_default=True)
+@click.option(
+    "--mode",
+    type=click.Choice(["lerp", "slerp", "bridge"]),
+    default="lerp",
+    show_default=True,
+    help="Straight, along the sphere, or character by character from the one to the other.",
+)
 @json_option
 def interpolate(
     texts: tuple[str, ...], model: str | None, device: str, steps: int, mode: str, as_json: bool
