@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -211,6 +212,9 @@ def test_torch_is_not_in_the_lowest_layer_nor_in_text() -> None:
         ("sentencepiece", ["text.tokenizer"]),
         ("opencc", ["text.script"]),
         ("matplotlib", ["plots", "plots_map"]),
+        ("uvicorn", ["server"]),
+        ("fastapi", ["server"]),
+        ("starlette", []),
     ],
 )
 def test_a_library_is_known_to_its_modules_alone(library: str, home: list[str]) -> None:
@@ -222,6 +226,11 @@ def test_opencc_waits_until_a_text_is_converted() -> None:
     top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert "functools" in top
     assert "opencc" not in top
+
+
+def test_the_guard_needs_the_standard_library_alone() -> None:
+    assert own("guard") == set()
+    assert foreign("guard") <= {"__future__"} | set(sys.stdlib_module_names)
 
 
 def test_click_is_known_to_the_command_line_alone() -> None:
