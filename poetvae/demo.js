@@ -18,7 +18,9 @@ element.addEventListener("click", async event => {
   } else if (button.dataset.ask) {
     for (const other of element.querySelectorAll("[aria-pressed]")) other.removeAttribute("aria-pressed");
     button.setAttribute("aria-pressed", "true");
-    trigger("select", { ...button.dataset });
+    const poem = button.closest("[data-poem]")?.dataset.poem;
+    const { first, last, ...asked } = button.dataset;
+    trigger("select", first ? { poem, first: Number(first), last: Number(last), ...asked } : asked);
   }
 });
 

@@ -9,7 +9,7 @@ from html import escape
 from .generation import Generated
 from .latent import changed
 from .page import Atlas, Scored, Written, in_script
-from .text.poem import has_han
+from .text.poem import has_han, is_han
 from .text.prosody import RHYMES
 from .text.script import is_simplified
 
@@ -17,7 +17,6 @@ WIDTH, HEIGHT = 640, 480  # of the map, in its own units
 BRIGHTEST = 12.0  # nats from which on a character has the full colour
 COLOURS = 6  # classes of points that demo.css has
 _AFTER_MARK = re.compile(r"(?<=[，。？！；：、])(?=.)")
-_MARK = re.compile(r"[，。？！；：、\s]")
 
 
 def note(text: str) -> str:
@@ -34,13 +33,13 @@ def verses(text: str) -> str:
     return f'<p class="verses"{_lang(text)}>{"<br>".join(lines)}</p>'
 
 
-def written(found: Written, script: str = "as written", latent: bool = True) -> str:
+def written(found: Written, script: object = "as written", latent: bool = True) -> str:
     """Poems that were just written, each with what can be done with it."""
     poems = "".join(_written(poem, script, latent) for poem in found.poems)
     return f'<div class="poems">{poems}</div>{_seed(found.seed)}'
 
 
-def _written(poem: Generated, script: str, latent: bool) -> str:
+def _written(poem: Generated, script: object, latent: bool) -> str:
     shown = in_script(poem.text, script)
     told = [poem.form or "free form"]
     if poem.form:
@@ -71,12 +70,13 @@ def open_poem(text: str, fixed: bool) -> str:
     """A poem whose characters, and verses, are buttons: what is pressed is written anew."""
     if not text:
         return note("Paste a poem above, or send one over from Write.")
-    place, rows = 0, []
+    place = 0
+    rows: list[str] = []
     for line in text.split("\n"):
         for verse in _AFTER_MARK.split(line) if fixed else [line]:
             start, chars = place, ""
             for char in verse:
-                if fixed and _MARK.match(char):
+                if fixed and not is_han(char):
                     chars += escape(char)
                     continue
                 name = f"character {place + 1}, {char}"
@@ -86,7 +86,10 @@ def open_poem(text: str, fixed: bool) -> str:
             again = _button("↻", whole, f"the whole line {len(rows) + 1}")
             rows.append(f'<p class="verse"><span{_lang(text)}>{chars}</span>{again}</p>')
         place += not fixed  # the line break
-    return f'<div class="open" role="group" aria-label="The poem">{"".join(rows)}</div>'
+    return (
+        f'<div class="open" role="group" aria-label="The poem" data-poem="{escape(text)}">'
+        f"{''.join(rows)}</div>"
+    )
 
 
 def way(poems: Sequence[str], fixed: bool) -> str:

@@ -269,20 +269,33 @@ def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
     return poet.interpolate(start, end, checks.whole("steps", steps, 3, MOST_STEPS))
 
 
+def familiar(poet: Poet) -> tuple[list[Poem], bool]:
+    """Poems of the embedded sample, at most 600; or, where fewer than three fit the model, some
+    that it writes, and True."""
+    poems = select(read_poems(sample_folder()), poet.forms)
+    fitting = [poem for poem in poems if poet.codec.fits(poem)]
+    own = len(fitting) < 3
+    if own:
+        written = (poem.poem for poem in poet.generate(100, seed=0))
+        fitting = [poem for poem in written if poet.codec.fits(poem)]
+    return fitting[:: max(1, -(-len(fitting) // MOST_ON_MAP))], own
+
+
+def examples(poet: Poet) -> tuple[str, str]:
+    """Two poems of one form, to begin with."""
+    poems, _ = familiar(poet)
+    first = poems[0]
+    (second,) = [poem for poem in poems[1:] if poem.form == first.form][:1] or [first]
+    return first.text, second.text
+
+
 def atlas(poet: Poet) -> Atlas:
-    """The map of the embedded sample; of what the model writes, where that does not fit it.
+    """The map of `familiar` poems.
 
     Raises:
         ConfigError: a model without a latent space.
     """
-    poems = [
-        poem for poem in select(read_poems(sample_folder()), poet.forms) if poet.codec.fits(poem)
-    ]
-    own = len(poems) < 3
-    if own:
-        poems = [written.poem for written in poet.generate(200, seed=0)]
-        poems = [poem for poem in poems if poet.codec.fits(poem)]
-    poems = poems[:: -(-len(poems) // MOST_ON_MAP)]
+    poems, own = familiar(poet)
     z = poet.latents(poems)
     plane = Plane.fit(z)
     forms = [poem.value("form") for poem in poems]

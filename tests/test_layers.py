@@ -55,7 +55,10 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("trainer",),
     ),
     "L6": (
-        ("cli.common",),
+        ("cli.common", "checks"),
+        ("page",),
+        ("markup",),
+        ("demo",),
         ("cli.core", "cli.latent", "cli.pictures", "cli.write"),
         ("cli",),
         ("__main__",),
@@ -209,6 +212,7 @@ def test_torch_is_not_in_the_lowest_layer_nor_in_text() -> None:
         ("sentencepiece", ["text.tokenizer"]),
         ("opencc", ["text.script"]),
         ("matplotlib", ["plots", "plots_map"]),
+        ("gradio", ["demo"]),
     ],
 )
 def test_a_library_is_known_to_its_modules_alone(library: str, home: list[str]) -> None:
