@@ -65,7 +65,9 @@ def options() -> dict[str, Any]:
     """What `gradio.mount_gradio_app` and `Blocks.launch` have to be given for this page."""
     plain = ["system-ui", "sans-serif"]
     return {
-        "theme": gr.themes.Default(font=plain, font_mono=["ui-monospace", "monospace"]),
+        "theme": gr.themes.Default(
+            primary_hue="red", font=plain, font_mono=["ui-monospace", "monospace"]
+        ),
         "css": _resource("demo.css"),
         "footer_links": [],
         "run_history": False,
@@ -104,9 +106,8 @@ def _write_tab(poet: Poet) -> gr.HTML:
                 gr.Dropdown([("any", ""), *((v, v) for v in values)], value="", label=name.title())
                 for name, values in fields.items()
             ]
-            with gr.Row():
-                n = gr.Slider(1, page.MOST_POEMS, 2, step=1, label="Poems", min_width=120)
-                temperature = gr.Slider(0, 2, 0.8, step=0.05, label="Temperature", min_width=120)
+            n = gr.Slider(1, page.MOST_POEMS, 2, step=1, label="Poems")
+            temperature = gr.Slider(0, 2, 0.8, step=0.05, label="Temperature")
             with gr.Accordion("More", open=False):
                 where = gr.Radio(
                     [("heads of lines", "heads"), ("ends", "ends"), ("diagonal", "diagonal")],
@@ -230,7 +231,7 @@ def _revise_tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
 
 
 def _walk_tab(poet: Poet) -> tuple[gr.Textbox, gr.Textbox]:
-    start, end = page.examples(poet)
+    start, end = [*page.examples(poet), ""][:2]
     with gr.Row():
         a, b = (
             gr.Textbox(
@@ -273,7 +274,7 @@ def _score_tab(poet: Poet) -> None:
         lines=5,
         max_lines=14,
         max_length=page.MOST_SCORED * (checks.MOST_TEXT + 1),
-        value="\n".join(page.examples(poet)),
+        value="\n".join(text.replace("\n", "") for text in page.examples(poet, 6)),
     )
     button = gr.Button("Score", variant="primary")
     table = _html(markup.note("Which of them do not belong?"), "table")
@@ -316,7 +317,13 @@ def _form_menu(poet: Poet) -> gr.Dropdown:
 
 
 def _html(value: str, name: str) -> gr.HTML:
-    return gr.HTML(value, js_on_load=_resource("demo.js"), elem_id=name, padding=False)
+    return gr.HTML(
+        value,
+        html_template="<div aria-live='polite'>${value}</div>",
+        js_on_load=_resource("demo.js"),
+        apply_default_css=False,
+        elem_id=name,
+    )
 
 
 def _on(event: Any, answer: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:

@@ -26,11 +26,7 @@ def note(text: str) -> str:
 
 def verses(text: str) -> str:
     """A poem, set so that lines break between verses; `text` as people read it."""
-    lines = (
-        "".join(f"<span>{escape(verse)}</span>" for verse in _AFTER_MARK.split(line))
-        for line in text.split("\n")
-    )
-    return f'<p class="verses"{_lang(text)}>{"<br>".join(lines)}</p>'
+    return f'<p class="verses"{_lang(text)}>{_marked(text, None)}</p>'
 
 
 def written(found: Written, script: object = "as written", latent: bool = True) -> str:
@@ -176,13 +172,25 @@ def rhyme_choices() -> list[tuple[str, str]]:
     """The rhyme classes by name and value, as a menu has them."""
     names = {"平": "level", "上": "rising", "去": "departing", "入": "entering"}
     classes = [(f"{c} ({names[tone]})", c) for tone, group in RHYMES.items() for c in group]
-    return [("none asked for", ""), ("any", "any"), *classes]
+    return [("none", ""), ("any", "any"), *classes]
 
 
 def _marked(text: str, before: str | None) -> str:
+    """A text in spans that a line breaks between, where it differs from the one before marked."""
     places = set(changed(before, text, len(before) == len(text))) if before else set()
-    chars = (f"<mark>{escape(c)}</mark>" if i in places else escape(c) for i, c in enumerate(text))
-    return "".join(chars).replace("\n", "<br>").replace("</mark><mark>", "")
+    lines, place = [], 0
+    for line in text.split("\n"):
+        spans = []
+        for verse in _AFTER_MARK.split(line):
+            chars = "".join(
+                f"<mark>{escape(char)}</mark>" if i in places else escape(char)
+                for i, char in enumerate(verse, place)
+            )
+            spans.append(f"<span>{chars.replace('</mark><mark>', '')}</span>")
+            place += len(verse)
+        lines.append("".join(spans))
+        place += 1
+    return "<br>".join(lines)
 
 
 def _button(text: str, data: dict[str, object], name: str = "") -> str:

@@ -281,12 +281,11 @@ def familiar(poet: Poet) -> tuple[list[Poem], bool]:
     return fitting[:: max(1, -(-len(fitting) // MOST_ON_MAP))], own
 
 
-def examples(poet: Poet) -> tuple[str, str]:
-    """Two poems of one form, to begin with."""
+def examples(poet: Poet, n: int = 2) -> list[str]:
+    """At most n poems of one form, to begin with."""
     poems, _ = familiar(poet)
-    first = poems[0]
-    (second,) = [poem for poem in poems[1:] if poem.form == first.form][:1] or [first]
-    return first.text, second.text
+    alike = [poem.text for poem in poems if poem.form == poems[0].form]
+    return alike[:: max(1, len(alike) // n)][:n]
 
 
 def atlas(poet: Poet) -> Atlas:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import fastapi
 import gradio
@@ -22,6 +23,8 @@ from playwright.sync_api import Page, sync_playwright
 
 from poetvae.demo import build, options
 from poetvae.poet import Poet
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 @contextmanager
@@ -72,9 +75,10 @@ def main() -> None:
     with serving(Poet.from_pretrained(args.model)) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for width in (1280, 390):
-            for scheme in ("light", "dark"):
-                size = {"width": width, "height": 900}
-                page = browser.new_page(viewport=size, color_scheme=scheme)
+            for scheme in SCHEMES:
+                page = browser.new_page(
+                    viewport={"width": width, "height": 900}, color_scheme=scheme
+                )
                 page.set_default_timeout(20_000)
                 page.on("console", lambda message: print(message.type, message.text))
                 page.on("pageerror", lambda error: print("error", error))
