@@ -63,11 +63,15 @@ def build(poet: Poet) -> gr.Blocks:
 
 def options() -> dict[str, Any]:
     """What `gradio.mount_gradio_app` and `Blocks.launch` have to be given for this page."""
-    plain = ["system-ui", "sans-serif"]
+    theme = gr.themes.Default(
+        primary_hue="red", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+    ).set(  # grey enough to be read
+        body_text_color_subdued="*neutral_600",
+        block_info_text_color="*body_text_color_subdued",
+        input_placeholder_color="*neutral_500",
+    )
     return {
-        "theme": gr.themes.Default(
-            primary_hue="red", font=plain, font_mono=["ui-monospace", "monospace"]
-        ),
+        "theme": theme,
         "css": _resource("demo.css"),
         "footer_links": [],
         "run_history": False,

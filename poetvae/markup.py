@@ -26,7 +26,7 @@ def note(text: str) -> str:
 
 def verses(text: str) -> str:
     """A poem, set so that lines break between verses; `text` as people read it."""
-    return f'<p class="verses"{_lang(text)}>{_marked(text, None)}</p>'
+    return f'<p class="verses"{_lang(text)}>{_marked(text)}</p>'
 
 
 def written(found: Written, script: object = "as written", latent: bool = True) -> str:
@@ -39,24 +39,24 @@ def _written(poem: Generated, script: object, latent: bool) -> str:
     shown = in_script(poem.text, script)
     told = [poem.form or "free form"]
     if poem.form:
-        kept = {True: "regulated tones", False: "free tones", None: ""}[poem.tones_ok]
-        told += [f"rhyme {in_script(poem.rhyme, script)}" if poem.rhyme else "", kept]
+        told += [f"rhyme {in_script(poem.rhyme, script)}"] if poem.rhyme else []
+        told += ["regulated tones"] if poem.tones_ok else []
     ways = [("revise", "Revise")] + latent * [("from", "Walk from"), ("to", "Walk to")]
     buttons = "".join(_button(name, {"ask": key, "text": poem.text}) for key, name in ways)
     return (
         f'<article class="poem">{verses(shown)}<p class="told">'
-        f"{' · '.join(filter(None, told))}</p><p class='tools'>"
+        f"{' · '.join(told)}</p><p class='tools'>"
         f"{_button('Copy', {'copy': shown})}{buttons}</p></article>"
     )
 
 
 def choices(found: Sequence[str], seed: int, before: str | None = None) -> str:
-    """Poems to choose from, as buttons; where they differ from the one before is marked."""
+    """Poems to choose from, as buttons; of variants of one before, the verses that differ."""
     if not found:
         return note("The model has nothing else to offer here; try another place.")
     items = "".join(
         f"<li><button type='button' data-ask='take' data-text='{escape(text)}'{_lang(text)}>"
-        f"{_marked(text, before)}</button></li>"
+        f"{_marked(text, before, whole=before is None)}</button></li>"
         for text in found
     )
     return f'<ol class="choices">{items}</ol>{_seed(seed)}'
@@ -114,7 +114,7 @@ def scores(rows: Iterable[Scored]) -> str:
         '<table class="scores"><caption>The least likely first. Anomaly: standard deviations above'
         " the mean of these poems. The number at a character is -log p(character | z), in nats: the"
         ' larger, the more it surprises the model.</caption><thead><tr><th scope="col">Anomaly</th>'
-        '<th scope="col">Nats per character</th><th scope="col">Poem</th></tr></thead>'
+        '<th scope="col">Nats / character</th><th scope="col">Poem</th></tr></thead>'
         f"<tbody>{body}</tbody></table>"
     )
 
@@ -158,7 +158,7 @@ def picture(atlas: Atlas) -> str:
 
 def place(text: str, near: Sequence[str]) -> str:
     """What the model writes at a place of the map, and the poems around it."""
-    items = "".join(f"<li{_lang(one)}>{escape(one)}</li>" for one in near)
+    items = "".join(f"<li{_lang(one)}>{_marked(one)}</li>" for one in near)
     ways = [("revise", "Revise"), ("from", "Walk from"), ("to", "Walk to")]
     buttons = "".join(_button(name, {"ask": key, "text": text}) for key, name in ways)
     return (
@@ -175,8 +175,9 @@ def rhyme_choices() -> list[tuple[str, str]]:
     return [("none", ""), ("any", "any"), *classes]
 
 
-def _marked(text: str, before: str | None) -> str:
-    """A text in spans that a line breaks between, where it differs from the one before marked."""
+def _marked(text: str, before: str | None = None, whole: bool = True) -> str:
+    """A text in spans that a line breaks between, where it differs from the one before marked;
+    whole or, if not, the spans that differ."""
     places = set(changed(before, text, len(before) == len(text))) if before else set()
     lines, place = [], 0
     for line in text.split("\n"):
@@ -186,11 +187,12 @@ def _marked(text: str, before: str | None) -> str:
                 f"<mark>{escape(char)}</mark>" if i in places else escape(char)
                 for i, char in enumerate(verse, place)
             )
-            spans.append(f"<span>{chars.replace('</mark><mark>', '')}</span>")
+            if whole or "<mark>" in chars:
+                spans.append(f"<span>{chars.replace('</mark><mark>', '')}</span>")
             place += len(verse)
         lines.append("".join(spans))
         place += 1
-    return "<br>".join(lines)
+    return "<br>".join(filter(None, lines))
 
 
 def _button(text: str, data: dict[str, object], name: str = "") -> str:
