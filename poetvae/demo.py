@@ -214,7 +214,7 @@ def _revise_tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
 
     def begin(text: object) -> tuple[str, str]:
         poem = page.read(poet, text)
-        return complete(text) if poem is None else (_opened(poet, poem.text), PRESS)
+        return complete(text) if poem is None else (_opened(poet, poem.text), markup.taken())
 
     def anew(event: gr.EventData) -> str:
         poem = _sent(event, "poem")
@@ -222,10 +222,11 @@ def _revise_tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
         return markup.choices(texts, seed, checks.text("poem", poem))
 
     def take(event: gr.EventData) -> tuple[str, str, str]:
-        poem = page.read(poet, _sent(event, "text"))
+        poem, before = page.read(poet, _sent(event, "text")), _sent(event, "before")
         if poem is None:
             raise ConfigError("that is no whole poem of this model; press Revise")
-        return poem.text, _opened(poet, poem.text), PRESS
+        back = markup.taken(checks.text("poem before", before))
+        return poem.text, _opened(poet, poem.text), back
 
     _on(revise.click, begin, [text], [opened, offers])
     _on(rest.click, complete, [text], [opened, offers])
@@ -289,16 +290,13 @@ def _score_tab(poet: Poet) -> None:
     _on(button.click, score, [text], [table])
 
 
-PRESS = markup.note("Press a character, or ↻ for a whole line, to see what else could stand there.")
-
-
 def _send(poet: Poet, event: gr.EventData) -> list[Any]:
     """A poem to another tab: its text box, and in Revise opened as well."""
     text, ask = checks.text("poem", _sent(event, "text")), _sent(event, "ask")
     keep = gr.skip()
     ends = [keep, keep] if page.has_latent(poet) else []
     if ask == "revise":
-        return [gr.Tabs(selected="revise"), text, _opened(poet, text), PRESS, *ends]
+        return [gr.Tabs(selected="revise"), text, _opened(poet, text), markup.taken(), *ends]
     if ends and ask in ("from", "to"):
         ends = [text, keep] if ask == "from" else [keep, text]
         return [gr.Tabs(selected="walk"), keep, keep, keep, *ends]

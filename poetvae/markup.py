@@ -45,7 +45,7 @@ def _written(poem: Generated, script: object, latent: bool) -> str:
     buttons = "".join(_button(name, {"ask": key, "text": poem.text}) for key, name in ways)
     return (
         f'<article class="poem">{verses(shown)}<p class="told">'
-        f"{' · '.join(told)}</p><p class='tools'>"
+        f"{escape(' · '.join(told))}</p><p class='tools'>"
         f"{_button('Copy', {'copy': shown})}{buttons}</p></article>"
     )
 
@@ -54,12 +54,21 @@ def choices(found: Sequence[str], seed: int, before: str | None = None) -> str:
     """Poems to choose from, as buttons; of variants of one before, the verses that differ."""
     if not found:
         return note("The model has nothing else to offer here; try another place.")
+    was = f" data-before='{escape(before)}'" if before else ""
     items = "".join(
-        f"<li><button type='button' data-ask='take' data-text='{escape(text)}'{_lang(text)}>"
-        f"{_marked(text, before, whole=before is None)}</button></li>"
+        f"<li><button type='button' data-ask='take' data-text='{escape(text)}'"
+        f"{was}{_lang(text)}>{_marked(text, before, whole=before is None)}</button></li>"
         for text in found
     )
     return f'<ol class="choices">{items}</ol>{_seed(seed)}'
+
+
+def taken(before: str = "") -> str:
+    """What can be done with an open poem; the one before can be had back."""
+    hint = note("Press a character, or ↻ for a whole line, to see what else could stand there.")
+    if not before:
+        return hint
+    return f"{hint}<p class='tools'>{_button('Undo', {'ask': 'take', 'text': before})}</p>"
 
 
 def open_poem(text: str, fixed: bool) -> str:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from poetvae import checks, markup, page
 from poetvae.errors import ConfigError, ConstraintError, CorpusError, PoetVAEError
+from poetvae.generation import Generated
+from poetvae.maps import Plane
 from poetvae.poet import Poet
 from poetvae.text.poem import Form, is_han
 from poetvae.text.script import to_simplified
@@ -285,11 +287,11 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'></button><script>alert(2)</script>&lt
 
 def test_no_text_becomes_an_element_or_an_attribute() -> None:
     scored = page.Scored(HOSTILE, 1.0, 0.0, [(char, 1.0) for char in HOSTILE])
-    plane = page.Plane(torch.zeros(2), torch.eye(2), (0.5, 0.5))
+    plane = Plane(torch.zeros(2), torch.eye(2), (0.5, 0.5))
     atlas = page.Atlas(
         plane, torch.tensor([[0.0, 0.0], [1.0, 1.0]]), [HOSTILE] * 2, ["5x2"] * 2, True
     )
-    written = page.Generated(HOSTILE, (HOSTILE,), HOSTILE, 1, 0.0)
+    written = Generated(HOSTILE, (HOSTILE,), HOSTILE, 1, 0.0)
     for html in (
         markup.note(HOSTILE),
         markup.verses(HOSTILE),
