@@ -158,6 +158,7 @@ def test_the_commands_are_these() -> None:
         ("info",),
         ("completion",),
         ("export",),
+        ("demo",),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -56,8 +57,15 @@ LAYERS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "L6": (
         ("cli.terminal",),
-        ("cli.common",),
-        ("cli.completion", "cli.core", "cli.export", "cli.latent", "cli.pictures", "cli.write"),
+        ("cli.common", "checks", "guard"),
+        ("page",),
+        ("markup",),
+        ("demo",),
+        ("server",),
+        (
+            *("cli.completion", "cli.core", "cli.demo", "cli.export"),
+            *("cli.latent", "cli.pictures", "cli.write"),
+        ),
         ("cli",),
         ("__main__",),
     ),
@@ -211,6 +219,10 @@ def test_torch_is_not_in_the_lowest_layer_nor_in_text() -> None:
         ("opencc", ["text.script"]),
         ("matplotlib", ["plots", "plots_map", "plots_models"]),
         ("huggingface_hub", ["hub"]),
+        ("gradio", ["demo", "server"]),
+        ("uvicorn", ["server"]),
+        ("fastapi", ["server"]),
+        ("starlette", []),
     ],
 )
 def test_a_library_is_known_to_its_modules_alone(library: str, home: list[str]) -> None:
@@ -231,6 +243,11 @@ def test_opencc_waits_until_a_text_is_converted() -> None:
     top = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert "functools" in top
     assert "opencc" not in top
+
+
+def test_the_guard_needs_the_standard_library_alone() -> None:
+    assert own("guard") == set()
+    assert foreign("guard") <= {"__future__"} | set(sys.stdlib_module_names)
 
 
 def test_click_is_known_to_the_command_line_alone() -> None:

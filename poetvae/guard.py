@@ -1,0 +1,200 @@
+"""What a web server that only its own page should use lets in: a wrapper around an ASGI app.
+
+A page on a private address is open to every other page that its user visits: through the user's
+browser (a request from elsewhere) and by a name that is made to point here (DNS rebinding). So a
+request passes when it names this server, comes from this server's page or no page at all, asks for
+a route that the page needs, and is small and quick. Standard library alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+# A host name with or without a port; an IPv6 address stands in brackets (RFC 3986, 3.2.2).
+AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::[0-9]{1,5})?")
+ANY = re.compile(".*", re.DOTALL)
+
+
+class Guard:
+    """Lets through to `app` what its own page asks for, and answers the rest itself.
+
+    | answer | to |
+    |---|---|
+    | 421 | no Host, several, or one that is not among `hosts`, whatever the port |
+    | 403 | an Origin that is not exactly this host and port, a Sec-Fetch-Site that is another, \
+except where a link elsewhere leads here |
+    | 405 | a method that is not among `routes` (HEAD goes with GET) |
+    | 404 | a path that the pattern of its method does not match as a whole, after decoding |
+    | 415 | a POST that is not JSON: no form, no upload |
+    | 413 | a body of more than `max_body` bytes, whether or not its length was told |
+    | 408 | a body that is not there after `seconds` |
+
+    Websockets are closed. A body is read as a whole before `app` sees the request. X-Forwarded-Host
+    is taken away, for it was not checked: a proxy must pass Host on. `headers` are put on every
+    answer, instead of those of the same name.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        hosts: Iterable[str],
+        *,
+        routes: Mapping[str, re.Pattern[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        max_body: int = 64 * 1024,
+        seconds: float = 10.0,
+    ) -> None:
+        self.app = app
+        self.hosts = {canonical(host) for host in hosts}
+        self.routes = dict(routes or {"GET": ANY, "POST": ANY})
+        if "GET" in self.routes:
+            self.routes.setdefault("HEAD", self.routes["GET"])
+        self.headers = [
+            (name.lower().encode(), value.encode()) for name, value in (headers or {}).items()
+        ]
+        self.max_body = max_body
+        self.seconds = seconds
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self.app(scope, receive, send)
+        if scope["type"] != "http":
+            return await send({"type": "websocket.close", "code": 1008})
+        dressed = self._dress(send)
+        status, reason = self._refusal(scope)
+        body = b""
+        if not status:
+            try:
+                async with asyncio.timeout(self.seconds):
+                    body = await self._read(receive)
+            except TimeoutError:
+                status, reason = 408, f"the request was not complete after {self.seconds:g} s"
+            except BodyTooLargeError:
+                status, reason = 413, f"the request has more than {self.max_body} bytes"
+            except DisconnectedError:
+                return None
+        if status:
+            return await self._refuse(status, reason, receive, dressed)
+        headers = [pair for pair in scope["headers"] if pair[0] != b"x-forwarded-host"]
+        return await self.app({**scope, "headers": headers}, replay(body, receive), dressed)
+
+    def _refusal(self, scope: MutableMapping[str, Any]) -> tuple[int, str]:
+        """A status and a reason, from the head of a request alone; 0 where it may pass."""
+
+        def values(name: bytes) -> list[str]:
+            return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+        method, hosts = scope["method"], values(b"host")
+        if len(hosts) != 1 or host_of(hosts[0]) not in self.hosts:
+            return 421, "this server does not go by that name; start it with --trust NAME if it is"
+        origins, sites = values(b"origin"), values(b"sec-fetch-site")
+        ours = {f"{scheme}://{hosts[0].lower()}" for scheme in ("http", "https")}
+        linked = (
+            method in ("GET", "HEAD")
+            and values(b"sec-fetch-mode") == ["navigate"]
+            and values(b"sec-fetch-dest") == ["document"]
+        )
+        if not ours.issuperset(origins) or len(origins) > 1:
+            return 403, "requests from other pages are not answered"
+        if not {"same-origin", "none"}.issuperset(sites) and not linked:
+            return 403, "requests from other pages are not answered"
+        if method not in self.routes:
+            return 405, f"expected {', '.join(self.routes)}"
+        if not self.routes[method].fullmatch(scope["path"]):
+            return 404, "there is no such page"
+        kinds = [value.partition(";")[0].strip().lower() for value in values(b"content-type")]
+        if method == "POST" and kinds != ["application/json"]:
+            return 415, "expected Content-Type: application/json"
+        lengths = values(b"content-length")
+        if any(not length.isdecimal() or int(length[:20]) > self.max_body for length in lengths):
+            return 413, f"the request has more than {self.max_body} bytes"
+        return 0, ""
+
+    async def _read(self, receive: Receive) -> bytes:
+        """The body of a request.
+
+        Raises:
+            BodyTooLargeError, DisconnectedError
+        """
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise DisconnectedError
+            body += message.get("body", b"")
+            if len(body) > self.max_body:
+                raise BodyTooLargeError
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    def _dress(self, send: Send) -> Send:
+        names = {name for name, _ in self.headers}
+
+        async def dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                own = [pair for pair in message.get("headers", []) if pair[0].lower() not in names]
+                message = {**message, "headers": [*own, *self.headers]}
+            await send(message)
+
+        return dressed
+
+    async def _refuse(self, status: int, reason: str, receive: Receive, send: Send) -> None:
+        text = f"{reason}\n".encode()
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", str(len(text)).encode()),
+            (b"connection", b"close"),
+        ]
+        if status == 405:
+            headers.append((b"allow", ", ".join(self.routes).encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": text, "more_body": True})
+        # A connection closed on a client that still sends is reset, and the answer lost on its way.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(self.seconds, 2.0)):
+                while status != 408 and (await receive()).get("more_body", False):
+                    pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class BodyTooLargeError(Exception):
+    """A body has more bytes than are taken."""
+
+
+class DisconnectedError(Exception):
+    """The client has left."""
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives a body that was read, then what comes after it."""
+    rest: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return rest.pop() if rest else await receive()
+
+    return again
+
+
+def canonical(host: str) -> str:
+    """A host name in lower case, an IP address in its shortest spelling, without brackets."""
+    bare = host.strip().lower().removeprefix("[").removesuffix("]")
+    try:
+        return str(ipaddress.ip_address(bare))
+    except ValueError:
+        return bare
+
+
+def host_of(authority: str) -> str | None:
+    """The canonical host of a Host header, which may have a port; None where it is malformed."""
+    match = AUTHORITY.fullmatch(authority.lower())
+    return canonical(match[1]) if match else None

@@ -1,0 +1,94 @@
+"""Pictures of the page in use: every tab, light and dark, wide and narrow.
+
+    python scripts/screenshots.py --model my-poet --out shots
+
+Needs a chromium and playwright.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import fastapi
+import gradio
+import uvicorn
+from playwright.sync_api import Page, sync_playwright
+
+from poetvae.demo import build, options
+from poetvae.poet import Poet
+
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
+@contextmanager
+def serving(poet: Poet) -> Iterator[str]:
+    """The address of a page of the poet, on a free port."""
+    app = gradio.mount_gradio_app(fastapi.FastAPI(), build(poet), "/", **options())
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    server.should_exit = True
+    thread.join()
+
+
+def use(page: Page) -> Iterator[str]:
+    """Use each tab once; yields its name when there is something to see."""
+    page.locator("#write-button").click()
+    page.locator("#written .poem").first.wait_for()
+    yield "write"
+    page.locator("#written button", has_text="Revise").first.click()
+    page.locator("#opened button").nth(3).click()
+    page.locator("#offers .choices").wait_for()
+    yield "revise"
+    page.get_by_role("tab", name="Walk").click()
+    page.get_by_role("button", name="Walk", exact=True).click()
+    page.locator("#way input[type=range]").fill("4")
+    yield "walk"
+    page.get_by_role("tab", name="Map").click()
+    page.locator("#picture svg[data-map]").click()
+    page.locator("#there .poem").wait_for()
+    yield "map"
+    page.get_by_role("tab", name="Score").click()
+    page.get_by_role("button", name="Score", exact=True).click()
+    page.locator("#table table").wait_for()
+    yield "score"
+
+
+def main() -> None:
+    """Take them all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", help="run or model folder; absent: the packaged one")
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with serving(Poet.from_pretrained(args.model)) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        for width in (1280, 390):
+            for scheme in SCHEMES:
+                page = browser.new_page(
+                    viewport={"width": width, "height": 900}, color_scheme=scheme
+                )
+                page.set_default_timeout(20_000)
+                page.on("console", lambda message: print(message.type, message.text))
+                page.on("pageerror", lambda error: print("error", error))
+                page.goto(address)
+                for name in use(page):
+                    page.wait_for_timeout(500)
+                    page.screenshot(path=args.out / f"{name}-{width}-{scheme}.png", full_page=True)
+                page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
