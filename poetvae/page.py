@@ -259,6 +259,8 @@ def alternatives(
 def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
     """The poems on the way from a to b, see `Poet.interpolate`.
 
+    A model that writes in several passes leaves little of a poem to z: it goes over a bridge.
+
     Raises:
         ConfigError: values that are no texts or steps, or a model without a latent space.
         CorpusError: texts of no form of the model, or of two.
@@ -266,7 +268,9 @@ def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
     start, end = checks.text("from", a), checks.text("to", b)
     if not (start and end):
         raise ConfigError("two poems are needed: one to go from, one to go to")
-    return poet.interpolate(start, end, checks.whole("steps", steps, 3, MOST_STEPS))
+    bridged = poet.forms and max(poet.model.config.passes, default=1) > 1
+    mode = "bridge" if bridged else "lerp"
+    return poet.interpolate(start, end, checks.whole("steps", steps, 3, MOST_STEPS), mode)
 
 
 def familiar(poet: Poet) -> tuple[list[Poem], bool]:
