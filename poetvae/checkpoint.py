@@ -34,6 +34,9 @@ from .text.codec import PoemCodec
 from .text.tokenizer import PoemTokenizer
 
 FORMAT_VERSION = 1
+PACKAGED = Path(__file__).parent / "pretrained"
+"""The weights that come with the package: a model folder."""
+
 KINDS: tuple[str, ...] = fields()["kind"].metadata["among"]
 MANIFEST = "manifest.json"
 CARD = "README.md"  # for people, who may edit it: not in the manifest
@@ -49,11 +52,21 @@ class Saved:
     codec: PoemCodec
 
 
-def save_folder(folder: str | Path, saved: Saved, card: str, overwrite: bool = False) -> None:
+def save_folder(
+    folder: str | Path,
+    saved: Saved,
+    card: str,
+    overwrite: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> None:
     """Write a model folder.
 
     A new folder appears at once, complete. In one that exists (with `overwrite`) the files are
     replaced one by one, the manifest last, so that a torn state is noticed.
+
+    Args:
+        dtype: of the weights in the file; a model is computed in float32 whatever they are stored
+            in.
 
     Raises:
         CheckpointError: it exists and may not be overwritten, or cannot be written.
@@ -61,7 +74,7 @@ def save_folder(folder: str | Path, saved: Saved, card: str, overwrite: bool = F
     folder = Path(folder)
     if folder.exists() and not overwrite:
         raise CheckpointError(f"{folder} exists; choose another name, or overwrite it")
-    _write(folder, _model_files(saved, card))
+    _write(folder, _model_files(saved, card, dtype))
 
 
 def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved:
@@ -188,7 +201,7 @@ def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:
         raise CheckpointError(f"{folder / name}: cannot be written ({error.strerror})") from error
 
 
-def _model_files(saved: Saved, card: str) -> dict[str, bytes]:
+def _model_files(saved: Saved, card: str, dtype: torch.dtype = torch.float32) -> dict[str, bytes]:
     config = {
         "format": "poetvae",
         "version": FORMAT_VERSION,
@@ -196,7 +209,9 @@ def _model_files(saved: Saved, card: str) -> dict[str, bytes]:
         "model": dataclasses.asdict(saved.model.config),
         "text": saved.codec.to_dict(),
     }
-    weights = {n: p.detach().cpu().contiguous() for n, p in saved.model.named_parameters()}
+    weights = {
+        n: p.detach().to("cpu", dtype).contiguous() for n, p in saved.model.named_parameters()
+    }
     return {
         "config.json": json.dumps(config, indent=2, ensure_ascii=False).encode() + b"\n",
         "model.safetensors": safetensors.torch.save(weights, {"format": "pt"}),

@@ -72,6 +72,32 @@ def path(a: Tensor, b: Tensor, steps: int = 8, mode: str = "lerp") -> Tensor:
     return (lerp if mode == "lerp" else slerp)(a, b, t)
 
 
+def bridge(a: str, b: str, steps: int = 8, blank: str = "_", seed: int = 0) -> list[str]:
+    """Templates on the way from a text to another of its length, both included.
+
+    Characters give way in an order that is drawn: one of a leaves a blank, which one of b fills
+    later. Half way there are most blanks, a third of the text.
+
+    Raises:
+        ConfigError: fewer than two steps.
+    """
+    if steps < 2:
+        raise ConfigError(f"steps is {steps}; expected at least 2, the ends")
+    generator = torch.Generator().manual_seed(seed)
+    rank = torch.randperm(len(a), generator=generator).tolist()
+    open_at_once = len(a) // 3
+    templates = []
+    for step in range(steps):
+        left = round(step / (steps - 1) * (len(a) + open_at_once))
+        templates.append(
+            "".join(
+                old if r >= left else new if r < left - open_at_once else blank
+                for r, old, new in zip(rank, a, b, strict=True)
+            )
+        )
+    return templates
+
+
 @torch.no_grad()
 def variations(
     model: LatentModel, batch: Batch, n: int, distance: float, generator: torch.Generator

@@ -1,216 +1,240 @@
-"""Pictures, from numbers alone: of a run's `metrics.jsonl`, of rates and distortions."""
+"""Pictures of numbers: how a run learns, how several compare."""
 
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import CheckpointError, ConfigError
+from .errors import ConfigError
 from .files import check_suffix, write_file
+from .history import History, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg", ".pdf")
-KEYS = (
-    "nll",
-    "kl",
-    "loss",
-    "beta",
-    "lr",
-    "valid_score",
-    "valid_recon_per_poem",
-    "valid_kl_per_poem",
-    "valid_active_units",
-)
+
+# Okabe and Ito (2008): told apart by colour-blind readers, and in print.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+INK, QUIET, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "text.usetex": False,
+    "text.parse_math": False,
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": QUIET,
+    "axes.edgecolor": QUIET,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": "medium",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#ececec",
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "lines.markersize": 4,
+    "lines.linewidth": 1.6,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+}
 
 
-Row = dict[str, float]
-
-
-def plot_run(run: str | Path, out: str | Path) -> None:
-    """Draw the training curves of a run folder; the suffix of `out` names the format.
-
-    Raises:
-        CheckpointError: the run or its metrics are missing, empty or broken.
-        ConfigError: `out` has another suffix or cannot be written, or matplotlib is missing.
-    """
-    run, out = Path(run), Path(out)
-    check_suffix(out, SUFFIXES)
-    rows = _read_metrics(run)
-    save(out, lambda: _draw(rows, run.resolve().name))
-
-
-def plot_rate_distortion(out: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draw distortion against rate (Alemi et al. 2018, arXiv 1711.00464).
-
-    Along each light line rate + distortion, which is the negative ELBO, is constant.
+def plot_curves(out: str | Path, runs: Sequence[History]) -> None:
+    """Draw how a run learnt, or how several did, a colour each.
 
     Args:
         out: the .png, .svg or .pdf file.
-        rows: for each model its `name`, `beta`, and `rate` and `distortion` in nats per poem;
-            models of one name are joined by a line.
+        runs: of one, training and held-out poems, the schedules too; of several, held-out poems.
 
     Raises:
-        ConfigError: no rows; `out` has another suffix or cannot be written; no matplotlib.
+        ConfigError: no runs; `out` has another suffix or cannot be written; no matplotlib.
+    """
+    if not runs:
+        raise ConfigError(f"{out}: no runs to draw; give at least one")
+    save(out, SUFFIXES, lambda: _draw_one(runs[0]) if len(runs) == 1 else _draw_several(runs))
+
+
+def save(out: str | Path, suffixes: tuple[str, ...], draw: Callable[[], Figure]) -> None:
+    """Write what `draw` draws in the format that the suffix names, a file whole or untouched.
+
+    Raises:
+        ConfigError: another suffix than these; it cannot be written; no matplotlib.
     """
     out = Path(out)
-    check_suffix(out, SUFFIXES)
-    if not rows:
-        raise ConfigError(f"{out}: no rates to draw; give at least one row")
-    save(out, lambda: _draw_rates(rows))
-
-
-def save(out: Path, draw: Callable[[], Figure]) -> None:
-    """Write what `draw` draws, in the format that the suffix names; ConfigError if it cannot be."""
+    suffix = check_suffix(out, suffixes)
     try:
         import matplotlib
     except ImportError as error:
         raise ConfigError("plots need matplotlib: pip install 'poetvae[plot]'") from error
     picture = io.BytesIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "text.usetex": False}):
-        draw().savefig(picture, format=out.suffix.lower()[1:])
+    with matplotlib.rc_context(STYLE):
+        draw().savefig(picture, format=suffix[1:])
     write_file(out, picture.getvalue())
 
 
-def _read_metrics(run: Path) -> list[Row]:
-    """The lines of a run's metrics; one that is still being written, or torn, is left out."""
-    if not run.is_dir():
-        raise CheckpointError(f"{run}: no such run folder; check the path, or train one")
-    path = run / "metrics.jsonl"
-    try:
-        *lines, _ = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise CheckpointError(
-            f"{path}: cannot be read ({error.strerror}); give the folder that train wrote"
-        ) from error
-    if not lines:
-        raise CheckpointError(f"{path} has no lines yet; train the run for more steps")
-    return [_row(path, number, line) for number, line in enumerate(lines, 1)]
+def plain(name: str) -> str:
+    """A name that any font can draw: not every machine has one for what is not ASCII."""
+    return ascii(name)[1:-1][:80]
 
 
-def _row(path: Path, number: int, line: bytes) -> Row:
-    try:
-        row = json.loads(line)
-        found = {key: float(row[key]) for key in KEYS if row.get(key) is not None}
-        return {"step": float(row["step"]), **found}
-    except (ValueError, TypeError, AttributeError, KeyError, ArithmeticError) as error:
-        raise CheckpointError(
-            f"{path}, line {number}: expected a JSON object with a step and numbers; "
-            "remove the line, or train the run again"
-        ) from error
-
-
-def _draw(rows: list[Row], name: str) -> Figure:
+def _draw_one(run: History) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 7), dpi=120, layout="constrained")
-    # Not every machine has glyphs for a name that is not ASCII, and $ would begin a formula.
-    figure.suptitle(ascii(name)[1:-1][:80], parse_math=False)
-    (likelihood, divergence), (held_out, schedule) = figure.subplots(2, 2, sharex=True)
+    rows, best = run.rows, run.best()
+    figure = Figure(figsize=(11, 6.4), dpi=120, layout="constrained")
+    (bound, distortion, rate), (units, lr, beta) = figure.subplots(2, 3, sharex=True)
+    has_bound = best is None or "valid_elbo_per_char" in best
+    title = plain(run.name)
+    if best is not None:
+        what = "-ELBO" if has_bound else "reconstruction alone"
+        title += f": {best['valid_score']:.3f} nats a character held out ({what}), "
+        title += f"best at step {best['step']:,.0f} of {rows[-1]['step']:,.0f}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize="large")
 
-    likelihood.set_ylabel("nats per poem")
-    # The loss is a broad line, seen behind the likelihood even where the two are equal.
-    _curve(likelihood, rows, "loss", "loss", color="C7", linewidth=3, alpha=0.4)
-    _curve(likelihood, rows, "nll", "nll", color="C0")
-    _curve(likelihood, rows, "valid_recon_per_poem", "nll, held-out", color="C1", marker="o")
-    _finish(likelihood)
-
-    divergence.set_ylabel("KL, nats per poem")
-    units = divergence.twinx()
-    units.set_ylabel("active units")
-    _curve(divergence, rows, "kl", "KL", color="C0")
-    _curve(divergence, rows, "valid_kl_per_poem", "KL, held-out", color="C1", marker="o")
-    _curve(units, rows, "valid_active_units", "active units (right)", color="C2", marker="s")
-    _finish(divergence, units)
-
-    held_out.set(xlabel="step", ylabel="held-out nats per character")
-    _curve(
-        held_out,
-        rows,
-        "valid_score",
-        "negative ELBO, or reconstruction of an autoencoder",
-        color="C1",
-        marker="o",
-    )
-    scored = [row for row in rows if "valid_score" in row]
-    if scored:
-        best = min(scored, key=lambda row: row["valid_score"])
-        score = best["valid_score"]
-        label = f"best: {score:.3f} at step {best['step']:.0f}"
-        held_out.axhline(score, color="C7", linestyle="--", linewidth=1, label=label)
-    _finish(held_out)
-
-    schedule.set(xlabel="step", ylabel="learning rate")
-    beta = schedule.twinx()
-    beta.set_ylabel("beta")
-    _curve(schedule, rows, "lr", "learning rate", color="C0")
-    _curve(beta, rows, "beta", "beta (right)", color="C3", linestyle="--")
-    _finish(schedule, beta)
+    sums = [{**row, "sum": row["nll"] + row["kl"]} for row in rows if {"nll", "kl"} <= set(row)]
+    held = "valid_recon_per_poem", "valid_kl_per_poem"
+    whole = "-ELBO = distortion + rate" if has_bound else "An autoencoder has no ELBO"
+    sums += [{**row, "valid_sum": sum(row[k] for k in held)} for row in rows if set(held) <= {*row}]
+    for axes, title, trained, valid, drawn in (
+        (bound, whole, "sum", "valid_sum", sums),
+        (distortion, "Distortion: what is left to guess", "nll", held[0], rows),
+        (rate, "Rate (KL): what z carries", "kl", held[1], rows),
+    ):
+        axes.set_title(title)
+        axes.set_ylabel("nats per poem")
+        _curve(axes, drawn, trained, color=COLOURS[0], linewidth=1.2)
+        _curve(axes, drawn, valid, color=COLOURS[1], marker="o")
+        _view(axes, 0 if axes is rate else None)
+    bound.text(0.97, 0.9, "training", color=COLOURS[0], ha="right", transform=bound.transAxes)
+    bound.text(0.97, 0.82, "held out", color=COLOURS[1], ha="right", transform=bound.transAxes)
+    for axes, title, key, colour in (
+        (units, "Active units of z, held out", "valid_active_units", COLOURS[1]),
+        (lr, "Learning rate", "lr", COLOURS[0]),
+        (beta, "Beta", "beta", COLOURS[0]),
+    ):
+        axes.set_title(title)
+        axes.set_xlabel("step")
+        _curve(axes, rows, key, color=colour, marker="o" if axes is units else "")
+        _view(axes, 0)
     return figure
 
 
-def _curve(axes: Axes, rows: list[Row], key: str, label: str, **style: Any) -> None:
-    points = [(row["step"], row[key]) for row in rows if key in row]
+def _draw_several(runs: Sequence[History]) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11, 6.4), dpi=120, layout="constrained")
+    axes = figure.subplot_mosaic(
+        [["score", "distortion"], ["score", "rate"], ["score", "units"]], width_ratios=[1.9, 1]
+    )
+    for name, title, label, key in (
+        ("score", "", "-ELBO, nats per character", "valid_elbo_per_char"),
+        ("distortion", "Distortion: what is left to guess", "nats a poem", "valid_recon_per_poem"),
+        ("rate", "Rate (KL): what z carries", "nats a poem", "valid_kl_per_poem"),
+        ("units", "Active units of z", "", "valid_active_units"),
+    ):
+        panel = axes[name]
+        panel.set_title(title)
+        panel.set_ylabel(label)
+        for run, look in zip(runs, looks(), strict=False):
+            _curve(panel, run.rows, key, **look)
+        _view(panel, None if name == "score" else 0)
+    axes["score"].set_title("Ringed: the best of a run, whose weights are kept", color=QUIET)
+    axes["score"].set_xlabel("step")
+    axes["units"].set_xlabel("step")
+    bounds = {run.name: run.negative_elbo() for run in runs}
+    found = {name: bound for name, bound in bounds.items() if bound is not None}
+    if found:
+        best = min(found, key=lambda name: found[name])
+        title = f"{plain(best)} is the best of {len(found)}: "
+        title += f"{found[best]:.3f} nats a character on held-out poems"
+        figure.suptitle(title, x=0.01, ha="left", fontsize="large")
+    _name_ends(axes["score"], runs)
+    return figure
+
+
+def looks() -> Iterator[dict[str, Any]]:
+    """How each run looks: seven colours, then the same with other lines and marks."""
+    marked = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
+    while True:
+        for line, mark in marked:
+            for colour in COLOURS:
+                yield {"color": colour, "linestyle": line, "marker": mark}
+
+
+def _curve(axes: Axes, rows: Sequence[Row], key: str, **style: Any) -> None:
+    points = [(row["step"], row[key]) for row in rows if key in row and math.isfinite(row[key])]
     if len(points) == 1:  # a line without markers would not be seen
-        style.setdefault("marker", ".")
+        style["marker"] = "o"
     if points:
-        axes.plot(*zip(*points, strict=True), label=label, markersize=4, **style)
+        axes.plot(*zip(*points, strict=True), **style)
 
 
-def _finish(axes: Axes, twin: Axes | None = None) -> None:
-    """Grid, scales and a legend for an axes and its twin, above them so that it hides no curve."""
-    axes.grid(alpha=0.3)
+def _view(axes: Axes, floor: float | None = None) -> None:
+    """Show all but what the first steps do, which would leave no room for the rest; or from 0."""
+    import numpy as np
+
     axes.locator_params(axis="x", nbins=6)
-    lines = axes.get_lines()
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    lines = [np.asarray(line.get_xydata()).tolist() for line in axes.get_lines()]
     if not lines:
-        axes.set_yticks([])
-        axes.text(0.5, 0.5, "nothing recorded", transform=axes.transAxes, ha="center")
-    if twin is not None:
-        axes.set_ylim(bottom=0)
-        twin.set_ylim(bottom=0)
-        twin.set_visible(bool(twin.get_lines()))
-        lines = [*lines, *twin.get_lines()]
-    if lines:
-        axes.legend(
-            handles=lines,
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            ncols=3,
-            fontsize="small",
-            frameon=False,
+        axes.grid(visible=False)
+        axes.set(yticks=[], xticks=[])
+        axes.text(0.5, 0.5, "nothing recorded", transform=axes.transAxes, ha="center", color=QUIET)
+        return
+    end = max(x for line in lines for x, _ in line)
+    values = [y for line in lines for x, y in line if x >= 0.1 * end]
+    low, high = min(values) if floor is None else floor, max(values)
+    room = 0.06 * (high - low) or abs(high) * 0.06 or 1
+    axes.set_ylim(low - room if floor is None else floor, high + room)
+
+
+def _name_ends(axes: Axes, runs: Sequence[History]) -> None:
+    """Each run's best bound, and its name where its curve ends; one above another."""
+    key = "valid_elbo_per_char"
+    ends = []
+    for run, look in zip(runs, looks(), strict=False):
+        best, rows = run.best(), [row for row in run.rows if math.isfinite(row.get(key, math.nan))]
+        if best is not None and rows:
+            ends.append((rows[-1][key], rows[-1]["step"], best, run, look["color"]))
+    ends.sort(key=lambda end: end[0])
+    low, high = axes.get_ylim()
+    right = max((step for _, step, *_ in ends), default=0) * 1.03
+    places = apart([last for last, *_ in ends], (high - low) / 26)
+    for place, (last, step, best, run, colour) in zip(places, ends, strict=True):
+        ring = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "color": colour}
+        axes.plot(best["step"], best[key], **ring)
+        axes.annotate(
+            f"{plain(run.name)}  {best[key]:.3f}",
+            (step, last),
+            (right, place),
+            color=colour,
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.6},
         )
 
 
-def _draw_rates(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+def apart(places: Sequence[float], step: float) -> list[float]:
+    """The nearest places, in the same order, of which none is nearer than `step` to the next.
 
-    figure = Figure(figsize=(7, 5.5), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    axes.set(xlabel="rate, nats per poem", ylabel="distortion, nats per poem")
-    axes.margins(0.1)
-    for name in dict.fromkeys(row["name"] for row in rows):
-        line = sorted((row["rate"], row["distortion"]) for row in rows if row["name"] == name)
-        label = ascii(name)[1:-1].replace("$", r"\$")
-        axes.plot(*zip(*line, strict=True), marker="o", markersize=5, linewidth=1, label=label)
-    for row in rows:
-        place, beta = (row["rate"], row["distortion"]), f"{row['beta']:g}"
-        axes.annotate(beta, place, (5, 5), textcoords="offset points", fontsize="small")
-    left, right, bottom, top = axes.axis()
-    # The value of each line stands where it leaves the picture: above it, or to its right.
-    light: dict[str, Any] = {"color": "0.6", "fontsize": "x-small"}
-    for elbo in MaxNLocator(10).tick_values(left + bottom, right + top):
-        axes.axline((elbo - top, top), slope=-1, color="0.85", linewidth=0.8, zorder=0)
-        if left <= elbo - top <= right:
-            axes.text(elbo - top, top, f"{elbo:g}", ha="center", va="bottom", **light)
-        elif bottom <= elbo - right < top:
-            axes.text(right, elbo - right, f" {elbo:g}", ha="left", va="center", **light)
-    axes.axis((left, right, bottom, top))
-    figure.suptitle("points: beta; grey: -ELBO, nats per poem", fontsize="small", color="0.4")
-    axes.legend(fontsize="small", frameon=False)
-    return figure
+    Least squares under an order (isotonic regression, by pooling adjacent violators) of the places
+    less what the steps before each take.
+    """
+    pools: list[list[float]] = []
+    for i, place in enumerate(sorted(places)):
+        pools.append([place - i * step])
+        while len(pools) > 1 and _mean(pools[-2]) >= _mean(pools[-1]):
+            last = pools.pop()
+            pools[-1] += last
+    means = [_mean(pool) for pool in pools for _ in pool]
+    return [mean + i * step for i, mean in enumerate(means)]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ConfigError
-from .files import check_suffix
-from .plots import save
+from .plots import COLOURS, plain, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,9 +38,10 @@ FONTS = (
 # A verse, with the mark that ends it.
 _VERSE = re.compile(r"[^\n，。！？；]*\S[，。！？；]?")
 LINES, LENGTH = 4, 12
-SMALLEST = 5
-COLOURS = 10
+SMALLEST = 6
 MANY = 5000
+VALUES = (*COLOURS, "#882255", "#999933", "#332288")
+OTHER = "#b2b2b2"
 
 
 def plot_map(
@@ -51,6 +51,7 @@ def plot_map(
     grid: Sequence[GridPoint],
     axes_names: tuple[str, str],
     font: str | Path | None = None,
+    title: str = "",
 ) -> None:
     """Draw poems on a plane, with the poems decoded at points of it.
 
@@ -64,13 +65,12 @@ def plot_map(
         grid: x, y and text.
         axes_names: of the two axes.
         font: a font file; absent: the first known one that has most of the characters.
+        title: stands above the map.
 
     Raises:
         ConfigError: `out` has another suffix or cannot be written; no matplotlib.
     """
-    out = Path(out)
-    check_suffix(out, SUFFIXES)
-    save(out, lambda: _draw_map(points, groups, grid, axes_names, font))
+    save(out, SUFFIXES, lambda: _draw_map(points, groups, grid, axes_names, font, title))
 
 
 def _draw_map(
@@ -79,6 +79,7 @@ def _draw_map(
     grid: Sequence[GridPoint],
     axes_names: tuple[str, str],
     font: str | Path | None,
+    title: str,
 ) -> Figure:
     import numpy as np
     from matplotlib.figure import Figure
@@ -88,17 +89,18 @@ def _draw_map(
     n = len(places)
     counts = Counter(value for value in groups or () if value)
     ordered = sorted(counts, key=lambda value: (-counts[value], value))
-    colours = {value: f"C{i}" for i, value in enumerate(ordered[:COLOURS])}
-    # The grey of matplotlib's ten stands for all others here.
-    colours |= {value: "black" for value, colour in colours.items() if colour == "C7"}
-    each = np.array([colours.get(value, "0.7") for value in groups or ()] or ["C0"] * n)
+    colours = dict(zip(ordered, VALUES, strict=False))
+    each = np.array([colours.get(value, OTHER) for value in groups or ()] or [COLOURS[0]] * n)
     # In the order of the corpus the last poems would cover the others.
     order = np.random.default_rng(0).permutation(n)
 
-    figure = Figure(figsize=(11, 9), dpi=160, layout="constrained")
+    figure = Figure(figsize=(8.8, 7.2), dpi=200, layout="constrained")
+    if title:
+        figure.suptitle(plain(title), x=0.01, ha="left", fontsize="large")
     axes = figure.subplots()
     axes.set_aspect("equal", adjustable="datalim")
     axes.set(xlabel=axes_names[0], ylabel=axes_names[1])
+    axes.grid(visible=False)
     axes.scatter(
         places[order, 0],
         places[order, 1],
@@ -122,12 +124,12 @@ def _draw_map(
     if colours:
         names = [name if has(name) else ascii(name)[1:-1] for name in colours]
         marks = [
-            Line2D([], [], marker="o", linestyle="", color=colour, label=name.replace("$", r"\$"))
+            Line2D([], [], marker="o", linestyle="", color=colour, label=name)
             for name, colour in zip(names, colours.values(), strict=True)
         ]
         if len(set(each)) > len(colours):
-            marks.append(Line2D([], [], marker="o", linestyle="", color="0.7", label="other"))
-        axes.legend(handles=marks, loc="upper right", prop=properties)
+            marks.append(Line2D([], [], marker="o", linestyle="", color=OTHER, label="other"))
+        axes.legend(handles=marks, loc="upper left", bbox_to_anchor=(1, 1), prop=properties)
     return figure
 
 
@@ -136,6 +138,7 @@ def _write_grid(axes: Axes, grid: Sequence[GridPoint], properties: FontPropertie
     lines = [line for *_, text in grid for line in text.split("\n")]
     length = max(map(_ems, lines), default=1)
     depth = max((text.count("\n") + 1 for *_, text in grid), default=1)
+    paper = {"facecolor": "white", "alpha": 0.5, "edgecolor": "none", "boxstyle": "square,pad=0.15"}
     columns, rows = sorted({x for x, _, _ in grid}), sorted({y for _, y, _ in grid})
     (x0, y0), (x1, y1) = axes.transData.transform([(0, 0), (1, 1)])
     points = 72 / axes.figure.dpi
@@ -158,6 +161,7 @@ def _write_grid(axes: Axes, grid: Sequence[GridPoint], properties: FontPropertie
                 linespacing=1.1,
                 fontproperties=properties,
                 fontsize=size,
+                bbox=paper,
             )
 
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from . import ascent, evaluation, generation, latent, properties
-from .checkpoint import Saved, load_folder, save_folder
+from .checkpoint import PACKAGED, Saved, load_folder, save_folder
 from .config import ModelConfig
 from .constraints import Constraint
 from .data import Batch, derive_seed, encode_poems
 from .directions import Direction
-from .errors import CheckpointError, ConfigError, ConstraintError, CorpusError
+from .errors import ConfigError, ConstraintError, CorpusError
 from .generation import Generated
 from .models import LatentModel, Model, Posterior
 from .runtime import choose_device
@@ -45,22 +45,25 @@ class Poet:
     def from_pretrained(cls, folder: str | Path | None = None, device: str = "cpu") -> Poet:
         """The model of a model or run folder, on a device ("auto" takes a GPU where there is one).
 
+        Without a folder: the weights that come with the package.
+
         Raises:
-            CheckpointError: no folder given, or as `checkpoint.load_folder` does.
+            CheckpointError: as `checkpoint.load_folder` does.
             ConfigError: the device cannot be used here.
         """
-        if folder is None:
-            raise CheckpointError(
-                "this version carries no weights; train a model with `poetvae train --out RUN` "
-                "and give its folder"
-            )
-        saved = load_folder(folder, choose_device(device))
+        saved = load_folder(PACKAGED if folder is None else folder, choose_device(device))
         return cls(saved.model, saved.codec)
 
-    def save_pretrained(self, folder: str | Path, overwrite: bool = False) -> None:
-        """Write a model folder; raises CheckpointError where it exists or cannot be written."""
+    def save_pretrained(
+        self, folder: str | Path, overwrite: bool = False, dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Write a model folder, its weights in this type (float16 takes half the space).
+
+        Raises:
+            CheckpointError: it exists and may not be overwritten, or cannot be written.
+        """
         card = model_card(self.model.config, self.codec, self.model.num_parameters())
-        save_folder(folder, Saved(self.model, self.codec), card, overwrite)
+        save_folder(folder, Saved(self.model, self.codec), card, overwrite, dtype)
 
     @property
     def forms(self) -> list[Form]:
@@ -240,24 +243,40 @@ class Poet:
         return [p.text for p in generation.decode(self._latent(), self.codec, z, forms)]
 
     def interpolate(self, a: str, b: str, steps: int = 8, mode: str = "lerp") -> list[str]:
-        """Poems on the way from one text to another: the reconstructions of both at its ends.
+        """Poems on the way from one text to another.
 
         Args:
             a, b: texts of one form.
             steps: how many poems, ends included.
             mode: "lerp", the straight line between the posterior means, or "slerp", the great
-                circle.
+                circle: the reconstructions of both stand at the ends. "bridge": characters of b
+                take the place of those of a, and what is open between the two is written by the
+                model; a and b stand at the ends. For models whose z says little of a poem.
 
         Raises:
-            ConfigError: fewer than two steps, or an unknown mode.
+            ConfigError: fewer than two steps, or an unknown mode; a bridge in free form.
             CorpusError: as `encode` does, and for texts of two forms.
         """
         poems = self._read([a, b])
         forms = {self.codec.form_of(poem) for poem in poems}
         if len(forms) > 1:
             raise CorpusError(f"{a} and {b} have two forms; give texts of one")
+        form = forms.pop()
+        if mode == "bridge":
+            return self._bridge(poems[0], poems[1], form, steps)
         start, end = self._encode(poems).mode
-        return self._write(latent.path(start, end, steps, mode), forms.pop())
+        return self._write(latent.path(start, end, steps, mode), form)
+
+    def _bridge(self, a: Poem, b: Poem, form: Form | None, steps: int) -> list[str]:
+        if form is None:
+            raise ConfigError("a bridge leads between poems of a fixed form; take lerp or slerp")
+        blank, found = BLANKS[0], []
+        for chars in latent.bridge(content(a, form), content(b, form), steps, blank):
+            text = form.punctuate(chars)
+            if blank in chars:
+                text = self.generate(form=str(form), template=text, temperature=0.0)[0].text
+            found.append(text)
+        return found
 
     def vary(self, text: str, n: int = 1, *, distance: float = 1.0, seed: int = 0) -> list[str]:
         """Up to n distinct poems around a text, at posterior mean + distance * stddev * noise.

@@ -22,6 +22,7 @@ from .data import derive_seed, encode_poems
 from .errors import CorpusError
 from .generation import generate
 from .models import Autoregressive, Model
+from .runtime import without_bar
 from .text.codec import PoemCodec
 from .text.metrics import bootstrap, copied_lines, distinct, novel, repeats, self_bleu
 from .text.ngram import NGram
@@ -215,7 +216,7 @@ def _write(
 ) -> tuple[list[Poem], list[Form | None]]:
     """Samples as poems, and the form that each was asked for."""
     poems, asked = [], []
-    bar = tqdm(total=n, unit="sample", disable=quiet or None, file=sys.stderr)
+    bar = tqdm(total=n, unit="sample", disable=without_bar(quiet), file=sys.stderr)
     with bar:
         for part, start in enumerate(range(0, n, 1000)):
             count = min(1000, n - start)

@@ -70,6 +70,11 @@ def keep_freed_memory() -> None:
         libc.mallopt(mmap_threshold, 2**30)
 
 
+def without_bar(quiet: bool) -> bool | None:
+    """What tqdm takes as `disable`: a bar is for people, on terminals that can overwrite a line."""
+    return quiet or os.environ.get("TERM") == "dumb" or None
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder for this process alone; however the process ends, the system lets go of it.

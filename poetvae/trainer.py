@@ -46,7 +46,7 @@ from .parallel import Group, alone, processes
 from .poet import Poet, model_card
 from .prepare import prepare
 from .run import Length, check_same, create, reopen
-from .runtime import fits, interruption, keep_freed_memory, locked
+from .runtime import fits, interruption, keep_freed_memory, locked, without_bar
 from .step import average, learning_rate, make_optimizer, slices, update
 
 VALIDATED = (
@@ -162,7 +162,7 @@ def fit(
     step, totals, best, before = restore(run, model, averaged, optimizer, group)
     saved, began = Saved(averaged, data.codec), time.monotonic() - before
     poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
-    bar = tqdm(total=steps, initial=step, unit="step", disable=quiet or None, file=sys.stderr)
+    bar = tqdm(total=steps, initial=step, unit="step", disable=without_bar(quiet), file=sys.stderr)
     with bar, interruption() as stopped:
         while step < steps:
             batches = slices(poems, job.config, step, group)
@@ -180,7 +180,7 @@ def fit(
                 line = _metrics(totals, step, steps, job.config, time.monotonic() - began)
                 if group.main:
                     _append(run / "metrics.jsonl", line)
-                bar.set_postfix(nll=f"{line['nll']:.2f}", kl=f"{line['kl']:.2f}")
+                bar.set_postfix_str("nll {nll:.2f}, kl {kl:.2f}, lr {lr:.1e}".format_map(line))
                 totals.zero_()
             if due and group.main:
                 score, lines, report = validate(averaged, data, config, step)

@@ -23,7 +23,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from poetvae.config import configure
 from poetvae.data import TokenStore, batch_index
-from poetvae.plots import save
+from poetvae.plots import SUFFIXES, save
 from poetvae.runtime import keep_freed_memory
 from poetvae.trainer import train
 
@@ -249,4 +249,4 @@ def plot_scale(found: Growth, out: Path) -> None:
             panel.minorticks_off()
         return figure
 
-    save(out, draw)
+    save(out, SUFFIXES, draw)

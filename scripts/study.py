@@ -40,7 +40,7 @@ from common import (
 )
 from torch import Tensor
 
-from poetvae import damage, plots
+from poetvae import damage, plots_models
 from poetvae.classifier import balance, label_classifier
 from poetvae.data import derive_seed, encode_poems
 from poetvae.evaluation import evaluate, importance_weights, iwae
@@ -602,7 +602,7 @@ def rate_distortion(
     ]
     publish(path, "rate-distortion", table(["beta", "rate", "distortion", "ELBO"], rows))
     if picture:
-        plots.plot_rate_distortion(picture, points)
+        plots_models.plot_rate_distortion(picture, points)
 
 
 @main.command()

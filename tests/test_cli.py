@@ -21,7 +21,7 @@ import click
 import pytest
 
 import poetvae
-from poetvae import cli, job
+from poetvae import checkpoint, cli, job
 from poetvae.errors import ConfigError
 from poetvae.evaluation import Report
 from poetvae.generation import Generated
@@ -156,6 +156,7 @@ def test_the_commands_are_these() -> None:
         ("corpus", "tokenize"),
         ("corpus", "themes"),
         ("info",),
+        ("completion",),
     }
 
 
@@ -221,12 +222,6 @@ def test_the_example_of_train_trains(
 
 def test_version(shell: Terminal) -> None:
     assert shell("--version") == (0, f"poetvae, version {poetvae.__version__}\n", "")
-
-
-def test_without_a_command_there_is_help(shell: Terminal) -> None:
-    result = shell()
-    assert result.code in {0, 2}  # as the version of click has it
-    assert "Usage: " in result.out + result.err
 
 
 # What is wrong with the call
@@ -467,10 +462,24 @@ def test_a_model_that_is_not_there(shell: Terminal, tmp_path: Path, command: str
     assert result.error.startswith(f"error: {tmp_path}/none: no such model folder")
 
 
-def test_no_model(shell: Terminal) -> None:
-    result = shell("generate")
+def test_without_a_model_it_is_the_packaged_one(shell: Terminal) -> None:
+    packaged = ["--model", checkpoint.PACKAGED]
+    for command in (["generate", "--seed", "1", "--form", "5x4"], ["reconstruct", COUPLETS[0]]):
+        result = shell(*command)
+        assert (result.code, result.err) == (0, "")
+        assert result == shell(*command, *packaged)
+    assert json.loads(shell("info", "--json").out)["model"] == "the packaged model"
+
+
+@pytest.mark.parametrize(
+    "command", [["evaluate"], ["edit", COUPLETS[0], "--toward", "dynasty=tang"]], ids=lambda c: c[0]
+)
+def test_what_the_packaged_model_learnt_from_is_not_there(
+    shell: Terminal, command: list[str]
+) -> None:
+    result = shell(*command)
     assert result.code == 1
-    assert "train a model with `poetvae train --out RUN`" in result.error
+    assert result.error.startswith("error: the packaged model has no train.json: ")
 
 
 def forge_version(model: Path) -> None:

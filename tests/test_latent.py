@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from functools import cache
 
 import pytest
@@ -40,6 +41,34 @@ def test_a_path_has_its_ends_and_its_steps(mode: str, a: Tensor, b: Tensor, step
     assert points.shape == (steps, 3)
     torch.testing.assert_close(points[0], a, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(points[-1], b, atol=1e-5, rtol=1e-5)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 30), st.integers(2, 12), st.integers(0, 99))
+def test_a_bridge_gives_up_each_character_once(size: int, steps: int, seed: int) -> None:
+    a, b = "a" * size, "b" * size
+    templates = latent.bridge(a, b, steps, seed=seed)
+    assert (templates[0], templates[-1], len(templates)) == (a, b, steps)
+    for column in zip(*templates, strict=True):
+        assert re.fullmatch("a+_*b+", "".join(column))
+    assert all(template.count("_") <= size // 3 for template in templates)
+    assert latent.bridge(a, b, steps, seed=seed) == templates
+
+
+def test_a_bridge_keeps_what_stands_on_either_side(poet: Poet) -> None:
+    a, b, _ = COUPLETS
+    poems = poet.interpolate(a, b, steps=5, mode="bridge")
+    assert (poems[0], poems[-1], len(poems)) == (a, b, 5)
+    chars = [re.sub("[，。]", "", text) for text in (a, b)]
+    for text, template in zip(poems, latent.bridge(chars[0], chars[1], 5), strict=True):
+        assert re.fullmatch(template.replace("_", "."), re.sub("[，。]", "", text))
+
+
+def test_a_bridge_needs_steps_and_a_form(poet: Poet, free_poet: Poet) -> None:
+    with pytest.raises(ConfigError, match="steps is 1; expected at least 2"):
+        poet.interpolate(COUPLETS[0], COUPLETS[1], steps=1, mode="bridge")
+    with pytest.raises(ConfigError, match="fixed form"):
+        free_poet.interpolate("a rose", "a rose is", mode="bridge")
 
 
 @settings(deadline=None)

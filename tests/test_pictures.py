@@ -17,6 +17,7 @@ from poetvae import cli, plots_map
 from poetvae.config import ModelConfig
 from poetvae.models import Autoregressive
 from poetvae.poet import Poet
+from poetvae.text.poem import Form, Poem
 
 COUPLETS = [f"{a}上春山遠，{a}前秋水清。" for a in "天地日月風花雪雨江河湖海松竹梅蘭東西南北"]
 
@@ -96,6 +97,14 @@ def test_a_map_of_a_corpus(draw: Mapper, run: Path, poet: Poet, corpus: Path) ->
         node = torch.from_numpy(z.mean(0) + np.array([x, y]) @ axes).float()
         assert poet.decode(node[None], form="5x2") == [text]
     assert [name.split(" (")[0] for name in data["axes"]] == ["component 1", "component 2"]
+
+
+def test_what_is_written_has_the_form_of_the_poems(draw: Mapper, corpus: Path) -> None:
+    out = corpus.parent / "map.html"
+    assert draw(corpus, "--out", out, "--grid", "2").code == 0  # the packaged model writes 7x4, too
+    assert len(Poet.from_pretrained().forms) > 1
+    written = [Poem((text,)).form for _, _, text in content(out)["grid"]]
+    assert written == [Form(5, 2)] * 4
 
 
 def test_labels_are_those_that_tell_poems_apart(draw: Mapper, run: Path, corpus: Path) -> None:

@@ -25,7 +25,7 @@ def commands() -> list[str]:
     return [line for block in blocks("bash") for line in block.splitlines() if line.strip()]
 
 
-def test_namedand_python_run_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_and_python_run_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     printed = {}
     for line in (c for c in commands() if c.startswith("poetvae ")):
@@ -33,16 +33,25 @@ def test_namedand_python_run_as_printed(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.setattr(sys, "argv", arguments)
         with contextlib.redirect_stdout(io.StringIO()) as out:
             cli.main()
-        printed[arguments[1]] = out.getvalue()
-    named = {"train", "generate", "complete", "reconstruct", "evaluate", "corpus"}
-    assert printed.keys() == named
+        printed[line] = out.getvalue()
+    named = {"train", "generate", "complete", "reconstruct", "evaluate", "corpus", "interpolate"}
+    assert {command.split()[1] for command in printed} == named
     couplet = re.compile("[^，。]{5}，[^，。]{5}。\n")
-    assert couplet.sub("", printed["generate"]) == ""
-    assert len(couplet.findall(printed["generate"])) == 4
-    assert couplet.fullmatch(printed["reconstruct"])
-    assert printed["complete"].startswith("瀑響分雲出，")
-    assert len(couplet.findall(printed["complete"])) == 2
-    assert "nll_per_char" in printed["evaluate"]
+
+    def of(*words: str) -> str:
+        (found,) = (text for command, text in printed.items() if set(words) <= {*command.split()})
+        return found
+
+    own = of("generate", "my-poet")
+    assert couplet.sub("", own) == ""
+    assert len(couplet.findall(own)) == 4
+    assert couplet.fullmatch(of("reconstruct"))
+    assert of("complete").startswith("白日依山盡，")
+    assert of("interpolate").startswith("白日依山盡，黃河入海流。\n")
+    assert of("interpolate").endswith("國破山河在，城春草木深。\n")
+    assert "nll_per_char" in of("evaluate")
+    first = of("generate", "7x4").strip()
+    assert "<br>\n> ".join(first.replace("\n\n", "\n\n").split("\n")) in README
     with contextlib.redirect_stdout(io.StringIO()) as out:
         for block in blocks("python"):
             exec(compile(block, "README.md", "exec"), {})

@@ -17,7 +17,7 @@ import torch
 from click.testing import CliRunner
 from torch import Tensor
 
-from poetvae import plots, trainer
+from poetvae import plots_models, trainer
 from poetvae.damage import anomaly_table, shuffled
 from poetvae.data import encode_poems
 from poetvae.errors import ConfigError
@@ -255,7 +255,7 @@ def test_rate_distortion_draws_the_runs_of_its_table(
 ) -> None:
     drawn: list[tuple[Path, list[dict[str, Any]]]] = []
     monkeypatch.setattr(
-        plots, "plot_rate_distortion", lambda *drawing: drawn.append(drawing), raising=False
+        plots_models, "plot_rate_distortion", lambda *drawing: drawn.append(drawing), raising=False
     )
     document = marked(tmp_path / "results.md", "rate-distortion")
     out, picture = tmp_path / "runs", tmp_path / "picture.png"

@@ -3,7 +3,7 @@
 Bodies of commands import late, so that ``poetvae --help`` does not wait for torch.
 """
 
-from . import core, latent, pictures, write
+from . import completion, core, latent, pictures, write
 from .common import cli, main
 
-__all__ = ["cli", "core", "latent", "main", "pictures", "write"]
+__all__ = ["cli", "completion", "core", "latent", "main", "pictures", "write"]

@@ -15,6 +15,9 @@ import click
 
 from .. import __version__
 from ..errors import ConfigError, PoetVAEError
+from .terminal import WELCOME, Group, files, known, warn
+from .terminal import note as note
+from .terminal import quiet as quiet
 
 if TYPE_CHECKING:
     from ..poet import Poet
@@ -30,7 +33,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
-    warnings.showwarning = lambda message, *_, **__: note(f"warning: {message}")
+    warnings.showwarning = warn
     try:
         cli.main(standalone_mode=False)
         if sys.stdout is not None:  # there is none where it was closed from the start
@@ -62,11 +65,6 @@ def main() -> None:
         sys.exit(1)
 
 
-def note(line: str) -> None:
-    """A line for people, on stderr."""
-    click.echo(line, err=True)
-
-
 def emit(value: Any) -> None:
     """A line of JSON on stdout."""
     click.echo(json.dumps(value, ensure_ascii=False))
@@ -93,26 +91,46 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+FORMS = ("5x2", "5x4", "5x8", "7x2", "7x4", "7x8")
+
 model_options = options(
-    click.option("--model", metavar="MODEL", help="Run or model folder."),
+    click.option(
+        "--model",
+        metavar="MODEL",
+        shell_complete=files,
+        help="Run or model folder; absent = packaged weights.",
+    ),
     click.option("--device", default="auto", help="auto, cpu or cuda."),
 )
 corpus_options = options(
     click.option(
-        "--form", "forms", multiple=True, metavar="5x2", help="Take this form; can repeat."
+        "--form",
+        "forms",
+        multiple=True,
+        metavar="5x2",
+        shell_complete=known(FORMS),
+        help="Take this form; can repeat.",
     ),
     click.option("--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."),
 )
+corpus_argument = click.argument("corpus", nargs=-1, shell_complete=files)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 seed_option = click.option("--seed", type=click.IntRange(min=0), help="Repeat exactly.")
 
 
 @example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Group,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="poetvae")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
-def cli(debug: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
     """A machine that writes verse from a latent space."""
+    if context.invoked_subcommand is None:
+        click.echo(WELCOME)
 
 
 def load(model: str | None, device: str) -> Poet:
@@ -121,6 +139,11 @@ def load(model: str | None, device: str) -> Poet:
 
     keep_freed_memory()
     return Poet.from_pretrained(model, device)
+
+
+def called(model: str | None) -> str:
+    """What a model is called in messages."""
+    return "the packaged model" if model is None else model
 
 
 def stdin() -> Iterator[str]:
@@ -168,7 +191,9 @@ def progress_bar(unit: str) -> Any:
     """Wraps an iterator in a bar on stderr, where that is a terminal."""
     from tqdm import tqdm
 
-    return partial(tqdm, unit=unit, disable=None, file=sys.stderr)
+    from ..runtime import without_bar
+
+    return partial(tqdm, unit=unit, disable=without_bar(quiet()), file=sys.stderr)
 
 
 def wanted_forms(poet: Poet, forms: Sequence[str]) -> list[Form]:

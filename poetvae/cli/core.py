@@ -14,7 +14,9 @@ from .. import __version__
 from ..config import PRESETS, fields
 from ..errors import ConfigError, CorpusError
 from .common import (
+    called,
     cli,
+    corpus_argument,
     corpus_options,
     emit,
     example,
@@ -23,13 +25,13 @@ from .common import (
     load,
     model_options,
     named,
-    note,
     progress_bar,
     seed_option,
     show,
     stdin,
     wanted_forms,
 )
+from .terminal import files, known, note, quiet
 
 if TYPE_CHECKING:
     from ..text.corpus import Report
@@ -48,10 +50,15 @@ set_option = click.option(
 
 @example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
 @cli.command()
-@click.argument("corpus", nargs=-1)
-@click.option("--out", required=True, metavar="RUN", help="The run folder to write.")
+@corpus_argument
 @click.option(
-    "--preset", metavar="NAME[,NAME]", help=f"{', '.join(PRESETS)}; base if absent; later overrule."
+    "--out", required=True, metavar="RUN", shell_complete=files, help="The run folder to write."
+)
+@click.option(
+    "--preset",
+    metavar="NAME[,NAME]",
+    shell_complete=known(PRESETS),
+    help=f"{', '.join(PRESETS)}; base if absent; later overrule.",
 )
 @click.option("--epochs", type=float, help="Train so many times through the corpus (10 if absent).")
 @click.option("--steps", type=int, help="Or so many steps.")
@@ -61,12 +68,11 @@ set_option = click.option(
 @seed_option
 @valid_option
 @set_option
-@click.option("--config", metavar="FILE.toml", help="Settings from a file.")
+@click.option("--config", metavar="FILE.toml", shell_complete=files, help="Settings from a file.")
 @corpus_options
 @label_option
 @click.option("--resume", is_flag=True, help="Continue the run in --out, if there is one.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def train(
     corpus: tuple[str, ...],
     out: str,
@@ -76,7 +82,6 @@ def train(
     batch_size: int | None,
     seed: int | None,
     resume: bool,
-    quiet: bool,
     **how: Any,
 ) -> None:
     """Train a model on CORPUS: files, folders, hub names or - ; absent = the embedded sample.
@@ -98,16 +103,16 @@ def train(
         settings=settings,
         resume=resume,
         log=note,
-        quiet=quiet,
+        quiet=quiet(),
         **how,
     )
-    if not quiet and os.environ.get("RANK", "0") == "0":
+    if os.environ.get("RANK", "0") == "0":
         note(f"done; now write poems with: poetvae generate --model {out} -n 4")
 
 
 @example("poetvae evaluate --model my-poet --iw 10 --samples 500")
 @cli.command()
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @model_options
 @corpus_options
 @click.option(
@@ -186,11 +191,11 @@ def evaluate(
         referee = found.model, found.codec
     known = []
     wanted = wanted_forms(poet, forms)
-    if (Path(str(model)) / "train.json").exists():
-        learned = job.read_run(Path(str(model)))
+    if model is not None and (Path(model) / "train.json").exists():
+        learned = job.read_run(Path(model))
         known = learned.train
     elif not corpus:
-        raise CorpusError(f"{model} has no train.json: nothing is held out; give a CORPUS")
+        raise CorpusError(f"{called(model)} has no train.json: nothing is held out; give a CORPUS")
     if against:
         known = read_corpus(against, wanted, 0.0, strict).train
     read = read_corpus(corpus, wanted, 0.0, strict) if corpus else learned
@@ -225,7 +230,7 @@ def evaluate(
                 passes=passes,
                 seed=seed,
                 judge=referee,
-                quiet=False,
+                quiet=quiet(),
             )
         except CorpusError as error:  # the likelihood stands without them
             note(f"no samples: {error}")
@@ -234,7 +239,7 @@ def evaluate(
 
 @example("poetvae score --model my-poet poems.txt")
 @cli.command()
-@click.argument("source", default="-")
+@click.argument("source", default="-", shell_complete=files)
 @model_options
 @click.option(
     "--iw",
@@ -283,7 +288,7 @@ def corpus() -> None:
 
 @example("poetvae corpus stats poems.txt")
 @corpus.command()
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @corpus_options
 @json_option
 def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json: bool) -> None:
@@ -300,7 +305,7 @@ def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json
 
 @example("poetvae corpus tokenize --form 5x2 --out couplets")
 @corpus.command()
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @click.option("--out", required=True, metavar="FOLDER", help="The folder to write.")
 @corpus_options
 @label_option
@@ -339,7 +344,7 @@ def tokenize(
 
 @example("poetvae corpus themes --model my-poet --clusters 4")
 @corpus.command()
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @model_options
 @corpus_options
 @click.option(
@@ -399,11 +404,12 @@ def themes(
 @model_options
 @json_option
 def info(model: str | None, device: str, as_json: bool) -> None:
-    """Versions and presets; with --model, what the model is."""
+    """What the model is; without --model also versions, presets and settings."""
     import torch
 
+    values: dict[str, Any] = {}
     if model is None:
-        values: dict[str, Any] = {
+        values = {
             "poetvae": __version__,
             "python": sys.version.split()[0],
             "torch": torch.__version__,
@@ -412,15 +418,14 @@ def info(model: str | None, device: str, as_json: bool) -> None:
             "presets": list(PRESETS),
             "settings": {n: f.metadata["doc"] for n, f in fields().items()},
         }
-    else:
-        poet = load(model, device)
-        values = {
-            "model": model,
-            "parameters": poet.model.num_parameters(),
-            "forms": {str(form): count for form, count in poet.codec.forms.items()},
-            "fields": {name: list(values) for name, values in poet.codec.fields.items()},
-            **vars(poet.model.config),
-        }
+    poet = load(model, device)
+    values |= {
+        "model": called(model),
+        "parameters": poet.model.num_parameters(),
+        "forms": {str(form): count for form, count in poet.codec.forms.items()},
+        "fields": {name: list(values) for name, values in poet.codec.fields.items()},
+        **vars(poet.model.config),
+    }
     show(values, as_json)
 
 

@@ -11,7 +11,9 @@ import click
 
 from ..errors import ConfigError, CorpusError
 from .common import (
+    called,
     cli,
+    corpus_argument,
     corpus_options,
     emit,
     example,
@@ -20,13 +22,13 @@ from .common import (
     known_seed,
     load,
     model_options,
-    note,
     options,
     progress_bar,
     seed_option,
     stdin,
     wanted_forms,
 )
+from .terminal import note
 
 if TYPE_CHECKING:
     from ..poet import Poet
@@ -81,7 +83,13 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
     show_default=True,
     help="Poems from one text to the next, ends included.",
 )
-@click.option("--mode", type=click.Choice(["lerp", "slerp"]), default="lerp", show_default=True)
+@click.option(
+    "--mode",
+    type=click.Choice(["lerp", "slerp", "bridge"]),
+    default="lerp",
+    show_default=True,
+    help="Straight, along the sphere, or character by character from the one to the other.",
+)
 @json_option
 def interpolate(
     texts: tuple[str, ...], model: str | None, device: str, steps: int, mode: str, as_json: bool
@@ -150,7 +158,7 @@ def vary(
 @example("poetvae neighbours --model my-poet 山月臨窗白，溪風入座清。 poems.txt -n 3")
 @cli.command()
 @click.argument("text")
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @model_options
 @corpus_options
 @click.option("-n", "n", type=click.IntRange(min=1), default=10, show_default=True)
@@ -343,6 +351,8 @@ def _labelled(poet: Poet, model: str | None, sources: tuple[str, ...], strict: b
 
     if sources:
         return fitting(poet, read_corpus(sources, poet.forms, 0.0, strict).train)
-    if not (Path(str(model)) / "train.json").exists():
-        raise CorpusError(f"{model} has no train.json: what it learnt is not known; give --corpus")
-    return fitting(poet, job.read_run(Path(str(model))).train)
+    if model is None or not (Path(model) / "train.json").exists():
+        raise CorpusError(
+            f"{called(model)} has no train.json: what it learnt is not known; give --corpus"
+        )
+    return fitting(poet, job.read_run(Path(model)).train)

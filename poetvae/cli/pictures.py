@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,17 +14,19 @@ from ..errors import ConfigError
 from ..files import check_suffix
 from .common import (
     cli,
+    corpus_argument,
     corpus_options,
     example,
     fitting,
     load,
     model_options,
-    note,
     progress_bar,
     wanted_forms,
 )
+from .terminal import files, note
 
 if TYPE_CHECKING:
+    from ..history import History
     from ..text.poem import Poem
 
 # Labels that colour a picture unasked, in this order; and how many values any label may have that
@@ -34,19 +38,71 @@ DECODED = 256
 
 @example("poetvae plot my-poet --out curves.png")
 @cli.command()
-@click.argument("run")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=files)
 @click.option("--out", required=True, metavar="FILE", help="The .png, .svg or .pdf to write.")
-def plot(run: str, out: str) -> None:
-    """Draw the training curves of the run folder RUN; prints the name of the picture."""
-    from ..plots import plot_run
+@click.option(
+    "--kind",
+    type=click.Choice(["curves", "rate-distortion", "ladder"]),
+    default="curves",
+    show_default=True,
+    help="How it learnt; what z carries and leaves to guess; nats a character, the best first.",
+)
+def plot(runs: tuple[str, ...], out: str, kind: str) -> None:
+    """Draw the training of RUN, or compare several; prints the name of the picture.
 
-    plot_run(run, out)
+    All is read from what the run folders recorded: the held-out poems of their validations, at the
+    one whose weights were kept.
+    """
+    from ..plots import SUFFIXES
+
+    check_suffix(Path(out), SUFFIXES)
+    from ..history import read_history
+
+    found = _named_apart(runs, [read_history(run) for run in runs])
+    if len({history.corpus for history in found}) > 1:
+        note("warning: these runs learnt from different poems; their held-out ones differ, too")
+    if kind == "curves":
+        from ..plots import plot_curves
+
+        plot_curves(out, found)
+    else:
+        _compare(out, kind, found)
     click.echo(out)
+
+
+def _compare(out: str, kind: str, found: Sequence[History]) -> None:
+    from ..plots_models import plot_ladder, plot_rate_distortion
+
+    rows: list[dict[str, Any]] = []
+    for history in found:
+        best = history.best() or {}
+        if "valid_elbo_per_char" in best:
+            rows.append(
+                {
+                    "name": history.name,
+                    "beta": history.beta,
+                    "rate": best["valid_kl_per_poem"],
+                    "distortion": best["valid_recon_per_poem"],
+                    "nats": best["valid_elbo_per_char"],
+                    "parameters": history.parameters,
+                }
+            )
+        else:
+            note(f"left out: {history.name}, which recorded no bound of held-out poems")
+    draw = plot_ladder if kind == "ladder" else plot_rate_distortion
+    draw(out, rows)
+
+
+def _named_apart(runs: Sequence[str], found: Sequence[History]) -> list[History]:
+    """Each with a name of its own: where folders share one, all are called as they were given."""
+    if len({history.name for history in found}) == len(found):
+        return list(found)
+    return [replace(history, name=run) for run, history in zip(runs, found, strict=True)]
 
 
 @example("poetvae map --model my-poet --clusters 4 --out map.html")
 @cli.command("map")
-@click.argument("corpus", nargs=-1)
+@corpus_argument
 @model_options
 @corpus_options
 @click.option("--out", required=True, metavar="FILE", help="The .html, .png or .svg to write.")
@@ -112,16 +168,20 @@ def draw_map(
     nodes = plane.grid(points, grid)
     lifted = plane.lift(nodes)
     parts = (lifted[i : i + DECODED] for i in range(0, len(lifted), DECODED))
-    decoded = (text for part in parts for text in poet.decode(part))
+    forms_of = Counter(map(poet.codec.form_of, poems))
+    form = str(max(forms_of, key=lambda form: forms_of[form])) if poet.forms else None
+    decoded = (text for part in parts for text in poet.decode(part, form=form))
     written = [(x, y, text) for (x, y), text in zip(nodes.tolist(), decoded, strict=True)]
+    name = "poetvae" if model is None else Path(model).resolve().name
+    title = f"{len(poems):,} poems in the latent space of {name}"
     if suffix == ".html":
         groups = {name: groups[name] for name in sorted(groups, key=lambda name: name != first)}
-        title = f"{len(poems):,} poems in the latent space of {Path(str(model)).resolve().name}"
         texts = [poem.text for poem in poems]
         write_map(out, points, texts, groups, written, title, plane.names())
     else:
         colours = groups[first] if first else None
-        plot_map(out, points.numpy(), colours, written, plane.names())
+        title += f", by {first}" if first else ""
+        plot_map(out, points.numpy(), colours, written, plane.names(), title=title)
     click.echo(out)
 
 

@@ -9,6 +9,7 @@ import click
 
 from ..errors import ConfigError, CorpusError
 from .common import (
+    FORMS,
     cli,
     drawn_seed,
     emit,
@@ -17,11 +18,11 @@ from .common import (
     load,
     model_options,
     named,
-    note,
     options,
     seed_option,
     stdin,
 )
+from .terminal import Command, known, note
 
 if TYPE_CHECKING:
     from ..generation import Generated
@@ -32,7 +33,7 @@ ASKED = {
 }
 
 
-class Writing(click.Command):
+class Writing(Command):
     """A command whose help sets apart what can be asked of a poem."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -74,7 +75,9 @@ wish_options = options(
     click.option("--only", default="", metavar="CHARS", help="No others."),
 )
 how_options = options(
-    click.option("--form", metavar="5x2", help="One of the model's forms."),
+    click.option(
+        "--form", metavar="5x2", shell_complete=known(FORMS), help="One of the model's forms."
+    ),
     click.option(
         "--temperature", type=float, default=0.8, show_default=True, help="0 = likeliest."
     ),

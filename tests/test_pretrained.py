@@ -1,0 +1,120 @@
+"""The weights that come with the package, and the wheel that carries them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from poetvae import Poet
+from poetvae.checkpoint import PACKAGED
+from poetvae.text.poem import Form, split_verses
+from poetvae.text.prosody import regulated, rhyme
+
+ROOT = Path(__file__).parent.parent
+FORMS = ["5x2", "5x4", "7x2", "7x4"]
+MEGABYTE = 10**6
+
+
+@pytest.fixture(scope="module")
+def poet() -> Poet:
+    return Poet.from_pretrained()
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_it_writes_every_form(poet: Poet, name: str) -> None:
+    form = Form.parse(name)
+    poems = poet.generate(4, form=name, seed=1)
+    assert len({poem.text for poem in poems}) == 4
+    for poem in poems:
+        verses = split_verses(poem.text)
+        assert (len(verses), {len(verse) for verse in verses}) == (form.lines, {form.length})
+
+
+def test_it_knows_its_forms_and_dynasties(poet: Poet) -> None:
+    assert sorted(map(str, poet.forms)) == FORMS
+    assert set(poet.codec.fields) == {"dynasty"}
+    assert set(poet.codec.fields["dynasty"]) == {"tang", "song"}
+
+
+def test_it_writes_what_is_asked_for(poet: Poet) -> None:
+    (poem,) = poet.generate(
+        1, form="7x4", acrostic="春夏秋冬", rhyme="尤", tones="strict", no_repeat=True, seed=1
+    )
+    verses = split_verses(poem.text)
+    assert "".join(verse[0] for verse in verses) == "春夏秋冬"
+    assert "尤" in rhyme(verses)
+    assert regulated(verses)
+    assert len(set("".join(verses))) == 28
+
+
+def test_it_knows_verse_from_shuffled_verse(poet: Poet) -> None:
+    """Verse that people wrote is likelier than the same characters in another order."""
+    real = ["山月臨窗白，溪風入座清。", "白日依山盡，黃河入海流。\n欲窮千里目，更上一層樓。"]
+    shuffled = ["白窗清入山，座臨風溪月。", "海白層山目，窮流里更一。\n河依欲千盡，日上入樓黃。"]
+    scores = [[row["nll"] for row in poet.score(texts)] for texts in (real, shuffled)]
+    assert all(a < b for a, b in zip(*scores, strict=True))
+
+
+def test_its_card_tells_what_it_is(poet: Poet) -> None:
+    card = (PACKAGED / "README.md").read_text("utf-8")
+    for word in ("chinese-poetry", "MIT", "licence", "nats", "95 %", "copied", "nearest", "Limits"):
+        assert word in card, word
+    assert f"{poet.model.num_parameters():,} parameters" in card
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from hatchling.builders.wheel import WheelBuilder
+
+    folder = tmp_path_factory.mktemp("wheel")
+    (built,) = WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
+    return Path(built)
+
+
+def test_the_wheel_holds_the_weights_and_no_more_than_it_should(wheel: Path) -> None:
+    assert wheel.stat().st_size < 12 * MEGABYTE
+    with zipfile.ZipFile(wheel) as archive:
+        infos = {info.filename: info for info in archive.infolist()}
+    package = {name for name in infos if not name.split("/")[0].endswith(".dist-info")}
+    tracked = subprocess.run(
+        ["git", "ls-files", "poetvae", "data/sample"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    ).stdout.split()  # fmt: skip
+    if tracked:  # a source distribution has no history
+        wanted = {name.replace("data/sample", "poetvae/sample") for name in tracked}
+        assert package == wanted
+    for name in ("config.json", "model.safetensors", "tokenizer.model", "manifest.json"):
+        data = zipfile.ZipFile(wheel).read(f"poetvae/pretrained/{name}")
+        assert data == (PACKAGED / name).read_bytes()
+    for name, info in infos.items():
+        assert info.external_attr >> 16 & 0o444 == 0o444, f"{name} is not for all to read"
+
+
+def test_the_wheel_alone_writes_a_poem_without_a_network(wheel: Path, tmp_path: Path) -> None:
+    """Nothing but the wheel's own files; every attempt to reach another machine is an error."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    guard = tmp_path / "site" / "sitecustomize.py"
+    guard.write_text(
+        "import socket\n"
+        "def refuse(*args, **kwargs):\n"
+        "    raise SystemExit('somebody asked the network')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "HOME": str(tmp_path)}
+    command = [sys.executable, "-P", "-m", "poetvae", "generate", "--seed", "1"]
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+
+    first, second = run(), run()
+    assert (first.returncode, first.stderr) == (0, "")
+    assert len(first.stdout.strip()) >= 12
+    assert first.stdout == second.stdout

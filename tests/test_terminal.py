@@ -1,0 +1,255 @@
+"""What a terminal shows: a welcome, help by use, a bar where one can be, nothing where quiet."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+import poetvae
+from poetvae.cli import cli, main, terminal
+from poetvae.runtime import without_bar
+
+COUPLET = "山月臨窗白，溪風入座清。"
+Say = Callable[..., tuple[object, str, str]]
+TRAIN = "train --form 5x2 --preset tiny --steps 4 --set log_every=1 --set validate_every=2 "
+TRAIN += "--set d_model=8 --set embed_dim=8 --set latent_dim=2 --set precision=fp32"
+
+
+def poetry(*words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    """A command as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "poetvae", *map(str, words)],
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        env={**os.environ, **env},
+    )
+
+
+def seen(*words: str | Path, **env: str) -> str:
+    """What a terminal gets to show of a command."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(ours, (24, 120))
+    command = [sys.executable, "-m", "poetvae", *map(str, words)]
+    everywhere = {**os.environ, **env}
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=everywhere
+    ) as process:
+        os.close(theirs)
+        shown = b"".join(iter(lambda: _read(ours), b""))
+    os.close(ours)
+    assert process.returncode == 0, shown.decode()
+    return shown.decode()
+
+
+def _read(handle: int) -> bytes:
+    try:
+        return os.read(handle, 4096)
+    except OSError:  # as Linux says that the other side has closed
+        return b""
+
+
+def completed(*words: str, **env: str) -> list[str]:
+    """What a shell would offer for the last word."""
+    line = {"COMP_WORDS": " ".join(["poetvae", *words]), "COMP_CWORD": str(len(words))}
+    code = "import sys; sys.argv = ['poetvae']; from poetvae.cli import main\n"
+    code += "try: main()\nfinally: print('torch' in sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        env={**os.environ, "_POETVAE_COMPLETE": "bash_complete", **line, **env},
+    )
+    assert done.stderr == "False\n"
+    return done.stdout.split()
+
+
+# Welcome and help
+
+
+def test_alone_it_says_what_it_is_and_three_commands() -> None:
+    done = poetry()
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *rest = done.stdout.splitlines()
+    assert first == "A machine that writes classical Chinese verse from a latent space."
+    shown = [line.split()[1] for line in rest if line.startswith("  poetvae ")]
+    assert shown == ["generate", "train", "demo"]
+    assert "poetvae --help" in rest[-1]
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_help_has_every_command_once_by_use() -> None:
+    text = poetry("--help").stdout
+    shown = re.findall(r"^  ([a-z]+)  ", text, re.MULTILINE)
+    assert sorted(shown) == sorted(cli.commands)
+    uses = re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE)
+    assert uses[:4] == ["Options", "Write", "Move in the latent space", "Train and measure"]
+
+
+def test_a_command_that_no_use_names_is_there_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(cli.commands, "sing", click.Command("sing", help="Sing. Loudly."))
+    with click.Context(cli) as context:
+        assert re.search(r"Others:\n  sing  Sing\.", cli.get_help(context))
+
+
+def test_the_version() -> None:
+    assert poetry("--version").stdout == f"poetvae, version {poetvae.__version__}\n"
+
+
+# Saying less, and more
+
+
+def test_every_command_can_be_quiet_or_verbose() -> None:
+    leaves = [*cli.commands.values()]
+    for command in leaves:
+        if isinstance(command, click.Group):
+            leaves += command.commands.values()
+        else:
+            assert {"-q", "-v"} <= {o for p in command.params for o in p.opts}, command.name
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
+    """Runs a command in this process: its exit code, stdout, stderr."""
+
+    def run(*words: str | Path) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["poetvae", *map(str, words)])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def test_quiet_leaves_results_and_errors(say: Say, run: Path) -> None:
+    how = ["vary", "--model", run, COUPLET]
+    assert "seed " in say(*how)[2]
+    code, out, err = say(*how, "-q")
+    assert (code, err) == (0, "")
+    assert len(out.splitlines()) >= 1
+    code, out, err = say(*how, "-q", "--distance", "-1")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+
+
+def test_quiet_training_says_nothing_and_usual_one_shows_poems(say: Say, tmp_path: Path) -> None:
+    assert say(*TRAIN.split(), "--out", tmp_path / "a", "--quiet") == (0, "", "")
+    _, _, told = say(*TRAIN.split(), "--out", tmp_path / "b")
+    for step in (2, 4):
+        assert re.search(rf"^step {step}/4 .*\n    \S{{5}}，\S{{5}}。$", told, re.MULTILINE)
+
+
+@pytest.fixture
+def speak() -> Iterator[click.Command]:
+    """A command that logs and warns."""
+
+    @click.command(cls=terminal.Command)
+    def command() -> None:
+        logging.getLogger("poetvae.somewhere").debug("went %s", "well")
+        logging.getLogger("elsewhere").info("too")
+        logging.getLogger("elsewhere").debug("too much")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = terminal.warn
+            warnings.warn("beware", stacklevel=1)
+
+    level = logging.getLogger("poetvae").level
+    yield command
+    assert logging.getLogger("poetvae").level == level
+    assert not any(isinstance(h, terminal._Notes) for h in logging.getLogger().handlers)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ([], ["warning: beware"]),
+        (["-q"], []),
+        (["-v"], ["poetvae.somewhere: went well", "elsewhere: too", "warning: beware (FILE)"]),
+    ],
+)
+def test_what_is_said(
+    speak: click.Command,
+    capsys: pytest.CaptureFixture[str],
+    option: list[str],
+    told: list[str],
+) -> None:
+    speak.main(option, standalone_mode=False)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.sub(rf"{re.escape(__file__)}:\d+", "FILE", err).splitlines() == told
+
+
+# The bar
+
+
+def test_training_on_a_terminal(tmp_path: Path) -> None:
+    env = {"NO_COLOR": "1", "TERM": "xterm-256color"}
+    shown = seen(*TRAIN.split(), "--out", tmp_path / "run", **env)
+    assert "\x1b" not in shown
+    last = re.findall(r"\d+%\|[^\r\n]*", shown)[-1]
+    wanted = r"4/4 \[\d\d:\d\d<00:00, .*nll \d+\.\d\d, kl \d+\.\d\d, lr \d\.\de[-+]\d\d\]"
+    assert re.search(wanted, last)
+    assert re.search(r"step 2/4 .*held-out .*\r\n    \S{5}，\S{5}。", shown)
+
+
+def test_where_a_bar_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    assert without_bar(quiet=False) is None  # tqdm asks whether it is a terminal
+    assert without_bar(quiet=True) is True
+    monkeypatch.setenv("TERM", "dumb")
+    assert without_bar(quiet=False) is True
+
+
+# Completion
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_gets_its_script(shell: str) -> None:
+    done = poetry("completion", shell)
+    assert done.returncode == 0
+    assert f"_POETVAE_COMPLETE={shell}_complete" in done.stdout
+
+
+def test_bash_takes_it(tmp_path: Path) -> None:
+    script = tmp_path / "completion"
+    script.write_text(poetry("completion", "bash").stdout)
+    done = subprocess.run(
+        ["bash", "-c", f". {script}; complete -p poetvae"], capture_output=True, check=True
+    )
+    assert done.stdout.decode().strip() == "complete -o nosort -F _poetvae_completion poetvae"
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["com"], ["plain,complete", "plain,completion"]),
+        (["train", "--preset", "in"], ["plain,infill"]),
+        (["train", "--preset", "small,i"], ["plain,small,iwae", "plain,small,infill"]),
+        (["generate", "--form", "5"], ["plain,5x2", "plain,5x4", "plain,5x8"]),
+        (["generate", "--tones", "l"], ["plain,lenient"]),
+        (["plot", "--kind", "r"], ["plain,rate-distortion"]),
+        (["info", "--model", "my"], ["file,my"]),
+        (["train", "po"], ["file,po"]),
+        (["corpus", "to"], ["plain,tokenize"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_what_is_offered_and_without_torch(words: list[str], offered: list[str]) -> None:
+    assert completed(*words) == offered
