@@ -195,6 +195,7 @@ def _write_tab(poet: Poet) -> gr.HTML:
 def _revise_tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
     text = gr.Textbox(
         label="Poem",
+        elem_id="poem",
         info="A whole poem to revise; or the beginning of one, or one with _ for what is open",
         lines=2,
         max_lines=6,

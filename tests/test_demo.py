@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import os
@@ -21,10 +22,19 @@ POEM = "瀑響分雲出，橋形得水成。"
 INPUTS = {"textbox", "slider", "dropdown", "radio", "number"}
 
 
+def built(poet: Poet) -> gr.Blocks:
+    """The page, built in an event loop: without one Gradio makes some that it never closes."""
+
+    async def build() -> gr.Blocks:
+        return demo.build(poet)
+
+    return asyncio.run(build())
+
+
 @pytest.fixture(scope="module")
 def blocks(poet: Poet) -> gr.Blocks:
     """The page of a small model."""
-    return demo.build(poet)
+    return built(poet)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +78,7 @@ def test_the_tabs(blocks: gr.Blocks, reader: Poet) -> None:
         "Map",
         "Score",
     ]
-    tabs = parts(demo.build(reader), "tabitem")
+    tabs = parts(built(reader), "tabitem")
     assert [tab["label"] for tab in tabs] == ["Write", "Revise", "Score"]
 
 
@@ -144,7 +154,7 @@ def test_a_poem_is_revised_by_presses(blocks: gr.Blocks, poet: Poet) -> None:
 
 
 def test_a_model_without_latent_space_has_a_page(reader: Poet) -> None:
-    blocks = demo.build(reader)
+    blocks = built(reader)
     table = answer(blocks, "score")(POEM)
     assert "瀑響" in table
     assert "<ruby" not in table
@@ -157,7 +167,7 @@ def test_a_model_without_latent_space_has_a_page(reader: Poet) -> None:
 
 
 def test_free_form_has_a_page(free_poet: Poet) -> None:
-    blocks = demo.build(free_poet)
+    blocks = built(free_poet)
     html, _ = answer(blocks, "answer")(
         "", "", "", "", "", "none", 1, 0.8, "heads", 1, 1, 5, "as written"
     )
