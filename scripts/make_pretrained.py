@@ -20,7 +20,7 @@ import torch
 from common import loop_seconds, once, table
 
 from poetvae import Poet
-from poetvae.card import model_card
+from poetvae.card import licensed, model_card
 from poetvae.checkpoint import CARD, PACKAGED, write_file
 from poetvae.data import encode_poems
 from poetvae.evaluation import evaluate
@@ -177,7 +177,8 @@ def card(poet: Poet, job: Job, work: Path, rows: str, stanza_counts: dict[str, i
         poems=POEMS,
         temperature=TEMPERATURE,
     )
-    return model_card(poet.model.config, poet.codec, poet.model.num_parameters(), training)
+    text = model_card(poet.model.config, poet.codec, poet.model.num_parameters(), training)
+    return licensed(text, "mit")
 
 
 TRAINING = """\
