@@ -90,7 +90,9 @@ def _write_tab(poet: Poet) -> gr.HTML:
         with gr.Column(scale=2, min_width=280):
             form = _form_menu(poet)
             first_line = gr.Textbox(
-                label="First line", placeholder="山月臨窗白", max_length=checks.MOST_TEXT
+                label="First line",
+                placeholder="a whole line of the form",
+                max_length=checks.MOST_TEXT,
             )
             with gr.Row():
                 keyword = gr.Textbox(
@@ -338,7 +340,7 @@ def _on(event: Any, answer: Callable[..., Any], inputs: list[Any], outputs: list
             return answer(*values)
         except PoetVAEError as error:
             # A message may quote what was typed, and is shown as HTML.
-            raise gr.Error(escape(str(error)), title="Not so", print_exception=False) from None
+            raise gr.Error(escape(str(error)), print_exception=False) from None
 
     event(
         told,

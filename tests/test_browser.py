@@ -46,7 +46,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     async def mounted() -> fastapi.FastAPI:  # without a loop Gradio makes some and leaves them open
         blocks = build(Poet.from_pretrained(folder))
-        return gr.mount_gradio_app(fastapi.FastAPI(), blocks, "/", **options())
+        app: fastapi.FastAPI = gr.mount_gradio_app(fastapi.FastAPI(), blocks, "/", **options())
+        return app
 
     app = asyncio.run(mounted())
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
