@@ -249,7 +249,12 @@ def _walk_tab(poet: Poet) -> tuple[gr.Textbox, gr.Textbox]:
         )
     steps = gr.Slider(3, page.MOST_STEPS, STEPS, step=1, label="Poems on the way")
     button = gr.Button("Walk", variant="primary")
-    way = _html(markup.note("The ends are the two poems as the model reads them back."), "way")
+    told = (
+        "Characters give way one by one; what is open between the two is written."
+        if page.bridges(poet)
+        else "The ends are the two poems as the model reads them back."
+    )
+    way = _html(markup.note(told), "way")
 
     def walk(a: object, b: object, steps: object) -> str:
         return markup.way(page.walk(poet, a, b, steps), bool(poet.forms))

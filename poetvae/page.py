@@ -256,10 +256,13 @@ def alternatives(
     return [text for text in dict.fromkeys(texts) if text != poem.text][:n], known
 
 
-def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
-    """The poems on the way from a to b, see `Poet.interpolate`.
+def bridges(poet: Poet) -> bool:
+    """Whether the way between poems is a bridge: z says little where much is left to passes."""
+    return bool(poet.forms) and max(poet.model.config.passes, default=1) > 1
 
-    A model that writes in several passes leaves little of a poem to z: it goes over a bridge.
+
+def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
+    """The poems on the way from a to b, or on a bridge, see `Poet.interpolate`.
 
     Raises:
         ConfigError: values that are no texts or steps, or a model without a latent space.
@@ -268,8 +271,7 @@ def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
     start, end = checks.text("from", a), checks.text("to", b)
     if not (start and end):
         raise ConfigError("two poems are needed: one to go from, one to go to")
-    bridged = poet.forms and max(poet.model.config.passes, default=1) > 1
-    mode = "bridge" if bridged else "lerp"
+    mode = "bridge" if bridges(poet) else "lerp"
     return poet.interpolate(start, end, checks.whole("steps", steps, 3, MOST_STEPS), mode)
 
 
