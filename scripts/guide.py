@@ -76,8 +76,8 @@ def take(step: Step, names: dict[str, Any]) -> list[str]:
 
 
 def run(command: str) -> list[str]:
-    """What a command prints; a plain one of poetvae runs in this process."""
-    if re.search(r"[|<>;&$]", command) or not command.startswith("poetvae "):
+    """What a command prints; a plain one of poetvae runs in this process, save the page."""
+    if re.search(r"[|<>;&$]|^(?!poetvae )|^poetvae demo", command):
         folder = os.path.dirname(sys.executable)
         path = f"{folder}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(

@@ -567,7 +567,7 @@ def test_accidents(
     code: int,
     says: str,
 ) -> None:
-    def happen(*_: object) -> None:
+    def happen(*_: object, **__: object) -> None:
         raise accident
 
     monkeypatch.setattr(Poet, "from_pretrained", happen)

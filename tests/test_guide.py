@@ -43,7 +43,7 @@ def test_it_prints_what_it_shows(
 
 
 def test_every_block_is_run() -> None:
-    kinds = re.findall(r"^```(\w*)\n", GUIDE, re.MULTILINE)
+    kinds = re.findall(r"^```(\w*)\n.*?^```$", GUIDE, re.DOTALL | re.MULTILINE)
     assert set(kinds) <= {"console", "pycon", "bash"}
     assert kinds.count("bash") == 1  # how to install, as scripts/setup does
 

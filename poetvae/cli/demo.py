@@ -46,4 +46,11 @@ def demo(
     from ..server import serve
 
     # Not by `load`: memory that is kept for the next step of a training grows with many threads.
-    serve(Poet.from_pretrained(model, device, log=note), host, port, trust=trust, check=check, verbose=access_log)
+    serve(
+        Poet.from_pretrained(model, device, log=note),
+        host,
+        port,
+        trust=trust,
+        check=check,
+        verbose=access_log,
+    )

@@ -71,8 +71,6 @@ def _said(word: str) -> bool:
 def _say(context: click.Context, option: click.Parameter, given: bool) -> None:
     if given:
         context.meta[f"poetvae.{option.name}"] = True
-        if option.name == "verbose":
-            _hear(context)
 
 
 def _hear(context: click.Context) -> None:
@@ -109,6 +107,11 @@ class Command(click.Command):
         ):
             how: Any = {"is_flag": True, "expose_value": False, "callback": _say, "help": about}
             self.params.append(click.Option([short, name], **how))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if _said("verbose"):
+            _hear(ctx)
+        return super().invoke(ctx)
 
 
 class Group(click.Group):
