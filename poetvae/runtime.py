@@ -70,6 +70,17 @@ def keep_freed_memory() -> None:
         libc.mallopt(mmap_threshold, 2**30)
 
 
+def share_freed_memory() -> None:
+    """Ask glibc for one heap for all threads, where what one has freed serves the others.
+
+    Each thread would have a heap of its own, as large as its largest poem, in a server of many.
+    Elsewhere than on glibc it does nothing.
+    """
+    arena_max = -8  # M_ARENA_MAX of malloc.h
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").mallopt(arena_max, 1)
+
+
 def without_bar(quiet: bool) -> bool | None:
     """What tqdm takes as `disable`: a bar is for people, on terminals that can overwrite a line."""
     return quiet or os.environ.get("TERM") == "dumb" or None

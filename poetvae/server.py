@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigError
 from .guard import App, Guard, Message, Receive, Send, canonical
-from .runtime import Stopped, interruption
+from .runtime import Stopped, interruption, share_freed_memory
 
 if TYPE_CHECKING:
     from .poet import Poet
@@ -205,6 +205,7 @@ def serve(
         ConfigError: no gradio; no such host, or no free port there; the page does not answer.
         KeyboardInterrupt, SystemExit: SIGINT; SIGTERM, with code 143.
     """
+    share_freed_memory()
     app = application(poet, [*LOCAL, host, *trust])
     listener = listen(host, port)
     address, bound = listener.getsockname()[:2]
@@ -239,8 +240,7 @@ def serve(
         else:
             _note("stop it with Ctrl-C")
             server.run([listener])
-    if server.patience:
-        server.patience.cancel()
+    # The patience goes on: the interpreter would wait at its end for threads that compute.
     if stopped.signum == signal.SIGINT:
         raise KeyboardInterrupt
     if stopped.signum:

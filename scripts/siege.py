@@ -585,8 +585,8 @@ def main(
     wrong = sum(record.wrong.values())
     end = (
         f"{record.answers} requests from {CLIENTS} clients at once, {wrong} answered wrongly,"
-        f" {tracebacks} tracebacks on stderr, none in an answer. SIGTERM while {CLIENTS} clients waited for poems:"
-        f" exit {code} after {seconds:.1f} s."
+        f" {tracebacks} tracebacks on stderr, none in an answer. SIGTERM while {CLIENTS} clients"
+        f" waited for poems: exit {code} after {seconds:.1f} s."
     )
     publish(path, "siege", f"{record.tables()}\n\n{end}")
     if wrong:

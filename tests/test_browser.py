@@ -13,7 +13,6 @@ import fastapi
 import gradio as gr
 import pytest
 import uvicorn
-from conftest import SMALL
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from poetvae import trainer
