@@ -208,8 +208,8 @@ likelihood is that of human poems under an n-gram model of samples, or of as man
 
 It writes verse that scans, not thought: verses fit their neighbours, a quatrain seldom makes one
 point. Unasked its quatrains seldom rhyme and a character often comes twice, see above:
-`--rhyme any` and `--no-repeat` see to that, `--tones lenient` to the tones. z says little of a poem,
-most is left to the passes. It knows no titles and no prose, it repeats favourite words, and it puts
+`--rhyme any` and `--no-repeat` see to that, `--tones lenient` to the tones. z says little of a
+poem, most is left to the passes. It knows no titles and no prose, repeats favourite words, and puts
 characters that it has rarely seen in odd places. It was trained on what survives of two dynasties,
 almost all of it by men of one class, and says such things. One seed, one training: another would
 differ by more than the last digit.
