@@ -118,9 +118,14 @@ def variations(
 
 @torch.no_grad()
 def surprise(model: LatentModel, batch: Batch) -> Tensor:
-    """-log p(x_t | z) of each token in nats, z being the mode of q(z | x): (B, T)."""
+    """-log p(x_t | z) of each token in nats, z being the mode of q(z | x): (B, T).
+
+    A model of several passes is asked in the most of them: given the tokens of earlier ones, too.
+    """
     z = model.encode(batch.tokens, batch.mask, batch.labels).mode
-    log_probs = model.decode(z, labels=batch.labels).float().log_softmax(dim=-1)
+    history = batch.tokens.masked_fill(~batch.mask, model.mask_id) if model.passes > 1 else None
+    logits = model.decode(z, labels=batch.labels, history=history, passes=model.passes)
+    log_probs = logits.float().log_softmax(dim=-1)
     return -log_probs.gather(2, batch.tokens.unsqueeze(2)).squeeze(2)
 
 

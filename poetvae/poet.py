@@ -432,7 +432,7 @@ class Poet:
 
     def surprise(self, text: str) -> list[tuple[str, float]]:
         """Each character that is learnt of a text, with -log p(character | z) in nats, z being its
-        posterior mean.
+        posterior mean; in several passes given the characters of earlier ones, too.
 
         Raises:
             CorpusError: as `encode` does.

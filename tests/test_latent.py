@@ -159,6 +159,18 @@ def test_wrong_numbers_of_variations(poet: Poet, n: int, distance: float) -> Non
 # Surprise
 
 
+def test_surprise_of_several_passes_adds_up_to_their_nll() -> None:
+    poet = Poet.from_pretrained()
+    model = vae(poet)
+    batch = encode_poems(poet.codec, [poet.codec.read(COUPLETS[0])]).batch([0])
+    with torch.no_grad():
+        z = model.encode(batch.tokens, batch.mask, batch.labels).mode
+        nll = model.nll(z, batch.tokens, batch.mask, None, batch.labels, passes=model.passes)
+    total = sum(nats for _, nats in poet.surprise(COUPLETS[0]))
+    assert model.passes > 1
+    assert total == pytest.approx(float(nll), rel=1e-4)
+
+
 def test_surprise_adds_up_to_the_nll_at_the_mean(poet: Poet, free_poet: Poet) -> None:
     found = poet.surprise(COUPLETS[0])
     assert "".join(char for char, _ in found) == "瀑響分雲出橋形得水成"
