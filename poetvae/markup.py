@@ -121,8 +121,8 @@ def scores(rows: Iterable[Scored]) -> str:
     )
     return (
         '<table class="scores"><caption>The least likely first. Anomaly: standard deviations above'
-        " the mean of these poems. The number at a character is -log p(character | z, passes before),"
-        " in nats: the larger, the more it surprises the model.</caption><thead><tr>"
+        " the mean of these poems. The number at a character is -log p(character | z, passes"
+        " before), in nats: the larger, the more it surprises the model.</caption><thead><tr>"
         '<th scope="col">Anomaly</th>'
         '<th scope="col">Nats / character</th><th scope="col">Poem</th></tr></thead>'
         f"<tbody>{body}</tbody></table>"

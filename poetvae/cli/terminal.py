@@ -47,7 +47,7 @@ A machine that writes classical Chinese verse from a latent space.
   poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1
       learns from an embedded sample, or from poems of yours; prints how it goes and what it writes
   poetvae demo
-      prints the address of a page to write on, and opens it
+      prints the address of a page to write on
 
 All commands: poetvae --help. An example of each: poetvae COMMAND --help."""
 
