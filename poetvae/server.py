@@ -91,7 +91,10 @@ def application(poet: Poet, hosts: Iterable[str] = LOCAL) -> Guard:
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    gradio.mount_gradio_app(app, build(poet), "/", **options())
+    async def mount() -> None:
+        gradio.mount_gradio_app(app, build(poet), "/", **options())
+
+    asyncio.run(mount())  # outside a loop that runs gradio makes one, and leaves it open
     return Guard(Policy(app), hosts, routes=ROUTES, headers=HEADERS)
 
 
