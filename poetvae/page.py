@@ -258,7 +258,7 @@ def alternatives(
 
 def bridges(poet: Poet) -> bool:
     """Whether the way between poems is a bridge: z says little where much is left to passes."""
-    return bool(poet.forms) and max(poet.model.config.passes, default=1) > 1
+    return bool(poet.forms and passes_of(poet))
 
 
 def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:

@@ -12,23 +12,11 @@ from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
     EventAccumulator,
 )
+from test_trainer import COUPLETS, SETTINGS
 
 from poetvae import cli, tracking, trainer
 from poetvae.errors import ConfigError
 
-SETTINGS = {
-    "batch_size": 8,
-    "d_model": 16,
-    "decoder_layers": 1,
-    "embed_dim": 16,
-    "encoder_layers": 1,
-    "held_out": 0.2,
-    "latent_dim": 4,
-    "log_every": 2,
-    "precision": "fp32",
-    "validate_every": 4,
-}
-COUPLETS = [f"{a}上春山遠，{a}前秋水清。" for a in "天地日月風花雪雨江河湖海松竹梅蘭東西南北"]
 Curves = dict[str, list[tuple[int, float]]]
 
 
