@@ -9,29 +9,66 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .hub import load_model
+    from .checkpoints.hub import load_model
+    from .constraints.constraint import Constraint
+    from .data.corpus import read_poems
+    from .errors import (
+        CheckpointError,
+        ConfigError,
+        ConstraintError,
+        CorpusError,
+        PoetVAEError,
+        TokenizerError,
+    )
+    from .generation.generate import Generated
+    from .models.autoregressive import Autoregressive
     from .models.vae import VAE
+    from .models.vqvae import VQVAE
     from .poet import Poet
-    from .text.corpus import read_poems
-    from .trainer import train
+    from .text.poem import Form, Poem
+    from .training.trainer import train
 
 __version__ = "0.1.0"
 
-__all__ = ["VAE", "Poet", "load_model", "read_poems", "train"]
+__all__ = [
+    "VAE",
+    "VQVAE",
+    "Autoregressive",
+    "CheckpointError",
+    "ConfigError",
+    "Constraint",
+    "ConstraintError",
+    "CorpusError",
+    "Form",
+    "Generated",
+    "Poem",
+    "Poet",
+    "PoetVAEError",
+    "TokenizerError",
+    "load_model",
+    "read_poems",
+    "train",
+]
 
 _HOMES = {
+    "Autoregressive": "models.autoregressive",
+    "Constraint": "constraints.constraint",
+    "Form": "text.poem",
+    "Generated": "generation.generate",
+    "Poem": "text.poem",
     "Poet": "poet",
     "VAE": "models.vae",
-    "load_model": "hub",
-    "read_poems": "text.corpus",
-    "train": "trainer",
+    "VQVAE": "models.vqvae",
+    "load_model": "checkpoints.hub",
+    "read_poems": "data.corpus",
+    "train": "training.trainer",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    return getattr(importlib.import_module(f".{_HOMES.get(name, 'errors')}", __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .errors import ConfigError
-from .schedules import SCHEDULES
+from .training.schedules import SCHEDULES
 
 T = TypeVar("T")
 GRADIENTS = ("standard", "path", "dreg")

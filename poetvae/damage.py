@@ -14,12 +14,12 @@ import torch
 from numpy.random import Generator
 from torch import Tensor
 
-from .data import derive_seed, encode_poems
+from .data.dataset import derive_seed, encode_poems
 from .errors import CorpusError
-from .evaluation import by_poem
+from .evaluation.likelihood import by_poem
+from .evaluation.samples import area_under_curve
 from .models import Autoregressive
 from .poet import Poet
-from .quality import area_under_curve
 from .text.poem import Form, Poem, is_han, select
 
 TRIES = 100

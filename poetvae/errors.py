@@ -11,6 +11,8 @@ Each message says what came, what was expected and what to do. The command line 
 line and exits with the class's `exit_code`; nothing else is caught there.
 """
 
+from __future__ import annotations
+
 # What a hostile file made of a name is quoted, too; a message stays one that can be read.
 _LONGEST = 1500
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from . import __version__
 from .errors import ConfigError
 from .files import check_suffix, write_file
-from .generation import allowed_tokens
+from .generation.generate import allowed_tokens
 from .models import VAE, VQVAE, Autoregressive, LatentModel, Model
 from .nn import DiagonalGaussian
 from .poet import Poet
@@ -76,7 +76,7 @@ def export_onnx(poet: Poet, out: str | Path, passes: int | None = None) -> list[
         part(**inputs)  # what the model refuses is told in its own words
     files = {paths[part.name]: _export(part, inputs, told) for part, inputs in parts}
     for path, data in files.items():
-        write_file(path, data)
+        write_file(path, data, ConfigError)
     return list(files)
 
 

@@ -11,21 +11,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import ascent, evaluation, generation, hub, latent, properties
-from .card import licensed, model_card, read_card
-from .checkpoint import Saved, load_folder, save_folder
-from .constraints import Constraint
-from .data import Batch, derive_seed, encode_poems
-from .directions import Direction
+from .checkpoints import hub
+from .checkpoints.card import licensed, model_card, read_card
+from .checkpoints.model_folder import Saved, load_folder, save_folder
+from .constraints.constraint import Constraint
+from .constraints.rules import BLANKS, requested
+from .data.dataset import Batch, derive_seed, encode_poems
 from .errors import ConfigError, ConstraintError, CorpusError
-from .generation import Generated
+from .evaluation import likelihood as evaluation
+from .generation import generate as generation
+from .generation.generate import Generated
+from .latent import optimise as ascent
+from .latent import optimise as properties
+from .latent import paths as latent
+from .latent.attributes import Attribute, Direction
+from .latent.index import Index
 from .models import LatentModel, Model, Posterior
 from .runtime import choose_device
-from .search import Index
-from .text.attributes import Attribute
 from .text.codec import PoemCodec
 from .text.poem import LACUNA, Form, Poem, content
-from .wishes import BLANKS, requested
 
 ROUNDS = 5  # of draws for as many different completions as are wanted
 
@@ -129,14 +133,14 @@ class Poet:
         constraint: Constraint | None = None,
         **how: Any,
     ) -> list[Generated]:
-        """Write n poems, which meet all that is asked for; see `wishes.requested`.
+        """Write n poems, which meet all that is asked for; see `conditions.requested`.
 
         Args:
             n: how many.
             form: one of the model's; absent = drawn as often as it was trained on, or, where
                 anything is asked for, the most frequent one.
             first_line, lines, acrostic, where, template, contains, rhyme, tones, no_repeat,
-                without, only: as of `wishes.requested`.
+                without, only: as of `conditions.requested`.
             constraint: any other, on poems of one form.
             how: temperature, top_k, top_p, labels, seed, passes and candidates of
                 `generation.generate`.
@@ -146,7 +150,7 @@ class Poet:
             ConstraintError: what no poem can meet, with what excludes each other.
         """
         chosen = Form.parse(form) if form else None
-        wishes: dict[str, Any] = {
+        conditions: dict[str, Any] = {
             "first_line": first_line,
             "lines": lines or None,
             "acrostic": acrostic,
@@ -158,10 +162,12 @@ class Poet:
             "without": without or None,
             "only": only or None,
         }
-        wishes = {name: wish for name, wish in wishes.items() if wish is not None}
-        if wishes:
+        conditions = {
+            name: condition for name, condition in conditions.items() if condition is not None
+        }
+        if conditions:
             chosen = self.codec.check_form(chosen or (constraint.form if constraint else None))
-            asked = requested(self.codec, chosen, where=where, **wishes)
+            asked = requested(self.codec, chosen, where=where, **conditions)
             constraint = asked if constraint is None else asked & constraint
         return generation.generate(
             self.model, self.codec, n, form=chosen, constraint=constraint, **how
@@ -188,12 +194,12 @@ class Poet:
         """
         blank = any(mark in text for mark in BLANKS)
         chosen = Form.parse(form) if form else self._form_for(text, blank)
-        wish: dict[str, Any] = {"template": text} if text.strip(BLANKS + " \n") else {}
+        condition: dict[str, Any] = {"template": text} if text.strip(BLANKS + " \n") else {}
         found: dict[str, Generated] = {}
         for i in range(ROUNDS):
             again = derive_seed(seed, "complete", i) if i else seed
             name = str(chosen) if chosen else None
-            for poem in self.generate(n, form=name, seed=again, **wish, **how):
+            for poem in self.generate(n, form=name, seed=again, **condition, **how):
                 found.setdefault(poem.text, replace(poem, seed=seed))
             if len(found) >= n:
                 break
@@ -427,8 +433,8 @@ class Poet:
             batch, chosen = self._one(text)
             z = self._posterior(batch).mode
         attribute = Attribute.parse(toward)
-        wish = properties.toward(attribute, self.codec, chosen, poems, limit)
-        return ascent.optimise(self._latent(), self.codec, z, chosen, wish, **how)
+        condition = properties.toward(attribute, self.codec, chosen, poems, limit)
+        return ascent.optimise(self._latent(), self.codec, z, chosen, condition, **how)
 
     def surprise(self, text: str) -> list[tuple[str, float]]:
         """Each character that is learnt of a text, with -log p(character | z) in nats, z being its

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
 import torch
 
-from .errors import CheckpointError, ConfigError
+from .errors import ConfigError
 
 
 def choose_device(name: str) -> torch.device:
@@ -84,31 +82,6 @@ def share_freed_memory() -> None:
 def without_bar(quiet: bool) -> bool | None:
     """What tqdm takes as `disable`: a bar is for people, on terminals that can overwrite a line."""
     return quiet or os.environ.get("TERM") == "dumb" or None
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process alone; however the process ends, the system lets go of it.
-
-    Where folders cannot be locked (some network file systems) nothing is held.
-
-    Raises:
-        CheckpointError: another process holds it.
-    """
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(handle)
-        raise CheckpointError(
-            f"{folder} is in use by another training; wait for it, or choose another --out"
-        ) from error
-    except OSError:
-        pass
-    try:
-        yield
-    finally:
-        os.close(handle)
 
 
 def fits(size: int, device: torch.device) -> bool:

@@ -35,17 +35,17 @@ from contestants import compete, keras_variants, load_keras, ours, peak, plain
 from torch import Tensor
 
 from poetvae.config import PRESETS, configure
-from poetvae.data import TokenStore, encode_poems
-from poetvae.generation import generate as write
-from poetvae.job import Job, read
+from poetvae.data.dataset import TokenStore, encode_poems
+from poetvae.data.tokenize import prepare
+from poetvae.evaluation.ngram import NGram
+from poetvae.evaluation.samples import compare
+from poetvae.generation.generate import generate as write
+from poetvae.generation.passes import logits_at
 from poetvae.models import VAE, Autoregressive, Model
 from poetvae.poet import Poet
-from poetvae.prepare import prepare
-from poetvae.quality import compare
 from poetvae.runtime import bf16_is_faster, keep_freed_memory
-from poetvae.sampling import logits_at
-from poetvae.text.ngram import NGram
 from poetvae.text.poem import Form, Poem
+from poetvae.training.spec import RunSpec, read
 
 SEED_BATCHES = (64, 512)
 
@@ -54,7 +54,7 @@ def read_store(corpus: str | None, vocab: int, length: int) -> tuple[TokenStore,
     """Couplets and the size of their vocabulary: the corpus's, or random ones."""
     if corpus is None:
         return costs.random_store(length, vocab), vocab
-    job = Job(configure(), (corpus,), (), (Form.parse("5x2"),), (), False)
+    job = RunSpec(configure(), (corpus,), (), (Form.parse("5x2"),), (), False)
     with tempfile.TemporaryDirectory() as folder:  # what is mapped outlives its name
         log = partial(click.echo, err=True)
         data, config = prepare(job, torch.device("cpu"), log, Path(folder) / "data")
@@ -287,7 +287,9 @@ def correlation(run: Path, poems: int, candidates: int) -> None:
     model, codec = poet.model, poet.codec
     if not isinstance(model, Autoregressive):
         raise click.ClickException(f"{run} is no autoregressive model")
-    test = [p for p in read(Job.load(run)).test if codec.tokenizer.unk_id not in codec.encode(p)]
+    test = [
+        p for p in read(RunSpec.load(run)).test if codec.tokenizer.unk_id not in codec.encode(p)
+    ]
     store = encode_poems(codec, test)
     generator = torch.Generator().manual_seed(0)
     rows = []

@@ -21,7 +21,7 @@ import click
 
 from poetvae.text.prosody import regulated
 
-TABLE = Path(__file__).parent.parent / "poetvae" / "text" / "prosody.tsv"
+TABLE = Path(__file__).parent.parent / "poetvae" / "text" / "prosody" / "chinese.tsv"
 
 
 @cache

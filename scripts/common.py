@@ -11,17 +11,17 @@ from typing import Any
 
 import click
 
-from poetvae.checkpoint import write_file
-from poetvae.data import encode_poems
-from poetvae.evaluation import evaluate
-from poetvae.job import Job, read
+from poetvae.data.corpus import Corpus
+from poetvae.data.dataset import encode_poems
+from poetvae.evaluation.likelihood import evaluate
+from poetvae.evaluation.samples import poem_ids, sample_quality
+from poetvae.files import write_file
 from poetvae.models import Autoregressive
 from poetvae.poet import Poet
-from poetvae.quality import poem_ids, sample_quality
 from poetvae.text.codec import PoemCodec
-from poetvae.text.corpus import Corpus
 from poetvae.text.poem import Poem
-from poetvae.trainer import train
+from poetvae.training.spec import RunSpec, read
+from poetvae.training.trainer import train
 
 Judge = tuple[Autoregressive, PoemCodec]
 
@@ -33,13 +33,13 @@ def trained(
     epochs: float,
     settings: Mapping[str, Any],
     form: str = "5x2",
-) -> Job:
+) -> RunSpec:
     """A run: continued where it stopped, left as it is where it is done."""
     if (run / "train.json").exists():
         train(out=run, resume=True)
     else:
         train(corpus, run, preset=preset, settings=settings, forms=[form], epochs=epochs)
-    return Job.load(run)
+    return RunSpec.load(run)
 
 
 def loop_seconds(run: Path) -> tuple[int, float]:
@@ -51,7 +51,7 @@ def loop_seconds(run: Path) -> tuple[int, float]:
 
 def data_of(run: Path, corpus: Sequence[str] = ()) -> Corpus:
     """The poems of a run; `corpus` is where they lie now, where that is elsewhere than they did."""
-    job = Job.load(run)
+    job = RunSpec.load(run)
     return read(replace(job, sources=tuple(corpus)) if corpus else job)
 
 

@@ -27,9 +27,9 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from poetvae.config import Config
-from poetvae.data import TokenStore, batch_index, derive_seed
+from poetvae.data.dataset import TokenStore, batch_index, derive_seed
 from poetvae.models import VAE
-from poetvae.step import Slice, average, make_optimizer, update
+from poetvae.training.step import Slice, average, make_optimizer, update
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def training_flops(model: VAE) -> float:
 
 
 def ours(name: str, config: Config, store: TokenStore, size: int) -> Contestant:
-    """The loop of `poetvae.trainer.fit`: batch, noise, update, average."""
+    """The loop of `poetvae.training.trainer.fit`: batch, noise, update, average."""
     model = VAE(config.model)
     averaged, optimizer = copy.deepcopy(model), make_optimizer(model, config.train)
     flops = training_flops(model)

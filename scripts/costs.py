@@ -22,10 +22,10 @@ from contestants import Contestant, compete, ours, timed
 from torch.profiler import ProfilerActivity, profile
 
 from poetvae.config import configure
-from poetvae.data import TokenStore, batch_index
-from poetvae.plots import SUFFIXES, save
+from poetvae.data.dataset import TokenStore, batch_index
+from poetvae.plotting.curves import SUFFIXES, save
 from poetvae.runtime import keep_freed_memory
-from poetvae.trainer import train
+from poetvae.training.trainer import train
 
 KINDS = {
     "matrix products": ("mm", "addmm", "bmm", "baddbmm"),

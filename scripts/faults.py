@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poetvae import cli
-from poetvae.checkpoint import checkpoints, latest_checkpoint, load_state
+from poetvae.checkpoints.model_folder import checkpoints, latest_checkpoint, load_state
 
 LIMIT = 120.0  # seconds after which a child hangs
 COMPARED = ("train", "metrics", "samples", "state", "averaged", "best")

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import click
 
 from poetvae import cli
-from poetvae.checkpoint import write_file
+from poetvae.files import write_file
 
 ROOT = Path(__file__).parent.parent
 GUIDE = ROOT / "docs" / "guide.md"

@@ -20,16 +20,17 @@ import torch
 from common import loop_seconds, once, table
 
 from poetvae import Poet
-from poetvae.card import licensed, model_card
-from poetvae.checkpoint import CARD, PACKAGED, write_file
-from poetvae.data import encode_poems
-from poetvae.evaluation import evaluate
-from poetvae.job import Job
-from poetvae.quality import compare
+from poetvae.checkpoints.card import licensed, model_card
+from poetvae.checkpoints.model_folder import CARD, PACKAGED
+from poetvae.data.corpus import read_poems, side_of
+from poetvae.data.dataset import encode_poems
+from poetvae.evaluation.likelihood import evaluate
+from poetvae.evaluation.samples import compare
+from poetvae.files import write_file
 from poetvae.runtime import keep_freed_memory
-from poetvae.text.corpus import read_poems, side_of
 from poetvae.text.poem import Form, Poem, content, select
-from poetvae.trainer import train
+from poetvae.training.spec import RunSpec
+from poetvae.training.trainer import train
 
 FORMS = ("5x2", "5x4", "7x2", "7x4")
 COUPLETS = (Form(5, 2), Form(7, 2))
@@ -160,7 +161,7 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{value:.1%}"
 
 
-def card(poet: Poet, job: Job, work: Path, rows: str, stanza_counts: dict[str, int]) -> str:
+def card(poet: Poet, job: RunSpec, work: Path, rows: str, stanza_counts: dict[str, int]) -> str:
     """The model card: data and licence, training, figures, memory of the training text, limits."""
     steps, seconds = loop_seconds(work / "run")
     counts = ", ".join(f"{n:,} to {what}" for what, n in stanza_counts.items())
@@ -255,7 +256,7 @@ def main(corpus: tuple[str, ...], work: Path, steps: int, out: Path) -> None:
         f"{verb}": len(sides[name])
         for name, verb in zip(SIDES, ("train on", "validate with", "test with"), strict=True)
     }
-    text = card(stored, Job.load(run), work, by_form(rows, cost), counts)
+    text = card(stored, RunSpec.load(run), work, by_form(rows, cost), counts)
     write_file(out / CARD, text.encode())
     click.echo(text)
 

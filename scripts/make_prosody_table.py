@@ -1,4 +1,4 @@
-"""Writes poetvae/text/prosody.tsv: the readings of characters in the rhyme classes of verse.
+"""Writes poetvae/text/prosody/chinese.tsv: the readings of characters in the classes of rhyme.
 
     pip install tshet-uinh opencc
     python scripts/make_prosody_table.py
@@ -18,7 +18,7 @@ from typing import Any
 
 from poetvae.text.prosody import RHYMES
 
-TABLE = Path(__file__).parents[1] / "poetvae" / "text" / "prosody.tsv"
+TABLE = Path(__file__).parents[1] / "poetvae" / "text" / "prosody" / "chinese.tsv"
 
 HEADER = """\
 # The readings of characters, as rhyme classes of 平水韻; see poetvae/text/prosody.py.

@@ -21,8 +21,8 @@ import gradio
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
-from poetvae.demo import build, options
 from poetvae.poet import Poet
+from poetvae.web.app import build, options
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 

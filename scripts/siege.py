@@ -184,18 +184,18 @@ def write(site: Site, rng: random.Random) -> None:
     """poems of the form, count, first line and acrostic that were asked for"""
     form, n = rng.choice(site.forms()), rng.randint(1, 3)
     chars, lines = map(int, form.split("x"))
-    wishes: dict[str, Any] = rng.choice(
+    conditions: dict[str, Any] = rng.choice(
         [{}, {"First line": "山月臨窗白溪風"[:chars]}, {"Acrostic": "山水"}, {"Candidates": 4}]
     )
-    well, html = site.press("Write", Form=form, Poems=n, **wishes)
+    well, html = site.press("Write", Form=form, Poems=n, **conditions)
     check(well, html)
     poems = verses(html)
     check(len(poems) == n, f"{len(poems)} poems, not {n}")
     for poem in poems:
         check([len(line) for line in poem] == [chars] * lines, f"{poem} is not {form}")
-        check(poem[0].startswith(wishes.get("First line", "")), f"{poem} begins otherwise")
+        check(poem[0].startswith(conditions.get("First line", "")), f"{poem} begins otherwise")
         heads = "".join(line[0] for line in poem)
-        check(heads.startswith(wishes.get("Acrostic", "")), f"{poem} is no acrostic")
+        check(heads.startswith(conditions.get("Acrostic", "")), f"{poem} is no acrostic")
 
 
 def rest(site: Site, rng: random.Random) -> None:

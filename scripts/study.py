@@ -40,23 +40,25 @@ from common import (
 )
 from torch import Tensor
 
-from poetvae import damage, plots_models
-from poetvae.classifier import balance, label_classifier
-from poetvae.data import derive_seed, encode_poems
-from poetvae.evaluation import evaluate, importance_weights, iwae
-from poetvae.generation import BATCH, Generated, decode, generate
+from poetvae import damage
+from poetvae.constraints.rules import of_form as writable_in
+from poetvae.constraints.rules import requested
+from poetvae.data.corpus import read_corpus, read_poems
+from poetvae.data.dataset import derive_seed, encode_poems
+from poetvae.evaluation.likelihood import evaluate
+from poetvae.evaluation.metrics import bootstrap, repeats
+from poetvae.evaluation.ngram import NGram
+from poetvae.evaluation.samples import compare, fit_judge, judged, label_agreement, poem_ids
+from poetvae.evaluation.two_sample import balance, label_classifier
+from poetvae.generation.generate import BATCH, Generated, decode, generate
+from poetvae.generation.smc import POOL, POOL_EACH, choose_z
 from poetvae.models import Autoregressive, LatentModel
-from poetvae.particles import POOL, POOL_EACH, choose_z
+from poetvae.models.bounds import importance_weights, iwae
+from poetvae.plotting import comparison as plots_models
 from poetvae.poet import Poet
-from poetvae.quality import compare, fit_judge, judged, label_agreement, poem_ids
 from poetvae.runtime import keep_freed_memory
 from poetvae.text.codec import PoemCodec
-from poetvae.text.corpus import read_corpus, read_poems
-from poetvae.text.metrics import bootstrap, repeats
-from poetvae.text.ngram import NGram
 from poetvae.text.poem import Form, Poem, content
-from poetvae.wishes import of_form as writable_in
-from poetvae.wishes import requested
 
 write_option = click.option(
     "--write", "path", type=click.Path(path_type=Path), help="The file to put the table into."
@@ -454,14 +456,14 @@ def asked(
     found = []
     for i, one in enumerate(wanted):
         seeds = derive_seed(seed, "constraints", i)
-        made = poet.generate(each, seed=seeds, **wishes(one), **how)
+        made = poet.generate(each, seed=seeds, **conditions(one), **how)
         found += [(one, poem) for poem in made]
     return found[:n]
 
 
-def wishes(wanted: Wanted) -> dict[str, Any]:
+def conditions(wanted: Wanted) -> dict[str, Any]:
     """What is wanted as arguments of `Poet.generate`."""
-    return {name: wish for name, wish in vars(wanted).items() if wish}
+    return {name: condition for name, condition in vars(wanted).items() if condition}
 
 
 def verdict(referee: Judge | None, poems: Sequence[tuple[Wanted, Generated]]) -> str:
@@ -474,7 +476,7 @@ def worth(poet: Poet, wanted: Wanted, seed: int) -> float:
     assert isinstance(poet.model, LatentModel)
     form = poet.codec.check_form(None)
     base = writable_in(poet.codec, form)
-    constraint = base & requested(poet.codec, form, **wishes(replace(wanted, form=None)))
+    constraint = base & requested(poet.codec, form, **conditions(replace(wanted, form=None)))
     generator = torch.Generator().manual_seed(derive_seed(seed, "worth"))
     shown = None
     if poet.model.decoder.observe is not None:  # what is fixed is a condition, and weighs nothing

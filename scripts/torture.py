@@ -64,13 +64,13 @@ from mutations import (
 )
 
 import poetvae.cli.core
-import poetvae.step
-from poetvae import trainer
-from poetvae.checkpoint import load_folder, load_state
+import poetvae.training.step
+from poetvae.checkpoints.model_folder import load_folder, load_state
+from poetvae.data.corpus import sample_folder
 from poetvae.errors import PoetVAEError
-from poetvae.job import Job
-from poetvae.text.corpus import sample_folder
 from poetvae.text.tokenizer import PoemTokenizer
+from poetvae.training import trainer
+from poetvae.training.spec import RunSpec
 
 STEPS, EVERY = 24, 4
 SETTINGS = {
@@ -406,7 +406,7 @@ def out_of_memory(r: Round) -> None:
         raise error
 
     def started() -> None:
-        before_call(poetvae.step, "accumulate", step, happens)
+        before_call(poetvae.training.step, "accumulate", step, happens)
         command(*TRAIN, "--out", r.run)()
 
     done = child(started, r.folder)
@@ -483,7 +483,7 @@ def minutes(r: Round) -> None:
         command(*words, "--out", r.run, "--minutes", "0.02")()
 
     civil(child(work, r.folder), 0, 143)
-    check(Job.load(r.run).steps >= 1, "no steps")
+    check(RunSpec.load(r.run).steps >= 1, "no steps")
 
 
 @fault(0.25, f"two processes under torchrun, one or more killed: started again; {SAME}")
@@ -553,7 +553,7 @@ def replace(r: Round) -> None:
         command(*TRAIN, "--out", old, "--force")()
 
     child(work, r.folder.parent / "log")
-    if old.exists() and Job.load(old).config.train.seed:
+    if old.exists() and RunSpec.load(old).config.train.seed:
         check(not differing(r.world.end_of_other, outcome(old)), "the old run is not whole")
     civil(r.start("--force"), 0)
     r.finish()
@@ -784,7 +784,7 @@ def hostile(r: Round) -> None:
     def work() -> None:
         _bound_memory(2**30)
         reads: dict[str, Callable[[], object]] = {
-            "train.json": lambda: Job.load(run),
+            "train.json": lambda: RunSpec.load(run),
             "state.pt": lambda: load_state(newest),
             "tokenizer.model": lambda: PoemTokenizer.from_bytes(data),
         }

@@ -11,8 +11,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # a name that is no path is not asked for ou
 
 import pytest
 
-from poetvae import trainer
 from poetvae.poet import Poet
+from poetvae.training import trainer
 
 SMALL = {"d_model": 16, "embed_dim": 16, "latent_dim": 4, "encoder_layers": 1, "decoder_layers": 1}
 

@@ -26,12 +26,12 @@ from poetvae.config import (
     fields,
     from_dict,
 )
-from poetvae.data import Batch
+from poetvae.data.dataset import Batch
 from poetvae.errors import ConfigError
 from poetvae.models import VAE, build
 from poetvae.nn import DiagonalGaussian
-from poetvae.schedules import SCHEDULES
-from poetvae.step import Slice, make_optimizer, update
+from poetvae.training.schedules import SCHEDULES
+from poetvae.training.step import Slice, make_optimizer, update
 
 PARTS = (ModelConfig, ObjectiveConfig, TrainConfig)
 TYPES = {name: kind for part in PARTS for name, kind in typing.get_type_hints(part).items()}

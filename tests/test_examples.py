@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from poetvae.text.corpus import sample_folder
+from poetvae.data.corpus import sample_folder
 from poetvae.text.poem import Form, Poem, split_verses
 from poetvae.text.prosody import regulated, rhyme_ok
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from poetvae.card import model_card
-from poetvae.data import Batch, encode_poems
+from poetvae.checkpoints.card import model_card
+from poetvae.data.dataset import Batch, encode_poems
 from poetvae.errors import CheckpointError, ConfigError, ConstraintError, CorpusError
-from poetvae.evaluation import evaluate
+from poetvae.evaluation.likelihood import evaluate
 from poetvae.nn import DiagonalGaussian
 from poetvae.poet import Poet
 from poetvae.runtime import choose_device
@@ -73,7 +73,7 @@ def test_reconstruct_is_decode_of_the_mean(poet: Poet, free_poet: Poet) -> None:
 
 
 def test_latents_are_the_modes_in_order(poet: Poet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("poetvae.latent.BATCH", 3)
+    monkeypatch.setattr("poetvae.latent.paths.BATCH", 3)
     texts = [poem.text for poem in poet.generate(8, seed=1)]
     seen = []
 

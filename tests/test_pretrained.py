@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from poetvae import Poet
-from poetvae.checkpoint import PACKAGED
+from poetvae.checkpoints.model_folder import PACKAGED
 from poetvae.text.poem import Form, split_verses
 from poetvae.text.prosody import regulated, rhyme
 

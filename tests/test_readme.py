@@ -75,7 +75,7 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 def test_the_data_card_counts_are_right() -> None:
-    from poetvae.text.corpus import Report, read_poems
+    from poetvae.data.corpus import Report, read_poems
 
     card = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     for name in ("five.txt", "seven.txt", "english.txt"):

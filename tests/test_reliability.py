@@ -24,13 +24,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from poetvae import cli, trainer
-from poetvae.checkpoint import checkpoints, load_folder
+from poetvae import cli
+from poetvae.checkpoints.model_folder import checkpoints, load_folder
+from poetvae.data.corpus import Report, read_poems
 from poetvae.errors import CheckpointError, CorpusError, PoetVAEError
-from poetvae.job import Job
 from poetvae.text.cleaning import clean
-from poetvae.text.corpus import Report, read_poems
 from poetvae.text.poem import Poem
+from poetvae.training import trainer
+from poetvae.training.spec import RunSpec
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 RANDOM = st.randoms(use_true_random=False)
@@ -71,7 +72,7 @@ def ends(*words: str, stdin: bytes = b"") -> tuple[int, str]:
 ACCIDENTS = """
 import json
 import torture
-from poetvae import trainer
+from poetvae.training import trainer
 
 def careless(path, line):
     with open(path, "a") as file:
@@ -157,20 +158,20 @@ def test_a_damaged_train_json_is_noticed(
     changed = data[:place] if torn else mutations.flipped(data, place, bit)
     (copy / "train.json").write_bytes(changed)
     try:
-        read = Job.load(copy)
+        read = RunSpec.load(copy)
     except CheckpointError as error:
         said = str(error)
     else:
-        assert read == Job.load(run)
+        assert read == RunSpec.load(run)
         return
     assert str(copy / "train.json") in said
 
 
 def test_a_corpus_may_have_any_name(run: Path, tmp_path: Path) -> None:
-    job = Job.load(run)
-    odd = Job(job.config, ("/a\udcff.txt",), (), job.forms, (), False)
+    job = RunSpec.load(run)
+    odd = RunSpec(job.config, ("/a\udcff.txt",), (), job.forms, (), False)
     odd.save(tmp_path)
-    assert Job.load(tmp_path) == odd
+    assert RunSpec.load(tmp_path) == odd
 
 
 @given(st.sampled_from(["config.json", "manifest.json", "train.json"]), RANDOM)
@@ -187,7 +188,7 @@ def test_hostile_files_are_refused_or_whole(
         mutations.forge(folder, {name: data})
     else:
         (folder / name).write_bytes(data)
-    for read in (load_folder, Job.load):
+    for read in (load_folder, RunSpec.load):
         with contextlib.suppress(PoetVAEError):
             read(folder)
 

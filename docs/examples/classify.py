@@ -7,8 +7,8 @@ stands beside what is the business of a convolution. `poetvae.nn` needs torch al
 import torch
 from torch import nn
 
+from poetvae.data.corpus import sample_folder
 from poetvae.nn import GCNN
-from poetvae.text.corpus import sample_folder
 
 torch.manual_seed(0)
 text = (sample_folder() / "english.txt").read_text(encoding="utf-8").lower()

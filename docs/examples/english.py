@@ -10,7 +10,7 @@ import sys
 import tempfile
 
 import poetvae
-from poetvae.text.corpus import sample_folder
+from poetvae.data.corpus import sample_folder
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 300
 with tempfile.TemporaryDirectory() as folder:

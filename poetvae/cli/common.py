@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..poet import Poet
     from ..text.poem import Form, Poem
 
+
 C = TypeVar("C", bound=click.Command)
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -92,7 +93,6 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 
 FORMS = ("5x2", "5x4", "5x8", "7x2", "7x4", "7x8")
-
 model_options = options(
     click.option(
         "--model",

@@ -34,8 +34,9 @@ from .common import (
 from .terminal import files, known, note, quiet
 
 if TYPE_CHECKING:
-    from ..text.corpus import Report
+    from ..data.corpus import Report
     from ..text.poem import Form
+
 
 label_option = click.option(
     "--label", "labels", multiple=True, metavar="FIELD", help="Condition on dynasty, author, ..."
@@ -95,7 +96,7 @@ def train(
         settings["batch_size"] = batch_size
     if seed is not None:
         settings["seed"] = seed
-    from .. import trainer
+    from ..training import trainer
 
     trainer.train(
         corpus,
@@ -175,11 +176,13 @@ def evaluate(
 
     Absent, with a run folder as MODEL: the poems it held out to test with.
     """
-    from .. import evaluation, job, quality
-    from ..data import encode_poems
-    from ..gap import inference_gap
+    from ..data.corpus import read_corpus
+    from ..data.dataset import encode_poems
+    from ..evaluation import likelihood as evaluation
+    from ..evaluation import samples as quality
+    from ..evaluation.inference_gap import inference_gap
     from ..models import Autoregressive
-    from ..text.corpus import read_corpus
+    from ..training import spec as job
 
     poet = load(model, device)
     if gap and isinstance(poet.model, Autoregressive):
@@ -294,7 +297,7 @@ def corpus() -> None:
 @json_option
 def stats(corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, as_json: bool) -> None:
     """What is in CORPUS, what was dropped and why; absent = the embedded sample."""
-    from ..text.corpus import sample_folder
+    from ..data.corpus import sample_folder
     from ..text.poem import Form
 
     report = _report(corpus or (str(sample_folder()),), [Form.parse(f) for f in forms], strict)
@@ -331,11 +334,13 @@ def tokenize(
     can be --set. Memory does not grow with the corpus, neither here nor in training.
     """
     from ..config import configure
-    from ..job import Job
-    from ..prepare import build
-    from ..store import describe
+    from ..data.store import describe
+    from ..data.tokenize import build
+    from ..training.spec import RunSpec
 
-    job = Job.plan(configure("base", _settings(None, pairs)), corpus, valid, forms, labels, strict)
+    job = RunSpec.plan(
+        configure("base", _settings(None, pairs)), corpus, valid, forms, labels, strict
+    )
     build(job, Path(out), workers)
     for line in describe(Path(out)).lines():
         note(line)
@@ -374,8 +379,8 @@ def themes(
     """
     from collections import Counter
 
-    from ..clusters import characteristic, clusters_of, purity
-    from ..text.corpus import read_corpus, sample_folder
+    from ..data.corpus import read_corpus, sample_folder
+    from ..latent.clusters import characteristic, clusters_of, purity
 
     poet = load(model, device)
     wanted = wanted_forms(poet, forms)
@@ -443,7 +448,7 @@ def _settings(config: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _report(sources: tuple[str, ...], forms: list[Form], strict: bool) -> Report:
-    from ..text.corpus import Report, read_corpus, read_poems
+    from ..data.corpus import Report, read_corpus, read_poems
 
     if forms:
         return read_corpus(sources, forms, 0.0, strict).report

@@ -43,7 +43,7 @@ def demo(
     names under which others know it with --trust. Ctrl-C ends it.
     """
     from ..poet import Poet
-    from ..server import serve
+    from ..web.server import serve
 
     # Not by `load`: memory that is kept for the next step of a training grows with many threads.
     serve(

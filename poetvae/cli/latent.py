@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ..poet import Poet
     from ..text.poem import Poem
 
+
 labelled_options = options(
     click.option(
         "--corpus",
@@ -99,7 +100,7 @@ def interpolate(
     Smoothness is the distance between first and last poem over the sum of the distances between
     neighbours, in characters that differ: 1 where none changes more than once.
     """
-    from ..latent import smoothness
+    from ..latent.paths import smoothness
 
     if len(texts) < 2:
         raise ConfigError(f"{len(texts)} text; give two or more to go from one to the next")
@@ -140,7 +141,7 @@ def vary(
     as_json: bool,
 ) -> None:
     """Say TEXT in other words: distinct poems around it."""
-    from ..latent import distance as differing
+    from ..text.diff import distance as differing
 
     poet = load(model, device)
     _tell_unknown(poet, [text])
@@ -179,8 +180,8 @@ def neighbours(
 
     With --index FILE the poems are encoded once: where there is such a file, no CORPUS is read.
     """
-    from ..search import Index
-    from ..text.corpus import read_corpus
+    from ..data.corpus import read_corpus
+    from ..latent.index import Index
 
     poet = load(model, device)
     _tell_unknown(poet, [text])
@@ -234,7 +235,7 @@ def edit(
     The direction is the mean of the poems with KEY=VALUE less the mean of the others; separation
     says how well it tells them apart on poems it was not made of: 0.5 = it means nothing.
     """
-    from ..latent import changed, marked
+    from ..text.diff import changed, marked
 
     poet = load(model, device)
     _tell_unknown(poet, [text])
@@ -298,8 +299,12 @@ def optimise(
     Values are in nats: the log probability of what --contains or --tones asks for, the log-odds of
     --toward.
     """
-    wishes = [toward, None if contains is None else f"contains={contains}"]
-    chosen = [wish for wish in [*wishes, "tones=regulated" if tones else None] if wish is not None]
+    conditions = [toward, None if contains is None else f"contains={contains}"]
+    chosen = [
+        condition
+        for condition in [*conditions, "tones=regulated" if tones else None]
+        if condition is not None
+    ]
     if len(chosen) != 1:
         raise ConfigError("give one of --contains, --tones and --toward")
     poet = load(model, device)
@@ -346,8 +351,8 @@ def _as_written(poet: Poet, text: str) -> str:
 
 def _labelled(poet: Poet, model: str | None, sources: tuple[str, ...], strict: bool) -> list[Poem]:
     """The poems of sources; absent: those that a run was trained on."""
-    from .. import job
-    from ..text.corpus import read_corpus
+    from ..data.corpus import read_corpus
+    from ..training import spec as job
 
     if sources:
         return fitting(poet, read_corpus(sources, poet.forms, 0.0, strict).train)

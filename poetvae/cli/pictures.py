@@ -26,8 +26,9 @@ from .common import (
 from .terminal import files, note
 
 if TYPE_CHECKING:
-    from ..history import History
     from ..text.poem import Poem
+    from ..training.log import History
+
 
 # Labels that colour a picture unasked, in this order; and how many values any label may have that
 # was not asked for.
@@ -53,16 +54,16 @@ def plot(runs: tuple[str, ...], out: str, kind: str) -> None:
     All is read from what the run folders recorded: the held-out poems of their validations, at the
     one whose weights were kept.
     """
-    from ..plots import SUFFIXES
+    from ..plotting.curves import SUFFIXES
 
     check_suffix(Path(out), SUFFIXES)
-    from ..history import read_history
+    from ..training.log import read_history
 
     found = _named_apart(runs, [read_history(run) for run in runs])
     if len({history.corpus for history in found}) > 1:
         note("warning: these runs learnt from different poems; their held-out ones differ, too")
     if kind == "curves":
-        from ..plots import plot_curves
+        from ..plotting.curves import plot_curves
 
         plot_curves(out, found)
     else:
@@ -71,7 +72,7 @@ def plot(runs: tuple[str, ...], out: str, kind: str) -> None:
 
 
 def _compare(out: str, kind: str, found: Sequence[History]) -> None:
-    from ..plots_models import plot_ladder, plot_rate_distortion
+    from ..plotting.comparison import plot_ladder, plot_rate_distortion
 
     rows: list[dict[str, Any]] = []
     for history in found:
@@ -143,11 +144,12 @@ def draw_map(
     CORPUS absent: the embedded sample.
     """
     suffix = check_suffix(Path(out), (".html", ".png", ".svg"))
-    from ..clusters import clusters_of, purity
-    from ..maps import Plane, write_map
-    from ..plots_map import plot_map
-    from ..text.attributes import spread
-    from ..text.corpus import read_corpus, sample_folder
+    from ..data.corpus import read_corpus, sample_folder
+    from ..latent.attributes import spread
+    from ..latent.clusters import clusters_of, purity
+    from ..latent.plane import Plane
+    from ..plotting.map_image import plot_map
+    from ..plotting.map_page import write_map
 
     poet = load(model, device)
     wanted = wanted_forms(poet, forms)

@@ -25,7 +25,8 @@ from .common import (
 from .terminal import Command, known, note
 
 if TYPE_CHECKING:
-    from ..generation import Generated
+    from ..generation.generate import Generated
+
 
 ASKED = {
     *("first_line", "numbered", "template", "acrostic", "where", "contains"),
@@ -192,7 +193,7 @@ def _lines(pairs: tuple[str, ...]) -> dict[int, str]:
 def _print(poems: Iterable[Generated], script: str | None, as_json: bool) -> None:
     """Poems on stdout in a script; what is told of them is told of what the model wrote."""
     from ..text.poem import split_verses
-    from ..text.script import to_simplified, to_traditional
+    from ..text.variants import to_simplified, to_traditional
 
     convert = {"simplified": to_simplified, "traditional": to_traditional}
     for poem in poems:

@@ -9,8 +9,9 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from ..config import ModelConfig
+from ..nn.distributions import Point, Posterior
 from .autoregressive import Autoregressive
-from .networks import Draw, LatentModel, Point, Posterior
+from .base import LatentModel, LatentSample
 from .vae import VAE
 from .vqvae import VQVAE
 
@@ -21,8 +22,8 @@ __all__ = [
     "VAE",
     "VQVAE",
     "Autoregressive",
-    "Draw",
     "LatentModel",
+    "LatentSample",
     "Model",
     "Point",
     "Posterior",

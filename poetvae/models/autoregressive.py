@@ -14,17 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
-from .networks import (
-    Draw,
-    Labels,
-    TextModel,
-    final_norm,
-    initialise,
-    project,
-    small_normal,
-    stack,
-    text_nll,
-)
+from .base import LatentSample, TextModel
+from .layers import Labels, final_norm, initialise, project, small_normal, stack, text_nll
 
 
 class Autoregressive(TextModel):
@@ -75,10 +66,10 @@ class Autoregressive(TextModel):
 
     def forward(
         self, tokens: Tensor, mask: Tensor, labels: Tensor | None = None, **latent: Any
-    ) -> Draw:
+    ) -> LatentSample:
         """The nll in nats, (1, B), and no latent; settings of one have no effect."""
         nll = self.nll(tokens, mask, labels).unsqueeze(0)
-        return Draw(nll, nll.new_zeros(1, nll.shape[1], 0))
+        return LatentSample(nll, nll.new_zeros(1, nll.shape[1], 0))
 
     @torch.no_grad()
     def sample(

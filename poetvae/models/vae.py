@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from ..config import ModelConfig
 from ..errors import ConfigError
 from ..nn import DiagonalGaussian, Mixture
-from .networks import Draw, Encoder, Labels, LatentModel, Point, initialise, needed
+from ..nn.distributions import Point
+from .base import LatentModel, LatentSample
+from .encoder import Encoder
+from .layers import Labels, initialise, needed
 
 
 class VAE(LatentModel):
@@ -94,7 +97,7 @@ class VAE(LatentModel):
         passes: int = 1,
         samples: int = 1,
         generator: torch.Generator | None = None,
-    ) -> Draw:
+    ) -> LatentSample:
         """Draws of z for each poem, and the nll of the poem under each.
 
         Args:
@@ -118,4 +121,4 @@ class VAE(LatentModel):
 
         poems = (tokens, mask, observed, labels)
         nll = self.nll(z.flatten(0, 1), *map(repeated, poems), passes=passes)  # type: ignore[misc]
-        return Draw(nll.view(samples, -1), z, posterior, prior)
+        return LatentSample(nll.view(samples, -1), z, posterior, prior)

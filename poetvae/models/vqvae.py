@@ -15,8 +15,11 @@ from torch.nn import functional as F
 
 from ..config import ModelConfig
 from ..nn import VectorQuantizer
+from ..nn.distributions import Point
 from .autoregressive import Autoregressive
-from .networks import Draw, LatentModel, Point, Reader, initialise, needed
+from .base import LatentModel, LatentSample
+from .encoder import Reader
+from .layers import initialise, needed
 
 
 class CodePrior:
@@ -111,7 +114,7 @@ class VQVAE(LatentModel):
         noisy: Tensor | None = None,
         passes: int = 1,
         **single: Any,
-    ) -> Draw:
+    ) -> LatentSample:
         """The codes of each poem, and its nll given them; arguments as of `VAE.forward`.
 
         There is one draw, whatever was asked. The codebook follows while training.
@@ -120,7 +123,7 @@ class VQVAE(LatentModel):
         quantized = self.quantizer(self._groups(seen, mask, labels, observed))
         z = quantized.vectors.flatten(1)
         nll = self.nll(z, tokens, mask, observed, labels, passes)
-        return Draw(
+        return LatentSample(
             nll.unsqueeze(0),
             z.unsqueeze(0),
             Point(z),

@@ -1,16 +1,9 @@
 """Bricks for any model: gated convolutions, Gaussians, codebooks. They need torch, no poems."""
 
 from .cross_entropy import linear_cross_entropy
-from .gaussian import DiagonalGaussian
-from .gcnn import (
-    GCNN,
-    AttentionPool,
-    GatedConv1d,
-    GatedResidualBlock,
-    masked_max,
-    masked_mean,
-)
-from .mixture import Mixture
+from .distributions import DiagonalGaussian, Mixture
+from .gated_conv import GCNN, GatedConv1d, GatedResidualBlock
+from .pooling import AttentionPool, masked_max, masked_mean
 from .quantizer import Quantized, VectorQuantizer, perplexity
 
 __all__ = [

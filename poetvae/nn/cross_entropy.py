@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .gcnn import compute_dtype
+from .gated_conv import compute_dtype
 
 CHUNK_ROWS = 1024
 ALIGNMENT = 64  # bytes, a cache line: matrix products into rows that do not begin on one are slower

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from poetvae.text.poem import HAN, LACUNA, has_han
+from .poem import HAN, LACUNA, has_han
 
 _LINE_BREAK = re.compile("[\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _BLANKS = re.compile(r"[^\S\n]*\n\s*|[^\S\n]{2,}|[^\S\n ]")
+
 # Controls, soft hyphen, zero-width and bidirectional marks, tags, noncharacters, and the two marks
 # that sentencepiece keeps for itself. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
 _CONTROLS = re.compile(
@@ -31,15 +32,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _DESCRIBED = re.compile(f"\\{{[^{{}}\n]{{1,20}}\\}}|<[{HAN}]{{2,4}}>")
 _IDS_ARITY = {**dict.fromkeys("⿰⿱⿴⿵⿶⿷⿸⿹⿺⿻", 2), **dict.fromkeys("⿲⿳", 3)}
 _IDS = re.compile("[⿰-⿻]")
-
 _BRACKET = re.compile(r"[（）()〔〕〖〗［］\[\]]")
 _INSIDE = r"[^（）()〔〕〖〗［］\[\]]*"
 _RESTORED = re.compile(r"\[(?![一二三四五六七八九十百〇○0-9]+\])" + f"({_INSIDE})" + r"\]")
 _NOTE = re.compile(rf"[（(]{_INSIDE}[）)]|〔{_INSIDE}〕|〖{_INSIDE}〗|［{_INSIDE}］|\[{_INSIDE}\]")
 _NESTING = 8
-
 _WORD = re.compile(f"[^\\W_]|{LACUNA}")
-
 UNBALANCED = "unbalanced brackets"
 
 

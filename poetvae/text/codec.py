@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from poetvae.errors import ConfigError, CorpusError
-from poetvae.text.cleaning import clean
-from poetvae.text.poem import Form, Poem, compose, content, is_han
-from poetvae.text.tokenizer import PoemTokenizer
+from ..errors import ConfigError, CorpusError
+from .cleaning import clean
+from .poem import Form, Poem, compose, content, is_han
+from .tokenizer import PoemTokenizer
 
 
 @dataclass(frozen=True)

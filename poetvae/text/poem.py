@@ -16,18 +16,16 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 
-from poetvae.errors import ConfigError
+from ..errors import ConfigError
 
 MAX_LENGTH = 99
 MAX_LINES = 999
-
 LACUNA = "□"
 """Stands for a character that is lost, or that Unicode does not have."""
 
 # Ranges rather than unicodedata: Python 3.11 knows Unicode 14, and fonts and corpora know more.
 # 々 repeats the character before it and 〇 is a zero: both count as one character of a verse.
 HAN = "々〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
-
 _HAN = re.compile(f"[{HAN}]")
 _HAN_VERSE = re.compile(f"[{HAN}]+")
 _FORM = re.compile(r"([0-9]{1,3})[xX×]([0-9]{1,3})")

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import sentencepiece
 
-from poetvae.errors import TokenizerError
+from ..errors import TokenizerError
 
 PAD, UNK, BOS, EOS, MASK, NEWLINE = range(6)
 SPECIALS = ("<pad>", "<unk>", "<s>", "</s>", "<mask>")
-
 MAX_FILE = 16 * 2**20
 
 # sentencepiece writes a space as U+2581, and keeps these for itself: it skips a text with them.

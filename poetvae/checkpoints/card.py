@@ -1,0 +1,101 @@
+"""The card of a model: what people, and a hub, read about it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ..config import ModelConfig
+from ..text.codec import PoemCodec
+from .model_folder import CARD
+
+_SHOWN = 12
+_MOST = 2**20
+_LIMITS = """\
+## Limits
+
+It has seen characters alone, nothing of what they mean, and writes as its corpus does, prejudices
+included. Characters that it has not seen are read as unknown. Tones, rhyme and words are sure only
+where they are asked for. A line may be one of the corpus.
+"""
+
+
+def model_card(config: ModelConfig, codec: PoemCodec, parameters: int, training: str = "") -> str:
+    """A README for a model folder, with the front matter that a hub reads.
+
+    Args:
+        config, codec, parameters: of the model.
+        training: sentences on data, steps and figures; or, beginning with ##, sections, which then
+            tell of limits, too.
+    """
+    kind, tag = {
+        "vae": (
+            f"text {'variational ' * config.sample}autoencoder with {config.latent_dim} latent "
+            "dimensions",
+            "variational-autoencoder" if config.sample else "autoencoder",
+        ),
+        "vqvae": (f"text VQ-VAE with {config.codebook_size} codes", "vq-vae"),
+        "autoregressive": ("causal language model", "causal-lm"),
+    }[config.kind]
+    language = "language: zh\n" if codec.forms else ""
+    forms = ", ".join(f"{form} ({n:,} poems)" for form, n in codec.forms.items())
+    labels = "".join(
+        f"\nLabel {name}: {len(values):,} values, {', '.join(values[:_SHOWN])}"
+        f"{', ...' if len(values) > _SHOWN else '.'}"
+        for name, values in codec.fields.items()
+    )
+    passes = max(config.passes, default=1)
+    how = (
+        "one character after the other"
+        if config.kind == "autoregressive"
+        else ("all characters at once" if passes == 1 else f"in {passes} passes of its decoder")
+    )
+    if not training.startswith("##"):
+        training = f"## Training\n\n{training.strip() or 'Nothing was recorded.'}\n\n{_LIMITS}"
+    return f"""---
+{language}library_name: poetvae
+pipeline_tag: text-generation
+tags:
+- poetry
+- {tag}
+---
+# A model of poetvae
+
+A {kind} for verse, of gated convolutions: {parameters:,} parameters, \
+{config.vocab_size:,} tokens, {config.max_len} positions. It writes {how}.
+
+Forms: {forms or "free"}.{labels}
+
+{training.strip()}
+
+## Use
+
+MODEL is this folder, or its name on a hub.
+
+```
+pip install poetvae
+poetvae generate --model MODEL -n 4
+```
+
+```python
+from poetvae import Poet
+
+print(*Poet.from_pretrained("MODEL").generate(4), sep="\\n\\n")
+```
+"""
+
+
+def licensed(card: str, name: str) -> str:
+    """The card with this license in its front matter, instead of another one."""
+    head, body = re.fullmatch(r"(?:---\n(.*?)---\n)?(.*)", card, re.DOTALL).groups()  # type: ignore[union-attr]
+    kept = [line for line in (head or "").splitlines() if not line.startswith("license:")]
+    return "\n".join(["---", f"license: {name}", *kept, "---", body])
+
+
+def read_card(folder: Path) -> str:
+    """The card in a model folder, or nothing."""
+    try:
+        with open(folder / CARD, encoding="utf-8", errors="replace") as file:
+            return file.read(_MOST)
+    except OSError:
+        return ""

@@ -1,0 +1,314 @@
+"""Model and run folders: written whole or not at all, verified when read.
+
+A model folder holds `config.json`, `model.safetensors`, `tokenizer.model`, `README.md` and
+`manifest.json`, which has size and sha256 of the others and is written last. A run folder is a
+model folder (the best on held-out poems) with `train.json`, `metrics.jsonl`, `samples.jsonl` and
+`checkpoints/step-N/`: model folders with the training state, `state.pt`, beside the weights;
+`checkpoints/latest` names the last that was written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from ..config import ModelConfig, fields, from_dict
+from ..errors import CheckpointError, PoetVAEError
+from ..files import (
+    MANIFEST,
+    manifest_bytes,
+    manifest_entry,
+    new_folder,
+    read_manifest,
+    write_file,
+    write_files,
+)
+from ..models import Model, build
+from ..text.codec import PoemCodec
+from ..text.tokenizer import PoemTokenizer
+
+FORMAT_VERSION = 1
+PACKAGED = Path(__file__).parent.parent / "pretrained"
+"""The weights that come with the package: a model folder."""
+KINDS: tuple[str, ...] = fields()["kind"].metadata["among"]
+CARD = "README.md"  # for people, who may edit it: not in the manifest
+MODEL_FILES = frozenset({"config.json", "model.safetensors", "tokenizer.model"})
+PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a model folder holds: the network, and how its texts are numbered."""
+
+    model: Model
+    codec: PoemCodec
+
+
+def save_folder(
+    folder: str | Path,
+    saved: Saved,
+    card: str,
+    overwrite: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write a model folder.
+
+    A new folder appears at once, complete. In one that exists (with `overwrite`) the files are
+    replaced one by one, the manifest last, so that a torn state is noticed.
+
+    Args:
+        dtype: of the weights in the file; a model is computed in float32 whatever they are stored
+            in.
+
+    Raises:
+        CheckpointError: it exists and may not be overwritten, or cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists() and not overwrite:
+        raise CheckpointError(f"{folder} exists; choose another name, or overwrite it")
+    _write(folder, _model_files(saved, card, dtype))
+
+
+def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved:
+    """The model of a model or run folder, verified, on a device, ready to use.
+
+    A run whose own weights are missing or torn gives its newest checkpoint that verifies, with a
+    warning.
+
+    Raises:
+        CheckpointError: no folder, files missing, torn or of another version, or not a model.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such model folder; check the path, or train one")
+    try:
+        return _load(folder, device)
+    except CheckpointError as error:
+        if not (folder / "checkpoints").is_dir():
+            raise
+        newest = latest_checkpoint(folder)
+        if newest is None:
+            raise
+        if (folder / MANIFEST).exists():
+            warnings.warn(f"{error}; using {newest.name} instead", stacklevel=2)
+        return _load(newest, device)
+
+
+def verify(folder: Path) -> None:
+    """Raises CheckpointError where a file of a model folder is missing, or not as its manifest
+    says."""
+    _read_files(folder, MODEL_FILES)
+
+
+def save_checkpoint(
+    run: Path, step: int, saved: Saved, card: str, state: Mapping[str, Any], keep: int
+) -> Path:
+    """Write `run/checkpoints/step-N`, then remove all but the newest `keep`.
+
+    Raises:
+        CheckpointError: it cannot be written; older checkpoints are as they were.
+    """
+    folder = run / "checkpoints" / f"step-{step}"
+    buffer = io.BytesIO()
+    torch.save(dict(state), buffer)
+    _write(folder, {**_model_files(saved, card), "state.pt": buffer.getvalue()})
+    write_file(folder.with_name("latest"), f"{folder.name}\n".encode())
+    # Later ones did not verify, or this run would have begun there: they take no place.
+    earlier = [old for number, old in checkpoints(run) if number < step]
+    for old in earlier[::-1][keep - 1 :]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def sweep(run: Path) -> None:
+    """Remove what a process that was killed while writing has left half-written in a run."""
+    for left in (
+        *run.glob(".*.tmp"),
+        *run.glob("checkpoints/.*.tmp"),
+        *run.glob("checkpoints/*/.*.tmp"),
+    ):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def checkpoints(run: Path) -> list[tuple[int, Path]]:
+    """The checkpoints of a run by step, oldest first, whether they verify or not."""
+    found = []
+    for path in (run / "checkpoints").glob("step-*"):
+        if path.is_dir() and (match := re.fullmatch(r"step-([0-9]+)", path.name)):
+            found.append((int(match[1]), path))
+    return sorted(found)
+
+
+def latest_checkpoint(run: str | Path) -> Path | None:
+    """The newest checkpoint whose files all verify; a warning for each one passed over."""
+    for _, path in reversed(checkpoints(Path(run))):
+        try:
+            _read_files(path, set(_read_manifest(path)))
+            return path
+        except CheckpointError as error:
+            warnings.warn(f"{error}; trying the one before", stacklevel=2)
+    return None
+
+
+def load_state(folder: Path) -> dict[str, Any]:
+    """The training state of a checkpoint: tensors and plain values alone.
+
+    Raises:
+        CheckpointError: missing, torn, or holding anything else.
+    """
+    data = _read_files(folder, {"state.pt"})["state.pt"]
+    try:
+        return dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
+    except Exception as error:  # torch raises many kinds here; all mean the same to a reader
+        raise CheckpointError(f"{folder}/state.pt is not a training state; remove it") from error
+
+
+def _model_files(saved: Saved, card: str, dtype: torch.dtype = torch.float32) -> dict[str, bytes]:
+    config = {
+        "format": "poetvae",
+        "version": FORMAT_VERSION,
+        "kind": saved.model.config.kind,
+        "model": dataclasses.asdict(saved.model.config),
+        "text": saved.codec.to_dict(),
+    }
+    weights = {
+        n: p.detach().to("cpu", dtype).contiguous() for n, p in saved.model.named_parameters()
+    }
+    return {
+        "config.json": json.dumps(config, indent=2, ensure_ascii=False).encode() + b"\n",
+        "model.safetensors": safetensors.torch.save(weights, {"format": "pt"}),
+        "tokenizer.model": saved.codec.tokenizer.to_bytes(),
+        CARD: card.encode(),
+    }
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    """The files and their manifest as a new folder, or into one that exists."""
+    listed = {name: manifest_entry(data) for name, data in files.items() if name != CARD}
+    files = {**files, MANIFEST: manifest_bytes(listed)}
+    if folder.exists():
+        write_files(folder, files)
+        return
+    try:
+        with new_folder(folder) as temporary:
+            write_files(temporary, files)
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be written ({error.strerror})") from error
+
+
+def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / MANIFEST
+    if not path.exists():
+        pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
+        hint = f"; {pickles[0]} may run code and is not loaded" if pickles else ""
+        raise CheckpointError(f"{folder} has no {MANIFEST}: not a poetvae model, or torn{hint}")
+    return read_manifest(folder, CheckpointError, "fetch the model again")
+
+
+def _read_files(folder: Path, names: Set[str]) -> dict[str, bytes]:
+    """Files of a folder, each as its manifest says."""
+    listed = _read_manifest(folder)
+    files = {}
+    for name in sorted(names):
+        if name not in listed:
+            raise CheckpointError(f"{folder}/{MANIFEST} lists no {name}; fetch the model again")
+        size, sha256 = listed[name]["size"], listed[name]["sha256"]
+        data = _read_bytes(folder / name, size)
+        if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
+            raise CheckpointError(
+                f"{folder}/{name} is damaged: size or sha256 differ from {MANIFEST}; "
+                "fetch or save the model again"
+            )
+        files[name] = data
+    return files
+
+
+def _read_bytes(path: Path, limit: int) -> bytes:
+    """At most limit + 1 bytes, so that a file larger than announced is noticed, not loaded."""
+    try:
+        with open(path, "rb") as file:
+            there = os.fstat(file.fileno()).st_size  # read() takes the memory that it is asked for
+            return file.read(max(0, min(limit, there)) + 1)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} is not a JSON object; fetch the model again")
+    return value
+
+
+def _load(folder: Path, device: str | torch.device) -> Saved:
+    files = _read_files(folder, MODEL_FILES)
+    config = _parse(folder / "config.json", files["config.json"])
+    found = config.get("format"), config.get("version"), config.get("kind")
+    if found[:2] != ("poetvae", FORMAT_VERSION) or found[2] not in KINDS:
+        raise CheckpointError(
+            f"{folder}/config.json says format, version, kind = {found}; this version of poetvae "
+            f"reads ('poetvae', {FORMAT_VERSION}, {' or '.join(map(repr, KINDS))})"
+        )
+    try:
+        model_config = from_dict(ModelConfig, config.get("model") or {})
+        if model_config.kind != found[2]:
+            raise CheckpointError(f"its kind is {found[2]!r}, its model's {model_config.kind!r}")
+        tokenizer = PoemTokenizer.from_bytes(files["tokenizer.model"])
+        if len(tokenizer) != model_config.vocab_size:
+            raise CheckpointError(
+                f"its tokenizer has {len(tokenizer)} tokens, its model {model_config.vocab_size}"
+            )
+        codec = PoemCodec.from_dict(tokenizer, model_config.max_len, config.get("text") or {})
+        if codec.label_sizes != model_config.label_sizes:
+            raise CheckpointError(
+                f"its labels have {model_config.label_sizes} values; its forms and fields have "
+                f"{codec.label_sizes}"
+            )
+        model = _load_weights(model_config, files["model.safetensors"])
+    except PoetVAEError as error:
+        raise CheckpointError(f"{folder}: {error}") from error
+    return Saved(model.to(device).eval(), codec)
+
+
+def _load_weights(config: ModelConfig, data: bytes) -> Model:
+    """A network with these weights; its size is checked before memory is taken for it."""
+    try:
+        weights = safetensors.torch.load(data)
+    except safetensors.SafetensorError as error:
+        raise CheckpointError(f"model.safetensors is malformed ({error})") from error
+    with torch.device("meta"):
+        expected = {n: p.shape for n, p in build(config).named_parameters()}
+    for name in sorted(expected.keys() | weights.keys()):
+        there = tuple(weights[name].shape) if name in weights else None
+        wanted = tuple(expected[name]) if name in expected else None
+        if there != wanted:
+            raise CheckpointError(
+                f"model.safetensors: {name} is {there}; config.json says {wanted}"
+            )
+    if not all(torch.isfinite(w.float()).all() for w in weights.values()):
+        raise CheckpointError("model.safetensors holds numbers that are not finite")
+    model = build(config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(weights[name])
+    return model

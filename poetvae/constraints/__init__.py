@@ -1,0 +1,1 @@
+"""Sets of strings: what a poem must be, so that it holds by construction."""

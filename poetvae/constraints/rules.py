@@ -1,0 +1,384 @@
+"""What people ask of a poem, as constraints: lines, blanks, acrostics, words, tones, rhymes.
+
+Every function takes the codec of a model and the form of the poem, None in free form, and gives a
+`Constraint` over all positions of the model. Texts may be typed in simplified characters, see
+`lexicon.options`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache, reduce
+from itertools import product
+from math import prod
+from operator import and_
+
+import torch
+from torch import Tensor
+
+from ..errors import ConstraintError
+from ..text.codec import PoemCodec
+from ..text.poem import LACUNA, Form, has_han, split_verses
+from ..text.prosody import FREE, LEVEL, OBLIQUE, patterns, rhymes
+from ..text.tokenizer import PoemTokenizer
+from .constraint import Condition, Constraint, check_number, distinct_rows
+from .vocabulary import CLASSES, level_masks, mask, options, rhyme_masks, sound, unknown
+
+BLANKS = "_＿□"
+"""What stands for a character that is left open in a template."""
+WHERE = ("heads", "ends", "diagonal")
+"""Where an acrostic may stand in the lines."""
+
+
+def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
+    """All that may be written in a form.
+
+    Characters alone in a fixed form. In free form also blanks, line breaks and the end mark, but
+    not at the first position, so that no poem is empty.
+
+    Raises:
+        ConfigError: a form that the model does not write.
+    """
+    if form is not None:
+        codec.check_form(form)
+    return _all_of(codec.tokenizer, codec.max_len, tuple(codec.writable()), form)
+
+
+@lru_cache(maxsize=16)
+def _all_of(
+    tokenizer: PoemTokenizer, max_len: int, writable: tuple[int, ...], form: Form | None
+) -> Constraint:
+    # Every wish starts from it, so that one request needs it many times.
+    allowed = torch.zeros(max_len, len(tokenizer), dtype=torch.bool)
+    allowed[:, list(writable)] = True
+    if form is None:
+        blank = [i for i in writable if not tokenizer.decode([i]).strip()]
+        allowed[0, blank] = False
+    sets, places = distinct_rows(allowed)
+    return Constraint(sets, places.unsqueeze(0), form=form)
+
+
+def line(codec: PoemCodec, form: Form | None, n: int, text: str) -> Constraint:
+    """Line n, counted from 1, is the text; in free form line 1 alone, and a line break after it.
+
+    Raises:
+        ConstraintError: no such line, a text of another length, characters that the model lacks.
+    """
+    name = "the first line" if n == 1 else f"line {n}"
+    if form is None:
+        if n != 1:
+            raise _fixed_form(name)
+        text = text.strip()
+        _check_length(name, text, 1, codec.max_len - 2)
+        return _fixed(codec, form, dict(enumerate(text + "\n")), name)
+    if not 1 <= n <= form.lines:
+        raise ConstraintError(f"line {n} of {form}: expected 1 to {form.lines}")
+    chars = "".join(split_verses(text))
+    _check_length(name, chars, form.length, form.length)
+    return _fixed(codec, form, dict(enumerate(chars, (n - 1) * form.length)), name)
+
+
+def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
+    """The poem, its first lines, or in free form its opening, with blanks: "春眠不__，處處聞啼_".
+
+    Raises:
+        ConstraintError: nothing but blanks, lines of other lengths or too many of them, characters
+            that the model lacks.
+    """
+    name = "the template"
+    typed, text = text, text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA)).strip()
+    if not text.replace(LACUNA, "").strip():
+        raise ConstraintError(f"the template {typed!r} has no character; give at least one")
+    if form is None:
+        _check_length(name, text, 1, codec.max_len - 1)
+        return _fixed(codec, form, dict(enumerate(text)), name)
+    verses = split_verses(text)
+    if not has_han(text):  # Without Han characters verses are lines, and no character is known.
+        raise unknown(text.replace(LACUNA, ""))
+    if len(verses) == 1 and len(verses[0]) == form.size:
+        verses = form.lay_out(verses[0])
+    if len(verses) > form.lines:
+        raise ConstraintError(f"the template has {len(verses)} lines, {form} has {form.lines}")
+    for i, verse in enumerate(verses):
+        _check_length(f"line {i + 1} of the template", verse, form.length, form.length)
+    return _fixed(codec, form, dict(enumerate("".join(verses))), name)
+
+
+def acrostic(codec: PoemCodec, form: Form | None, text: str, where: str = "heads") -> Constraint:
+    """The characters of the text, one a line, at the heads of lines, their ends or the diagonal.
+
+    Raises:
+        ConstraintError: free form, more characters than lines, characters that the model lacks.
+    """
+    name = "the acrostic"
+    if form is None:
+        raise _fixed_form(name)
+    if where not in WHERE:
+        raise ConstraintError(f"an acrostic at {where!r}: expected {', '.join(WHERE)}")
+    chars = "".join(split_verses(text))
+    most = min(form.lines, form.length) if where == "diagonal" else form.lines
+    _check_length(name, chars, 1, most)
+    column = {"heads": [0] * most, "ends": [form.length - 1] * most, "diagonal": range(most)}[where]
+    at = {i * form.length + column[i]: char for i, char in enumerate(chars)}
+    return _fixed(codec, form, at, name)
+
+
+def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
+    """The text stands somewhere inside one line.
+
+    Raises:
+        ConstraintError: a text longer than a line, characters that the model lacks.
+    """
+    chars = "".join(split_verses(text)) if form else text.strip()
+    name = f"the text {chars}"
+    masks = [mask(codec, ids) for ids in options(codec, chars)]
+    if form:
+        _check_length(name, chars, 1, form.length)
+        begins = range(form.length - len(chars) + 1)
+        starts = [i * form.length + j for i in range(form.lines) for j in begins]
+        wants = [dict(enumerate(masks, start)) for start in starts]
+    else:
+        _check_length(name, chars, 1, codec.max_len - 1)
+        goes_on = ~mask(codec, [codec.tokenizer.eos_id])  # What comes after the end is not read.
+        wants = [
+            dict.fromkeys(range(start), goes_on) | dict(enumerate(masks, start))
+            for start in range(codec.max_len - len(chars) + 1)
+        ]
+    return _union(codec, form, wants, name)
+
+
+def tones(codec: PoemCodec, form: Form | None, strict: bool = False) -> Constraint:
+    """The tones of regulated verse, as `prosody.regulated` has them.
+
+    Args:
+        codec, form: of the poem.
+        strict: every reading of every character fits; if not, some reading does, and a character
+            that is not known fits anywhere.
+
+    Raises:
+        ConstraintError: a form that regulated verse does not have.
+    """
+    name = f"regulated verse ({'strict' if strict else 'lenient'} tones)"
+    if form is None:
+        raise _fixed_form(name)
+    if not (schemes := patterns(form)):
+        raise ConstraintError(
+            f"regulated verse has lines of 5 or 7 characters, even in number; not {form}"
+        )
+    level, oblique = level_masks(codec.tokenizer)
+    slots = {LEVEL: level & ~oblique, OBLIQUE: oblique & ~level, FREE: level | oblique}
+    if not strict:
+        slots = {LEVEL: level | ~oblique, OBLIQUE: oblique | ~level}
+    check_number(sum(prod(map(len, scheme)) for scheme in schemes))
+    wholes = ["".join(verses) for scheme in schemes for verses in product(*scheme)]
+    wants = [{t: slots[c] for t, c in enumerate(whole) if c in slots} for whole in wholes]
+    meaning = {LEVEL: "a level tone", OBLIQUE: "an oblique tone"}
+    columns = [set(column) for column in zip(*wholes, strict=True)]
+    either = "a known tone" if strict else "any tone"
+    others = [either if FREE in column else "a tone of one kind" for column in columns]
+    words = [
+        meaning.get("".join(column), other) for column, other in zip(columns, others, strict=True)
+    ]
+    return _union(codec, form, wants, name, dict(enumerate(words)), heard=True)
+
+
+def rhyme(codec: PoemCodec, form: Form | None, name: str | None = None) -> Constraint:
+    """All even lines end in one rhyme class, in some reading; a couplet's second line does.
+
+    Args:
+        codec, form: of the poem.
+        name: one of the 106 classes, or another character, which stands for its classes; absent =
+            any class.
+
+    Raises:
+        ConstraintError: free form, an odd number of lines, any class for a couplet, a name without
+            a reading.
+    """
+    if form is None:
+        raise _fixed_form("the rhyme")
+    if form.lines % 2:
+        raise ConstraintError(f"even lines rhyme, and {form} has {form.lines}; take an even number")
+    if name is None and form.lines == 2:
+        raise ConstraintError(f"{form} has one line to rhyme; name a rhyme class, such as 尤")
+    if name is None or name in tuple(CLASSES):
+        classes = list(name or CLASSES)
+    else:
+        classes = sorted(rhymes(name), key=CLASSES.index)
+    if not classes:
+        raise ConstraintError(
+            f"rhyme {name!r}: expected a rhyme class such as 尤, or a character of a known sound"
+        )
+    table = rhyme_masks(codec.tokenizer)
+    masks = [table[rhyme] for rhyme in classes if table[rhyme].any()]
+    if not masks:
+        raise ConstraintError(f"this model knows no character of the rhyme {name}; take another")
+    ends = range(2 * form.length - 1, form.size, 2 * form.length)
+    words = dict.fromkeys(ends, " or ".join(classes) if name else "one class")
+    wants = [dict.fromkeys(ends, members) for members in masks]
+    return _union(codec, form, wants, "the rhyme", words, heard=True)
+
+
+def forbidden(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
+    """None of the characters comes."""
+    ids = {i for options in options(codec, chars, missing=True) for i in options}
+    return _everywhere(codec, form, ~mask(codec, ids), "the ban", f"none of {_short(chars)}")
+
+
+def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
+    """No other characters come; in free form marks and blanks may.
+
+    Raises:
+        ConstraintError: characters that the model lacks.
+    """
+    ids = {i for options in options(codec, chars) for i in options}
+    marks = [i for i in codec.writable() if not codec.tokenizer.decode([i]).isalnum()]
+    allowed = mask(codec, ids | (set(marks) if form is None else set()))
+    return _everywhere(codec, form, allowed, "the choice", f"one of {_short(chars)}")
+
+
+def no_repeat(codec: PoemCodec, form: Form | None) -> Constraint:
+    """No character comes twice.
+
+    Raises:
+        ConstraintError: free form, where marks and blanks have to.
+    """
+    if form is None:
+        raise _fixed_form("a poem without repeats")
+    base = of_form(codec, form)
+    alone = Constraint(base.sets, base.alternatives, True, (), form)
+    return Constraint(base.sets, base.alternatives, True, (Condition("no repeats", alone),), form)
+
+
+def requested(
+    codec: PoemCodec,
+    form: Form | None,
+    *,
+    first_line: str | None = None,
+    lines: Mapping[int, str] | None = None,
+    acrostic: str | None = None,
+    where: str = "heads",
+    template: str | None = None,
+    contains: str | Sequence[str] | None = None,
+    rhyme: str | None = None,
+    tones: str | None = None,
+    no_repeat: bool = False,
+    without: str = "",
+    only: str = "",
+) -> Constraint:
+    """All that is asked for at once; without anything, all that may be written.
+
+    Args:
+        codec, form: of the poem.
+        first_line, lines: the texts of lines, `lines` by number from 1.
+        acrostic, where: see `acrostic`.
+        template: see `template`.
+        contains: one text or several; several may overlap.
+        rhyme: see `rhyme`; "any" = any one class.
+        tones: "strict" or "lenient".
+        no_repeat: whether no character comes twice.
+        without, only: characters that must not come, or that alone may.
+
+    Raises:
+        ConstraintError: what no poem can meet, with the conditions that exclude each other.
+    """
+    if tones not in (None, "strict", "lenient"):
+        raise ConstraintError(f"tones {tones!r}: expected strict or lenient")
+    texts = [contains] if isinstance(contains, str) else contains or ()
+    numbered = [*([(1, first_line)] if first_line is not None else []), *(lines or {}).items()]
+    # Large unions come last, when the others have thinned out what they meet.
+    calls: list[tuple[str, tuple[object, ...]]] = [
+        *(("line", item) for item in numbered),
+        *([("template", (template,))] if template is not None else []),
+        *([("acrostic", (acrostic, where))] if acrostic is not None else []),
+        *([("forbidden", (without,))] if without else []),
+        *([("only", (only,))] if only else []),
+        *([("no_repeat", ())] if no_repeat else []),
+        *([("tones", (tones == "strict",))] if tones else []),
+        *(("contains", (text,)) for text in texts),
+        *([("rhyme", (None if rhyme == "any" else rhyme,))] if rhyme is not None else []),
+    ]
+    parts = (_MAKERS[name](codec, form, *rest) for name, rest in calls)
+    return reduce(and_, parts, of_form(codec, form))
+
+
+# By name, since `requested` has arguments of these names.
+_MAKERS: dict[str, Callable[..., Constraint]] = {
+    f.__name__: f
+    for f in (line, template, acrostic, contains, tones, rhyme, forbidden, only, no_repeat)
+}
+
+
+def _union(
+    codec: PoemCodec,
+    form: Form | None,
+    wants: Sequence[Mapping[int, Tensor]],
+    name: str,
+    words: Mapping[int, str] | None = None,
+    sounds: Mapping[int, str] | None = None,
+    heard: bool = False,
+) -> Constraint:
+    """The union of products, each given by the sets (V,) at the positions where it wants one."""
+    base = of_form(codec, form)
+    sets = list(base.sets)
+    first = base.alternatives[0].tolist()
+    numbers: dict[tuple[int, int], int] = {}
+    rows = []
+    for want in wants:
+        row = first.copy()
+        for t, members in want.items():
+            key = (id(members), first[t])
+            if key not in numbers:
+                numbers[key] = len(sets)
+                sets.append(members & base.sets[first[t]])
+            row[t] = numbers[key]
+        rows.append(row)
+    distinct, place = distinct_rows(torch.stack(sets))
+    alternatives, _ = distinct_rows(place[torch.tensor(rows)])
+    some = distinct.any(1)
+    alternatives = alternatives[some[alternatives].all(1)]
+    if not len(alternatives):
+        raise ConstraintError(f"this model has no characters for {name}; ask for something else")
+    used = torch.zeros_like(some)
+    used[alternatives.flatten()] = True
+    alone = Constraint(distinct[used], (used.cumsum(0) - 1)[alternatives], form=form)
+    condition = Condition(name, alone, words or {}, sounds or {}, heard)
+    return replace(alone, says=(condition,))
+
+
+def _fixed(codec: PoemCodec, form: Form | None, at: Mapping[int, str], name: str) -> Constraint:
+    """Characters at positions; `LACUNA` is any character, in free form none that ends a line."""
+    breaks = [codec.tokenizer.eos_id, codec.tokenizer.newline_id]
+    open_ = dict.fromkeys((t for t in at if at[t] == LACUNA), ~mask(codec, breaks))
+    at = {t: char for t, char in at.items() if char != LACUNA}
+    found = options(codec, "".join(at.values()))
+    chars = {
+        t: [codec.tokenizer.decode([i]) for i in ids] for t, ids in zip(at, found, strict=True)
+    }
+    wants = open_ | {t: mask(codec, ids) for t, ids in zip(at, found, strict=True)}
+    words = {t: "/".join(options) for t, options in chars.items()}
+    sounds = {t: sound(options) for t, options in chars.items()} if form else {}
+    return _union(codec, form, [wants], name, words, sounds)
+
+
+def _everywhere(
+    codec: PoemCodec, form: Form | None, allowed: Tensor, name: str, word: str
+) -> Constraint:
+    """One set at all positions of the poem."""
+    positions = range(form.size if form else codec.max_len)
+    want = dict.fromkeys(positions, allowed)
+    return _union(codec, form, [want], name, dict.fromkeys(positions, word))
+
+
+def _check_length(name: str, text: str, least: int, most: int) -> None:
+    if not least <= len(text) <= most:
+        wanted = str(least) if least == most else f"{least} to {most}"
+        raise ConstraintError(f"{name}: {text!r} has {len(text)} characters; expected {wanted}")
+
+
+def _fixed_form(name: str) -> ConstraintError:
+    return ConstraintError(f"{name} needs a fixed form, such as 5x4; this model writes free form")
+
+
+def _short(chars: str) -> str:
+    return chars if len(chars) <= 12 else chars[:11] + "…"

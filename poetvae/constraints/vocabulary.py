@@ -1,0 +1,109 @@
+"""What the tokens of a model mean: what a typed character may be, how characters sound.
+
+Texts may be typed in simplified characters where a model knows traditional ones: where a text shows
+that it is simplified, or the model lacks a character, a character stands for all that it may mean
+and the model knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from ..errors import ConstraintError
+from ..text.codec import PoemCodec
+from ..text.poem import is_han
+from ..text.prosody import LEVEL, OBLIQUE, RHYMES, levels, readings, rhymes
+from ..text.tokenizer import PoemTokenizer
+from ..text.variants import is_simplified, only_simplified, to_simplified, traditional_variants
+
+CLASSES = "".join(RHYMES.values())
+"""The names of all rhyme classes."""
+_TONES = {"平": "level", "上": "rising", "去": "departing", "入": "entering"}
+
+
+def mask(codec: PoemCodec, ids: Iterable[int]) -> Tensor:
+    """The set of token ids as (V,) bool."""
+    found = torch.zeros(len(codec.tokenizer), dtype=torch.bool)
+    found[list(ids)] = True
+    return found
+
+
+def options(codec: PoemCodec, text: str, missing: bool = False) -> list[list[int]]:
+    """By character of a text, the tokens that it may be.
+
+    Args:
+        codec: of the model.
+        text: as typed.
+        missing: whether the model may lack characters, which are then nothing.
+
+    Raises:
+        ConstraintError: characters that the model cannot write.
+    """
+    tokenizer = codec.tokenizer
+    writable = set(codec.writable()) - {tokenizer.eos_id}
+    simplified = is_simplified(text) and not _is_simplified(tokenizer)
+
+    def known(chars: Iterable[str]) -> list[int]:
+        return sorted(writable.intersection(tokenizer.encode("".join(chars))))
+
+    found = [
+        (known(traditional_variants(char)) if simplified else known(char))
+        or known(traditional_variants(char) | {to_simplified(char)})
+        for char in text
+    ]
+    lacking = [char for char, ids in zip(text, found, strict=True) if not ids]
+    if lacking and not missing:
+        raise unknown(lacking)
+    return found
+
+
+def unknown(chars: Iterable[str]) -> ConstraintError:
+    """The error for characters that a model cannot write."""
+    return ConstraintError(
+        f"this model cannot write {' '.join(dict.fromkeys(chars))}; take other characters"
+    )
+
+
+def sound(chars: Iterable[str]) -> str:
+    """How characters sound, in words: "陌, entering tone"."""
+    found = {reading for char in chars for reading in readings(char)}
+    ordered = sorted(found, key=lambda reading: CLASSES.index(reading.rhyme))
+    words = [f"{reading.rhyme}, {_TONES[reading.tone]} tone" for reading in ordered]
+    return " or ".join(words) or "no known sound"
+
+
+@lru_cache(maxsize=4)
+def level_masks(tokenizer: PoemTokenizer) -> tuple[Tensor, Tensor]:
+    """Which tokens may be level and which oblique, (V,) bool each; both for some, none unknown."""
+    found = [levels(char) for char in _chars(tokenizer)]
+    return (
+        torch.tensor([LEVEL in tones for tones in found]),
+        torch.tensor([OBLIQUE in tones for tones in found]),
+    )
+
+
+@lru_cache(maxsize=4)
+def rhyme_masks(tokenizer: PoemTokenizer) -> dict[str, Tensor]:
+    """By rhyme class, which tokens may belong to it: (V,) bool."""
+    table = {name: torch.zeros(len(tokenizer), dtype=torch.bool) for name in CLASSES}
+    for i, char in enumerate(_chars(tokenizer)):
+        for name in rhymes(char):
+            table[name][i] = True
+    return table
+
+
+@lru_cache(maxsize=4)
+def _is_simplified(tokenizer: PoemTokenizer) -> bool:
+    """Whether a model learnt simplified text, told by which of the two scripts it has more of."""
+    # A line each, so that no phrase is seen.
+    chars = "\n".join(char for char in _chars(tokenizer) if is_han(char))
+    traditional = sum(a != b for a, b in zip(chars, to_simplified(chars), strict=True))
+    return sum(map(only_simplified, chars)) > traditional
+
+
+def _chars(tokenizer: PoemTokenizer) -> list[str]:
+    return [tokenizer.decode([i]) for i in range(len(tokenizer))]

@@ -1,0 +1,279 @@
+"""From numbered poems to batches, as pure functions of (seed, step).
+
+Nothing here keeps a position: the poems of a step are computed from its number, so a run resumes
+from one integer, and any number of processes can share it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..text.codec import PoemCodec
+from ..text.poem import Poem
+
+# So many numbers of a store are hashed at once.
+_PART = 2**20
+
+# Fewer can be told from chance on small corpora.
+_ROUNDS = 8
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX = (
+    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
+    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
+)
+_LAST = np.uint64(31)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B poems of at most T tokens.
+
+    tokens (B, T) int64, padded; mask (B, T) bool, True = real; labels (B, L) int64 or None.
+    """
+
+    tokens: Tensor
+    mask: Tensor
+    labels: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device."""
+        labels = None if self.labels is None else self.labels.to(device)
+        return Batch(self.tokens.to(device), self.mask.to(device), labels)
+
+
+class TokenStore:
+    """Tokens of all poems end to end, with where each begins; in memory, or in mapped files.
+
+    Args:
+        poems: the token ids of each poem.
+        max_len: positions of a batch; no poem may be longer.
+        pad_id: fills the rest of a row.
+        labels: for each poem its label values; empty where there are none.
+    """
+
+    def __init__(
+        self,
+        poems: Sequence[Sequence[int]],
+        max_len: int,
+        pad_id: int,
+        labels: Sequence[Sequence[int]] = (),
+    ) -> None:
+        lengths = torch.tensor([len(p) for p in poems], dtype=torch.int64)
+        if len(poems) and lengths.max() > max_len:
+            raise ValueError(f"a poem has {lengths.max()} tokens; max_len is {max_len}")
+        ids = np.fromiter(itertools.chain.from_iterable(poems), np.int32, int(lengths.sum()))
+        tokens = torch.from_numpy(ids).to(token_dtype(int(ids.max(initial=0)) + 1))
+        offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
+        self._hold(tokens, offsets, torch.tensor(labels) if len(labels) else None, max_len, pad_id)
+
+    @classmethod
+    def of(
+        cls, tokens: Tensor, offsets: Tensor, labels: Tensor | None, max_len: int, pad_id: int
+    ) -> TokenStore:
+        """A store of arrays that are there, which it neither copies nor checks.
+
+        Args:
+            tokens: (characters,), of any whole type.
+            offsets: (poems + 1,) int64, where in `tokens` each poem begins, and their end.
+            labels: (poems, L), of any whole type, or None.
+        """
+        store = cls.__new__(cls)
+        store._hold(tokens, offsets, labels, max_len, pad_id)
+        return store
+
+    def _hold(
+        self, tokens: Tensor, offsets: Tensor, labels: Tensor | None, max_len: int, pad_id: int
+    ) -> None:
+        self.tokens, self.offsets, self.labels = tokens, offsets, labels
+        self.max_len, self.pad_id = max_len, pad_id
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        arrays = (self.tokens, self.offsets, self.labels)
+        return sum(array.nbytes for array in arrays if array is not None)
+
+    def to(self, device: torch.device | str) -> TokenStore:
+        """The store on a device, where its batches are gathered then."""
+        labels = None if self.labels is None else self.labels.to(device)
+        tokens, offsets = self.tokens.to(device), self.offsets.to(device)
+        return TokenStore.of(tokens, offsets, labels, self.max_len, self.pad_id)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of everything in the store, wherever and in whatever type it is held."""
+        digest = hashlib.sha256()
+        arrays = [(self.offsets, np.int64), (self.tokens, np.int32)]
+        if self.labels is not None:
+            arrays.append((self.labels.flatten(), np.int64))
+        for array, dtype in arrays:
+            for start in range(0, len(array), _PART):
+                part = array[start : start + _PART].cpu().numpy()
+                digest.update(np.ascontiguousarray(part, dtype).data)
+        return digest.hexdigest()
+
+    def poem(self, place: int) -> list[int]:
+        """The ids of one poem."""
+        ids: list[int] = self.tokens[self.offsets[place] : self.offsets[place + 1]].tolist()
+        return ids
+
+    def batch(self, index: NDArray[np.int64] | Sequence[int]) -> Batch:
+        """The poems at these places, in this order."""
+        device = self.offsets.device
+        poems = torch.from_numpy(np.asarray(index, dtype=np.int64)).to(device)
+        start, stop = self.offsets[poems], self.offsets[poems + 1]
+        place = start[:, None] + torch.arange(self.max_len, device=device)
+        mask = place < stop[:, None]
+        tokens = torch.full(place.shape, self.pad_id, device=device)
+        if len(self.tokens):
+            place.clamp_(max=len(self.tokens) - 1)
+            found = self.tokens.index_select(0, place.flatten()).view(place.shape)
+            tokens = torch.where(mask, found, tokens)
+        labels = None if self.labels is None else self.labels[poems].long()
+        return Batch(tokens, mask, labels)
+
+    def batches(self, size: int, limit: int | None = None) -> Iterator[Batch]:
+        """All poems (or the first `limit`) once, in order."""
+        n = len(self) if limit is None else min(limit, len(self))
+        for start in range(0, n, size):
+            yield self.batch(np.arange(start, min(start + size, n)))
+
+
+def token_dtype(vocab_size: int) -> torch.dtype:
+    """The type that tokens are held in: two bytes for up to 32,768 tokens, else four."""
+    return torch.int16 if vocab_size <= 2**15 else torch.int32
+
+
+@dataclass(frozen=True)
+class Data:
+    """The numbered poems of a run: to train on, to choose by and to test with."""
+
+    train: TokenStore
+    valid: TokenStore
+    test: TokenStore
+    codec: PoemCodec
+
+
+def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
+    """Poems numbered and labelled.
+
+    Raises:
+        CorpusError: a poem of none of the codec's forms, or too long.
+    """
+    poems = list(poems)
+    labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
+    ids = [codec.encode(p) for p in poems]
+    return TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels)
+
+
+def corrupt(
+    batch: Batch,
+    mask_id: int,
+    *,
+    observe: float = 0.0,
+    passes: Sequence[int] = (),
+    noise: float = 0.0,
+    dropout: float = 0.0,
+) -> dict[str, Any]:
+    """What a model is given of a batch in training, by the arguments of its `forward`.
+
+    Drawn from the device's own generator, which the step has seeded.
+
+    Args:
+        batch: the poems.
+        mask_id: stands where a character is not told.
+        observe: share of the poems that have a part `observed`: half of them all but a run of
+            characters, half of them characters here and there; at least one stays hidden.
+        passes: numbers of passes, of which the batch has one drawn.
+        noise: share of the characters that are masked in `noisy`, what the encoder sees.
+        dropout: share of the labels that become unknown.
+    """
+    tokens, mask, labels = batch.tokens, batch.mask, batch.labels
+    (n, length), device = tokens.shape, tokens.device
+
+    def rand(*shape: int) -> Tensor:
+        return torch.rand(shape, device=device)
+
+    observed = noisy = None
+    if observe:
+        size = mask.sum(dim=1, keepdim=True)
+        first = (rand(n, 1) * size).long()
+        last = first + (rand(n, 1) * (size - first)).long()
+        place = torch.arange(length, device=device)
+        run = (first <= place) & (place <= last)
+        scattered = (rand(n, length) < rand(n, 1)) | (place == first)
+        hidden = torch.where(rand(n, 1) < 0.5, run, scattered) | (rand(n, 1) >= observe)
+        observed = tokens.masked_fill(hidden | ~mask, mask_id)
+    drawn = passes[int(torch.randint(len(passes), ()))] if passes else 1
+    if noise:
+        noisy = tokens.masked_fill((rand(n, length) < noise) & mask, mask_id)
+    if dropout and labels is not None:
+        labels = labels.masked_fill(rand(*labels.shape) < dropout, 0)
+    poems = {"tokens": tokens, "mask": mask, "labels": labels}
+    return {**poems, "observed": observed, "noisy": noisy, "passes": drawn}
+
+
+def derive_seed(seed: int, *names: object) -> int:
+    """A seed for one purpose, a pure function of its arguments, below 2**63."""
+    digest = hashlib.blake2b(repr((seed, *names)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+def batch_index(n: int, batch_size: int, seed: int, step: int) -> NDArray[np.int64]:
+    """Which of n poems step `step` learns from: (batch_size,).
+
+    Every epoch is a permutation of all poems; batches run on across the end of an epoch. Nothing
+    is shuffled: a place of an epoch is enciphered into a poem, in time and memory of the batch.
+    """
+    place = np.arange(step * batch_size, (step + 1) * batch_size, dtype=np.uint64)
+    epoch, place = np.divmod(place, np.uint64(n))
+    first, last = int(epoch[0]), int(epoch[-1])
+    derived = [derive_seed(seed, "order", e) for e in range(first, last + 1)]
+    key = np.array(derived, dtype=np.uint64)[epoch - np.uint64(first)]
+    place = _permute(place, key, n)
+    # Cycle walking: what falls outside is enciphered again until it does not.
+    while len(outside := np.flatnonzero(place >= n)):
+        place[outside] = _permute(place[outside], key[outside], n)
+    return place.astype(np.int64)
+
+
+def _permute(place: NDArray[np.uint64], key: NDArray[np.uint64], n: int) -> NDArray[np.uint64]:
+    """A keyed permutation of 0 .. rows * columns - 1, which is n or up to sqrt(n) more.
+
+    The generalised Feistel network of Black & Rogaway (2002, "Ciphers with arbitrary finite
+    domains"): a place is a row and a column, each in turn moved by a hash of the other.
+    """
+    size = math.isqrt(n - 1) + 1
+    rows, columns = np.uint64(size), np.uint64(-(-n // size))
+    row, column = np.divmod(place, columns)
+    for _ in range(_ROUNDS // 2):
+        row = (row + _mix(key + column)) % rows
+        key = key + _GOLDEN
+        column = (column + _mix(key + row)) % columns
+        key += _GOLDEN
+    return row * columns + column
+
+
+def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64 (Steele, Lea & Flood 2014), in place; products wrap."""
+    for shift, factor in _MIX:
+        x ^= x >> shift
+        x *= factor
+    x ^= x >> _LAST
+    return x

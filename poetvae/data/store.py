@@ -1,0 +1,266 @@
+"""A folder of numbered poems, which training maps into memory.
+
+`tokenizer.model`; `store.json`, how the poems are numbered and what was counted; for `train`,
+`valid` and `test` the arrays of a `TokenStore`, little-endian: `.tokens` (2 bytes each for up to
+32,768 tokens, else 4), `.offsets` (8 bytes) and, where there are labels, `.labels` (4 bytes); and
+`manifest.json`, with size and sha256 of the others. A folder appears at once, complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from ..errors import MALFORMED, ConfigError, CorpusError
+from ..files import MANIFEST, manifest_bytes, new_folder, read_manifest, sync
+from ..text.codec import PoemCodec
+from ..text.poem import Form, Poem
+from ..text.tokenizer import PoemTokenizer
+from .corpus import Corpus, Report
+from .dataset import Data, TokenStore, token_dtype
+
+SIDES = ("train", "valid", "test")
+FORMAT = {"format": "poetvae store", "version": 1}
+_PART = 2**20
+
+
+@dataclass(frozen=True)
+class Described:
+    """What `store.json` and the tokenizer say of the poems of a folder.
+
+    Attributes:
+        labels: as they were asked for.
+        longer: poems to train on that were left out, since they are longer than max_len.
+    """
+
+    codec: PoemCodec
+    labels: tuple[str, ...]
+    report: Report
+    longer: int
+
+    def lines(self) -> list[str]:
+        """The account for people."""
+        left = f"left out: {self.longer:,} poems longer than max_len {self.codec.max_len}"
+        return [*self.report.lines(), *([left] if self.longer else [])]
+
+
+class ArrayFile:
+    """A file that numbers are put into one after the other, and hashed on the way."""
+
+    def __init__(self, path: Path, dtype: str) -> None:
+        self.path, self._dtype = path, dtype
+        self._size, self._digest = 0, hashlib.sha256()
+        path.touch()
+
+    def write(self, array: ArrayLike) -> None:
+        """Put numbers behind those that are there."""
+        data = np.ascontiguousarray(array, self._dtype).tobytes()
+        with open(self.path, "ab") as file:
+            file.write(data)
+        self._digest.update(data)
+        self._size += len(data)
+
+    def finish(self) -> dict[str, Any]:
+        """Put the file on disk. Returns its entry of the manifest."""
+        sync(self.path)
+        return {"size": self._size, "sha256": self._digest.hexdigest()}
+
+
+class StoreWriter:
+    """Writes the files of a folder; used inside `new_store`."""
+
+    def __init__(self, folder: Path, described: Described) -> None:
+        self._folder, self._described = folder, described
+        codec = described.codec
+        tokens = "<i2" if token_dtype(len(codec.tokenizer)) == torch.int16 else "<i4"
+        suffixes = {"tokens": tokens, "offsets": "<i8"}
+        if codec.label_sizes:
+            suffixes["labels"] = "<i4"
+        self._files = {
+            (side, name): ArrayFile(folder / f"{side}.{name}", dtype)
+            for side in SIDES
+            for name, dtype in suffixes.items()
+        }
+        self._ends = dict.fromkeys(SIDES, 0)
+        for side in SIDES:
+            self._files[side, "offsets"].write([0])
+
+    def add(self, side: str, tokens: ArrayLike, lengths: ArrayLike, labels: ArrayLike) -> None:
+        """Poems of a side, end to end, with the length of each and its label values."""
+        offsets = self._ends[side] + np.cumsum(lengths, dtype=np.int64)
+        if len(offsets):
+            self._ends[side] = int(offsets[-1])
+        self._files[side, "tokens"].write(tokens)
+        self._files[side, "offsets"].write(offsets)
+        if (side, "labels") in self._files:
+            self._files[side, "labels"].write(labels)
+
+    def finish(self) -> None:
+        """Write what describes the poems, and the manifest."""
+        codec, about = self._described.codec, self._described
+        values = {
+            **FORMAT,
+            "max_len": codec.max_len,
+            "text": codec.to_dict(),
+            "labels": about.labels,
+            "longer": about.longer,
+            "report": about.report.as_dict(),
+        }
+        text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+        small = {"store.json": text.encode(), "tokenizer.model": codec.tokenizer.to_bytes()}
+        listed = {file.path.name: file.finish() for file in self._files.values()}
+        for name, data in small.items():
+            listed[name] = _write_bytes(self._folder / name, data)
+        _write_bytes(self._folder / MANIFEST, manifest_bytes(listed))
+
+
+@contextmanager
+def new_store(folder: Path) -> Iterator[Path]:
+    """A folder to write a store into, which appears at once, complete, or not at all.
+
+    Raises:
+        CorpusError: it exists, or cannot be written.
+    """
+    if folder.exists():
+        raise CorpusError(f"{folder} exists; remove it, or choose another name")
+    try:
+        with new_folder(folder) as temporary:
+            yield temporary
+    except OSError as error:
+        raise CorpusError(f"{folder}: cannot be written ({error.strerror or error})") from error
+
+
+def is_store(folder: str | Path) -> bool:
+    """Whether there is a folder of numbered poems."""
+    return (Path(folder) / "store.json").is_file()
+
+
+def describe(folder: Path) -> Described:
+    """What a folder of numbered poems says of them.
+
+    Raises:
+        CorpusError: it is no such folder, or its description is damaged.
+    """
+    listed = _manifest(folder)
+    for name in ("store.json", "tokenizer.model"):
+        _verify(folder, name, listed)
+    path = folder / "store.json"
+    try:
+        values = json.loads(path.read_bytes())
+        if {key: values.get(key) for key in FORMAT} != FORMAT:
+            raise ConfigError(f"expected {FORMAT}")
+        tokenizer = PoemTokenizer.load(folder / "tokenizer.model")
+        counted: dict[str, Any] = {
+            key: Counter(value) if isinstance(value, dict) else value
+            for key, value in values["report"].items()
+        }
+        return Described(
+            PoemCodec.from_dict(tokenizer, int(values["max_len"]), values["text"]),
+            tuple(map(str, values["labels"])),
+            Report(**counted),
+            int(values["longer"]),
+        )
+    except MALFORMED as error:
+        raise CorpusError(f"{path} describes no poems ({error}); {_REMEDY}") from error
+
+
+def open_store(folder: Path) -> Data:
+    """The poems of a folder, verified and mapped: they take no memory but the system's cache.
+
+    Raises:
+        CorpusError: a file is missing or damaged.
+    """
+    codec, listed = describe(folder).codec, _manifest(folder)
+    dtypes = {"tokens": token_dtype(len(codec.tokenizer)), "offsets": torch.int64}
+    if codec.label_sizes:
+        dtypes["labels"] = torch.int32
+    sides: dict[str, TokenStore] = {}
+    for side in SIDES:
+        arrays: dict[str, Tensor] = {}
+        for name, dtype in dtypes.items():
+            _verify(folder, f"{side}.{name}", listed)
+            arrays[name] = _map(folder / f"{side}.{name}", dtype)
+        labels = arrays.get("labels")
+        if labels is not None:
+            labels = labels.view(-1, len(codec.label_sizes))
+        tokens, offsets = arrays["tokens"], arrays["offsets"]
+        sides[side] = TokenStore.of(tokens, offsets, labels, codec.max_len, codec.tokenizer.pad_id)
+    return Data(**sides, codec=codec)
+
+
+def read_store(folder: Path) -> Corpus:
+    """The poems of a folder as text, with their labels as meta; □ where a character is unknown.
+
+    Raises:
+        CorpusError: a file is missing or damaged.
+    """
+    data = open_store(folder)
+    train, valid, test = (
+        list(_poems(store, data.codec)) for store in (data.train, data.valid, data.test)
+    )
+    return Corpus(train, valid, test, describe(folder).report)
+
+
+def _poems(store: TokenStore, codec: PoemCodec) -> Iterator[Poem]:
+    forms: list[Form | None] = list(codec.forms) or [None]
+    for place in range(len(store)):
+        labels = [] if store.labels is None else store.labels[place].tolist()
+        form = forms[labels.pop(0) - 1 if len(forms) > 1 else 0]
+        named = zip(codec.fields.items(), labels, strict=True)
+        meta = {name: values[label - 1] for (name, values), label in named if label}
+        poem = Poem(tuple(codec.decode(store.poem(place), form).split("\n")), meta)
+        # It has its form still where an unknown character, now □, would hide it.
+        vars(poem)["form"] = form or poem.form
+        yield poem
+
+
+_REMEDY = "remove the folder and prepare it again"
+
+
+def _manifest(folder: Path) -> Mapping[str, Any]:
+    return read_manifest(folder, CorpusError, _REMEDY)
+
+
+def _verify(folder: Path, name: str, listed: Mapping[str, Any]) -> None:
+    """Raises CorpusError where a file is not as the manifest says."""
+    path = folder / name
+    try:
+        with open(path, "rb") as file:
+            same = os.fstat(file.fileno()).st_size == listed.get(name, {}).get("size")
+            digest = hashlib.sha256()
+            while same and (part := file.read(_PART)):
+                digest.update(part)
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror}); {_REMEDY}") from error
+    if not same or digest.hexdigest() != listed[name]["sha256"]:
+        raise CorpusError(f"{path} is damaged: it differs from {MANIFEST}; {_REMEDY}")
+
+
+def _map(path: Path, dtype: torch.dtype) -> Tensor:
+    """The numbers of a file, (n,), read when they are used."""
+    if not path.stat().st_size:
+        return torch.empty(0, dtype=dtype)
+    # A map that may be read alone claims no memory, as those of torch.from_file do: the system
+    # refuses claims larger than it has. torch warns that it must not be written, and nobody does.
+    with open(path, "rb") as file, warnings.catch_warnings(action="ignore"):
+        return torch.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), dtype=dtype)
+
+
+def _write_bytes(path: Path, data: bytes) -> dict[str, Any]:
+    file = ArrayFile(path, "u1")
+    file.write(np.frombuffer(data, np.uint8))
+    return file.finish()

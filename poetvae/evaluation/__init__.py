@@ -1,0 +1,1 @@
+"""Figures: likelihood, what z carries, what samples are like beside human poems."""

@@ -1,0 +1,302 @@
+"""How good a model is, in nats: bounds on the likelihood, what z carries, what comes back.
+
+Everything is per poem and per character; a character is what a reader sees: the line breaks and end
+marks of free form are paid for in nats but not counted. What samples are like is in `quality`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.dataset import Batch, TokenStore, derive_seed
+from ..errors import CorpusError
+from ..models import VAE, VQVAE, Autoregressive, LatentModel, Model
+from ..models.bounds import (
+    effective_samples,
+    importance_weights,
+    iwae,
+    kl_by_unit,
+    mutual_information,
+)
+from ..nn import DiagonalGaussian, Mixture, perplexity
+from ..text.codec import PoemCodec
+from .metrics import bootstrap
+
+ACTIVE = 0.01  # variance of a unit's posterior mean from which on it counts as active
+CURVE = (1, 10, 100, 1000)  # samples K of the curve of importance-weighted bounds
+
+
+@dataclass(frozen=True)
+class Report:
+    """The likelihood part of an evaluation, keys as in `evaluate --json`.
+
+    Attributes:
+        poems, chars: what was scored; `unknown_chars` of them the model does not know.
+        elbo_per_char: negative evidence lower bound, nats per character.
+        nll_per_char: importance-weighted bound with `iw_samples` samples (Burda et al. 2016,
+            arXiv 1509.00519, equation 8), nats per character; the smaller, the better. Of an
+            autoregressive model both are the exact likelihood, of an autoencoder None.
+        bound: "exact", "IWAE-K", "ELBO" (of codes, each poem having one) or "none": what
+            `nll_per_char` is.
+        bits_per_char: the same in bits.
+        recon_per_poem, kl_per_poem: distortion and rate, the two parts of the ELBO, nats per poem.
+        mutual_information: between x and z under q, against all poems scored as the aggregate
+            posterior (Hoffman & Johnson 2016), nats; it cannot exceed `mi_cap` = log(poems).
+        marginal_kl: KL(q(z) || p(z)) = rate - mutual information: how far the aggregate posterior
+            is from the prior; too large by as much as the cap cuts off.
+        active_units: latent units whose posterior mean varies by more than 0.01 over the poems
+            (Burda et al. 2016, section 4).
+        recon_char_accuracy, recon_poem_accuracy: what the likeliest characters at z = mean restore;
+            None without a latent.
+        parameters: of the model.
+        passes: of the network to write a poem.
+        codes_used, codebook_perplexity: of a VQ-VAE, how many codes the poems use, and the exp of
+            the entropy of that use.
+        cluster_perplexity: of a mixture prior, the same of the components the poems belong to.
+        ci: 95 % bootstrap intervals over poems, by key.
+        iw_curve: for K = 1, 10, 100, 1000 the bound (nats per character) and the effective sample
+            size of its weights, on the same few poems; empty unless asked for.
+    """
+
+    poems: int
+    chars: int
+    unknown_chars: int
+    elbo_per_char: float | None
+    nll_per_char: float | None
+    bound: str
+    iw_samples: int
+    bits_per_char: float | None
+    recon_per_poem: float
+    kl_per_poem: float
+    mutual_information: float
+    mi_cap: float
+    marginal_kl: float
+    active_units: int
+    recon_char_accuracy: float | None
+    recon_poem_accuracy: float | None
+    parameters: int
+    passes: int
+    codes_used: int | None = None
+    codebook_perplexity: float | None = None
+    cluster_perplexity: float | None = None
+    ci: dict[str, tuple[float, float]] = field(default_factory=dict)
+    iw_curve: list[dict[str, float]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by key."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What was measured of each of N poems: (N,) float64 each, nats and counts of characters.
+
+    `code` (N, D) is the mode of q(z | x), `posterior` q itself where it is Gaussian; None without.
+    """
+
+    recon: Tensor
+    kl: Tensor
+    bound: Tensor
+    chars: Tensor
+    unknown: Tensor
+    right_chars: Tensor
+    right_poem: Tensor
+    code: Tensor | None
+    posterior: DiagonalGaussian | None
+
+
+@torch.no_grad()
+def by_poem(
+    model: Model,
+    codec: PoemCodec,
+    store: TokenStore,
+    *,
+    samples: int = 100,
+    seed: int = 0,
+    passes: int | None = None,
+    batch_size: int = 500,
+    limit: int | None = None,
+    progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
+) -> Rows:
+    """Score each poem of a store; arguments and errors as of `evaluate`."""
+    if not len(store):
+        raise CorpusError("no poem to score; give some of the model's forms")
+    was_training = model.training
+    model.eval()
+    generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "evaluate"))
+    table: list[Tensor] = []
+    codes: list[Tensor] = []
+    logvars: list[Tensor] = []
+    for batch in progress(store.batches(batch_size, limit)):
+        batch = batch.to(model.device)
+        character, unknown = characters(codec, batch)
+        chars = [character.sum(dim=1), unknown.sum(dim=1)]
+        if isinstance(model, Autoregressive):
+            nll = model.nll(batch.tokens, batch.mask, batch.labels)
+            zero = torch.zeros_like(nll)
+            parts = [nll, zero, nll, *chars, zero, zero]
+        else:
+            log_weights, draw = importance_weights(model, batch, samples, generator, passes=passes)
+            assert draw.posterior is not None
+            code = draw.posterior.mode
+            guess = model.decode(code, labels=batch.labels).argmax(dim=2)
+            right = (guess == batch.tokens) | ~batch.mask
+            accuracy = [(right & character).sum(dim=1), right.all(dim=1)]
+            parts = [draw.nll[0], kl_by_unit(draw).sum(dim=1), -iwae(log_weights)]
+            parts += [*chars, *accuracy]
+            codes.append(code.cpu())
+            if isinstance(draw.posterior, DiagonalGaussian):
+                logvars.append(draw.posterior.logvar.cpu())
+        table.append(torch.stack([part.double() for part in parts]).cpu())
+    model.train(was_training)
+    whole = torch.cat(codes) if codes else None
+    posterior = None
+    if whole is not None and logvars:
+        posterior = DiagonalGaussian(whole, torch.cat(logvars))
+    recon, kl, bound, count, unknowns, right_chars, right_poem = torch.cat(table, dim=1)
+    return Rows(recon, kl, bound, count, unknowns, right_chars, right_poem, whole, posterior)
+
+
+@torch.no_grad()
+def evaluate(
+    model: Model,
+    codec: PoemCodec,
+    store: TokenStore,
+    *,
+    samples: int = 100,
+    seed: int = 0,
+    passes: int | None = None,
+    batch_size: int = 500,
+    limit: int | None = None,
+    curve_poems: int = 0,
+    progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
+) -> Report:
+    """Score every poem of a store (or the first `limit`) and sum up.
+
+    Args:
+        model: is put into evaluation mode and left as it was.
+        codec: says which tokens are characters.
+        store: the poems.
+        samples: K of the importance-weighted bound.
+        seed: of the samples of z.
+        passes: to score, see `importance_weights`.
+        batch_size: poems at once.
+        limit: score only so many.
+        curve_poems: how many poems, spread over the store, to measure `iw_curve` on.
+        progress: wraps the iterator of batches, as tqdm does.
+
+    Raises:
+        CorpusError: no poem to score.
+    """
+    options: dict[str, Any] = {"batch_size": batch_size, "limit": limit, "progress": progress}
+    rows = by_poem(model, codec, store, samples=samples, seed=seed, passes=passes, **options)
+    n, chars = len(rows.recon), float(rows.chars.sum())
+    elbo, bound = (rows.recon + rows.kl) * (n / chars), rows.bound * (n / chars)
+    exact = isinstance(model, Autoregressive)
+    generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "information"))
+    bounded = model.has_bound
+    carried = _carried(model, rows, generator)
+    curve = []
+    if isinstance(model, VAE) and bounded and curve_poems:
+        curve = _curve(model, codec, store, n, curve_poems, generator, passes)
+    kl = float(rows.kl.mean())
+    passes = store.max_len if isinstance(model, Autoregressive) else passes or model.passes
+    if isinstance(model, VQVAE):
+        passes += model.groups
+    name = "ELBO" if rows.posterior is None else f"IWAE-{samples}"
+    name = "exact" if exact else name if bounded else "none"
+    return Report(
+        poems=n,
+        chars=int(chars),
+        unknown_chars=int(rows.unknown.sum()),
+        elbo_per_char=float(elbo.mean()) if bounded else None,
+        nll_per_char=float(bound.mean()) if bounded else None,
+        bound=name,
+        iw_samples=samples if name.startswith("IWAE") else 1,
+        bits_per_char=float(bound.mean()) / math.log(2) if bounded else None,
+        recon_per_poem=float(rows.recon.mean()),
+        kl_per_poem=kl,
+        mi_cap=math.log(n),
+        marginal_kl=kl - carried["mutual_information"],
+        recon_char_accuracy=None if exact else float(rows.right_chars.sum()) / chars,
+        recon_poem_accuracy=None if exact else float(rows.right_poem.mean()),
+        parameters=model.num_parameters(),
+        passes=passes,
+        **carried,
+        ci={
+            key: bootstrap(values.numpy(), seed)
+            for key, values in (
+                ("elbo_per_char", elbo),
+                ("nll_per_char", bound),
+                ("kl_per_poem", rows.kl),
+            )
+            if bounded
+        },
+        iw_curve=curve,
+    )
+
+
+@torch.no_grad()
+def _carried(model: Model, rows: Rows, generator: torch.Generator) -> dict[str, Any]:
+    """What z tells of the poems: the fields of a `Report` that are about it."""
+    found: dict[str, Any] = {"mutual_information": 0.0, "active_units": 0}
+    if rows.code is None:
+        return found
+    n, code = len(rows.code), rows.code.to(model.device)
+    found["active_units"] = int((code.var(dim=0) > ACTIVE).sum()) if n > 1 else 0
+    if rows.posterior is not None:
+        found["mutual_information"] = mutual_information(rows.posterior, generator)
+    if isinstance(model, VQVAE):
+        codes = model.codes(code)
+        # As every poem has one string of codes, the information is the entropy of the strings.
+        alike = torch.unique(codes, dim=0, return_counts=True)[1].double()
+        found["mutual_information"] = math.log(n) - float((alike * alike.log()).sum()) / n
+        found["codes_used"] = len(torch.unique(codes))
+        found["codebook_perplexity"] = perplexity(codes)
+    if isinstance(model, VAE) and isinstance(prior := model.prior(1), Mixture):
+        found["cluster_perplexity"] = perplexity(prior.responsibilities(code).argmax(dim=1))
+    return found
+
+
+def characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Which tokens (B, T) are characters that a reader sees, and which are unknown."""
+    tokenizer = codec.tokenizer
+    layout = torch.tensor([tokenizer.newline_id, tokenizer.eos_id], device=batch.tokens.device)
+    character = batch.mask & ~torch.isin(batch.tokens, layout)
+    return character, batch.mask & (batch.tokens == tokenizer.unk_id)
+
+
+def _curve(
+    model: LatentModel,
+    codec: PoemCodec,
+    store: TokenStore,
+    n: int,
+    poems: int,
+    generator: torch.Generator,
+    passes: int | None,
+) -> list[dict[str, float]]:
+    """The bound for each K of `CURVE`, on poems spread over the first n of the store.
+
+    The largest K's samples, in groups of K, serve the smaller ones: so the curve has one noise.
+    """
+    places = np.unique(np.linspace(0, n - 1, min(poems, n)).astype(np.int64))
+    batch = store.batch(places).to(model.device)
+    was_training = model.training
+    model.eval()
+    log_weights, _ = importance_weights(model, batch, max(CURVE), generator, passes=passes)
+    model.train(was_training)
+    chars = int(characters(codec, batch)[0].sum())
+    curve = []
+    for k in CURVE:
+        groups = log_weights.reshape(k, -1)  # (K, groups * B)
+        bound = -float(iwae(groups).sum()) * k / max(CURVE) / chars
+        size = float(effective_samples(groups).mean())
+        curve.append({"k": k, "nll_per_char": bound, "effective_samples": size})
+    return curve

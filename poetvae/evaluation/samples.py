@@ -1,0 +1,265 @@
+"""What samples are like, beside the same figures of human poems: no figure means much alone.
+
+The judge of forward and reverse likelihood is an interpolated Kneser-Ney n-gram model of the
+tokens, which is fitted in seconds and gives the same answer every time; a trained model can be a
+second judge. Forward likelihood alone rewards saying the likeliest thing always, reverse likelihood
+alone does not see nonsense: read them together (systems that report one can be gamed by it).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ..data.dataset import derive_seed, encode_poems
+from ..errors import CorpusError
+from ..generation.generate import generate
+from ..models import Autoregressive, Model
+from ..runtime import without_bar
+from ..text.codec import PoemCodec
+from ..text.poem import Form, Poem, content
+from ..text.prosody import regulated, rhyme_ok, unknown
+from .metrics import bootstrap, copied_lines, distinct, novel, repeats, self_bleu
+from .ngram import NGram
+from .two_sample import LabelClassifier, area_under_curve, two_sample_auc
+
+__all__ = [
+    "area_under_curve",
+    "compare",
+    "fit_judge",
+    "judged",
+    "label_agreement",
+    "poem_ids",
+    "sample_quality",
+    "two_sample_auc",
+]
+ORDER = 4  # of the n-gram judge
+SELF_BLEU = 1000  # texts that self-BLEU compares; it depends on how many they are
+Values = NDArray[np.float64]
+
+
+def sample_quality(
+    model: Model,
+    codec: PoemCodec,
+    human: Sequence[Poem],
+    known: Sequence[Poem],
+    *,
+    n: int = 10_000,
+    temperature: float = 1.0,
+    passes: int | None = None,
+    seed: int = 0,
+    judge: tuple[Autoregressive, PoemCodec] | None = None,
+    quiet: bool = True,
+) -> dict[str, dict[str, Any]]:
+    """`compare` n samples of a model with human poems.
+
+    Args:
+        model, codec: of a model folder.
+        human, known, judge: as of `compare`.
+        n: how many samples.
+        temperature: of the samples; 1 is the model's own distribution.
+        passes: to write in, as of `generation.generate`.
+        seed: of samples, classifier and bootstrap.
+        quiet: no progress bar.
+
+    Raises:
+        ConfigError: a number out of bounds.
+        CorpusError: fewer than four human poems to compare with.
+    """
+    _comparable(codec, n, human)
+    how = {"temperature": temperature, "passes": passes}
+    written, asked = _write(model, codec, n, seed, quiet, **how)
+    return compare(codec, written, human, known, asked=asked, seed=seed, judge=judge)
+
+
+def compare(
+    codec: PoemCodec,
+    written: Sequence[Poem],
+    human: Sequence[Poem],
+    known: Sequence[Poem],
+    *,
+    asked: Sequence[Form | None] = (),
+    seed: int = 0,
+    judge: tuple[Autoregressive, PoemCodec] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Figures of what was written under "samples", the same of held-out poems under "human".
+
+    Human poems with a character that the model does not know are left out: no sample has one. What
+    depends on how many texts there are (`distinct_1` to `distinct_4`, `self_bleu_2` to
+    `self_bleu_4`, `two_sample_auc`) is measured on equally many of both, `compared` of them, and
+    `reverse_nll_per_char` with judges fitted on `reverse_of` texts: samples there, training poems
+    here; both are tested on the human poems.
+
+    Args:
+        codec: of the model.
+        written: its samples.
+        human: held-out poems that fit the model.
+        known: the poems it was trained on; without any, what needs them is None.
+        asked: the form that each sample was to have.
+        seed: of classifier and bootstrap.
+        judge: an autoregressive model and its codec, for `judge_ar_nll_per_char`.
+
+    Returns:
+        For each side `n`, `compared`, `form_accuracy`, `tone_accuracy` (regulated with some choice
+        of readings), `tone_accuracy_strict` (with every choice), `rhyme_accuracy`, `repeat_rate`
+        (a character stands twice in a poem), `distinct_1..4`, `self_bleu_2..4`, `novelty`,
+        `copied_lines`, `judge_nll_per_char`, `judge_ar_nll_per_char`, `reverse_nll_per_char`,
+        `reverse_of`, `two_sample_auc` (a classifier of samples and human poems; for human poems, of
+        their two halves), and `ci`: 95 % bootstrap intervals of what is a mean over poems. None
+        where a figure does not apply: rhyme of couplets, form in free form.
+
+    Raises:
+        CorpusError: fewer than four poems on a side.
+    """
+    n, human = len(written), _comparable(codec, len(written), human)
+    rng = np.random.default_rng(derive_seed(seed, "quality"))
+    shuffled = [human[i] for i in rng.permutation(len(human))]
+    compared, reverse_of = min(n, len(human)), min(n, len(known)) if known else n
+    sides: dict[str, dict[str, Any]] = {}
+    chosen = [known[i] for i in rng.permutation(len(known))[:reverse_of]]
+    forward = fit_judge(codec, known) if known else None
+    half = len(shuffled) // 2
+    for name, poems, texts, others in (
+        ("samples", written, written[:reverse_of], (written[:compared], shuffled[:compared])),
+        ("human", shuffled, chosen, (shuffled[:half], shuffled[half:])),
+    ):
+        values = _by_poem(codec, poems, known, forward, judge)
+        if codec.forms:
+            wanted = asked if name == "samples" and asked else [p.form for p in poems]
+            kept = [p.form == f and f in codec.forms for p, f in zip(poems, wanted, strict=True)]
+            values["form_accuracy"] = np.array(kept, dtype=np.float64)
+        verses = [poem.verses for poem in poems[:compared]]
+        reverse = judged(fit_judge(codec, texts), codec, human) if texts else None
+        lines = {line for poem in known for line in poem.verses}
+        sides[name] = {
+            "n": len(poems),
+            "compared": compared,
+            **{key: float(v.mean()) if len(v) else None for key, v in values.items()},
+            **{f"distinct_{k}": distinct(verses, k) for k in range(1, 5)},
+            **{f"self_bleu_{k}": self_bleu(verses[:SELF_BLEU], k) for k in range(2, 5)},
+            "copied_lines": copied_lines([p.verses for p in poems], lines) if known else None,
+            "reverse_nll_per_char": None if reverse is None else float(reverse.mean()),
+            "reverse_of": len(texts),
+            "two_sample_auc": two_sample_auc(
+                *([poem_ids(codec, p) for p in side] for side in others),
+                vocab_size=len(codec.tokenizer),
+                seed=seed,
+            ),
+            "ci": {k: bootstrap(v, seed) for k, v in values.items() if len(v)},
+        }
+    return sides
+
+
+def fit_judge(codec: PoemCodec, poems: Sequence[Poem]) -> NGram:
+    """The n-gram judge, fitted on the tokens of poems."""
+    return NGram.fit([poem_ids(codec, poem) for poem in poems], len(codec.tokenizer), ORDER)
+
+
+def judged(judge: NGram | Autoregressive, codec: PoemCodec, poems: Sequence[Poem]) -> Values:
+    """Nats of each poem over the mean number of characters: their mean is nats per character.
+
+    Args:
+        judge: from `fit_judge`, or a trained model, which leaves out poems that it cannot read.
+        codec: of the judge.
+        poems: by whomever.
+    """
+    if isinstance(judge, NGram):
+        return judge.nll([poem_ids(codec, poem) for poem in poems]) / _mean_chars(poems)
+    poems = [poem for poem in poems if codec.fits(poem)]
+    return _exact_nll(judge, codec, poems) / _mean_chars(poems) if poems else np.empty(0)
+
+
+def label_agreement(
+    classifier: LabelClassifier, codec: PoemCodec, poems: Mapping[str, Sequence[Poem]]
+) -> dict[str, Values]:
+    """By value of a label and by poem, 1 where the classifier says the value that it stands under.
+
+    Args:
+        classifier: of tokens of `codec`, trained on human poems.
+        codec: to read them with.
+        poems: by the value that they have, or were asked to have.
+    """
+    said = {value: classifier([poem_ids(codec, p) for p in own]) for value, own in poems.items()}
+    return {
+        value: np.array([one == value for one in ones], dtype=np.float64)
+        for value, ones in said.items()
+    }
+
+
+def poem_ids(codec: PoemCodec, poem: Poem) -> list[int]:
+    """The tokens of a poem that need not fit: a sample may have run on to its last position."""
+    if codec.forms:
+        return codec.tokenizer.encode(content(poem, poem.form))
+    return [*codec.tokenizer.encode(poem.text), codec.tokenizer.eos_id]
+
+
+def _comparable(codec: PoemCodec, n: int, human: Sequence[Poem]) -> list[Poem]:
+    """The human poems without a character that the model does not know."""
+    known = [poem for poem in human if codec.tokenizer.unk_id not in poem_ids(codec, poem)]
+    if min(len(known), n) < 4:
+        raise CorpusError(
+            f"{n} samples, {len(known)} held-out poems: give at least 4 of both to compare them"
+        )
+    return known
+
+
+def _write(
+    model: Model, codec: PoemCodec, n: int, seed: int, quiet: bool, **how: Any
+) -> tuple[list[Poem], list[Form | None]]:
+    """Samples as poems, and the form that each was asked for."""
+    poems, asked = [], []
+    bar = tqdm(total=n, unit="sample", disable=without_bar(quiet), file=sys.stderr)
+    with bar:
+        for part, start in enumerate(range(0, n, 1000)):
+            count = min(1000, n - start)
+            seeds = derive_seed(seed, "samples", part)
+            for one in generate(model, codec, count, seed=seeds, **how):
+                poems.append(one.poem)
+                asked.append(Form.parse(one.form) if one.form else None)
+            bar.update(count)
+    return poems, asked
+
+
+def _by_poem(
+    codec: PoemCodec,
+    poems: Sequence[Poem],
+    known: Sequence[Poem],
+    forward: NGram | None,
+    judge: tuple[Autoregressive, PoemCodec] | None,
+) -> dict[str, Values]:
+    """A value for each poem to which a figure applies; none = it does not apply."""
+    verses = [poem.verses for poem in poems]
+
+    def applicable(flags: list[bool | None]) -> Values:
+        return np.array([flag for flag in flags if flag is not None], dtype=np.float64)
+
+    return {
+        "form_accuracy": np.empty(0),
+        "tone_accuracy": applicable([regulated(v) for v in verses]),
+        "tone_accuracy_strict": applicable([regulated(v, strict=True) for v in verses]),
+        "tone_unknown": np.array([bool(unknown("".join(v))) for v in verses], dtype=np.float64),
+        "rhyme_accuracy": applicable([rhyme_ok(v) for v in verses]),
+        "repeat_rate": repeats(verses).astype(np.float64),
+        "novelty": (
+            novel(verses, [p.verses for p in known]).astype(np.float64) if known else np.empty(0)
+        ),
+        "judge_nll_per_char": judged(forward, codec, poems) if forward else np.empty(0),
+        "judge_ar_nll_per_char": judged(*judge, poems) if judge else np.empty(0),
+    }
+
+
+@torch.no_grad()
+def _exact_nll(judge: Autoregressive, codec: PoemCodec, poems: Sequence[Poem]) -> Values:
+    batches = (batch.to(judge.device) for batch in encode_poems(codec, poems).batches(500))
+    nll = [judge.nll(b.tokens, b.mask, b.labels).double().cpu() for b in batches]
+    return torch.cat(nll).numpy()
+
+
+def _mean_chars(poems: Sequence[Poem]) -> float:
+    return sum(len("".join(content(p, p.form).split("\n"))) for p in poems) / max(len(poems), 1)

@@ -1,0 +1,155 @@
+"""One poem: its tokens in a few passes of a decoder, or one after the other.
+
+Shapes: B poems, T positions written, V vocabulary. Logits of -inf are what cannot be drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..constraints.constraint import Constraint
+from ..models import Autoregressive, LatentModel
+from .sampling import _scores, choose_distinct, choose_scored, choose_tokens
+
+
+def write(
+    model: LatentModel,
+    z: Tensor,
+    allowed: Tensor,
+    *,
+    labels: Tensor | None = None,
+    known: Tensor | None = None,
+    passes: int = 1,
+    again: Tensor | None = None,
+    **how: Any,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Tokens (B, T) at each z (B, D), decided in P passes of the decoder.
+
+    Pass t = 0 ... P-1 decides the positions whose place leaves the remainder t by P, seeing z and
+    all that the passes before it decided.
+
+    Args:
+        allowed: which tokens may stand where, (T, V) or (B, T, V); at least one everywhere.
+        labels: (B, L).
+        known: (B, T) tokens that the decoder sees from the start, the mask token elsewhere; it
+            takes a model that learnt to be shown characters.
+        passes: P, one of those that the model was trained for.
+        again: (V,) bool, the tokens that may come twice; absent: all.
+        how: as of `choose_tokens`.
+
+    Returns:
+        The tokens; log p of each in its pass, at temperature 1 and among all tokens, (B, T), in
+        nats, 0 for what was known; and the log of the chance to keep the draw, (B,), see
+        `choose_distinct`.
+    """
+    n, length = len(z), allowed.shape[-2]
+    device = z.device
+    tokens = torch.full((n, model.config.max_len), model.mask_id, device=device)
+    shown = torch.zeros(n, length, dtype=torch.bool, device=device)
+    observed = None
+    if known is not None:
+        tokens[:, :length] = known
+        observed, shown = tokens.clone(), known != model.mask_id
+    written = torch.zeros(n, length, dtype=torch.long, device=device)
+    log_probs = torch.zeros(n, length, device=device)
+    kept = torch.zeros(n, device=device)
+    used = torch.zeros(n, allowed.shape[-1], dtype=torch.bool, device=device)
+    if known is not None:
+        used.scatter_(1, known, True)
+    for t in range(min(passes, length)):
+        part = slice(t, length, passes)
+        logits = logits_at(model, z, part, observed, labels, tokens if t else None, passes)
+        can = allowed[..., part, :]
+        if again is None:
+            chosen, scores = choose_scored(logits, can, **how)
+        else:
+            can = can.expand(logits.shape)
+            chosen, left = choose_distinct(logits, can, used, again, shown[:, part], **how)
+            kept = kept + left
+            scores = _scores(logits, chosen)
+        written[:, part], log_probs[:, part] = chosen, scores.masked_fill(shown[:, part], 0.0)
+        tokens[:, :length][:, part] = chosen
+    return written, log_probs, kept
+
+
+class Stepwise:
+    """Tokens under a constraint, position after position, each one that some alternative still has.
+
+    Args:
+        constraint: on T positions; later ones take anything.
+        n: how many strings.
+        again: (V,) bool, the tokens that may come twice; absent: all.
+        how: as of `choose_tokens`.
+
+    Without `again` the strings meet the constraint. With it a position may be left without a token:
+    such a string goes on with one that is not allowed.
+    """
+
+    def __init__(self, constraint: Constraint, n: int, again: Tensor | None, **how: Any) -> None:
+        self.constraint, self.again, self.how = constraint, again, how
+        self.size = constraint.alternatives.shape[1]
+        self.later = constraint.known(0)
+        self.alive = torch.ones(
+            n, len(constraint.alternatives), dtype=torch.bool, device=constraint.sets.device
+        )
+        self.used = torch.zeros(
+            n, constraint.sets.shape[1], dtype=torch.bool, device=constraint.sets.device
+        )
+
+    def __call__(self, t: int, logits: Tensor) -> Tensor:
+        """Of the position t and its logits (n, V): the tokens (n,) to stand there."""
+        if t >= self.size:
+            return logits.argmax(dim=1)
+        column = self.constraint.alternatives[:, t]
+        kinds, place = torch.unique(column, return_inverse=True)
+        sets = self.constraint.sets[kinds]
+        if self.again is not None:
+            # What has to stand later on cannot stand here.
+            sets = sets[place].scatter(1, self.later[:, t + 1 :], False) | (
+                self.constraint.sets[kinds][place] & self.again
+            )
+            place = torch.arange(len(sets), device=sets.device)
+        some = torch.zeros(len(logits), len(sets), device=logits.device)
+        some.index_add_(1, place, self.alive.float())
+        allowed = some @ sets.float() > 0
+        if self.again is not None:
+            allowed = allowed & (~self.used | self.again)
+        lost = ~allowed.any(dim=1, keepdim=True)
+        tokens = choose_tokens(logits, allowed | lost, **self.how)
+        self.alive &= sets[:, tokens].T[:, place]
+        self.used.scatter_(1, tokens.unsqueeze(1), True)
+        return tokens
+
+
+def one_by_one(
+    model: Autoregressive,
+    n: int,
+    choose: Callable[[int, Tensor], Tensor],
+    labels: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`Autoregressive.sample` of the model in evaluation mode, which it is left as it was."""
+    was_training = model.training
+    written = model.eval().sample(n, choose, labels)
+    model.train(was_training)
+    return written
+
+
+def logits_at(
+    model: LatentModel,
+    z: Tensor,
+    places: slice | Tensor,
+    observed: Tensor | None = None,
+    labels: Tensor | None = None,
+    history: Tensor | None = None,
+    passes: int = 1,
+) -> Tensor:
+    """`LatentModel.decode` at some positions alone, the others costing no softmax: float32."""
+    hidden = model.decoder(z, observed, labels, history, passes)[:, places].transpose(0, 1)
+    # Position by position in memory: what is done at one of them does not jump.
+    logits = F.linear(hidden, model.decoder.softmax.weight, model.decoder.bias)
+    return logits.float().transpose(0, 1)

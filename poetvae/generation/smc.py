@@ -1,0 +1,209 @@
+"""Which z to write from, so that a constraint is met and the poem is one the model would write.
+
+The poems that meet a constraint come from p(z | C), in proportion to p(z) p(C | z). As characters
+are independent given z, the mass of each alternative of a constraint is a product of masses, and
+z with its weight costs one pass: many z of the prior are weighed and drawn from (self-normalised
+importance sampling). Where few of them carry all the weight, the population is led to p(z | C) in
+steps of temperature (Del Moral, Doucet & Jasra 2006, Sequential Monte Carlo samplers).
+
+Shapes: N particles, D latent, A alternatives, T positions, V vocabulary. Densities in nats.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..constraints.constraint import Constraint
+from ..models import VQVAE, LatentModel
+from ..models.bounds import effective_samples
+from ..nn import DiagonalGaussian
+from ..nn.distributions import Distribution
+from .passes import logits_at
+
+POOL, POOL_EACH = 64, 8  # draws of the prior at most: so many, and so many for each poem wanted
+WORTH = 1  # draws of p(z | C) for each poem that they need not be worth more than
+ENOUGH = 8  # draws of p(z | C) that they have to be worth, and one for four poems
+MOVES = 1  # Metropolis moves at each temperature
+STEPS = 40  # temperatures at most
+ACCEPTANCE = 0.3  # of the moves, which their step size is adapted to
+CELLS = 2**22  # logits held at once, and masses
+log = logging.getLogger(__name__)
+Weigh = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Particles:
+    """A population that stands for p(z | C).
+
+    Attributes:
+        z: (N, D).
+        log_weights: (N,), of each z, up to a constant.
+        log_masses: (N, A), log p(alternative | z) in nats.
+        ess: how many draws of p(z | C) the draws of the prior were worth (Kong 1992), 1 to N.
+        temperatures: in how many steps the population was led there; 0 = the prior sufficed.
+    """
+
+    z: Tensor
+    log_weights: Tensor
+    log_masses: Tensor
+    ess: float
+    temperatures: int = 0
+
+    def draw(
+        self, n: int, generator: torch.Generator | None = None, likeliest: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """n places of particles, drawn by weight, and an alternative for each, by mass.
+
+        With `likeliest` the alternative is the one with the largest mass.
+        """
+        weights = self.log_weights.softmax(dim=0)
+        place = torch.multinomial(weights, n, replacement=True, generator=generator)
+        masses = self.log_masses[place]
+        if likeliest:
+            return place, masses.argmax(dim=1)
+        chosen = torch.multinomial(masses.softmax(dim=1), 1, generator=generator)
+        return place, chosen.squeeze(1)
+
+
+@torch.no_grad()
+def choose_z(
+    model: LatentModel,
+    constraint: Constraint,
+    writable: Tensor,
+    n: int,
+    labels: Tensor | None = None,
+    generator: torch.Generator | None = None,
+    observed: Tensor | None = None,
+    weighed: bool = True,
+) -> Particles:
+    """Particles of p(z | C) for n poems.
+
+    The masses are those of the untempered decoder in one pass, among the tokens that it may write
+    at all. Where alternatives overlap their sum counts a string more than once: who draws from them
+    has to keep it in proportion to 1 / `Constraint.count`.
+
+    Args:
+        constraint: within `writable`.
+        writable: (T, V) bool, what the model writes without a constraint.
+        labels: (1, L), of all poems; None without.
+        generator: of the draws.
+        observed: (T,), what the decoder is shown of every poem, the mask token elsewhere: given, it
+            weighs nothing.
+        weighed: if not, all z of the prior weigh the same: for comparison.
+    """
+    most = min(POOL + POOL_EACH * n, max(POOL, CELLS // len(constraint.alternatives)))
+    places = _choices(constraint, writable)
+    if observed is not None:
+        places = places[observed[places] == model.mask_id]
+        later = model.config.max_len - len(observed)
+        observed = F.pad(observed, (0, later), value=model.mask_id)
+    part = replace(constraint, alternatives=constraint.alternatives[:, places])
+    unwritable = ~writable[places]
+    rows = max(1, CELLS // max(1, len(places) * writable.shape[1]))
+
+    def weigh(z: Tensor) -> Tensor:
+        if not len(places):
+            return z.new_zeros(len(z), 1)
+        masses = []
+        for one in torch.split(z, rows):
+            known = None if labels is None else labels.expand(len(one), -1)
+            shown = None if observed is None else observed.expand(len(one), -1)
+            logits = logits_at(model, one, places, shown, known)
+            masses.append(part.log_masses(logits.masked_fill_(unwritable, -torch.inf)))
+        return torch.cat(masses)
+
+    def prior(size: int) -> Distribution:
+        return model.prior(size, None if labels is None else labels.expand(size, -1))
+
+    z = prior(min(POOL + 2 * n, most) if weighed else most).sample(generator)
+    masses = weigh(z)
+    if not weighed:
+        return Particles(z, z.new_zeros(len(z)), masses, _worth(masses))
+    while (ess := _worth(masses)) < ENOUGH + WORTH * n and len(z) < most:
+        more = prior(min(len(z), most - len(z))).sample(generator)
+        z, masses = torch.cat([z, more]), torch.cat([masses, weigh(more)])
+    if ess >= max(ENOUGH, n / 4) or isinstance(model, VQVAE):
+        return Particles(z, masses.logsumexp(dim=1), masses, ess)
+    size = min(len(z), POOL // 2 + n)
+    return _lead(z[:size], masses[:size], weigh, prior(size).log_prob, ess, generator)
+
+
+def _worth(masses: Tensor) -> float:
+    """The effective sample size of particles weighed by their masses (N, A)."""
+    return float(effective_samples(masses.logsumexp(dim=1).unsqueeze(1)))
+
+
+def _choices(constraint: Constraint, writable: Tensor) -> Tensor:
+    """The places at which some alternative takes less than what is writable."""
+    found = []
+    for t, column in enumerate(constraint.alternatives.T):
+        if (writable[t] & ~constraint.sets[column.unique()]).any():
+            found.append(t)
+    return torch.tensor(found, dtype=torch.long, device=writable.device)
+
+
+def _lead(
+    z: Tensor,
+    masses: Tensor,
+    weigh: Weigh,
+    log_prior: Callable[[Tensor], Tensor],
+    ess: float,
+    generator: torch.Generator | None,
+) -> Particles:
+    """The population from the prior to p(z | C) through p(z) p(C | z)^t, t from 0 to 1.
+
+    Each t is as far as half of the effective sample size lasts. The Metropolis moves are those of
+    Cotter et al. 2013 (arXiv 1202.0709), around a Gaussian fitted to the population in place of
+    the prior: in many dimensions they go farther than a random walk, and their limit is one.
+    """
+    size, t, step = len(z), 0.0, 0.5
+    logs, density = masses.logsumexp(dim=1), log_prior(z)
+    for count in range(1, STEPS + 1):  # noqa: B007
+        rise = _rise(logs, 1 - t)
+        t = 1.0 if rise == 1 - t else t + rise
+        weights = (rise * logs).softmax(dim=0)
+        mean = weights @ z
+        variance = weights @ (z - mean).square()
+        near = DiagonalGaussian(mean, variance.clamp(min=1e-6).log())
+        place = torch.multinomial(weights, size, replacement=True, generator=generator)
+        z, masses, logs, density = z[place], masses[place], logs[place], density[place]
+        for _ in range(MOVES):
+            noise = torch.randn(z.shape, generator=generator, device=z.device)
+            other = mean + math.sqrt(1 - step**2) * (z - mean) + step * near.stddev * noise
+            new, new_density = weigh(other), log_prior(other)
+            new_logs = new.logsumexp(dim=1)
+            ratio = t * (new_logs - logs) + new_density - density
+            ratio = ratio - near.log_prob(other) + near.log_prob(z)
+            drawn = torch.rand(size, generator=generator, device=z.device)
+            moved = drawn.log() < ratio
+            z = torch.where(moved.unsqueeze(1), other, z)
+            masses = torch.where(moved.unsqueeze(1), new, masses)
+            logs, density = logs.where(~moved, new_logs), density.where(~moved, new_density)
+            rate = float(moved.float().mean())
+            step = min(1.0, max(0.01, step * math.exp(rate - ACCEPTANCE)))
+        if t == 1:
+            break
+    log.debug("z led to the constraint in %d temperatures; of the prior %.1f", count, ess)
+    return Particles(z, (1 - t) * logs, masses, ess, count)
+
+
+def _rise(logs: Tensor, most: float) -> float:
+    """The largest exponent up to `most` that leaves half of the effective sample size."""
+
+    def size(exponent: float) -> float:
+        return float(effective_samples((exponent * logs).unsqueeze(1)))
+
+    if size(most) >= len(logs) / 2:
+        return most
+    low, high = 0.0, most
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if size(middle) >= len(logs) / 2 else (low, middle)
+    return low

@@ -1,0 +1,1 @@
+"""Moving about in the latent space."""

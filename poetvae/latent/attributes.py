@@ -1,0 +1,140 @@
+"""Attribute directions: the way in the latent space from other poems to those that have something.
+
+Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric" (arXiv
+1512.09300), section 4.1.1: the difference of two means, added to a code.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError, CorpusError
+from ..evaluation.samples import area_under_curve
+from ..text.poem import Poem
+from ..text.prosody import regulated
+
+
+@dataclass(frozen=True)
+class Direction:
+    """From the mean of poems without an attribute to the mean of those with it.
+
+    Attributes:
+        vector: (D,); as long as the means are apart.
+        ones: how many poems with the attribute it was made of.
+        others: how many without it.
+        separation: how well the projection on such a direction tells poems with the attribute from
+            others, as area under the ROC curve: 0.5 = not at all, the direction means nothing; 1 =
+            perfectly. Each half of the poems is projected on the direction of the other half, since
+            on the poems that it is made of even the direction of a random label separates.
+    """
+
+    vector: Tensor
+    ones: int
+    others: int
+    separation: float
+
+    @classmethod
+    def between(cls, ones: Tensor, others: Tensor) -> Direction:
+        """The direction to poems at `ones` (N, D) from poems at `others` (M, D).
+
+        Raises:
+            CorpusError: fewer than two poems on a side.
+        """
+        if min(len(ones), len(others)) < 2:
+            raise CorpusError(
+                f"{len(ones)} poems with the attribute and {len(others)} without it: "
+                "give two of both, the least that a direction can be tried on"
+            )
+        areas = []
+        for half in (0, 1):
+            vector = ones[1 - half :: 2].mean(dim=0) - others[1 - half :: 2].mean(dim=0)
+            sides = ones[half::2], others[half::2]
+            positive = torch.arange(sum(map(len, sides))) < len(sides[0])
+            areas.append(area_under_curve(torch.cat(sides) @ vector, positive))
+        vector = ones.mean(dim=0) - others.mean(dim=0)
+        return cls(vector, len(ones), len(others), sum(areas) / 2)
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A key and a value. `contains`: the text has the value in it; `tones=regulated`: some choice
+    of readings keeps the tones of regulated verse; `form`: the form is the value, as 5x2; any other
+    key: the poem's meta field of that name is the value.
+    """
+
+    key: str
+    value: str
+
+    @classmethod
+    def parse(cls, text: str) -> Attribute:
+        """The attribute written as key=value.
+
+        Raises:
+            ConfigError: for anything else, and for tones other than regulated.
+        """
+        key, equals, value = (part.strip() for part in text.partition("="))
+        if not (key and equals and value):
+            raise ConfigError(f"attribute {text!r}: expected KEY=VALUE, such as contains=月")
+        if key == "tones" and value != "regulated":
+            raise ConfigError(f"attribute {text!r}: expected tones=regulated")
+        return cls(key, value)
+
+    def __str__(self) -> str:
+        return f"{self.key}={self.value}"
+
+    def holds(self, poem: Poem) -> bool:
+        """Whether it is true of the poem."""
+        if self.key == "contains":
+            return self.value in poem.text
+        if self.key == "tones":
+            return regulated(poem.verses) is True
+        if self.key == "form":
+            return str(poem.form) == self.value
+        return poem.meta.get(self.key) == self.value
+
+    def divide(
+        self, poems: Iterable[Poem], limit: int | None = None, least: int = 1
+    ) -> tuple[list[Poem], list[Poem]]:
+        """The poems that have it, and the others.
+
+        Args:
+            poems: of a corpus.
+            limit: at most so many of a side, spread evenly over it.
+            least: how many are needed on each side.
+
+        Raises:
+            CorpusError: fewer than needed on a side.
+        """
+        poems = list(poems)
+        sides: tuple[list[Poem], list[Poem]] = [], []
+        for poem in poems:
+            sides[not self.holds(poem)].append(poem)
+        ones, others = sides
+        if min(map(len, sides)) < least:
+            raise CorpusError(
+                f"{self} holds for {len(ones)} of {len(poems)} poems; "
+                f"expected {least} with it and {least} without it: {self._hint(poems)}"
+            )
+        return spread(ones, limit), spread(others, limit)
+
+    def _hint(self, poems: Sequence[Poem]) -> str:
+        if self.key in ("contains", "tones", "form"):
+            return "give more poems, or another value"
+        values = Counter(poem.meta[self.key] for poem in poems if self.key in poem.meta)
+        if values:
+            return f"{self.key} is {', '.join(v for v, _ in values.most_common(5))} most often"
+        keys = sorted({key for poem in poems for key in poem.meta})
+        return f"these poems have {', '.join([*keys, 'form', 'contains', 'tones'])}"
+
+
+def spread(poems: list[Poem], limit: int | None) -> list[Poem]:
+    """At most `limit` of the poems, from all over them, in order."""
+    n = len(poems)
+    if limit is None or n <= limit:
+        return poems
+    return [poems[i * n // limit] for i in range(limit)]

@@ -1,0 +1,137 @@
+"""Clusters in latent space: of a mixture prior or found by k-means; what they have in common."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..data.dataset import derive_seed
+from ..errors import ConfigError
+from ..models import LatentModel, Model
+from ..nn import Mixture
+
+ITERATIONS = 100
+CHUNK = 65536
+
+
+@torch.no_grad()
+def clusters_of(model: Model, z: Tensor, k: int, seed: int) -> list[str]:
+    """The cluster of each z (N, D): "1", the largest, to "K".
+
+    k = 0: the likeliest component of the model's mixture prior; an empty list if it has none.
+
+    Raises:
+        ConfigError: k is more than N.
+    """
+    prior = model.prior(1) if isinstance(model, LatentModel) else None
+    if k:
+        _, assignment = kmeans(z, k, seed)
+    elif isinstance(prior, Mixture):
+        parts = torch.split(z, CHUNK // 16)
+        assignment = torch.cat(
+            [prior.responsibilities(part.to(model.device)).argmax(dim=1).cpu() for part in parts]
+        )
+        k = len(prior.logits)
+    else:
+        return []
+    by_size = assignment.bincount(minlength=k).argsort(descending=True, stable=True)
+    return [str(1 + rank) for rank in by_size.argsort()[assignment].tolist()]
+
+
+def kmeans(z: Tensor, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """K-means: Lloyd's iterations from the start of k-means++.
+
+    Each iteration lowers the inertia, sum_i |z_i - c_a(i)|^2, or is the last. The first centre is
+    drawn uniformly, each other one in proportion to the squared distance from the nearest centre
+    so far (Arthur & Vassilvitskii 2007, section 2.2).
+
+    Args:
+        z: (N, D).
+        k: how many clusters, 1 to N.
+        seed: of the first centres.
+
+    Returns:
+        centres (k, D) and the nearest centre of each z, (N,) int64, both on the CPU. Where z has
+        fewer than k different rows, some clusters are empty.
+
+    Raises:
+        ConfigError: k is less than 1 or more than N.
+    """
+    if not 1 <= k <= len(z):
+        raise ConfigError(f"{k} clusters; expected 1 to {len(z)}, the number of poems")
+    # In double precision and on the CPU, where the sums have one order: the same on every run.
+    points = z.detach().cpu().double()
+    centres = _start(points, k, torch.Generator().manual_seed(derive_seed(seed, "clusters")))
+    assignment = _nearest(points, centres)
+    for _ in range(ITERATIONS):
+        sizes = assignment.bincount(minlength=k)
+        sums = torch.zeros_like(centres).index_add_(0, assignment, points)
+        # A cluster that lost all its points keeps its centre.
+        centres = torch.where(sizes[:, None] > 0, sums / sizes.clamp(min=1)[:, None], centres)
+        previous, assignment = assignment, _nearest(points, centres)
+        if torch.equal(previous, assignment):
+            break
+    return centres.to(z.dtype), assignment
+
+
+def purity(assignment: Sequence[object], labels: Sequence[str]) -> float:
+    """How far clusters hold one label each: 1/N sum_k max_j |cluster k and label j|.
+
+    From 1 over the number of labels, or more, to 1 (Manning, Raghavan & Schütze 2008, Introduction
+    to Information Retrieval, section 16.3). It grows with the number of clusters: compare equals.
+
+    Args:
+        assignment: the cluster of each of N > 0 poems.
+        labels: the label of each.
+    """
+    together: dict[object, Counter[str]] = {}
+    for cluster, label in zip(assignment, labels, strict=True):
+        together.setdefault(cluster, Counter())[label] += 1
+    return sum(max(counts.values()) for counts in together.values()) / len(labels)
+
+
+def characteristic(texts: Sequence[str], clusters: Sequence[str], n: int = 12) -> dict[str, str]:
+    """The characters that a cluster's texts have more often than all texts: cluster -> n of them.
+
+    Sorted by p(c | cluster) log(p(c | cluster) / p(c)), the character's share of the KL divergence
+    between the two; counted once a text, so that one text does not make a theme.
+    """
+    everywhere: Counter[str] = Counter()
+    inside: dict[str, Counter[str]] = {}
+    for text, cluster in zip(texts, clusters, strict=True):
+        characters = {c for c in text if c.isalpha()}
+        everywhere.update(characters)
+        inside.setdefault(cluster, Counter()).update(characters)
+    total = sum(everywhere.values())
+    found = {}
+    for cluster, counts in inside.items():
+        size = sum(counts.values())
+        share = {
+            c: k / size * math.log(k / size / (everywhere[c] / total)) for c, k in counts.items()
+        }
+        found[cluster] = "".join(sorted(share, key=lambda c: (-share[c], c))[:n])
+    return found
+
+
+def _start(points: Tensor, k: int, generator: torch.Generator) -> Tensor:
+    """The centres that k-means++ begins from: k rows of the points."""
+    chosen = int(torch.randint(len(points), (1,), generator=generator))
+    centres = [points[chosen]]
+    squared = (points - centres[0]).square().sum(1)
+    for _ in range(k - 1):
+        # By the cumulative sum: torch.multinomial stops at 2**24 points.
+        sums = squared.cumsum(0)
+        draw = torch.rand(1, generator=generator, dtype=points.dtype) * sums[-1]
+        chosen = int(torch.searchsorted(sums, draw, right=True).clamp(max=len(points) - 1))
+        centres.append(points[chosen])
+        squared = torch.minimum(squared, (points - centres[-1]).square().sum(1))
+    return torch.stack(centres)
+
+
+def _nearest(points: Tensor, centres: Tensor) -> Tensor:
+    starts = range(0, len(points), CHUNK)
+    return torch.cat([torch.cdist(points[i : i + CHUNK], centres).argmin(1) for i in starts])

@@ -1,0 +1,272 @@
+"""Gradient ascent in the latent space, towards what can be measured on the decoder's output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import ConfigError, ConstraintError
+from ..generation.generate import allowed_tokens, decode, label_ids
+from ..models import LatentModel
+from ..text.codec import PoemCodec
+from ..text.poem import Form, Poem
+from ..text.prosody import LEVEL, OBLIQUE, levels, schemes
+from .attributes import Attribute, spread
+
+RATE = 0.1  # of Adam; the prior has a standard deviation of 1
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """A poem that was moved. All values in nats.
+
+    Attributes:
+        text: the poem at the end.
+        start: the poem at the beginning.
+        value_before, value_after: the property at both.
+        log_prior_before, log_prior_after: log p(z) at both.
+    """
+
+    text: str
+    start: str
+    value_before: float
+    value_after: float
+    log_prior_before: float
+    log_prior_after: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by key, as in `optimise --json`."""
+        return asdict(self)
+
+
+def ascend(
+    model: LatentModel,
+    z: Tensor,
+    value: Callable[[Tensor], Tensor],
+    *,
+    steps: int = 100,
+    near: float = 0.1,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> Tensor:
+    """z (B, D) moved towards the maximum of value(z) + near * log p(z), each row by itself.
+
+    Adam (Kingma & Ba 2015, arXiv 1412.6980) on z alone: the model gets no gradient. The best point
+    on the way is taken, so that the objective never falls.
+
+    Args:
+        model: its prior is p(z).
+        z: where to begin.
+        value: (B, D) -> (B,), in nats.
+        steps: of Adam; 0 leaves z as it is.
+        near: the weight of log p(z), which keeps z where the model knows poems.
+        progress: wraps the steps, as tqdm does.
+
+    Raises:
+        ConfigError: a number out of its bounds.
+    """
+    if steps < 0 or not 0 <= near < float("inf"):
+        raise ConfigError(f"steps is {steps} and near {near}; expected 0 or more, and finite")
+    best, z = z.detach(), z.detach().clone().requires_grad_()
+    highest = torch.full((len(z),), -torch.inf, device=z.device)
+    optimizer = torch.optim.Adam([z], RATE, maximize=True)
+    for _ in progress(range(steps + 1)):
+        objective = value(z) + near * model.prior(len(z)).log_prob(z)
+        better = objective.detach() > highest
+        best = torch.where(better.unsqueeze(1), z.detach(), best)
+        highest = torch.where(better, objective.detach(), highest)
+        (z.grad,) = torch.autograd.grad(objective.sum(), z)
+        optimizer.step()
+    return best
+
+
+def optimise(
+    model: LatentModel,
+    codec: PoemCodec,
+    z: Tensor,
+    form: Form | None,
+    condition: Property,
+    **how: Any,
+) -> list[Optimised]:
+    """The poems at z (B, D), in this form, moved towards a property; `how` as of `ascend`.
+
+    Raises:
+        ConfigError: as `ascend` does.
+    """
+    forms = [form] * len(z)
+    labels = label_ids(codec, forms, None, model.device)
+    forbidden = ~allowed_tokens(codec, form).to(model.device)
+
+    def value(z: Tensor) -> Tensor:
+        logits = model.decode(z, labels=labels).float()
+        return condition(logits.masked_fill(forbidden, -torch.inf))
+
+    z = z.to(model.device)
+    moved = ascend(model, z, value, **how)
+    with torch.no_grad():
+        columns = [
+            column.tolist()
+            for point in (z, moved)
+            for column in (value(point), model.prior(len(point)).log_prob(point))
+        ]
+    texts = ([one.text for one in decode(model, codec, point, forms)] for point in (moved, z))
+    return [
+        Optimised(text, start, before, after, prior_before, prior_after)
+        for text, start, before, prior_before, after, prior_after in zip(
+            *texts, *columns, strict=True
+        )
+    ]
+
+
+Property = Callable[[Tensor], Tensor]
+
+# What the readings of a character may be; one without a reading fits anywhere, as in `regulated`.
+_CLASSES = (LEVEL, OBLIQUE, LEVEL + OBLIQUE)
+
+
+def toward(
+    attribute: Attribute,
+    codec: PoemCodec,
+    form: Form | None,
+    poems: Iterable[Poem] = (),
+    limit: int | None = None,
+) -> Property:
+    """The property that leads to an attribute: `keyword` of contains, `tones` of tones, else the
+    `log_odds` of poems with it against as many without, at most `limit`.
+
+    Raises:
+        ConfigError, ConstraintError: as `tones` and `keyword` do.
+        CorpusError: no poem with the attribute, or none without it.
+    """
+    if attribute.key == "contains":
+        return keyword(codec, form, attribute.value)
+    if attribute.key == "tones":
+        return tones(codec, form)
+    sides = attribute.divide(poems, limit)
+    # Of unequal sides the smaller would be credited with every rare character.
+    n = min(map(len, sides))
+    ones, others = ([codec.encode(poem) for poem in spread(side, n)] for side in sides)
+    return log_odds(codec, form, ones, others)
+
+
+def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
+    """log P(the text stands somewhere in the poem), in a fixed form within one verse.
+
+    For one character that is exact: log(1 - prod_t (1 - p_t)). For more, placements that overlap
+    are not independent, and 1 - prod (1 - P(placement)) is taken nevertheless: exact where no two
+    overlap, and always between the largest P(placement) and the sum of all.
+
+    Raises:
+        ConstraintError: a character that the model never writes, or a text longer than a verse.
+    """
+    writable = set(codec.writable())
+    strange = [c for c in text if not writable.intersection(codec.tokenizer.encode(c))]
+    if strange or not text:
+        raise ConstraintError(f"{text!r}: this model never writes {' '.join(strange) or 'nothing'}")
+    ids = codec.tokenizer.encode(text)
+    room = form.length if form else codec.max_len
+    if len(ids) > room:
+        raise ConstraintError(f"{text!r} has {len(ids)} characters; expected at most {room}")
+    size = form.size if form else codec.max_len
+    starts = [t for t in range(size) if t % room <= room - len(ids)]
+
+    def log_probability(logits: Tensor) -> Tensor:
+        log_probs = logits[:, :size].log_softmax(dim=2)
+        placed = torch.stack(
+            [log_probs[:, [t + i for t in starts], token] for i, token in enumerate(ids)]
+        ).sum(dim=0)
+        # The poem goes on past a place where the text does not begin and the poem does not end.
+        gone = placed.exp()
+        if form is None:
+            gone = gone + log_probs[:, starts, codec.tokenizer.eos_id].exp()
+        passed = torch.log1p(-gone.clamp(max=1 - 1e-6)).cumsum(dim=1).roll(1, dims=1)
+        first = torch.arange(len(starts), device=logits.device) == 0
+        return (placed + passed.masked_fill(first, 0.0)).logsumexp(dim=1)
+
+    return log_probability
+
+
+def tones(codec: PoemCodec, form: Form | None) -> Property:
+    """log P(the poem is `prosody.regulated`), lenient: some choice of readings fits. Exact.
+
+    Verses are independent given the scheme, of which there are two: P(1) + P(2) - P(both).
+
+    Raises:
+        ConfigError: a form that no regulated verse has.
+    """
+    if form is None or not schemes(form):
+        raise ConfigError(f"form {form or 'free'} has no tones to keep; expected 5x2, 7x4 or alike")
+    chars = [codec.tokenizer.decode([i]) for i in range(len(codec.tokenizer))]
+    sounds = ["".join(x for x in _CLASSES[2] if x in levels(c)) or _CLASSES[2] for c in chars]
+    classes = torch.tensor([[float(s == one) for one in _CLASSES] for s in sounds]).double()
+    one, other = (torch.stack([_fitting(allowed) for allowed in s]) for s in schemes(form))
+    fitting = torch.stack([one, other, one & other]).double()  # (3, lines, 3 ** length)
+
+    def log_probability(logits: Tensor) -> Tensor:
+        masses = logits[:, : form.size].softmax(dim=2).double() @ classes.to(logits.device)
+        by_verse = masses.reshape(len(logits), form.lines, form.length, 3)
+        joint = by_verse[:, :, 0]
+        for t in range(1, form.length):
+            joint = (joint.unsqueeze(3) * by_verse[:, :, t].unsqueeze(2)).flatten(2)
+        fits = torch.einsum("bvc,svc->bsv", joint, fitting.to(logits.device))
+        first, second, both = fits.clamp(min=1e-300).log().sum(dim=2).unbind(dim=1)
+        either = torch.logaddexp(first, second)
+        return (either + torch.log1p(-(both - either).exp())).to(logits.dtype)
+
+    return log_probability
+
+
+@cache
+def _fitting(allowed: frozenset[str]) -> Tensor:
+    """Of all sequences of `_CLASSES`, in the order of `product`: whether some choice is allowed."""
+    length = len(next(iter(allowed)))
+    return torch.tensor(
+        [
+            any("".join(choice) in allowed for choice in product(*classes))
+            for classes in product(_CLASSES, repeat=length)
+        ]
+    )
+
+
+def log_odds(
+    codec: PoemCodec,
+    form: Form | None,
+    ones: Sequence[Sequence[int]],
+    others: Sequence[Sequence[int]],
+) -> Property:
+    """The expected log-odds that a naive Bayes classifier of characters gives the poem.
+
+    The sum over positions of E[log p(c | one) - log p(c | other)], each p counted with one added to
+    every character (Laplace). Evidence of the characters alone: how frequent the classes are does
+    not enter, and no order.
+
+    Args:
+        codec, form: of the poem.
+        ones, others: the token ids of poems of the two classes.
+    """
+    chars = torch.ones(len(codec.tokenizer))
+    chars[list(codec.tokenizer.special_ids)] = 0
+    log_p = []
+    for poems in (ones, others):
+        tokens = torch.tensor([i for ids in poems for i in ids], dtype=torch.int64)
+        counts = (torch.bincount(tokens, minlength=len(chars)) + 1).double()
+        log_p.append((counts / (counts * chars).sum()).log())
+    weights = ((log_p[0] - log_p[1]) * chars).float()
+    size = form.size if form else codec.max_len
+
+    def expectation(logits: Tensor) -> Tensor:
+        probabilities = logits[:, :size].softmax(dim=2)
+        expected = probabilities @ weights.to(logits.device)
+        if form is None:  # position t is read if no end mark stands before it
+            stays = 1 - probabilities[:, :, codec.tokenizer.eos_id]
+            alive = stays.cumprod(dim=1).roll(1, dims=1)
+            first = torch.arange(size, device=logits.device) == 0
+            expected = expected * alive.masked_fill(first, 1.0)
+        return expected.sum(dim=1)
+
+    return expectation

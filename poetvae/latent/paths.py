@@ -1,0 +1,139 @@
+"""Ways through the latent space: paths between poems, variations around one, what surprises.
+
+Shapes: B poems, T positions, D latent, V vocabulary. Texts are as people read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ..data.dataset import Batch, TokenStore
+from ..errors import ConfigError
+from ..models import LatentModel, Point
+from ..text.diff import distance
+
+MODES = ("lerp", "slerp")
+BATCH = 256
+Progress = Callable[[Iterator[Batch]], Iterable[Batch]]
+
+
+@torch.no_grad()
+def means(model: LatentModel, store: TokenStore, progress: Progress = iter) -> Tensor:
+    """The mode of q(z | x) of each poem: (N, D), float32, in main memory.
+
+    Args:
+        model, store: as of `evaluation.evaluate`.
+        progress: wraps the iterator of batches, as tqdm does.
+    """
+    found = [torch.empty(0, model.latent_dim)]
+    for batch in progress(store.batches(BATCH)):
+        one = batch.to(model.device)
+        found.append(model.encode(one.tokens, one.mask, one.labels).mode.float().cpu())
+    return torch.cat(found)
+
+
+def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """The straight line from a (D,) to b (D,) at t (N,): (N, D)."""
+    return torch.lerp(a, b, t.unsqueeze(1))
+
+
+def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
+    """The great circle from a (D,) to b (D,) at t (N,): (N, D).
+
+    Shoemake 1985, "Animating rotation with quaternion curves", with the angle between a and b;
+    lengths that differ are interpolated along with the direction. Where one of them is zero, or
+    they are (anti)parallel, no circle is defined: `lerp`.
+    """
+    lengths = a.double().norm() * b.double().norm()
+    cosine = (a.double() @ b.double() / lengths).clamp(-1, 1)
+    if lengths == 0 or 1 - cosine.abs() < 1e-9:
+        return lerp(a, b, t)
+    angle, t = cosine.acos(), t.double().unsqueeze(1)
+    of_a, of_b = ((1 - t) * angle).sin() / angle.sin(), (t * angle).sin() / angle.sin()
+    points: Tensor = (of_a * a + of_b * b).to(a.dtype)
+    return points
+
+
+def path(a: Tensor, b: Tensor, steps: int = 8, mode: str = "lerp") -> Tensor:
+    """`steps` points from a (D,) to b (D,), both included, equally far in t: (steps, D).
+
+    Raises:
+        ConfigError: fewer than two steps, or an unknown mode.
+    """
+    if steps < 2:
+        raise ConfigError(f"steps is {steps}; expected at least 2, the ends")
+    if mode not in MODES:
+        raise ConfigError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
+    t = torch.linspace(0, 1, steps, device=a.device)
+    return (lerp if mode == "lerp" else slerp)(a, b, t)
+
+
+def bridge(a: str, b: str, steps: int = 8, blank: str = "_", seed: int = 0) -> list[str]:
+    """Templates on the way from a text to another of its length, both included.
+
+    Characters give way in an order that is drawn: one of a leaves a blank, which one of b fills
+    later. Half way there are most blanks, a third of the text.
+
+    Raises:
+        ConfigError: fewer than two steps.
+    """
+    if steps < 2:
+        raise ConfigError(f"steps is {steps}; expected at least 2, the ends")
+    generator = torch.Generator().manual_seed(seed)
+    rank = torch.randperm(len(a), generator=generator).tolist()
+    open_at_once = len(a) // 3
+    templates = []
+    for step in range(steps):
+        left = round(step / (steps - 1) * (len(a) + open_at_once))
+        templates.append(
+            "".join(
+                old if r >= left else new if r < left - open_at_once else blank
+                for r, old, new in zip(rank, a, b, strict=True)
+            )
+        )
+    return templates
+
+
+@torch.no_grad()
+def variations(
+    model: LatentModel, batch: Batch, n: int, distance: float, generator: torch.Generator
+) -> Tensor:
+    """n points around the poem of a batch of one: mean + distance * stddev * noise, (n, D).
+
+    At distance 1 they are draws of q(z | x): the poem in other words, as far as the model can tell.
+
+    Raises:
+        ConfigError: q(z | x) is a point, as in an autoencoder.
+    """
+    posterior = model.encode(batch.tokens, batch.mask, batch.labels)
+    if isinstance(posterior, Point):
+        raise ConfigError("an autoencoder's or VQ-VAE's q(z | x) is a point; give a VAE")
+    draws = torch.cat([posterior.sample(generator) for _ in range(n)])
+    return posterior.mode + distance * (draws - posterior.mode)
+
+
+@torch.no_grad()
+def surprise(model: LatentModel, batch: Batch) -> Tensor:
+    """-log p(x_t | z) of each token in nats, z being the mode of q(z | x): (B, T).
+
+    A model of several passes is asked in the most of them: given the tokens of earlier ones, too.
+    """
+    z = model.encode(batch.tokens, batch.mask, batch.labels).mode
+    history = batch.tokens.masked_fill(~batch.mask, model.mask_id) if model.passes > 1 else None
+    logits = model.decode(z, labels=batch.labels, history=history, passes=model.passes)
+    log_probs = logits.float().log_softmax(dim=-1)
+    return -log_probs.gather(2, batch.tokens.unsqueeze(2)).squeeze(2)
+
+
+def smoothness(texts: Sequence[str], fixed: bool) -> float | None:
+    """How straight a way through poems is, from 0 to 1.
+
+    The distance between first and last, over the sum of the distances between neighbours: 1 where
+    no character changes more than once on the way. None where first and last are the same.
+    """
+    whole = distance(texts[0], texts[-1], fixed)
+    return whole / sum(distance(a, b, fixed) for a, b in pairwise(texts)) if whole else None

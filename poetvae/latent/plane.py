@@ -1,0 +1,71 @@
+"""The plane that poems lie on: the first two principal components of the latent space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import CorpusError
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane through latent space: mean (D,), two axes (2, D) and their shares of the variance."""
+
+    mean: Tensor
+    axes: Tensor
+    shares: tuple[float, float]
+
+    @classmethod
+    def fit(cls, z: Tensor) -> Plane:
+        """The plane of the first two principal components of z (N, D).
+
+        One or two latent dimensions are shown as they are; of one, the second axis is zero. Each
+        axis points to where its largest component is positive.
+
+        Raises:
+            CorpusError: fewer than two poems.
+        """
+        n, dims = z.shape
+        if n < 2:
+            raise CorpusError(f"{n} poems to map; expected at least 2: give more poems")
+        points = z.detach().cpu().double()
+        mean = points.mean(0)
+        covariance = torch.cov(points.T, correction=0).reshape(dims, dims)
+        total = float(covariance.trace()) or 1.0
+        if dims <= 2:
+            mean, axes = torch.zeros_like(mean), torch.eye(2, dims, dtype=torch.double)
+        else:
+            axes = torch.linalg.eigh(covariance).eigenvectors[:, [-1, -2]].T
+            largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
+            axes = axes * largest.sign()
+        first, second = (float(axis @ covariance @ axis) / total for axis in axes)
+        return cls(mean.to(z.dtype), axes.to(z.dtype), (first, second))
+
+    def project(self, z: Tensor) -> Tensor:
+        """Where on the plane z lies: (N, D) -> (N, 2)."""
+        return (z.to(self.mean) - self.mean) @ self.axes.T
+
+    def lift(self, points: Tensor) -> Tensor:
+        """The latent vectors of points of the plane: (M, 2) -> (M, D)."""
+        return self.mean + points.to(self.mean) @ self.axes
+
+    def grid(self, points: Tensor, n: int) -> Tensor:
+        """At most n x n points (M, 2), evenly between the 2% and 98% quantiles of points (N, 2).
+
+        An axis along which the points do not vary has one place instead of n.
+        """
+        edges = torch.quantile(points, torch.tensor([0.02, 0.98], dtype=points.dtype), dim=0)
+        x, y = (sorted(set(np.linspace(a, b, n).tolist())) for a, b in edges.T.tolist())
+        return torch.cartesian_prod(torch.tensor(x), torch.tensor(y)).to(points)
+
+    def names(self) -> tuple[str, str]:
+        """Names of the axes, with their shares."""
+        kind = "z" if len(self.mean) <= 2 else "component "
+        first, second = (
+            f"{kind}{i} ({share:.1%} of variance)" for i, share in enumerate(self.shares, 1)
+        )
+        return first, second

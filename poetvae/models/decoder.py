@@ -1,0 +1,121 @@
+"""The decoder: from z to a vector for each position, in one pass or in several that interleave."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..config import ModelConfig
+from ..errors import ConfigError
+from .layers import Labels, final_norm, project, stack
+
+
+class InterleavedDecoder(nn.Module):
+    """What earlier passes decided, for the later ones to go on from: all passes in one run.
+
+    In P passes, pass t decides the positions t, t + P, t + 2P and so on: those of one pass lie as
+    far apart as they can. Position i stands in row i // P and column i % P of a grid, so a column
+    is a pass. The history comes in one column late. Along the rows the convolutions are causal,
+    across them they are free; so a position sees all the columns before its own and no other.
+    """
+
+    def __init__(self, config: ModelConfig, embedding: nn.Embedding, mask_id: int) -> None:
+        super().__init__()
+        self.mask_id, self.embedding = mask_id, embedding
+        self.history = nn.Linear(config.embed_dim, config.d_model)
+        condition = config.latent_dim if config.inject else 0
+        dilations = iter(config.dilations * config.pass_layers)
+        self.layers = nn.ModuleList(
+            stack(config, 1, condition_channels=condition)
+            if i % 3 == 2
+            else stack(
+                replace(config, dilations=(next(dilations),)),
+                1,
+                condition_channels=condition,
+                causal=True,
+            )
+            for i in range(config.pass_layers)
+        )
+
+    def forward(
+        self, x: Tensor, history: Tensor | None, passes: int, condition: Tensor | None
+    ) -> Tensor:
+        """x (B, C, T), history (B, T) or absent, condition (B, D) -> (B, C, T)."""
+        (n, channels, length), rows = x.shape, -(-x.shape[2] // passes)
+        whole = rows * passes  # what ends within a row goes on there, for the other rows to see
+        x = F.pad(x, (0, whole - length))
+        if history is not None:
+            before = F.pad(history, (1, whole - length), value=self.mask_id)[:, :whole]
+            first = torch.arange(whole, device=x.device) % passes == 0
+            known = (before != self.mask_id) & ~first
+            shown = self.history(self.embedding(before)) * known.unsqueeze(2)
+            x = x + shown.transpose(1, 2).to(x.dtype)
+        x = x.view(n, channels, rows, passes)
+        for layer in self.layers:
+            free = 2 if layer.causal else 3  # the side of the grid that the layer leaves alone
+            x = x.movedim(free, 1)
+            many = x.shape[1]
+            z = None if condition is None else condition.repeat_interleave(many, dim=0)
+            x = layer(x.flatten(0, 1), condition=z).unflatten(0, (n, many)).movedim(1, free)
+        return x.flatten(2)[:, :, :length]
+
+
+class Decoder(nn.Module):
+    """z through parallel heads, one per position, and gated convolutions; all positions at once."""
+
+    def __init__(self, config: ModelConfig, embedding: nn.Embedding, mask_id: int) -> None:
+        super().__init__()
+        self.max_len, self.mask_id = config.max_len, mask_id
+        self.embedding = embedding
+        self.observe = nn.Linear(config.embed_dim, config.d_model) if config.observe else None
+        self.heads = nn.Linear(config.latent_dim, config.max_len * config.d_model)
+        self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
+        condition = config.latent_dim if config.inject else 0
+        self.body = stack(config, config.decoder_layers, condition_channels=condition)
+        self.passes = config.passes or (1,)
+        self.weave = (
+            InterleavedDecoder(config, embedding, mask_id) if max(self.passes) > 1 else None
+        )
+        self.norm = final_norm(config)
+        self.out = project(config.d_model, config.embed_dim)
+        self.softmax = embedding if config.tied else nn.Embedding(*embedding.weight.shape)
+        self.bias = None if config.tied else nn.Parameter(torch.zeros(config.vocab_size))
+
+    def forward(
+        self,
+        z: Tensor,
+        observed: Tensor | None = None,
+        labels: Tensor | None = None,
+        history: Tensor | None = None,
+        passes: int = 1,
+    ) -> Tensor:
+        """z (B, D), observed and history (B, T) or absent, labels (B, L) -> (B, T, E), T = max_len.
+
+        The softmax over characters is ``hidden @ softmax.weight.T + bias``. Tied weights need no
+        bias: what every hidden vector has in common is one.
+        """
+        if passes not in self.passes:
+            learnt = ",".join(map(str, sorted(set(self.passes))))
+            raise ConfigError(
+                f"passes is {passes}; this model was trained to write in {learnt}; train one with "
+                f"--preset few, or --set passes={learnt},{passes}"
+            )
+        x = self.heads(z).unflatten(1, (self.max_len, -1))
+        if observed is not None:
+            if self.observe is None:
+                raise ConfigError(
+                    "this model was not trained to be shown characters; train one with observe "
+                    "above 0, as in --preset infill"
+                )
+            known = (observed != self.mask_id).unsqueeze(2)
+            x = x + self.observe(self.embedding(observed)) * known
+        if self.labels is not None and labels is not None:
+            x = x + self.labels(labels).unsqueeze(1)
+        x = self.body(x.transpose(1, 2), condition=z)
+        if self.weave is not None:
+            x = self.weave(x, history, passes, z)
+        hidden: Tensor = self.out(self.norm(x).transpose(1, 2))
+        return hidden

@@ -1,0 +1,70 @@
+"""The encoder: from tokens to features."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..config import ModelConfig
+from ..nn.gated_conv import compute_dtype
+from ..nn.pooling import AttentionPool, masked_max, masked_mean
+from .layers import Labels, final_norm, project, small_normal, stack
+
+
+class Reader(nn.Module):
+    """Embedded characters through gated convolutions: a vector at each position."""
+
+    def __init__(self, config: ModelConfig, embedding: nn.Embedding, mask_id: int = 4) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self.project = project(config.embed_dim, config.d_model)
+        self.positions = small_normal(config.max_len, config.d_model) if config.positions else None
+        self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
+        self.mask_id = mask_id
+        # Where the decoder is shown a character, z need not tell it: the encoder has to know.
+        self.known = small_normal(config.d_model) if config.observe else None
+        self.body = stack(config, config.encoder_layers)
+        self.norm = final_norm(config)
+
+    def features(
+        self,
+        tokens: Tensor,
+        mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        observed: Tensor | None = None,
+    ) -> Tensor:
+        """(B, T), mask (B, T), labels (B, L), observed (B, T) -> (B, C, T)."""
+        x = self.embedding(tokens)
+        x = self.project(x.to(compute_dtype(x)))
+        if self.positions is not None:
+            x = x + self.positions[: x.shape[1]].to(x.dtype)
+        if self.labels is not None and labels is not None:
+            x = x + self.labels(labels).unsqueeze(1).to(x.dtype)
+        if self.known is not None and observed is not None:
+            x = x + (observed != self.mask_id).unsqueeze(2) * self.known.to(x.dtype)
+        features: Tensor = self.norm(self.body(x.transpose(1, 2), mask))
+        return features
+
+
+class Encoder(Reader):
+    """A `Reader` whose vectors are pooled over the positions."""
+
+    def __init__(self, config: ModelConfig, embedding: nn.Embedding, mask_id: int = 4) -> None:
+        super().__init__(config, embedding, mask_id)
+        attention = config.pooling == "attention+max"
+        heads = config.pooling_heads if attention else 1
+        self.pool = AttentionPool(config.d_model, heads) if attention else None
+        self.max = config.pooling.endswith("+max")
+        self.out_features = config.d_model * (heads + self.max)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        observed: Tensor | None = None,
+    ) -> Tensor:
+        """(B, T), mask (B, T), labels (B, L), observed (B, T) -> (B, out_features)."""
+        x = self.features(tokens, mask, labels, observed)
+        pooled: Tensor = self.pool(x, mask) if self.pool is not None else masked_mean(x, mask)
+        return torch.cat([pooled, masked_max(x, mask)], dim=1) if self.max else pooled

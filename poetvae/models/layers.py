@@ -1,0 +1,93 @@
+"""The two maps: an encoder from tokens to features, a decoder from z to a vector per position.
+
+Shapes: B poems, T positions, C channels, D latent, V vocabulary, E width of a token's vector.
+Channel tensors are (B, C, T) in here, token tensors (B, T).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..config import ModelConfig
+from ..nn.cross_entropy import linear_cross_entropy
+from ..nn.gated_conv import GCNN, make_norm
+
+
+def stack(config: ModelConfig, num_layers: int, **options: Any) -> GCNN:
+    """Gated residual blocks as the configuration says; `options` as of `GCNN`."""
+    return GCNN(
+        config.d_model,
+        num_layers,
+        config.kernel_size,
+        dilations=config.dilations,
+        norm=None if config.norm == "none" else config.norm,
+        dropout=config.dropout,
+        scale=config.residual_scale,
+        **options,
+    )
+
+
+def final_norm(config: ModelConfig) -> nn.Module:
+    """The normalisation after a stack."""
+    return make_norm(None if config.norm == "none" else config.norm, config.d_model)
+
+
+def text_nll(
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, tokens: Tensor, mask: Tensor
+) -> Tensor:
+    """-log p of each text, (B,), in nats. No logits are kept.
+
+    Args:
+        hidden: (B, T, E).
+        weight, bias: of the softmax, (V, E) and (V,).
+        tokens, mask: (B, T).
+    """
+    if needed(mask) is None:
+        nll = linear_cross_entropy(hidden.flatten(0, 1), weight, tokens.flatten(), bias)
+        return nll.view(tokens.shape).sum(dim=1)
+    nll = linear_cross_entropy(hidden[mask], weight, tokens[mask], bias)
+    return torch.zeros(mask.shape, device=nll.device).masked_scatter(mask, nll).sum(dim=1)
+
+
+def needed(mask: Tensor | None) -> Tensor | None:
+    """The mask, or None where it hides nothing: that saves a pass per layer.
+
+    Only asked where asking is free: not on a GPU, which would have to wait for the answer.
+    """
+    if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
+        return mask
+    return None if bool(mask.all()) else mask
+
+
+def initialise(module: nn.Module) -> None:
+    """Glorot & Bengio 2010 for maps, small normals for tables, zero for biases."""
+    if isinstance(module, nn.Linear | nn.Conv1d):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+
+
+def small_normal(*shape: int) -> nn.Parameter:
+    """A table of vectors as `initialise` begins one."""
+    return nn.Parameter(nn.init.normal_(torch.empty(shape), std=0.02))
+
+
+def project(in_features: int, out_features: int) -> nn.Module:
+    """A linear map, or nothing where the widths agree."""
+    return nn.Identity() if in_features == out_features else nn.Linear(in_features, out_features)
+
+
+class Labels(nn.Module):
+    """What is known of a poem beside its text, as one vector: (B, L) -> (B, C). 0 = unknown."""
+
+    def __init__(self, sizes: tuple[int, ...], channels: int) -> None:
+        super().__init__()
+        self.tables = nn.ModuleList(nn.Embedding(size, channels) for size in sizes)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        return torch.stack([t(labels[:, i]) for i, t in enumerate(self.tables)]).sum(dim=0)

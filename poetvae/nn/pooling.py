@@ -1,0 +1,47 @@
+"""From the positions of a sequence to one vector: (B, C, T) -> (B, C), padding left out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def masked_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean over the real positions: (B, C, T) -> (B, C); zeros where a row has none."""
+    if mask is None:
+        return x.mean(dim=2)
+    weight = mask.unsqueeze(1).to(x.dtype)
+    return (x * weight).sum(dim=2) / weight.sum(dim=2).clamp(min=1)
+
+
+def masked_max(x: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Maximum over the real positions: (B, C, T) -> (B, C); zeros where a row has none."""
+    if mask is None:
+        return x.amax(dim=2)
+    real = mask.unsqueeze(1)
+    top = x.masked_fill(~real, torch.finfo(x.dtype).min).amax(dim=2)
+    return torch.where(real.any(dim=2), top, torch.zeros_like(top))
+
+
+class AttentionPool(nn.Module):
+    """Means over the positions, each head with weights of its own that depend on what stands there.
+
+    The weights are a softmax over the real positions of a linear map of the channels (structured
+    self-attention, Lin et al. 2017, arXiv 1703.03130, without its hidden layer).
+
+    Args:
+        channels: width of the input.
+        heads: how many means are taken.
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        self.scores = nn.Linear(channels, heads, bias=False)  # a softmax ignores what all share
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(B, C, T) -> (B, C * heads); the mean where a row has no real position."""
+        scores = self.scores(x.transpose(1, 2)).float()  # (B, T, heads)
+        if mask is not None:
+            scores = scores.masked_fill(~mask.unsqueeze(2), torch.finfo(torch.float32).min)
+        pooled: Tensor = x @ scores.softmax(dim=1).to(x.dtype)
+        return pooled.flatten(1)

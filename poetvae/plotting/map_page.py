@@ -1,0 +1,98 @@
+"""Maps of a latent space: the plane that poems lie on, and a page to walk about on it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import ConfigError, CorpusError
+from ..files import check_suffix, write_file
+
+MOST_VALUES = 2**16
+GridPoint = tuple[float, float, str]
+"""Where on the plane, and the poem decoded there."""
+
+
+def write_map(
+    out: str | Path,
+    points: Tensor,
+    texts: Sequence[str],
+    groups: Mapping[str, Sequence[str]],
+    grid: Sequence[GridPoint],
+    title: str,
+    axes: tuple[str, str],
+) -> None:
+    """Write the map as one HTML file that needs nothing else, not even a network.
+
+    Args:
+        out: the .html file.
+        points: (N, 2), where each poem lies; kept to 1/65535 of their range.
+        texts: the N poems.
+        groups: by the name of a label, its value for each poem; "" = unknown. The first one
+            colours the poems until another is chosen.
+        grid: poems decoded at points of the plane.
+        title: stands above the map.
+        axes: their names.
+
+    Raises:
+        ConfigError: another suffix, a label of more than 65,536 values, or no way to write.
+        CorpusError: fewer than two poems.
+    """
+    out = Path(out)
+    check_suffix(out, (".html",))
+    if len(texts) < 2:
+        raise CorpusError(f"{len(texts)} poems to map; expected at least 2: give more poems")
+    places = points.detach().cpu().double().numpy()
+    low, high = places.min(0), places.max(0)
+    span = np.where(high > low, high - low, 1)
+    content = {
+        "title": title,
+        "axes": axes,
+        "low": low.tolist(),
+        "high": high.tolist(),
+        "points": _packed(np.rint((places - low) / span * 65535)),
+        "texts": list(texts),
+        "groups": [_group(name, values) for name, values in groups.items()],
+        "grid": list(grid),
+    }
+    # Of all characters only < could end the element that the data stand in.
+    data = json.dumps(content, ensure_ascii=False, separators=(",", ":")).replace("<", r"\u003c")
+    page = resources.files(__package__).joinpath("map.html").read_text(encoding="utf-8")
+    for element in ("style", "script"):
+        page = page.replace(f"{{{element} hash}}", _digest(page, element))
+    # A lone surrogate has no UTF-8; its backslash escape is what JSON calls it, too.
+    write_file(out, page.replace("{data}", data).encode("utf-8", "backslashreplace"), ConfigError)
+
+
+def _group(name: str, values: Sequence[str]) -> dict[str, object]:
+    """A label as its values, the most frequent first, and each poem's place among them."""
+    counts = Counter(values)
+    if len(counts) > MOST_VALUES:
+        raise ConfigError(
+            f"label {name} has {len(counts)} values; expected at most {MOST_VALUES}: give another"
+        )
+    ordered = sorted(counts, key=lambda value: (-counts[value], value))
+    place = {value: i for i, value in enumerate(ordered)}
+    codes = np.fromiter((place[value] for value in values), dtype=np.uint16, count=len(values))
+    return {"name": name, "values": ordered, "codes": _packed(codes)}
+
+
+def _packed(numbers: NDArray[np.generic]) -> str:
+    """Numbers of 16 bits, little-endian, as base64."""
+    return base64.b64encode(numbers.astype("<u2").tobytes()).decode()
+
+
+def _digest(page: str, element: str) -> str:
+    """How a content security policy names the one inline element of a kind: by its sha256."""
+    (inline,) = re.findall(rf"<{element}>(.*?)</{element}>", page, re.DOTALL)
+    return base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()

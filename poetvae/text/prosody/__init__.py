@@ -1,0 +1,41 @@
+"""Sounds and metre: one module a language."""
+
+from .chinese import (
+    FREE,
+    LEVEL,
+    OBLIQUE,
+    RHYMES,
+    UNKNOWN,
+    Reading,
+    levels,
+    patterns,
+    readings,
+    regulated,
+    rhyme,
+    rhyme_ok,
+    rhymes,
+    schemes,
+    tone_pattern,
+    tones,
+    unknown,
+)
+
+__all__ = [
+    "FREE",
+    "LEVEL",
+    "OBLIQUE",
+    "RHYMES",
+    "UNKNOWN",
+    "Reading",
+    "levels",
+    "patterns",
+    "readings",
+    "regulated",
+    "rhyme",
+    "rhyme_ok",
+    "rhymes",
+    "schemes",
+    "tone_pattern",
+    "tones",
+    "unknown",
+]

@@ -1,0 +1,132 @@
+"""A step of training: the slices of its batch, their gradients, the optimizer, the average.
+
+Everything random in it is a function of the seed, the step and the slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..config import Config, TrainConfig
+from ..data.dataset import Batch, TokenStore, batch_index, corrupt, derive_seed
+from ..errors import PoetVAEError
+from ..models import Model
+from ..runtime import out_of_memory, seed_noise
+from .loss import objective
+from .parallel import Group
+from .schedules import SCHEDULES
+
+
+class Slice(NamedTuple):
+    """Poems that go through the model together: a batch or a part of one.
+
+    seed is that of their noise, share their share of the batch.
+    """
+
+    batch: Batch
+    seed: int = 0
+    share: float = 1.0
+
+
+def make_optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019); without decay it is Adam."""
+    return torch.optim.AdamW(
+        model.parameters(),
+        lr=config.learning_rate,
+        betas=(0.9, config.adam_beta2),
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
+
+
+def learning_rate(config: TrainConfig, progress: float) -> float:
+    """The learning rate when a share `progress` of the training is done."""
+    return config.learning_rate * SCHEDULES[config.lr_schedule](progress, config.lr_warmup)
+
+
+def slices(store: TokenStore, config: Config, step: int, group: Group) -> Iterator[Slice]:
+    """This process's slices of the batch of a step."""
+    options = config.train
+    index = batch_index(len(store), options.batch_size, options.seed, step)
+    parts = np.array_split(index, max(1, options.slices))
+    for number in group.share(len(parts)):
+        rows = parts[number]
+        seed = derive_seed(options.seed, "noise", step, number)
+        yield Slice(store.batch(rows).to(group.device), seed, len(rows) / len(index))
+
+
+def update(
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    batch: Iterable[Slice],
+    config: Config,
+    progress: float,
+    group: Group | None = None,
+) -> Tensor:
+    """One step of the optimizer. Returns the batch's mean nll, kl and loss, and a count of 1: (4,).
+
+    Raises:
+        LostProcessError: another process has gone.
+        PoetVAEError: memory is not enough for a slice.
+    """
+    options, totals = config.train, torch.zeros(4, device=model.device)
+    # What follows the data without a gradient, as a codebook does, moves by the mean of the slices.
+    following = [p for p in model.parameters() if not p.requires_grad]
+    before, means = [p.clone() for p in following], [torch.zeros_like(p) for p in following]
+    for parameters in optimizer.param_groups:
+        parameters["lr"] = learning_rate(options, progress)
+    for part in batch:
+        try:
+            totals += accumulate(model, part, config, progress)
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            raise PoetVAEError(
+                f"out of memory with {len(part.batch)} poems at a time; work the batch off in more "
+                "parts, as --set slices=8, or take a smaller --batch-size or model"
+            ) from error
+        for parameter, start, mean in zip(following, before, means, strict=True):
+            mean.add_(parameter.detach(), alpha=part.share)
+            parameter.copy_(start)
+    if group:
+        group.all_reduce(model.parameters(), [totals, *means])
+    for parameter, mean in zip(following, means, strict=True):
+        parameter.copy_(mean)
+    if options.clip_norm:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), options.clip_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return totals
+
+
+def accumulate(model: Model, part: Slice, config: Config, progress: float) -> Tensor:
+    """Add to the gradients what a slice gives; its share of what `update` returns."""
+    seed_noise(part.seed, model.device)
+    given = corrupt(
+        part.batch,
+        model.mask_id,
+        observe=config.model.observe,
+        passes=config.model.passes,
+        noise=config.objective.noise,
+        dropout=config.objective.label_dropout,
+    )
+    bf16 = config.train.precision == "bf16"
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
+        draw = model(**given, samples=config.objective.iw_samples)
+    terms = objective(draw, config.objective, progress)
+    loss = terms.loss.mean()
+    torch.autograd.backward(part.share * loss)
+    means = [terms.nll.mean(), terms.kl.mean(), loss, torch.ones_like(loss)]
+    return part.share * torch.stack(means).detach()
+
+
+@torch.no_grad()
+def average(averaged: Model, model: Model, decay: float) -> None:
+    """Move the averaged weights towards the model's (Polyak & Juditsky 1992)."""
+    for mean, parameter in zip(averaged.parameters(), model.parameters(), strict=True):
+        mean.lerp_(parameter, 1 - decay)

@@ -1,0 +1,221 @@
+"""Poems as HTML: every text is escaped here, whoever wrote it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from ..generation.generate import Generated
+from ..text.diff import changed
+from ..text.poem import has_han, is_han
+from ..text.prosody import RHYMES
+from ..text.variants import is_simplified
+from .handlers import Atlas, Scored, Written, in_script
+
+WIDTH, HEIGHT = 640, 480  # of the map, in its own units
+BRIGHTEST = 12.0  # nats from which on a character has the full colour
+COLOURS = 6  # classes of points that demo.css has
+_AFTER_MARK = re.compile(r"(?<=[，。？！；：、])(?=.)")
+
+
+def note(text: str) -> str:
+    """A line that tells what to do, or what there is."""
+    return f'<p class="note">{escape(text)}</p>'
+
+
+def verses(text: str) -> str:
+    """A poem, set so that lines break between verses; `text` as people read it."""
+    return f'<p class="verses"{_lang(text)}>{_marked(text)}</p>'
+
+
+def written(found: Written, script: object = "as written", latent: bool = True) -> str:
+    """Poems that were just written, each with what can be done with it."""
+    poems = "".join(_written(poem, script, latent) for poem in found.poems)
+    return f'<div class="poems">{poems}</div>{_seed(found.seed)}'
+
+
+def _written(poem: Generated, script: object, latent: bool) -> str:
+    shown = in_script(poem.text, script)
+    told = [poem.form or "free form"]
+    if poem.form:
+        told += [f"rhyme {in_script(poem.rhyme, script)}"] if poem.rhyme else []
+        told += ["regulated tones"] if poem.tones_ok else []
+    ways = [("revise", "Revise")] + latent * [("from", "Walk from"), ("to", "Walk to")]
+    buttons = "".join(_button(name, {"ask": key, "text": poem.text}) for key, name in ways)
+    return (
+        f'<article class="poem">{verses(shown)}<p class="told">'
+        f"{escape(' · '.join(told))}</p><p class='tools'>"
+        f"{_button('Copy', {'copy': shown})}{buttons}</p></article>"
+    )
+
+
+def choices(found: Sequence[str], seed: int, before: str | None = None) -> str:
+    """Poems to choose from, as buttons; of variants of one before, the verses that differ."""
+    if not found:
+        return note("The model has nothing else to offer here; try another place.")
+    was = f" data-before='{escape(before)}'" if before else ""
+    items = "".join(
+        f"<li><button type='button' data-ask='take' data-text='{escape(text)}'"
+        f"{was}{_lang(text)}>{_marked(text, before, whole=before is None)}</button></li>"
+        for text in found
+    )
+    return f'<ol class="choices">{items}</ol>{_seed(seed)}'
+
+
+def taken(before: str = "") -> str:
+    """What can be done with an open poem; the one before can be had back."""
+    hint = note("Press a character, or ↻ for a whole line, to see what else could stand there.")
+    if not before:
+        return hint
+    return f"{hint}<p class='tools'>{_button('Undo', {'ask': 'take', 'text': before})}</p>"
+
+
+def open_poem(text: str, fixed: bool) -> str:
+    """A poem whose characters, and verses, are buttons: what is pressed is written anew."""
+    if not text:
+        return note("Paste a poem above, or send one over from Write.")
+    place = 0
+    rows: list[str] = []
+    for line in text.split("\n"):
+        for verse in _AFTER_MARK.split(line) if fixed else [line]:
+            start, chars = place, ""
+            for char in verse:
+                if fixed and not is_han(char):
+                    chars += escape(char)
+                    continue
+                name = f"character {place + 1}, {char}"
+                chars += _button(char, {"ask": "anew", "first": place, "last": place}, name)
+                place += 1
+            whole = {"ask": "anew", "first": start, "last": place - 1}
+            again = _button("↻", whole, f"the whole line {len(rows) + 1}")
+            rows.append(f'<p class="verse"><span{_lang(text)}>{chars}</span>{again}</p>')
+        place += not fixed  # the line break
+    return (
+        f'<div class="open" role="group" aria-label="The poem" data-poem="{escape(text)}">'
+        f"{''.join(rows)}</div>"
+    )
+
+
+def way(poems: Sequence[str], fixed: bool) -> str:
+    """Poems with a slider that shows one of them; what changed since the one before is marked."""
+    steps = "".join(
+        f"<div class='step' data-step='{i}'{' hidden' * (i > 0)}{_lang(text)}>"
+        f"{_marked(text, poems[i - 1] if i and fixed else None)}</div>"
+        for i, text in enumerate(poems)
+    )
+    last = len(poems) - 1
+    return (
+        f'<div class="way"><div aria-live="polite">{steps}</div>'
+        f'<label>From one poem to the other <input type="range" min="0" max="{last}" value="0"'
+        f' step="1" data-slide></label><p class="told"><output>1</output> of {last + 1}</p></div>'
+    )
+
+
+def scores(rows: Iterable[Scored]) -> str:
+    """A table of poems, each character on the colour of its surprise, with the number beside it."""
+    body = "".join(
+        f"<tr><td>{row.anomaly:+.2f}</td><td>{row.nll_per_char:.2f}</td>"
+        f"<td{_lang(row.text)}>{''.join(_surprise(*pair) for pair in row.nats)}</td></tr>"
+        for row in rows
+    )
+    return (
+        '<table class="scores"><caption>The least likely first. Anomaly: standard deviations above'
+        " the mean of these poems. The number at a character is -log p(character | z, passes"
+        " before), in nats: the larger, the more it surprises the model.</caption><thead><tr>"
+        '<th scope="col">Anomaly</th>'
+        '<th scope="col">Nats / character</th><th scope="col">Poem</th></tr></thead>'
+        f"<tbody>{body}</tbody></table>"
+    )
+
+
+def _surprise(char: str, nats: float | None) -> str:
+    if nats is None:
+        return escape(char) if char != "\n" else "<br>"
+    share = round(100 * min(max(nats, 0) / BRIGHTEST, 1))
+    return (
+        f"<ruby title='{nats:.2f} nats' style='--share:{share}%'>{escape(char)}"
+        f"<rt>{nats:.1f}</rt></ruby>"
+    )
+
+
+def picture(atlas: Atlas) -> str:
+    """The map as inline SVG; its corners are told to the script that reads a click."""
+    (left, low), (right, high) = atlas.bounds
+    kinds = sorted(set(atlas.forms))
+    dots = "".join(
+        f'<circle class="kind{kinds.index(form) % COLOURS}" r="3.5"'
+        f' cx="{(x - left) / (right - left) * WIDTH:.1f}"'
+        f' cy="{(high - y) / (high - low) * HEIGHT:.1f}"><title>{escape(text)}</title></circle>'
+        for (x, y), form, text in zip(atlas.points.tolist(), atlas.forms, atlas.texts, strict=True)
+    )
+    legend = "".join(
+        f'<li><svg viewBox="0 0 8 8" aria-hidden="true"><circle class="kind{i % COLOURS}" cx="4"'
+        f' cy="4" r="4"/></svg>{escape(kind)}</li>'
+        for i, kind in enumerate(kinds)
+    )
+    first, second = atlas.plane.names()
+    whose = "that the model wrote" if atlas.own else "of the embedded sample"
+    return (
+        f'<div class="map"><svg viewBox="0 0 {WIDTH} {HEIGHT}" tabindex="0" role="application"'
+        f' aria-label="Map of {len(atlas.texts)} poems {whose}. Arrow keys move the cross, Enter'
+        f' reads the poem there." data-map="{left} {high} {right} {low}">{dots}'
+        f'<path class="cross" d="M-14 0H14M0 -14V14" transform="translate({WIDTH // 2}'
+        f' {HEIGHT // 2})"/></svg><ul class="legend">{legend}</ul>'
+        f'<p class="told">{len(atlas.texts)} poems {whose}; across: {first}, up: {second}</p></div>'
+    )
+
+
+def place(text: str, near: Sequence[str]) -> str:
+    """What the model writes at a place of the map, and the poems around it."""
+    items = "".join(f"<li{_lang(one)}>{_marked(one)}</li>" for one in near)
+    ways = [("revise", "Revise"), ("from", "Walk from"), ("to", "Walk to")]
+    buttons = "".join(_button(name, {"ask": key, "text": text}) for key, name in ways)
+    return (
+        f'<article class="poem"><p class="told">The model writes here</p>{verses(text)}'
+        f"<p class='tools'>{_button('Copy', {'copy': text})}{buttons}</p></article>"
+        f'<p class="told">Poems nearest on the map</p><ul class="near">{items}</ul>'
+    )
+
+
+def rhyme_choices() -> list[tuple[str, str]]:
+    """The rhyme classes by name and value, as a menu has them."""
+    names = {"平": "level", "上": "rising", "去": "departing", "入": "entering"}
+    classes = [(f"{c} ({names[tone]})", c) for tone, group in RHYMES.items() for c in group]
+    return [("none", ""), ("any", "any"), *classes]
+
+
+def _marked(text: str, before: str | None = None, whole: bool = True) -> str:
+    """A text in spans that a line breaks between, where it differs from the one before marked;
+    whole or, if not, the spans that differ."""
+    places = set(changed(before, text, len(before) == len(text))) if before else set()
+    lines, place = [], 0
+    for line in text.split("\n"):
+        spans = []
+        for verse in _AFTER_MARK.split(line):
+            chars = "".join(
+                f"<mark>{escape(char)}</mark>" if i in places else escape(char)
+                for i, char in enumerate(verse, place)
+            )
+            if whole or "<mark>" in chars:
+                spans.append(f"<span>{chars.replace('</mark><mark>', '')}</span>")
+            place += len(verse)
+        lines.append("".join(spans))
+        place += 1
+    return "<br>".join(filter(None, lines))
+
+
+def _button(text: str, data: dict[str, object], name: str = "") -> str:
+    values = "".join(f' data-{key}="{escape(str(value))}"' for key, value in data.items())
+    label = f' aria-label="{escape(name)}"' if name else ""
+    return f'<button type="button"{values}{label}>{escape(text)}</button>'
+
+
+def _seed(seed: int) -> str:
+    return f'<p class="told">seed <output class="seed">{seed}</output></p>'
+
+
+def _lang(text: str) -> str:
+    if not has_han(text):
+        return ""
+    return f' lang="zh-{"Hans" if is_simplified(text) else "Hant"}"'

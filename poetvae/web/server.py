@@ -1,0 +1,305 @@
+"""The page of `poetvae.web.app` as a server: what it answers, on which port, until when.
+
+Needs the extra demo: gradio, and the uvicorn and starlette that come with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import errno
+import hashlib
+import ipaddress
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterable, MutableMapping
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError
+from ..runtime import Stopped, interruption, share_freed_memory
+from .middleware import App, Guard, Message, Receive, Send, canonical
+
+if TYPE_CHECKING:
+    from ..poet import Poet
+
+
+try:
+    import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+except ImportError as missing:
+    raise ConfigError("the page needs gradio: pip install 'poetvae[demo]'") from missing
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+# What the page asks for, and the routes of its API; gradio has many more, among them those that
+# take files in and give files out, and a path here has no segment that begins with a dot.
+ROUTES = {
+    "GET": re.compile(
+        r"/|/health|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt"
+        r"|/(assets|static)(/[\w-][\w.-]*)+"
+        r"|/gradio_api/(info|startup-events|queue/data|heartbeat/\w+)",
+        re.ASCII,
+    ),
+    "POST": re.compile(r"/gradio_api/(queue/join|cancel|reset)", re.ASCII),
+}
+
+# gradio makes functions of strings and styles of attributes; its inline scripts are named by hash.
+POLICY = {
+    "default-src": "'self'",
+    "script-src": "'self' 'unsafe-eval'",
+    "style-src": "'self' 'unsafe-inline'",
+    "img-src": "'self' data:",
+    "object-src": "'none'",
+    "base-uri": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+}
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
+CONNECTIONS = 256  # at once; a page that waits for its poem holds one
+HEAD_SECONDS = 10  # for the head of a request to come, and between two requests
+STOP_SECONDS = 2  # for poems that are being written when the server is told to stop
+
+
+def application(poet: Poet, hosts: Iterable[str] = LOCAL) -> Guard:
+    """The page of a model as an ASGI app, which answers to these host names alone.
+
+    /health says {"status": "ok"}; the page is at /.
+
+    Raises:
+        ConfigError: gradio is not installed.
+    """
+    from .app import build, options
+
+    # isort: split
+    import fastapi
+    import gradio
+
+    app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+    async def mount() -> None:
+        gradio.mount_gradio_app(app, build(poet), "/", **options())
+
+    asyncio.run(mount())  # outside a loop that runs gradio makes one, and leaves it open
+    return Guard(Policy(app), hosts, routes=ROUTES, headers=HEADERS)
+
+
+class Policy:
+    """Gives every answer of `app` a Content-Security-Policy.
+
+    That of the page at / names each of its inline scripts by its SHA-256, so that no other runs.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        held: list[Message] = []
+        page = scope["type"] == "http" and scope["path"] == "/"
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", []), policy()]}
+                if page:  # its scripts are not known yet
+                    return held.append(message)
+            elif page and message["type"] == "http.response.body":
+                held.append(message)
+                if message.get("more_body", False):
+                    return None
+                start, *bodies = held
+                text = b"".join(body.get("body", b"") for body in bodies)
+                start["headers"][-1] = policy(SCRIPT.findall(text))
+                await send(start)
+                message = {"type": "http.response.body", "body": text}
+            return await send(message)
+
+        if page:  # what is compressed cannot be read
+            headers = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
+            scope = {**scope, "headers": headers}
+        await self.app(scope, receive, sending)
+
+
+def policy(scripts: Iterable[bytes] = ()) -> tuple[bytes, bytes]:
+    """The header Content-Security-Policy (W3C CSP 3), which allows these inline scripts."""
+    digests = (base64.b64encode(hashlib.sha256(script).digest()).decode() for script in scripts)
+    hashes = "".join(f" 'sha256-{digest}'" for digest in digests)
+    parts = {**POLICY, "script-src": POLICY["script-src"] + hashes}
+    text = "; ".join(f"{name} {value}" for name, value in parts.items())
+    return b"content-security-policy", text.encode()
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's, which would wait for the head of a request for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._wait()
+
+    def _wait(self) -> None:
+        self.loop.call_later(HEAD_SECONDS, self._give_up, self.cycle)
+
+    def _give_up(self, last: object) -> None:
+        if self.cycle is last:  # no other request has begun since
+            self.timeout_keep_alive_handler()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's, which stops within `STOP_SECONDS`, whatever still goes on."""
+
+    def __init__(self, config: uvicorn.Config, stopped: Stopped) -> None:
+        super().__init__(config)
+        self.stopped = stopped
+        self.patience: threading.Timer | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.should_exit |= bool(self.stopped.signum)  # it came before there was a server to end
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        if self.patience is None:  # a thread that computes cannot be stopped otherwise
+            self.patience = threading.Timer(STOP_SECONDS, os._exit, (128 + sig,))
+            self.patience.daemon = True
+            self.patience.start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # The event streams of open pages end when their connections do, and else never.
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.close()
+        await super().shutdown(sockets)
+
+
+def serve(
+    poet: Poet,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    *,
+    trust: Iterable[str] = (),
+    check: bool = False,
+    verbose: bool = False,
+) -> None:
+    """Serve the page of a model until a signal comes; its URL is the one line on stdout.
+
+    It answers to its own `host`, the names of this machine to itself, and those of `trust`: those
+    under which a proxy or other machines know it. A proxy has to pass Host on. Where `port` is
+    taken the next free one of the ten after it is used; 0 is any. With `check` it serves itself one
+    request of its page instead, and returns.
+
+    Raises:
+        ConfigError: no gradio; no such host, or no free port there; the page does not answer.
+        KeyboardInterrupt, SystemExit: SIGINT; SIGTERM, with code 143.
+    """
+    share_freed_memory()
+    app = application(poet, [*LOCAL, host, *trust])
+    listener = listen(host, port)
+    address, bound = listener.getsockname()[:2]
+    if bound != port:
+        _note(f"port {port} is taken; using {bound}" if port else f"port {bound}")
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if not ip.is_loopback:
+        names = ", ".join(sorted(app.hosts))
+        _note(f"warning: open to other machines, without a password; answers to the names {names}")
+    config = uvicorn.Config(
+        app,
+        http=_Protocol,
+        ws="none",
+        lifespan="on",
+        log_level="info" if verbose else "error",
+        access_log=verbose,
+        server_header=False,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=HEAD_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        forwarded_allow_ips="127.0.0.1,::1",
+    )
+    if ip.is_unspecified:
+        host = "127.0.0.1" if ip.version == 4 else "::1"
+    name = canonical(host)
+    url = f"http://{f'[{name}]' if ':' in name else name}:{bound}"
+    with interruption() as stopped:
+        server = _Server(config, stopped)
+        print(url, flush=True)
+        if check:
+            _ask(server, listener, url)
+        else:
+            _note("stop it with Ctrl-C")
+            server.run([listener])
+    # The patience goes on: the interpreter would wait at its end for threads that compute.
+    if stopped.signum == signal.SIGINT:
+        raise KeyboardInterrupt
+    if stopped.signum:
+        sys.exit(128 + stopped.signum)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket on that port, or on the first free one of the ten after it.
+
+    Raises:
+        ConfigError: no such host here, or no free port.
+    """
+    name = canonical(host)
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(f"host {host!r} is not known here; try 127.0.0.1") from error
+    family, address = found[0][0], found[0][4]
+    last = min(port + 10, 65535) if port else 0
+    for candidate in range(port, last + 1):
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((address[0], candidate, *address[2:]))
+            listener.listen(CONNECTIONS)
+            return listener
+        except OSError as error:
+            listener.close()
+            if error.errno != errno.EADDRINUSE:
+                reason = error.strerror or str(error)
+                raise ConfigError(
+                    f"cannot listen on {host}, port {candidate} ({reason})"
+                ) from error
+    raise ConfigError(f"ports {port} to {last} are taken; give another --port, or 0 for any")
+
+
+def _ask(server: uvicorn.Server, listener: socket.socket, url: str) -> None:
+    """Serve in a thread until the page has answered.
+
+    Raises:
+        ConfigError: it did not.
+    """
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=30) as answer:
+            if b"<gradio-app" not in answer.read():
+                raise ConfigError(f"{url} does not give the page")
+    except OSError as error:
+        raise ConfigError(f"{url} does not answer: {error}") from error
+    finally:
+        server.should_exit = True
+        thread.join()
+    _note("ok")
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

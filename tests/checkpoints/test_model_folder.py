@@ -1,0 +1,753 @@
+"""Folders are whole or refused: torn, forged, hostile and half-written ones."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import pickle
+import resource
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poetvae.checkpoints.hub import load_model
+from poetvae.checkpoints.model_folder import (
+    Saved,
+    checkpoints,
+    latest_checkpoint,
+    load_folder,
+    load_state,
+    save_checkpoint,
+    save_folder,
+)
+from poetvae.config import ModelConfig
+from poetvae.errors import CheckpointError
+from poetvae.files import write_file
+from poetvae.models.vae import VAE
+from poetvae.text.codec import PoemCodec
+from poetvae.text.poem import Form
+from poetvae.text.tokenizer import PoemTokenizer
+
+FILES = ["README.md", "config.json", "manifest.json", "model.safetensors", "tokenizer.model"]
+VERIFIED = FILES[1:]  # a card is there to be edited
+CONFIG = ModelConfig(
+    max_len=4, embed_dim=8, d_model=8, latent_dim=2, encoder_layers=1, decoder_layers=1
+)
+COUPLET, TWO_FORMS = {Form(2, 2): 3}, {Form(2, 2): 3, Form(1, 4): 1}
+
+
+def make(
+    seed: int,
+    config: ModelConfig = CONFIG,
+    forms: dict[Form, int] = COUPLET,
+    text: str = "山月風清",
+) -> Saved:
+    """A model that nobody trained."""
+    torch.manual_seed(seed)
+    codec = PoemCodec(PoemTokenizer.train([text]), config.max_len, forms)
+    size = len(codec.tokenizer)
+    config = replace(config, vocab_size=size, label_sizes=codec.label_sizes)
+    return Saved(VAE(config), codec)
+
+
+ONE, OTHER = make(1), make(2, replace(CONFIG, latent_dim=3), text="水石花鳥")
+
+
+def same(a: Saved, b: Saved) -> bool:
+    """Whether two models are equal, bit for bit."""
+    names = [n for n, _ in a.model.named_parameters()]
+    return names == [n for n, _ in b.model.named_parameters()] and all(
+        torch.equal(p, q) for p, q in zip(a.model.parameters(), b.model.parameters(), strict=True)
+    )
+
+
+def forge(folder: Path, name: str, data: bytes) -> None:
+    """Replace a file, and have the manifest say that it is right."""
+    (folder / name).write_bytes(data)
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["files"][name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def forge_config(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change config.json, and have the manifest say that it is right."""
+    config = json.loads((folder / "config.json").read_bytes())
+    change(config)
+    forge(folder, "config.json", json.dumps(config).encode())
+
+
+def refused(folder: Path) -> str:
+    """The one line with which a folder is refused."""
+    with pytest.raises(CheckpointError) as caught:
+        load_folder(folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def outcome(folder: Path) -> Saved | str:
+    """The model of a folder, or the message with which it is refused."""
+    try:
+        return load_folder(folder)
+    except CheckpointError as error:
+        return str(error)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The model ONE in a folder."""
+    save_folder(tmp_path / "model", ONE, "A card.\n")
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def run(folder: Path) -> Path:
+    """The model ONE in a run with checkpoints of three others."""
+    for step in (5, 10, 15):
+        save_checkpoint(folder, step, make(step), "A card.\n", {"step": step}, keep=3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of the model ONE."""
+    where = tmp_path_factory.mktemp("originals") / "model"
+    save_folder(where, ONE, "A card.\n")
+    return {name: (where / name).read_bytes() for name in FILES}
+
+
+# Round trips
+
+
+@pytest.mark.parametrize("forms", [COUPLET, TWO_FORMS, {}], ids=["form", "forms", "free"])
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"tied": False}, {"norm": "none", "positions": False, "inject": False}],
+    ids=["base", "untied", "plain"],
+)
+def test_what_is_saved_comes_back(
+    tmp_path: Path, forms: dict[Form, int], change: dict[str, Any]
+) -> None:
+    saved = make(3, replace(CONFIG, **change), forms)
+    save_folder(tmp_path / "model", saved, "card")
+    loaded = load_folder(tmp_path / "model")
+    assert same(saved, loaded)
+    assert loaded.model.config == saved.model.config
+    assert loaded.codec.forms == forms
+    assert loaded.codec.tokenizer.to_bytes() == saved.codec.tokenizer.to_bytes()
+    assert not loaded.model.training
+    tokens = torch.randint(5, 9, (3, 4))
+    labels = torch.ones(3, 1, dtype=torch.int64) if len(forms) > 1 else None
+    assert isinstance(loaded.model, VAE)
+    assert isinstance(saved.model, VAE)
+    torch.testing.assert_close(
+        loaded.model.encode(tokens, labels=labels).mode,
+        saved.model.encode(tokens, labels=labels).mode,
+        rtol=0,
+        atol=0,
+    )
+
+
+def test_saving_what_was_loaded_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    save_folder(tmp_path / "again", load_folder(folder), "A card.\n")
+    assert [(tmp_path / "again" / n).read_bytes() for n in FILES] == [
+        (folder / n).read_bytes() for n in FILES
+    ]
+
+
+def test_load_model_gives_the_network(folder: Path) -> None:
+    assert same(Saved(load_model(str(folder)), ONE.codec), ONE)
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077, 0o000])
+def test_a_folder_holds_these_files_for_whom_the_umask_lets_read(tmp_path: Path, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        save_folder(tmp_path / "model", ONE, "A card.\n")
+        save_folder(tmp_path / "model", ONE, "Another one.\n", overwrite=True)
+    finally:
+        os.umask(before)
+    modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in (tmp_path / "model").iterdir()}
+    assert modes == dict.fromkeys(FILES, 0o666 & ~mask)
+    assert stat.S_IMODE((tmp_path / "model").stat().st_mode) == 0o777 & ~mask
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+
+
+def test_the_manifest_has_size_and_sha256_of_the_others(folder: Path) -> None:
+    assert json.loads((folder / "manifest.json").read_bytes())["files"] == {
+        name: {
+            "size": (folder / name).stat().st_size,
+            "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest(),
+        }
+        for name in VERIFIED
+        if name != "manifest.json"
+    }
+
+
+def test_an_existing_folder_is_refused_unless_it_may_be_overwritten(folder: Path) -> None:
+    with pytest.raises(CheckpointError, match="exists; choose another name"):
+        save_folder(folder, OTHER, "card")
+    assert same(load_folder(folder), ONE)
+    save_folder(folder, OTHER, "card", overwrite=True)
+    assert same(load_folder(folder), OTHER)
+    assert sorted(p.name for p in folder.iterdir()) == FILES
+
+
+def test_a_new_folder_may_lie_deep_but_not_below_a_file(tmp_path: Path) -> None:
+    save_folder(tmp_path / "a" / "b", ONE, "card")
+    assert same(load_folder(tmp_path / "a" / "b"), ONE)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        save_folder(tmp_path / "file" / "b", ONE, "card")
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        write_file(tmp_path / "file" / "b", b"")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "file"]
+
+
+# Torn folders
+
+
+def truncated(data: bytes, other: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def extended(data: bytes, other: bytes) -> bytes:
+    return data + b"\0"
+
+
+def flipped(data: bytes, other: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+def zeroed(data: bytes, other: bytes) -> bytes:
+    return bytes(len(data))
+
+
+def emptied(data: bytes, other: bytes) -> bytes:
+    return b""
+
+
+def swapped(data: bytes, other: bytes) -> bytes:
+    return other
+
+
+@pytest.mark.parametrize("name", VERIFIED)
+@pytest.mark.parametrize(
+    "damage", [truncated, extended, flipped, zeroed, emptied, swapped], ids=lambda d: d.__name__
+)
+def test_a_damaged_file_is_named(
+    folder: Path, tmp_path: Path, name: str, damage: Callable[[bytes, bytes], bytes]
+) -> None:
+    save_folder(tmp_path / "other", OTHER, "Another card.\n")
+    data = damage((folder / name).read_bytes(), (tmp_path / "other" / name).read_bytes())
+    (folder / name).write_bytes(data)
+    message = refused(folder)
+    assert str(folder) in message
+    assert name in message
+
+
+@pytest.mark.parametrize("name", VERIFIED)
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    assert name in refused(folder)
+
+
+@pytest.mark.parametrize("name", VERIFIED)
+def test_a_folder_in_place_of_a_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    assert name in refused(folder)
+
+
+@given(st.sampled_from(VERIFIED), st.integers(0, 10**9), st.booleans())
+@settings(deadline=None, max_examples=100)
+def test_any_flipped_bit_and_any_torn_end_is_noticed(
+    originals: dict[str, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    place: int,
+    torn: bool,
+) -> None:
+    where = tmp_path_factory.getbasetemp() / "bits"
+    where.mkdir(exist_ok=True)
+    for each, data in originals.items():
+        (where / each).write_bytes(data)
+    byte, bit = divmod(place % (8 * len(originals[name])), 8)
+    flipped = bytearray(originals[name])
+    flipped[byte] ^= 1 << bit
+    # The last byte of the manifest is a line break: JSON is whole without it.
+    short = originals[name][: min(byte, len(flipped) - 2)]
+    (where / name).write_bytes(short if torn else flipped)
+    assert name in refused(where)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    assert refused(tmp_path / "none").endswith("no such model folder; check the path, or train one")
+    (tmp_path / "file").write_text("")
+    assert "no such model folder" in refused(tmp_path / "file")
+    assert "has no manifest.json" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        None,
+        7,
+        [],
+        {},
+        {"size": 1},
+        {"size": "535", "sha256": "x"},
+        {"size": None, "sha256": "x"},
+        {"size": 1.5, "sha256": "x"},
+        {"size": -2, "sha256": "x"},
+        {"size": 10**12, "sha256": "x"},
+        {"size": 10**40, "sha256": "x"},
+        {"size": 535, "sha256": None},
+    ],
+    ids=json.dumps,
+)
+def test_a_manifest_that_says_nonsense(folder: Path, entry: object) -> None:
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    manifest["files"]["config.json"] = entry
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert "manifest.json" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "7", '{"files": []}', "{" * 100_000, "\xff", "[" * 9999]
+)
+def test_a_manifest_that_is_none(folder: Path, text: str) -> None:
+    (folder / "manifest.json").write_bytes(text.encode("latin-1"))
+    assert "manifest.json" in refused(folder)
+
+
+# Forged folders: the manifest is right, what it vouches for is not
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("version", 2),
+        ("version", "1"),
+        ("version", None),
+        ("kind", "gan"),
+        ("kind", ["vae"]),
+        ("format", "other"),
+    ],
+)
+def test_another_version_kind_or_format(folder: Path, key: str, value: object) -> None:
+    forge_config(folder, lambda config: config.update({key: value}))
+    message = refused(folder)
+    assert "config.json says format, version, kind" in message
+    assert repr(value) in message
+
+
+@pytest.mark.parametrize("key", ["version", "kind", "format", "model", "text"])
+def test_a_config_without_a_part(folder: Path, key: str) -> None:
+    forge_config(folder, lambda config: config.pop(key))
+    assert str(folder) in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("model", {"d_model": 10**9}),
+        ("model", {"d_model": 10**400}),
+        ("model", {"dropout": 10**400}),
+        ("model", {"dropout": float("nan")}),
+        ("model", {"vocab_size": 10**12}),
+        ("model", {"vocab_size": 1_000_000}),
+        ("model", {"max_len": 4096}),
+        ("model", {"label_sizes": [100_000] * 1000}),
+        ("model", {"latent_dim": 4096}),
+        ("model", {"d_model": 4096, "embed_dim": 4096, "kernel_size": 63}),
+        ("model", {"d_model": 4096, "encoder_layers": 64, "decoder_layers": 64, "kernel_size": 63}),
+        ("model", {"dilations": []}),
+        ("model", {"unheard_of": 1}),
+        ("text", {"forms": {"99x999": 1}}),
+        ("text", {"forms": {"2x2": 10**12, "1x4": 1}}),
+        ("text", {"forms": {"2x2": True}}),
+        ("text", {"forms": {"sonnet": 1}}),
+        ("text", {"forms": [1]}),
+        ("text", {"forms": None}),
+        ("text", {"more": 1}),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_hostile_values_are_refused_before_memory_is_taken(
+    folder: Path, part: str, change: dict[str, Any]
+) -> None:
+    forge_config(folder, lambda config: config[part].update(change))
+    memory, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
+    message = refused(folder)
+    assert time.process_time() - began < 2
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 2**17  # KiB: 128 MiB
+    assert str(folder) in message
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
+JSON = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_size=3), SCALARS)
+KEYS = [
+    *(("model", name) for name in vars(CONFIG)),
+    *(("text", "forms"), ("model", ""), ("text", ""), ("version", ""), ("kind", "")),
+]
+
+
+@given(st.sampled_from(KEYS), JSON)
+@settings(deadline=None, max_examples=100)
+def test_any_value_anywhere_in_a_config_loads_or_is_refused(
+    originals: dict[str, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+    key: tuple[str, str],
+    value: object,
+) -> None:
+    where = tmp_path_factory.getbasetemp() / "values"
+    where.mkdir(exist_ok=True)
+    for each, data in originals.items():
+        (where / each).write_bytes(data)
+    config = json.loads(originals["config.json"])
+    config[key[0]] = {**config[key[0]], key[1]: value} if key[1] else value
+    forge(where, "config.json", json.dumps(config).encode())
+    loaded = outcome(where)
+    if isinstance(loaded, Saved):
+        assert same(loaded, ONE)
+    else:
+        assert str(where) in loaded
+        assert "\n" not in loaded
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_no_numbers(folder: Path, value: float) -> None:
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    weights["mean.bias"][1] = value
+    forge(folder, "model.safetensors", safetensors.torch.save(weights))
+    assert refused(folder).endswith("model.safetensors holds numbers that are not finite")
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "says"),
+    [
+        ("mean.bias", torch.zeros(3), "mean.bias is (3,); config.json says (2,)"),
+        ("mean.bias", torch.zeros(2, 1), "mean.bias is (2, 1); config.json says (2,)"),
+        ("another", torch.zeros(1), "another is (1,); config.json says None"),
+    ],
+)
+def test_weights_of_another_network(folder: Path, name: str, tensor: Any, says: str) -> None:
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    forge(folder, "model.safetensors", safetensors.torch.save({**weights, name: tensor}))
+    assert says in refused(folder)
+
+
+def test_a_weight_that_is_missing(folder: Path) -> None:
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    del weights["mean.bias"]
+    forge(folder, "model.safetensors", safetensors.torch.save(weights))
+    assert "mean.bias is None; config.json says (2,)" in refused(folder)
+
+
+def test_weights_of_a_rare_type_load_or_are_refused_without_a_crash(folder: Path) -> None:
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    weights["mean.bias"] = torch.tensor([0.5, float("nan")]).to(torch.float8_e4m3fn)
+    forge(folder, "model.safetensors", safetensors.torch.save(weights))
+    assert "not finite" in refused(folder)
+
+
+def header(values: object) -> bytes:
+    """A safetensors file with this header and no data."""
+    text = json.dumps(values).encode()
+    return len(text).to_bytes(8, "little") + text
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff" * 8,
+        (2**62).to_bytes(8, "little") + b"{}",
+        header([]),
+        header({"mean.bias": {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]}}),
+        header({"mean.bias": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 0]}}),
+        header({"mean.bias": {"dtype": "nonsense", "shape": [0], "data_offsets": [0, 0]}}),
+    ],
+    ids=["empty", "ff", "long header", "list", "huge", "negative", "type"],
+)
+def test_weights_in_a_malformed_file(folder: Path, data: bytes) -> None:
+    forge(folder, "model.safetensors", data)
+    assert "model.safetensors is malformed" in refused(folder)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 99, b"not a model"])
+def test_a_forged_tokenizer(folder: Path, data: bytes) -> None:
+    forge(folder, "tokenizer.model", data)
+    assert str(folder) in refused(folder)
+
+
+def test_a_tokenizer_of_another_size(folder: Path) -> None:
+    forge(folder, "tokenizer.model", PoemTokenizer.train(["山月"]).to_bytes())
+    assert "its tokenizer has 8 tokens, its model 10" in refused(folder)
+
+
+# Pickles
+
+
+class Bomb:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self.path), "w")
+
+
+@pytest.fixture
+def bomb(tmp_path: Path) -> Bomb:
+    """A bomb that works: it has been tried."""
+    bomb = Bomb(tmp_path / "boom")
+    pickle.loads(pickle.dumps(bomb)).close()
+    bomb.path.unlink()
+    return bomb
+
+
+@pytest.mark.parametrize("name", ["model.pt", "pytorch_model.bin", "a.pth", "b.pkl", "last.ckpt"])
+def test_a_folder_with_a_pickle_alone(tmp_path: Path, bomb: Bomb, name: str) -> None:
+    (tmp_path / "theirs").mkdir()
+    torch.save(bomb, tmp_path / "theirs" / name)
+    message = refused(tmp_path / "theirs")
+    assert message.endswith(f"{name} may run code and is not loaded")
+    assert not bomb.path.exists()
+
+
+def test_a_pickle_in_place_of_the_weights_is_not_run(folder: Path, bomb: Bomb) -> None:
+    forge(folder, "model.safetensors", pickle.dumps(bomb))
+    assert "model.safetensors is malformed" in refused(folder)
+    assert not bomb.path.exists()
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["zip", "plain pickle"])
+def test_a_training_state_that_is_a_pickle_is_not_run(run: Path, bomb: Bomb, old: bool) -> None:
+    state = run / "checkpoints" / "step-15"
+    torch.save({"step": 15, "model": bomb}, run / "x", _use_new_zipfile_serialization=not old)
+    forge(state, "state.pt", pickle.dumps(bomb) if old else (run / "x").read_bytes())
+    assert latest_checkpoint(run) == state  # its manifest is right
+    with pytest.raises(CheckpointError, match=r"step-15/state\.pt is not a training state"):
+        load_state(state)
+    assert not bomb.path.exists()
+
+
+@pytest.mark.parametrize("value", [[1, 2], 7, "text", None, torch.zeros(3)], ids=str)
+def test_a_training_state_that_is_none(run: Path, value: object) -> None:
+    torch.save(value, run / "x")
+    forge(run / "checkpoints" / "step-15", "state.pt", (run / "x").read_bytes())
+    with pytest.raises(CheckpointError, match="is not a training state"):
+        load_state(run / "checkpoints" / "step-15")
+
+
+def test_a_training_state_comes_back_and_a_torn_one_does_not(run: Path) -> None:
+    state = {"step": 3, "best": float("inf"), "model": {"a": torch.randn(2)}, "list": [1, 2.5]}
+    folder = save_checkpoint(run, 20, ONE, "card", state, keep=9)
+    loaded = load_state(folder)
+    assert torch.equal(loaded["model"]["a"], state["model"]["a"])  # type: ignore[index]
+    assert {**loaded, "model": 0} == {**state, "model": 0}
+    (folder / "state.pt").write_bytes((folder / "state.pt").read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=r"state\.pt is damaged"):
+        load_state(folder)
+
+
+# Runs
+
+
+def test_a_whole_run_gives_its_own_weights_in_silence(run: Path) -> None:
+    assert same(load_folder(run), ONE)
+
+
+@pytest.mark.parametrize("name", VERIFIED)
+def test_a_torn_run_gives_its_newest_checkpoint_with_a_warning(run: Path, name: str) -> None:
+    (run / name).write_bytes((run / name).read_bytes()[:-2])
+    with pytest.warns(UserWarning, match=f"{name}.*; using step-15 instead"):
+        loaded = load_folder(run)
+    assert same(loaded, make(15))
+
+
+def test_a_run_that_has_saved_no_best_model_yet_gives_its_checkpoint(run: Path) -> None:
+    (run / "manifest.json").unlink()
+    assert same(load_folder(run), make(15))
+
+
+def test_torn_checkpoints_are_passed_over_with_a_warning_each(run: Path) -> None:
+    (run / "model.safetensors").unlink()
+    (run / "checkpoints" / "step-15" / "manifest.json").unlink()
+    (run / "checkpoints" / "step-10" / "state.pt").write_bytes(b"")
+    with pytest.warns(UserWarning, match=r"step-\d+") as caught:
+        loaded = load_folder(run)
+    assert same(loaded, make(5))
+    messages = [str(warning.message) for warning in caught]
+    assert "step-15 has no manifest.json" in messages[0]
+    assert "step-10/state.pt is damaged" in messages[1]
+    assert "model.safetensors" in messages[2]
+    assert "using step-5 instead" in messages[2]
+    assert not any("\n" in message for message in messages)
+
+
+def test_a_run_that_is_torn_throughout_is_refused(run: Path) -> None:
+    (run / "config.json").write_bytes(b"")
+    for step in (5, 10, 15):
+        (run / "checkpoints" / f"step-{step}" / "config.json").unlink()
+    with pytest.warns(UserWarning, match="trying the one before"):
+        assert f"{run}/config.json is damaged" in refused(run)
+    with pytest.warns(UserWarning, match="trying the one before"):
+        assert latest_checkpoint(run) is None
+
+
+@pytest.mark.parametrize("keep", [1, 2, 4])
+def test_the_newest_checkpoints_are_kept(tmp_path: Path, keep: int) -> None:
+    for number, step in enumerate((8, 9, 10, 100, 101), 1):
+        folder = save_checkpoint(tmp_path, step, ONE, "card", {"step": step}, keep)
+        assert folder == tmp_path / "checkpoints" / f"step-{step}"
+        steps = [there for there, _ in checkpoints(tmp_path)]
+        assert steps == [8, 9, 10, 100, 101][max(0, number - keep) : number]
+        assert latest_checkpoint(tmp_path) == folder
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_torn_newer_checkpoint_does_not_push_out_a_whole_one(run: Path, keep: int) -> None:
+    (run / "checkpoints" / "step-15" / "config.json").unlink()
+    folder = save_checkpoint(run, 12, ONE, "card", {"step": 12}, keep)
+    with pytest.warns(UserWarning, match="step-15.*trying the one before"):
+        assert latest_checkpoint(run) == folder
+    assert [n for n, _ in checkpoints(run)] == [5, 10, 12, 15][2 - keep + 1 :]
+
+
+def test_a_checkpoint_is_written_over_a_torn_one_of_its_step(run: Path) -> None:
+    (run / "checkpoints" / "step-15" / "config.json").unlink()
+    save_checkpoint(run, 15, OTHER, "card", {"step": 15}, keep=3)
+    assert same(load_folder(run / "checkpoints" / "step-15"), OTHER)
+
+
+def test_other_things_among_the_checkpoints_are_left_alone(run: Path) -> None:
+    (run / "checkpoints" / "step-x").mkdir()
+    (run / "checkpoints" / "step-99").write_text("a file")
+    save_checkpoint(run, 20, ONE, "card", {"step": 20}, keep=1)
+    assert latest_checkpoint(run) == run / "checkpoints" / "step-20"
+    names = sorted(p.name for p in (run / "checkpoints").iterdir())
+    assert names == ["latest", "step-20", "step-99", "step-x"]
+
+
+# A full disk
+
+
+class Full:
+    """Stands for a function of `os` that finds the disk full at its nth call."""
+
+    def __init__(self, real: Callable[..., Any], calls: int) -> None:
+        self.real, self.calls = real, calls
+
+    def __call__(self, *arguments: Any) -> Any:
+        self.calls -= 1
+        if self.calls < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self.real(*arguments)
+
+
+@pytest.mark.parametrize("calls", range(5))
+def test_a_full_disk_leaves_nothing_of_a_new_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    monkeypatch.setattr(os, "fsync", Full(os.fsync, calls))
+    with pytest.raises(CheckpointError, match=r"cannot be written .No space left on device"):
+        save_folder(tmp_path / "model", ONE, "card")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("calls", range(5))
+def test_a_full_disk_leaves_the_files_that_were_to_be_overwritten(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    monkeypatch.setattr(os, "fsync", Full(os.fsync, calls))
+    with pytest.raises(CheckpointError, match=r"cannot be written .No space left on device"):
+        save_folder(folder, OTHER, "card", overwrite=True)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("calls", range(1, 5))
+def test_files_replaced_by_half_are_noticed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    monkeypatch.setattr(os, "replace", Full(os.replace, calls))
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        save_folder(folder, OTHER, "card", overwrite=True)
+    assert "is damaged" in refused(folder)
+    assert sorted(p.name for p in folder.iterdir()) == FILES
+
+
+@pytest.mark.parametrize("calls", range(6))
+def test_a_full_disk_leaves_the_older_checkpoints(
+    run: Path, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    monkeypatch.setattr(os, "fsync", Full(os.fsync, calls))
+    with pytest.raises(CheckpointError, match="No space left on device"):
+        save_checkpoint(run, 20, OTHER, "card", {"step": 20}, keep=1)
+    names = sorted(p.name for p in (run / "checkpoints").iterdir())
+    assert names == ["latest", "step-10", "step-15", "step-5"]
+    assert (run / "checkpoints" / "latest").read_text() == "step-15\n"
+    assert latest_checkpoint(run) == run / "checkpoints" / "step-15"
+
+
+def test_a_single_file_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_file(tmp_path / "file", b"old")
+    monkeypatch.setattr(os, "fsync", Full(os.fsync, 0))
+    with pytest.raises(CheckpointError, match="file: cannot be written"):
+        write_file(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from poetvae.checkpoints.model_folder import load_folder, save_folder
+from poetvae.files import write_file
+from poetvae.errors import CheckpointError
+
+saved = load_folder(sys.argv[1])
+for parameter in saved.model.parameters():
+    parameter.data.zero_()
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+for folder, overwrite in ((sys.argv[2], False), (sys.argv[1], True)):
+    try:
+        save_folder(folder, saved, "card", overwrite)
+    except CheckpointError as error:
+        print(error)
+"""
+
+
+def test_files_that_may_not_grow_so_large(folder: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(folder), str(tmp_path / "new")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert [line.split(": ", 1)[1] for line in done.stdout.splitlines()] == [
+        "cannot be written (File too large)"
+    ] * 2
+    assert same(load_folder(folder), ONE)
+    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    assert sorted(p.name for p in folder.iterdir()) == FILES

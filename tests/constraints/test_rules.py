@@ -1,0 +1,423 @@
+"""What people ask for: each constraint against its definition, and what it says in a conflict."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from itertools import chain
+
+import pytest
+import torch
+from torch import Tensor
+
+from poetvae.constraints import rules
+from poetvae.constraints.constraint import Constraint
+from poetvae.errors import ConfigError, ConstraintError
+from poetvae.text.codec import PoemCodec
+from poetvae.text.poem import Form
+from poetvae.text.prosody import RHYMES, regulated, rhyme_ok, rhymes
+from poetvae.text.tokenizer import PoemTokenizer
+
+# Classical poems, then characters of several readings, simplified ones, one without a reading, and
+# what is no character.
+POEMS = (
+    "白日依山盡黃河入海流欲窮千里目更上一層樓"
+    "國破山河在城春草木深感時花濺淚恨別鳥驚心烽火連三月家書抵萬金白頭搔更短渾欲不勝簪"
+    "好雨知時節當春乃發生隨風潛入夜潤物細無聲野徑雲俱黑江船火獨明曉看紅濕處花重錦官城"
+    "月落烏啼霜滿天江楓漁火對愁眠姑蘇城外寒山寺夜半鐘聲到客船"
+    "春眠不覺曉處處聞啼鳥夜來風雨聲花落知多少明秋夏冬髮裏后後余餘東"
+)
+TOKENIZER = PoemTokenizer.train([POEMS * 3 + "看重不㐂々", "，。a b\n"])
+FORMS = ["5x2", "5x4", "7x4", "5x8"]
+CODEC = PoemCodec(TOKENIZER, 42, {Form.parse(name): 1 for name in FORMS})
+FREE = PoemCodec(TOKENIZER, 12)
+COUPLET, QUATRAIN, SEVEN, EIGHT = CODEC.forms
+SIMPLIFIED = PoemCodec(PoemTokenizer.train(["东国发长钟门马鸟里春"]), 10, {COUPLET: 1})
+
+
+def draw(constraint: Constraint, n: int, seed: int = 0) -> Tensor:
+    """Strings (n, T): a random alternative each, and a random token of each of its sets."""
+    generator = torch.Generator().manual_seed(seed)
+    choice = torch.randint(len(constraint.alternatives), (n,), generator=generator)
+    numbers = constraint.alternatives[choice]
+    members = constraint.sets.int().argsort(stable=True, dim=1, descending=True)
+    pick = torch.rand(numbers.shape, generator=generator) * constraint.sets.sum(1)[numbers]
+    tokens: Tensor = members[numbers, pick.long()]
+    return tokens
+
+
+def near(tokens: Tensor, codec: PoemCodec, seed: int = 0) -> Tensor:
+    """The strings with up to two tokens replaced."""
+    dice = random.Random(seed)
+    changed, writable = tokens.clone(), codec.writable()
+    for string in changed:
+        for _ in range(dice.randrange(3)):
+            string[dice.randrange(len(string))] = dice.choice(writable)
+    return changed
+
+
+def verses(tokens: Tensor, form: Form) -> list[tuple[str, ...]]:
+    return [form.lay_out(TOKENIZER.decode(ids[: form.size])) for ids in tokens.tolist()]
+
+
+def agrees(
+    constraint: Constraint, form: Form, meets: Callable[[tuple[str, ...]], bool | None], n: int
+) -> None:
+    """All strings of the constraint meet the definition, and of those nearby just its own."""
+    inside = draw(constraint, n)
+    assert all(map(meets, verses(inside, form)))
+    assert constraint.satisfied(inside).all()
+    outside = torch.cat([near(inside, CODEC), draw(rules.of_form(CODEC, form), n // 4)])
+    found = constraint.satisfied(outside).tolist()
+    assert found == [bool(meets(lines)) for lines in verses(outside, form)]
+    assert 0 < sum(found) < len(found)
+
+
+@pytest.mark.parametrize("form", CODEC.forms)
+def test_the_base_allows_all_characters_and_nothing_else(form: Form) -> None:
+    base = rules.of_form(CODEC, form)
+    assert base.allowed.shape == (42, len(TOKENIZER))
+    assert (base.length, len(base.alternatives), base.form) == (form.size, 1, form)
+    for row in base.allowed:
+        assert row.nonzero().flatten().tolist() == CODEC.writable()
+
+
+def test_the_base_of_free_form_begins_with_a_mark_that_shows() -> None:
+    allowed = rules.of_form(FREE, None).allowed
+    first, second = (set(row.nonzero().flatten().tolist()) for row in allowed[:2])
+    assert second - first == {TOKENIZER.eos_id, TOKENIZER.newline_id, *TOKENIZER.encode(" ")}
+    assert second == set(FREE.writable())
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+@pytest.mark.parametrize("text", ["白日依山盡", " 白日依山盡，"])
+def test_a_line_is_as_it_is_given(n: int, text: str) -> None:
+    agrees(rules.line(CODEC, QUATRAIN, n, text), QUATRAIN, lambda v: v[n - 1] == "白日依山盡", 200)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("春_月＿□", ["春_月__"]),
+        ("春_月__，_____。____江", ["春_月__", "_____", "____江"]),
+        ("春_月________________江", ["春_月__", "_____", "_____", "____江"]),
+        ("_____\n____江", ["_____", "____江"]),
+    ],
+)
+def test_a_template_keeps_what_is_no_blank(text: str, kept: list[str]) -> None:
+    def meets(lines: tuple[str, ...]) -> bool:
+        pairs = zip("".join(kept), "".join(lines), strict=False)
+        return all(wanted in ("_", char) for wanted, char in pairs)
+
+    agrees(rules.template(CODEC, QUATRAIN, text), QUATRAIN, meets, 200)
+
+
+@pytest.mark.parametrize("where", rules.WHERE)
+def test_an_acrostic_stands_where_it_is_wanted(where: str) -> None:
+    def meets(lines: tuple[str, ...]) -> bool:
+        columns = {"heads": [0, 0, 0], "ends": [4, 4, 4], "diagonal": [0, 1, 2]}[where]
+        return "".join(lines[i][j] for i, j in enumerate(columns)) == "春夏秋"
+
+    agrees(rules.acrostic(CODEC, QUATRAIN, "春夏秋", where), QUATRAIN, meets, 200)
+
+
+@pytest.mark.parametrize("text", ["月", "明月", "白日依山盡"])
+def test_a_text_is_contained_in_one_line(text: str) -> None:
+    constraint = rules.contains(CODEC, QUATRAIN, text)
+    assert len(constraint.alternatives) == 4 * (6 - len(text))
+    agrees(constraint, QUATRAIN, lambda lines: any(text in line for line in lines), 300)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("form", [COUPLET, QUATRAIN, SEVEN, EIGHT])
+def test_tones_agree_with_regulated_verse(form: Form, strict: bool) -> None:
+    n = 2000 if form.lines == 4 else 500
+    agrees(rules.tones(CODEC, form, strict), form, lambda lines: regulated(lines, strict), n)
+
+
+@pytest.mark.parametrize("form", [QUATRAIN, EIGHT])
+def test_any_rhyme_agrees_with_rhyme_ok(form: Form) -> None:
+    agrees(rules.rhyme(CODEC, form), form, rhyme_ok, 2000)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes"), [("尤", "尤"), ("流", "尤"), ("簪", "侵覃"), ("东", "東")]
+)
+def test_a_named_rhyme_is_in_all_even_lines(name: str, classes: str) -> None:
+    assert name in chain(*RHYMES.values()) or rhymes(name) == set(classes)
+
+    def meets(lines: tuple[str, ...]) -> bool:
+        return any(all(c in rhymes(line[-1]) for line in lines[1::2]) for c in classes)
+
+    agrees(rules.rhyme(CODEC, QUATRAIN, name), QUATRAIN, meets, 1000)
+
+
+def test_a_couplet_rhymes_in_its_second_line() -> None:
+    constraint = rules.rhyme(CODEC, COUPLET, "尤")
+    agrees(constraint, COUPLET, lambda lines: "尤" in rhymes(lines[1][-1]), 200)
+
+
+def test_characters_are_forbidden_or_alone_allowed() -> None:
+    few = "白日依山盡黃河入海流"
+    agrees(
+        rules.forbidden(CODEC, COUPLET, few + "X"),
+        COUPLET,
+        lambda lines: not set(few) & set("".join(lines)),
+        300,
+    )
+    agrees(
+        rules.only(CODEC, COUPLET, few),
+        COUPLET,
+        lambda lines: set("".join(lines)) <= set(few),
+        300,
+    )
+
+
+def test_no_character_twice() -> None:
+    constraint = rules.no_repeat(CODEC, COUPLET)
+    strings = draw(constraint, 500)
+    found = constraint.satisfied(strings).tolist()
+    assert found == [len(set("".join(lines))) == 10 for lines in verses(strings, COUPLET)]
+    assert any(found)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("东发", ["東", "發髮"]),
+        ("東發", ["東", "發"]),
+        ("后里东", ["后後", "里裏", "東"]),
+        ("后余", ["后", "余"]),
+    ],
+)
+def test_simplified_text_stands_for_all_that_it_may_mean(typed: str, meant: list[str]) -> None:
+    allowed = rules.acrostic(CODEC, QUATRAIN, typed).allowed
+    for i, chars in enumerate(meant):
+        ids = allowed[5 * i].nonzero().flatten().tolist()
+        assert set(TOKENIZER.decode(ids)) == set(chars)
+
+
+def test_a_model_of_simplified_text_takes_either_script() -> None:
+    for typed in ("东发钟门马", "東發鐘門馬"):
+        known = rules.line(SIMPLIFIED, COUPLET, 1, typed).known(0)[0, :5].tolist()
+        assert SIMPLIFIED.tokenizer.decode(known) == "东发钟门马"
+
+
+def free_texts(constraint: Constraint) -> list[str]:
+    return [FREE.decode(ids, None) for ids in draw(constraint, 300).tolist()]
+
+
+def test_free_form_has_openings_contained_texts_and_choices_of_characters() -> None:
+    for text in free_texts(rules.line(FREE, None, 1, "白日，a ")):
+        assert text.startswith("白日，a\n")
+    for text in free_texts(rules.template(FREE, None, "白_日\n_山")):
+        assert text[0] + text[2:4] + text[5] == "白日\n山"
+        assert "\n" not in text[1] + text[4]
+    containing = rules.contains(FREE, None, "明月")
+    assert len(containing.alternatives) == 11
+    assert all("明月" in text for text in free_texts(containing))
+    late = torch.tensor(
+        [[*TOKENIZER.encode("白"), TOKENIZER.eos_id, *TOKENIZER.encode("明月白白白白白白白白")]]
+    )
+    assert not containing.satisfied(late)
+    for text in free_texts(rules.only(FREE, None, "明月a")):
+        assert set(text) <= set("明月a ，。\n□")
+    for text in free_texts(rules.forbidden(FREE, None, "明月")):
+        assert not set(text) & set("明月")
+
+
+def test_all_at_once_is_the_intersection_of_each() -> None:
+    constraint = rules.requested(
+        CODEC,
+        SEVEN,
+        lines={4: "夜半鐘聲到客船"},
+        acrostic="月",
+        template="_落_____",
+        contains=["江楓", "火"],
+        rhyme="any",
+        tones="strict",
+        no_repeat=True,
+        without="白",
+    )
+    strings = draw(constraint, 2000)
+    kept = constraint.satisfied(strings)
+    assert kept.any()
+    for lines in verses(strings[kept], SEVEN):
+        assert lines[3] == "夜半鐘聲到客船"
+        assert lines[0].startswith("月落")
+        assert any("江楓" in line for line in lines)
+        assert any("火" in line for line in lines)
+        assert rhyme_ok(lines)
+        assert regulated(lines, strict=True)
+        assert len(set("".join(lines))) == 28
+        assert "白" not in "".join(lines)
+    names = [condition.name for condition in constraint.says]
+    assert names[:3] == ["line 4", "the template", "the acrostic"]
+
+
+def test_nothing_asked_is_all_that_may_be_written() -> None:
+    asked, base = rules.requested(CODEC, SEVEN), rules.of_form(CODEC, SEVEN)
+    assert torch.equal(asked.allowed, base.allowed)
+    assert not asked.says
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (
+            {"lines": {2: "白日依山白"}, "rhyme": "尤"},
+            "line 2, position 5: line 2 wants 白 (陌, entering tone), the rhyme wants 尤",
+        ),
+        (
+            {"acrostic": "春", "first_line": "白日依山盡"},
+            "line 1, position 1: the first line wants 白, the acrostic wants 春",
+        ),
+        (
+            {"first_line": "白日依山盡", "lines": {1: "白日依山月"}},
+            "line 1, position 5: the first line wants 盡, the first line wants 月",
+        ),
+        (
+            {"first_line": "城天山河天", "tones": "strict"},
+            "line 1 cannot satisfy regulated verse (strict tones): the first line wants"
+            " 城 (庚, level tone), 天 (先, level tone), 山 (刪, level tone), 河 (歌, level tone),"
+            " 天 (先, level tone)",
+        ),
+        (
+            {"first_line": "白深山河天", "tones": "strict"},
+            "line 1, position 2: the first line wants 深 (侵, level tone or 沁, departing tone),"
+            " regulated verse (strict tones) wants a tone of one kind",
+        ),
+        (
+            {"lines": {2: "白日依山月"}, "tones": "lenient"},
+            "line 2, position 5: line 2 wants 月 (月, entering tone),"
+            " regulated verse (lenient tones) wants a level tone",
+        ),
+        (
+            {"lines": {2: "白日依山白", 4: "白日依山天"}, "rhyme": "any"},
+            "line 2, line 4 and the rhyme cannot be met together: 白 (陌, entering tone),"
+            " 天 (先, level tone)",
+        ),
+        (
+            {"first_line": "白日依山白", "no_repeat": True},
+            "no character may come twice, but 白 has to stand at line 1, position 1 and at line 1,"
+            " position 5: see the first line",
+        ),
+        (
+            {"first_line": "白日依山盡", "acrostic": "白日", "no_repeat": True},
+            "no character may come twice, but 日 has to stand at line 1, position 2 and at line 2,"
+            " position 1: see the first line and the acrostic",
+        ),
+        (
+            {"first_line": "白日依山盡", "without": "山河"},
+            "line 1, position 4: the first line wants 山, the ban wants none of 山河",
+        ),
+        (
+            {"acrostic": "山", "only": "白日"},
+            "line 1, position 1: the acrostic wants 山, the choice wants one of 白日",
+        ),
+        (
+            {"template": "白日依山盡，黃河入海流，白日依山盡，黃河入海流", "contains": "明月"},
+            "the template and the text 明月 cannot be met together; leave one of them out",
+        ),
+    ],
+)
+def test_a_conflict_is_named(asked: dict[str, object], words: str) -> None:
+    with pytest.raises(ConstraintError) as error:
+        rules.requested(CODEC, QUATRAIN, **asked)  # type: ignore[arg-type]
+    assert str(error.value) == words
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"first_line": "白日依山"}, "the first line: '白日依山' has 4 characters; expected 5"),
+        ({"lines": {5: "白日依山盡"}}, "line 5 of 5x4: expected 1 to 4"),
+        ({"lines": {0: "白日依山盡"}}, "line 0 of 5x4: expected 1 to 4"),
+        ({"first_line": "白日依山龘"}, "this model cannot write 龘; take other characters"),
+        ({"first_line": "白日依山a"}, "this model cannot write a; take other characters"),
+        ({"template": "_____"}, "the template '_____' has no character; give at least one"),
+        ({"template": "____a"}, "this model cannot write a; take other characters"),
+        ({"template": "春__"}, "line 1 of the template: '春□□' has 3 characters; expected 5"),
+        ({"template": "春____，" * 5}, "the template has 5 lines, 5x4 has 4"),
+        (
+            {"acrostic": "春夏秋冬春"},
+            "the acrostic: '春夏秋冬春' has 5 characters; expected 1 to 4",
+        ),
+        ({"acrostic": ""}, "the acrostic: '' has 0 characters; expected 1 to 4"),
+        (
+            {"acrostic": "春", "where": "left"},
+            "an acrostic at 'left': expected heads, ends, diagonal",
+        ),
+        (
+            {"contains": "春夏秋冬春夏"},
+            "the text 春夏秋冬春夏: '春夏秋冬春夏' has 6 characters; expected 1 to 5",
+        ),
+        ({"contains": "龘龘"}, "this model cannot write 龘; take other characters"),
+        (
+            {"rhyme": "x"},
+            "rhyme 'x': expected a rhyme class such as 尤, or a character of a known sound",
+        ),
+        (
+            {"rhyme": ""},
+            "rhyme '': expected a rhyme class such as 尤, or a character of a known sound",
+        ),
+        (
+            {"rhyme": "尤侵"},
+            "rhyme '尤侵': expected a rhyme class such as 尤, or a character of a known sound",
+        ),
+        ({"rhyme": "咸"}, "this model knows no character of the rhyme 咸; take another"),
+        ({"tones": "loose"}, "tones 'loose': expected strict or lenient"),
+        ({"only": "龘"}, "this model cannot write 龘; take other characters"),
+        (
+            {"without": POEMS + "看重㐂々"},
+            "this model has no characters for the ban; ask for something else",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_for_is_named(asked: dict[str, object], words: str) -> None:
+    with pytest.raises(ConstraintError) as error:
+        rules.requested(CODEC, QUATRAIN, **asked)  # type: ignore[arg-type]
+    assert str(error.value) == words
+
+
+def test_forms_have_what_their_lines_allow() -> None:
+    with pytest.raises(ConstraintError, match="regulated verse has lines of 5 or 7 characters"):
+        rules.tones(CODEC, Form(6, 4))
+    with pytest.raises(ConstraintError, match="even lines rhyme, and 5x3 has 3"):
+        rules.rhyme(CODEC, Form(5, 3))
+    with pytest.raises(ConstraintError, match="5x2 has one line to rhyme; name a rhyme class"):
+        rules.rhyme(CODEC, COUPLET)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"lines": {2: "白"}},
+        {"acrostic": "春"},
+        {"tones": "strict"},
+        {"rhyme": "any"},
+        {"no_repeat": True},
+    ],
+)
+def test_free_form_has_no_lines_to_ask_for(asked: dict[str, object]) -> None:
+    with pytest.raises(ConstraintError, match="needs a fixed form, such as 5x4"):
+        rules.requested(FREE, None, **asked)  # type: ignore[arg-type]
+
+
+def test_texts_too_long_for_free_form_are_named() -> None:
+    with pytest.raises(ConstraintError, match="has 11 characters; expected 1 to 10"):
+        rules.line(FREE, None, 1, "白" * 11)
+    with pytest.raises(ConstraintError, match="has 12 characters; expected 1 to 11"):
+        rules.contains(FREE, None, "白" * 12)
+    with pytest.raises(ConstraintError, match="has 12 characters; expected 1 to 11"):
+        rules.template(FREE, None, "白" * 12)
+
+
+def test_a_form_that_the_model_does_not_write_is_refused() -> None:
+    with pytest.raises(ConfigError, match="this model does not write 7x8; it writes 5x2"):
+        rules.requested(CODEC, Form(7, 8))
+
+
+def test_too_many_alternatives_are_refused_before_they_are_made() -> None:
+    with pytest.raises(ConstraintError, match="come to 14680064 alternatives"):
+        rules.tones(CODEC, Form(5, 44))

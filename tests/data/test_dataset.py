@@ -1,0 +1,316 @@
+"""Numbered poems and their order: pure functions, nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from poetvae.data.dataset import Batch, TokenStore, batch_index, corrupt, derive_seed
+
+PAD = 0
+POEMS = st.lists(st.lists(st.integers(1, 2**31 - 1), max_size=6), min_size=1, max_size=8)
+
+
+@given(POEMS, st.data(), st.integers(6, 9), st.booleans())
+@settings(deadline=None)
+def test_a_batch_holds_the_poems_asked_for(
+    poems: list[list[int]], data: st.DataObject, max_len: int, labelled: bool
+) -> None:
+    labels = [[i, 2 * i] for i in range(len(poems))] if labelled else []
+    store = TokenStore(poems, max_len, PAD, labels)
+    index = data.draw(st.lists(st.integers(0, len(poems) - 1), max_size=5))
+    batch = store.batch(index)
+    assert len(store) == len(poems)
+    assert len(batch) == len(index)
+    assert batch.tokens.tolist() == [poems[i] + [PAD] * (max_len - len(poems[i])) for i in index]
+    assert batch.mask.tolist() == [[t < len(poems[i]) for t in range(max_len)] for i in index]
+    assert batch.tokens.shape == batch.mask.shape == (len(index), max_len)
+    assert (batch.tokens.dtype, batch.mask.dtype) == (torch.int64, torch.bool)
+    if labelled:
+        assert batch.labels is not None
+        assert batch.labels.tolist() == [labels[i] for i in index]
+    else:
+        assert batch.labels is None
+
+
+@given(POEMS, st.integers(1, 10), st.one_of(st.none(), st.integers(0, 10)))
+@settings(deadline=None)
+def test_batches_pass_once_in_order(poems: list[list[int]], size: int, limit: int | None) -> None:
+    store = TokenStore(poems, 6, PAD)
+    batches = list(store.batches(size, limit))
+    rows = [row[mask].tolist() for b in batches for row, mask in zip(b.tokens, b.mask, strict=True)]
+    assert rows == poems[:limit]
+    assert all(len(b) == size for b in batches[:-1])
+    assert all(1 <= len(b) <= size for b in batches)
+
+
+def test_a_poem_that_is_too_long() -> None:
+    assert len(TokenStore([[1, 2, 3]], 3, PAD)) == 1
+    with pytest.raises(ValueError, match="a poem has 3 tokens; max_len is 2"):
+        TokenStore([[1], [1, 2, 3]], 2, PAD)
+
+
+def test_a_store_of_nothing() -> None:
+    store = TokenStore([], 4, PAD)
+    assert len(store) == 0
+    assert list(store.batches(3)) == []
+    assert store.batch([]).tokens.shape == (0, 4)
+
+
+def test_a_batch_moves_whole() -> None:
+    moved = TokenStore([[1, 2]], 3, PAD, [[1]]).batch([0]).to("meta")
+    assert moved.labels is not None
+    assert {x.device.type for x in (moved.tokens, moved.mask, moved.labels)} == {"meta"}
+    bare = TokenStore([[1, 2]], 3, PAD).batch([0]).to("meta")
+    assert (bare.tokens.device.type, bare.labels) == ("meta", None)
+    assert isinstance(bare, Batch)
+
+
+@given(POEMS, POEMS, st.booleans())
+@settings(deadline=None)
+def test_equal_fingerprints_mean_equal_stores(
+    one: list[list[int]], other: list[list[int]], labelled: bool
+) -> None:
+    def fingerprint(poems: list[list[int]], label: int) -> str:
+        return TokenStore(poems, 6, PAD, [[label]] * len(poems) if labelled else []).fingerprint
+
+    assert fingerprint(one, 1) == fingerprint([list(p) for p in one], 1)
+    assert (fingerprint(one, 1) == fingerprint(other, 1)) == (one == other)
+    assert (fingerprint(one, 1) == fingerprint(one, 2)) == (not labelled)
+
+
+def test_fingerprints_tell_boundaries_order_and_labels() -> None:
+    stores = [
+        TokenStore([[1, 2], [3]], 6, PAD),
+        TokenStore([[1], [2, 3]], 6, PAD),
+        TokenStore([[3], [1, 2]], 6, PAD),
+        TokenStore([[1, 2], [3]], 6, PAD, [[1], [2]]),
+        TokenStore([[1, 2], [3]], 6, PAD, [[2], [1]]),
+    ]
+    assert len({store.fingerprint for store in stores}) == len(stores)
+
+
+@given(POEMS, st.booleans(), st.sampled_from([torch.int32, torch.int64]))
+@settings(deadline=None)
+def test_a_store_is_the_same_in_any_type_and_place(
+    poems: list[list[int]], labelled: bool, dtype: torch.dtype
+) -> None:
+    labels = [[i] for i in range(len(poems))] if labelled else []
+    store = TokenStore(poems, 6, PAD, labels)
+    held = None if store.labels is None else store.labels.to(torch.int32)
+    other = TokenStore.of(store.tokens.to(dtype), store.offsets, held, 6, PAD).to("cpu")
+    assert other.fingerprint == store.fingerprint
+    assert [other.poem(i) for i in range(len(other))] == poems
+    index = range(len(poems))
+    one, two = store.batch(index), other.batch(index)
+    assert torch.equal(one.tokens, two.tokens)
+    assert torch.equal(one.mask, two.mask)
+    if labelled:
+        assert one.labels is not None
+        assert two.labels is not None
+        assert torch.equal(one.labels, two.labels)
+
+
+def test_batches_are_gathered_where_the_store_is() -> None:
+    batch = TokenStore([[1, 2], [3]], 3, PAD, [[1], [2]]).to("meta").batch([1, 0, 1])
+    assert batch.labels is not None
+    arrays = (batch.tokens, batch.mask, batch.labels)
+    assert {x.device.type for x in arrays} == {"meta"}
+    assert [x.shape for x in arrays] == [(3, 3), (3, 3), (3, 1)]
+
+
+def test_tokens_take_two_bytes_where_they_can() -> None:
+    types = [TokenStore([[t]], 1, PAD).tokens.dtype for t in (0, 2**15 - 1, 2**15, 2**31 - 1)]
+    assert types == [torch.int16, torch.int16, torch.int32, torch.int32]
+    assert TokenStore([[2**15 - 1]], 1, PAD).batch([0]).tokens.tolist() == [[2**15 - 1]]
+
+
+@given(st.integers(1, 40), st.integers(1, 90), st.integers(0, 2**63 - 1), st.integers(1, 3))
+@settings(deadline=None)
+def test_every_epoch_is_a_permutation(n: int, size: int, seed: int, epochs: int) -> None:
+    steps = -(-n * epochs // size)
+    order = np.concatenate([batch_index(n, size, seed, step) for step in range(steps)])
+    assert len(order) == steps * size
+    for epoch in range(epochs):
+        assert sorted(order[epoch * n : (epoch + 1) * n]) == list(range(n))
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 90),
+    st.integers(0, 2**63 - 1),
+    st.lists(st.integers(0, 10**6), min_size=1, max_size=6),
+)
+@settings(deadline=None)
+def test_a_batch_depends_on_its_arguments_alone(
+    n: int, size: int, seed: int, steps: list[int]
+) -> None:
+    before = {step: batch_index(n, size, seed, step).tolist() for step in steps}
+    for step in reversed(steps):
+        spoiled = batch_index(n, size, seed, step)
+        assert spoiled.tolist() == before[step]
+        spoiled[:] = -1  # what a caller does to its batch stays with the caller
+        assert batch_index(n, size, seed, step).tolist() == before[step]
+
+
+@given(st.integers(1, 40), st.integers(1, 30), st.integers(1, 6), st.integers(0, 50))
+@settings(deadline=None)
+def test_the_order_does_not_depend_on_the_batch_size(
+    n: int, size: int, parts: int, step: int
+) -> None:
+    whole = batch_index(n, size * parts, 7, step)
+    split = [batch_index(n, size, 7, step * parts + i) for i in range(parts)]
+    assert np.concatenate(split).tolist() == whole.tolist()
+
+
+def test_seeds_and_epochs_have_orders_of_their_own() -> None:
+    orders = {tuple(batch_index(50, 50, seed, epoch)) for seed in range(5) for epoch in range(5)}
+    assert len(orders) == 25
+
+
+@given(st.integers(1, 10**12), st.integers(0, 2**63 - 1), st.integers(0, 10**9))
+@settings(deadline=None)
+def test_an_epoch_of_any_size_repeats_nothing(n: int, seed: int, step: int) -> None:
+    order = batch_index(n, 64, seed, step)
+    assert ((order >= 0) & (order < n)).all()
+    epochs = (step * 64 + np.arange(64)) // n
+    pairs = set(zip(epochs.tolist(), order.tolist(), strict=True))
+    assert len(pairs) == 64
+
+
+def chi_square(counts: NDArray[np.int64], expected: float) -> float:
+    """In standard deviations above its mean, with a degree of freedom for each count but one."""
+    freedom = counts.size - 1
+    return float((((counts - expected) ** 2 / expected).sum() - freedom) / (2 * freedom) ** 0.5)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 7, 10, 16, 23])
+def test_the_order_is_uniform(n: int) -> None:
+    """Every place and every pair of neighbours, within an epoch, over the seeds and the epochs."""
+    epochs, seeds = 4000 // n, 8
+    orders = np.concatenate(
+        [batch_index(n, n * epochs, seed, 0).reshape(epochs, n) for seed in range(seeds)]
+    )
+    places = np.stack([np.bincount(column, minlength=n) for column in orders.T])
+    assert abs(chi_square(places, len(orders) / n)) < 6
+    pairs = np.bincount((orders[:, :-1] * n + orders[:, 1:]).ravel(), minlength=n * n)
+    apart = pairs.reshape(n, n)[~np.eye(n, dtype=bool)]
+    assert abs(chi_square(apart, len(orders) / n)) < 6
+    assert pairs.sum() == apart.sum(), "none follows itself"
+
+
+def test_epochs_are_independent() -> None:
+    """What a place had in one epoch says nothing of what it has in the next, or of another seed."""
+    n, epochs = 8, 4000
+    orders = batch_index(n, n * epochs, 3, 0).reshape(epochs, n)
+    other = batch_index(n, n * epochs, 4, 0).reshape(epochs, n)
+    for one, two in ((orders[:-1], orders[1:]), (orders, other)):
+        pairs = np.bincount((one * n + two).ravel(), minlength=n * n)
+        assert abs(chi_square(pairs, one.size / n**2)) < 6
+
+
+NAME = st.one_of(st.integers(), st.text(max_size=5))
+
+
+@given(st.integers(), st.lists(NAME, max_size=3), st.integers(), st.lists(NAME, max_size=3))
+@settings(deadline=None)
+def test_derived_seeds_agree_exactly_when_their_names_do(
+    seed: int, names: list[int | str], other: int, others: list[int | str]
+) -> None:
+    derived = derive_seed(seed, *names)
+    assert 0 <= derived < 2**63
+    assert torch.Generator().manual_seed(derived).initial_seed() == derived
+    assert (derived == derive_seed(other, *others)) == ((seed, names) == (other, others))
+
+
+def test_derived_seeds_are_the_same_everywhere() -> None:
+    """Another value here, and no run made before could be repeated."""
+    assert derive_seed(0, "noise", 1) == 1975832920945326368
+
+
+# What a model is not told
+
+SHARES = st.floats(0, 1)
+FEW = st.lists(st.lists(st.integers(5, 9), min_size=1, max_size=6), min_size=1, max_size=8)
+MASK = 4
+
+
+def labelled(poems: list[list[int]]) -> Batch:
+    labels = [[1 + i, 2] for i in range(len(poems))]
+    return TokenStore(poems, 7, PAD, labels).batch(range(len(poems)))
+
+
+@given(FEW, SHARES, SHARES, SHARES, st.integers(0, 2**31))
+@settings(deadline=None)
+def test_conceal(
+    poems: list[list[int]], observe: float, noise: float, dropout: float, seed: int
+) -> None:
+    batch = labelled(poems)
+    torch.manual_seed(seed)
+    given = corrupt(batch, MASK, observe=observe, noise=noise, dropout=dropout)
+    assert given["tokens"] is batch.tokens
+    assert given["mask"] is batch.mask
+    observed, noisy, labels = given["observed"], given["noisy"], given["labels"]
+    assert (observed is None, noisy is None) == (observe == 0, noise == 0)
+    if observed is not None:
+        assert ((observed == batch.tokens) | (observed == MASK)).all()
+        assert (observed[~batch.mask] == MASK).all(), "padding is no part of a poem"
+        assert ((observed == MASK) & batch.mask).any(dim=1).all(), "there is something to tell"
+    if noisy is not None:
+        assert ((noisy == batch.tokens) | (noisy == MASK)).all()
+        assert torch.equal(noisy[~batch.mask], batch.tokens[~batch.mask])
+    assert labels is not None
+    assert batch.labels is not None
+    assert ((labels == batch.labels) | (labels == 0)).all()
+    torch.manual_seed(seed)
+    again = corrupt(batch, MASK, observe=observe, noise=noise, dropout=dropout)
+    assert given.pop("passes") == again.pop("passes") == 1
+    assert all(
+        one is other is None or (one is not None and other is not None and torch.equal(one, other))
+        for one, other in zip(given.values(), again.values(), strict=True)
+    )
+
+
+def test_shares_of_what_is_concealed() -> None:
+    torch.manual_seed(0)
+    batch = labelled([[5, 6, 7, 8, 9, 5]] * 4000)
+    none = corrupt(batch, MASK)
+    assert none["observed"] is none["noisy"] is None
+    assert none["labels"] is batch.labels
+    every = corrupt(batch, MASK, observe=1.0, noise=1.0, dropout=1.0)
+    some = corrupt(batch, MASK, observe=0.5, noise=0.3, dropout=0.2)
+    assert all(value is not None for value in (*every.values(), *some.values()))
+    assert (every["noisy"][batch.mask] == MASK).all()
+    assert not every["labels"].any()
+    hidden = (some["noisy"][batch.mask] == MASK).float().mean()
+    assert float(hidden) == pytest.approx(0.3, abs=0.02)
+    unknown = (some["labels"] == 0).float().mean()
+    assert float(unknown) == pytest.approx(0.2, abs=0.02)
+    shown = {
+        name: float((given["observed"] != MASK).any(dim=1).float().mean())
+        for name, given in (("every", every), ("some", some))
+    }
+    assert shown["some"] == pytest.approx(0.5 * shown["every"], abs=0.03)
+    assert shown["every"] > 0.8
+
+
+def test_what_is_observed_has_every_shape() -> None:
+    """A run in the middle, a beginning alone, an end alone, characters here and there."""
+    torch.manual_seed(0)
+    observed = corrupt(labelled([[5, 5, 5, 5]] * 2000), MASK, observe=1.0)["observed"]
+    assert observed is not None
+    patterns = {tuple(row) for row in (observed[:, :4] != MASK).int().tolist()}
+    assert patterns == {
+        pattern for pattern in itertools.product((0, 1), repeat=4) if pattern != (1, 1, 1, 1)
+    }
+
+
+def test_without_labels_there_are_none_to_drop() -> None:
+    batch = TokenStore([[5, 6]], 2, PAD).batch([0])
+    assert corrupt(batch, MASK, dropout=1.0)["labels"] is None

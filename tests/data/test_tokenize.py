@@ -1,0 +1,456 @@
+"""A corpus becomes a folder of numbered poems: the same poems as when all are read at once."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import itertools
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import poetvae
+from poetvae.config import configure
+from poetvae.data import selection as items
+from poetvae.data import store
+from poetvae.data import tokenize as spool
+from poetvae.data.corpus import Report
+from poetvae.data.dataset import Data, TokenStore, encode_poems
+from poetvae.data.selection import Selection, gather, select_items
+from poetvae.data.sources import Record
+from poetvae.data.store import open_store, read_store
+from poetvae.data.tokenize import build, prepare
+from poetvae.errors import ConfigError, CorpusError, PoetVAEError
+from poetvae.text.codec import PoemCodec
+from poetvae.text.poem import Form
+from poetvae.text.tokenizer import PoemTokenizer
+from poetvae.training.spec import RunSpec, known_values, read
+
+COUPLET, SHORT = Form(3, 2), Form(2, 2)
+T = TypeVar("T")
+CPU = torch.device("cpu")
+
+
+def job_of(
+    sources: list[Path], forms: tuple[Form, ...] = (), labels: tuple[str, ...] = (), **more: Any
+) -> RunSpec:
+    valid = tuple(map(str, more.pop("valid", ())))
+    strict = more.pop("strict", False)
+    config = configure("tiny", {"min_label": 1, "precision": "fp32", **more})
+    return RunSpec(config, tuple(map(str, sources)), valid, forms, labels, strict)
+
+
+def write(path: Path, lines: list[Any]) -> Path:
+    rows = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    path.write_text("\n".join(rows), encoding="utf-8")
+    return path
+
+
+def at_once(job: RunSpec) -> Data:
+    """All poems read into memory, then numbered one by one."""
+    corpus = read(job)
+    max_len = max((f.size for f in job.forms), default=job.config.model.max_len)
+    fitting = [p for p in corpus.train if job.forms or len(job.chars(p)) < max_len]
+    if not fitting:
+        shortest = min(len(job.chars(p)) for p in corpus.train) + 1
+        raise CorpusError(
+            f"every poem is longer than max_len {max_len}; the shortest takes {shortest} positions:"
+            f" --set max_len={shortest} or more, or select a --form"
+        )
+    tokenizer = PoemTokenizer.train(map(job.chars, fitting), job.config.train.min_count)
+    there = Counter(name for poem in fitting for name in poem.meta)
+    fields = {
+        name: known_values(name, Counter(p.value(name) for p in fitting), 1, there)
+        for name in job.labels
+        if not (name == "form" and job.forms)
+    }
+    counts = {form: sum(p.form == form for p in fitting) for form in job.forms}
+    codec = PoemCodec(tokenizer, max_len, counts, fields)
+    sides = [
+        encode_poems(codec, [p for p in poems if codec.fits(p)])
+        for poems in (fitting, corpus.valid, corpus.test)
+    ]
+    return Data(*sides, codec)  # type: ignore[call-arg, arg-type]
+
+
+def rows(stored: TokenStore) -> list[tuple[list[int], list[int]]]:
+    labels = [[]] * len(stored) if stored.labels is None else stored.labels.tolist()
+    return [(stored.poem(i), labels[i]) for i in range(len(stored))]
+
+
+def same(one: Data, other: Data) -> None:
+    assert one.codec.tokenizer.to_bytes() == other.codec.tokenizer.to_bytes()
+    assert one.codec.to_dict() == other.codec.to_dict()
+    assert one.codec.max_len == other.codec.max_len
+    for side in store.SIDES:
+        a, b = getattr(one, side), getattr(other, side)
+        assert rows(a) == rows(b)
+        assert a.fingerprint == b.fingerprint
+        assert (a.max_len, a.pad_id) == (b.max_len, b.pad_id)
+
+
+def or_error(make: Callable[[], T]) -> T | tuple[type, str]:
+    """What is made, or the error without its counts: repeated poems are in those of a folder."""
+    try:
+        return make()
+    except PoetVAEError as error:
+        told = re.split("; there are|; the poems have", str(error))[0]
+        return type(error), re.sub(r"[0-9]+", "N", told)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is not waited for."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+VERSE = st.text("山月水雲", min_size=2, max_size=3)
+SENTENCE = st.lists(VERSE, min_size=1, max_size=3).map(lambda verses: "，".join(verses) + "。")
+TEXT = st.one_of(
+    st.lists(SENTENCE, min_size=1, max_size=2).map("\n".join),
+    st.sampled_from(["", "（山", "□月水，雲山月。", "a rose", "月月\x00", "é e\u0301", "𠀀"]),
+)
+ROW = st.one_of(
+    st.builds(
+        lambda text, author, year: {"text": text, "author": author, "year": year},
+        TEXT,
+        st.sampled_from(["", "李白", "杜甫", "王維"]),
+        st.sampled_from(["", "700", "701"]),
+    ),
+    st.sampled_from(["{", "3", '{"title": "x"}']),
+)
+ROWS = st.lists(ROW, min_size=1, max_size=14)
+
+
+@given(
+    st.lists(ROWS, min_size=1, max_size=2),
+    st.one_of(st.none(), ROWS),
+    st.sampled_from([(), (COUPLET,), (SHORT,), (SHORT, COUPLET), (COUPLET, Form(3, 4), SHORT)]),
+    st.sets(st.sampled_from(["author", "form", "year"])).map(sorted).map(tuple),
+    st.sampled_from([0.0, 0.3, 0.5]),
+    st.integers(1, 2),
+    st.sampled_from([1, 5, 9, 128]),
+    st.integers(1, 5),
+    st.integers(1, 9),
+)
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_the_folder_holds_what_reading_at_once_gives(
+    corpora: list[list[Any]],
+    valid: list[Any] | None,
+    forms: tuple[Form, ...],
+    labels: tuple[str, ...],
+    held_out: float,
+    min_count: int,
+    max_len: int,
+    chunk: int,
+    block: int,
+) -> None:
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        folder = Path(name)
+        patch.setattr(spool, "_BLOCK", block)
+        patch.setattr(spool, "_HASHES", block)
+        sources = [write(folder / f"{i}.jsonl", rows) for i, rows in enumerate(corpora)]
+        more = {"held_out": held_out, "min_count": min_count, "max_len": max_len}
+        given_valid = () if valid is None else (write(folder / "valid.jsonl", valid),)
+        job = job_of(sources, forms, labels, valid=given_valid, **more)
+        expected = or_error(lambda: at_once(job))
+        built = or_error(lambda: build(job, folder / "data", 1, chunk))
+        if not isinstance(expected, Data):
+            assert built == expected
+            assert not any("data" in path.name for path in folder.iterdir())
+            return
+        assert built is None
+        same(open_store(folder / "data"), expected)
+        report = store.describe(folder / "data").report
+        assert report.read == report.kept + report.dropped.total()
+        assert report.kept == report.used + report.unused.total()
+        sides = report.train + report.valid + report.test
+        assert report.items == sides + report.repeated.total()
+        there = read(job).report
+        counted = (report.read, report.train, report.valid, report.test, report.problems)
+        assert counted == (there.read, there.train, there.valid, there.test, there.problems)
+
+
+# Processes
+
+
+def numbered(lines: int) -> list[str]:
+    digits = "天地日月風花雪雨江河"
+    return ["山" + "".join(digits[int(d)] for d in f"{i:05}") + "。" for i in range(lines)]
+
+
+def test_processes_give_the_same_in_the_same_order(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.txt", numbered(60))
+    job = job_of([source], held_out=0.2)
+    build(job, tmp_path / "one", workers=1)
+    build(job, tmp_path / "two", workers=2, chunk=5)
+    same(open_store(tmp_path / "two"), open_store(tmp_path / "one"))
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def die(*_: object, **__: object) -> None:
+    os._exit(1)
+
+
+def test_a_process_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write(tmp_path / "a.txt", numbered(60))
+    monkeypatch.setattr(items, "select_items", die)
+    with pytest.raises(CorpusError, match="a process that read the corpus has died"):
+        build(job_of([source]), tmp_path / "data", workers=2, chunk=5)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_no_more_is_read_than_is_worked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is that of the chunks under way, however long the corpus is."""
+    taken, given_back = 0, 0
+
+    def endless(*_: object) -> Iterator[Record]:
+        nonlocal taken
+        for line in numbered(2000):
+            taken += 1
+            yield Record("", line)
+
+    monkeypatch.setattr(items, "read_records", endless)
+    for found in gather(["x"], Selection(), False, Report(), workers=2, chunk=5):
+        given_back += len(found.lengths)
+        assert taken - given_back <= 5 * (items._FEW + 2 * 2 + 2)
+    assert given_back == taken == 2000
+
+
+def test_a_chunk_of_long_texts_is_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(items, "_CHARACTERS", 10)
+    records = iter([Record("", "x" * n) for n in (4, 4, 4, 30, 2, 2)])
+    sizes = [[len(r.text) for r in chunk] for chunk in items._chunks(records, 2, True)]
+    assert sizes == [[4, 4], [4, 30], [2, 2]]
+
+
+def test_items_of_a_chunk() -> None:
+    texts = ["山月水，雲山月。", "（山", "山月水雲。", "山月水，雲山月！"]
+    records = [Record("", text, {"author": "李白"} if i else {}) for i, text in enumerate(texts)]
+    found = select_items(records, Selection((COUPLET,), 0.0, ("form", "author"), 1))
+    assert "".join(map(chr, found.codes)) == "山月水雲山月" * 2
+    assert found.lengths.tolist() == [6, 6]
+    assert found.hashes[0] == found.hashes[1]
+    assert found.sides.tolist() == [1, 1]
+    assert [[found.values[i] for i in row] for row in found.columns] == [
+        ["3x2", ""],
+        ["3x2", "李白"],
+    ]
+    assert (found.report.read, found.report.kept, found.report.used) == (4, 3, 2)
+    assert found.fields == {"author": 1}
+    free = select_items(records[:1], Selection())
+    assert "".join(map(chr, free.codes)) == texts[0] + items.END
+    empty = select_items([], Selection((COUPLET,), 0.0, ("form",)))
+    assert [len(a) for a in (empty.codes, empty.lengths, empty.hashes, empty.columns)] == [0] * 4
+
+
+ENDLESS = """
+import sys
+from poetvae.data.corpus import Report
+from poetvae.data.selection import Selection, gather
+for _ in gather(["-"], Selection(), False, Report(), workers=2, chunk=5):
+    print("some", flush=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc to look into")
+def test_processes_end_with_the_one_that_is_killed() -> None:
+    """And a program without a guard can start them."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(str(poetvae.__file__)).parent.parent)}
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDLESS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+    ) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        program.stdin.write("\n".join(numbered(5000)).encode())  # and more is to come
+        program.stdin.flush()
+        assert program.stdout.readline() == b"some\n"
+        task = Path(f"/proc/{program.pid}/task")
+        workers = [pid for path in task.glob("*/children") for pid in path.read_text().split()]
+        assert len(workers) >= 2
+        program.kill()
+    for _ in range(200):
+        if not any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers):
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail(f"processes {workers} are left")
+
+
+# Folders
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Poems of two authors and of two forms."""
+    rows = [
+        {
+            "text": f"{a}月{b}，春{b}{a}。" + f"\n{b}月{a}，秋{a}{b}。" * (i % 2),
+            "author": "李杜"[i % 2],
+        }
+        for i, (a, b) in enumerate(itertools.product("天地日山水雲", "風花雪江河海"))
+    ]
+    return write(tmp_path / "poems.jsonl", rows)
+
+
+FORMS = (COUPLET, Form(3, 4))
+
+
+def test_a_tokenized_corpus_is_read_as_text(source: Path, tmp_path: Path) -> None:
+    job = job_of([source], FORMS, ("author",), held_out=0.4, min_count=12)
+    build(job, tmp_path / "data")
+    data, corpus = open_store(tmp_path / "data"), read_store(tmp_path / "data")
+    assert any(data.codec.tokenizer.unk_id in data.test.poem(i) for i in range(len(data.test)))
+    for side in store.SIDES:
+        poems, stored = getattr(corpus, side), getattr(data, side)
+        assert all(map(data.codec.fits, poems))
+        assert rows(encode_poems(data.codec, poems)) == rows(stored)
+    assert corpus.report == read(job).report
+    assert read(job_of([tmp_path / "data"])) == corpus
+
+
+def test_text_of_free_form(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.txt", [f"a rose\nis {a} rose\n" for a in "abcd"])
+    build(job_of([source], held_out=0), tmp_path / "data")
+    assert [p.text for p in read_store(tmp_path / "data").train] == [
+        f"a rose\nis {a} rose" for a in "abcd"
+    ]
+
+
+def test_a_run_opens_what_is_there(source: Path, tmp_path: Path) -> None:
+    job, told = job_of([source], FORMS), list[str]()
+    data, config = prepare(job, CPU, told.append, tmp_path / "data")
+    assert (config.model.vocab_size, config.model.max_len) == (len(data.codec.tokenizer), 12)
+    assert config.model.label_sizes == (3,)
+    source.unlink()
+    again = list[str]()
+    opened, _ = prepare(job, CPU, again.append, tmp_path / "data")
+    same(opened, data)
+    assert again == told
+    assert told[0].startswith("poems: 36 read, 36 kept")
+
+
+def test_what_is_longer_than_max_len_is_told(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.txt", ["山月。", "水雲。", "山月水雲，雲山。"])
+    told = list[str]()
+    data, _ = prepare(job_of([source], max_len=5, held_out=0), CPU, told.append, tmp_path / "data")
+    assert told[-1] == "left out: 1 poems longer than max_len 5"
+    assert len(data.train) == 2
+
+
+def test_several_passes_need_a_form(source: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="several passes need a form"):
+        prepare(job_of([source], passes="1,4"), CPU, print, tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_damaged_file_is_named(source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    build(job_of([source], FORMS, ("author",), held_out=0.4), folder)
+    names = {f"{side}.{name}" for side in store.SIDES for name in ("tokens", "offsets", "labels")}
+    names |= {"store.json", "tokenizer.model"}
+    assert {path.name for path in folder.iterdir()} == names | {"manifest.json"}
+    for name in sorted(names):
+        path, data = folder / name, (folder / name).read_bytes()
+        for damaged in (data[:-1], data + b"x", bytes([data[0] ^ 1]) + data[1:], None):
+            path.unlink()
+            if damaged is not None:
+                path.write_bytes(damaged)
+            with pytest.raises(CorpusError, match=rf"data/{name}\b.*; remove the folder"):
+                open_store(folder)
+            path.write_bytes(data)
+    open_store(folder)
+    for text in ("", "{}", '{"files": 3}', '{"files": {"a": {}}}', "[" * 10**6):
+        (folder / "manifest.json").write_text(text)
+        with pytest.raises(CorpusError, match=r"manifest.json is damaged.*; remove the folder"):
+            open_store(folder)
+    (folder / "manifest.json").unlink()
+    with pytest.raises(CorpusError, match=r"manifest.json: cannot be read .*; remove the folder"):
+        open_store(folder)
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 2}, {"text": {}}, {"max_len": None}, {"report": {"x": 1}}, {"labels": 1}]
+)
+def test_a_folder_of_another_kind(source: Path, tmp_path: Path, change: dict[str, Any]) -> None:
+    folder = tmp_path / "data"
+    build(job_of([source], FORMS), folder)
+    text = json.dumps({**json.loads((folder / "store.json").read_text()), **change})
+    (folder / "store.json").write_text(text)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    entry = {"size": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    manifest["files"]["store.json"] = entry
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(CorpusError, match=r"store.json describes no poems .*; remove the folder"):
+        open_store(folder)
+
+
+def test_a_full_disk_leaves_nothing(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for name in ("write", "finish"):
+        with monkeypatch.context() as patch:
+            patch.setattr(store.ArrayFile, name, full)
+            with pytest.raises(CorpusError, match=r"data: cannot be written .No space left"):
+                build(job_of([source]), tmp_path / "data")
+        assert [path.name for path in tmp_path.iterdir()] == ["poems.jsonl"]
+
+
+def test_what_a_killed_process_left_goes_away(source: Path, tmp_path: Path) -> None:
+    (tmp_path / ".data.tmp" / "spool").mkdir(parents=True)
+    (tmp_path / ".data.tmp" / "spool" / "codes").write_bytes(b"abc")
+    build(job_of([source]), tmp_path / "data")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "poems.jsonl"]
+    with pytest.raises(CorpusError, match="data exists; remove it, or choose another name"):
+        build(job_of([source]), tmp_path / "data")
+
+
+def test_a_folder_that_was_tokenized_is_the_whole_corpus(source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    build(job_of([source], FORMS, ("author",)), folder)
+    plan = partial(RunSpec.plan, configure("tiny", {"precision": "fp32"}))
+    job = plan([folder])
+    assert (job.forms, job.labels) == (FORMS, ("author",))
+    assert plan([folder], forms=["3x4", "3x2"], labels=["author"]) == job
+    for wrong, says in (
+        ({"forms": ["3x2"]}, "--form 3x2, 3x4; leave out --form"),
+        ({"labels": ["dynasty"]}, "--label author; leave out --label"),
+        ({"valid": [source]}, "leave out --valid"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            plan([folder], **wrong)
+    for sources in ([folder, source], [source, folder]):
+        with pytest.raises(CorpusError, match="data is tokenized; give it alone"):
+            plan(sources)
+    data, config = prepare(job, CPU, lambda _: None, tmp_path / "unused")
+    same(data, open_store(folder))
+    assert config.model.label_sizes == data.codec.label_sizes
+    assert not (tmp_path / "unused").exists()
+    with pytest.raises(CorpusError, match="data is tokenized already"):
+        build(job, tmp_path / "more")

@@ -1,0 +1,162 @@
+"""Properties of sets of texts: by hand, and self-BLEU against sacrebleu."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from sacrebleu.metrics.bleu import BLEU
+
+from poetvae.errors import ConfigError, CorpusError
+from poetvae.evaluation.metrics import (
+    Text,
+    bootstrap,
+    copied_lines,
+    distinct,
+    novel,
+    novelty,
+    repeat_rate,
+    repeats,
+    self_bleu,
+)
+
+TEXTS: list[Text] = [("白日依山盡", "黃河入海流"), ("春眠不覺曉", "處處聞啼鳥"), ("山外", "青山")]
+
+
+def random_texts(
+    seed: int, count: int, shortest: int, longest: int, alphabet: str = "春夏秋冬風花雪"
+) -> list[Text]:
+    """Texts of two verses, so poor in characters that their n-grams meet."""
+    rng = random.Random(seed)
+    lengths = [rng.randint(shortest, longest) for _ in range(count)]
+    chars = ["".join(rng.choices(alphabet, k=length)) for length in lengths]
+    return [(c[: len(c) // 2], c[len(c) // 2 :]) for c in chars]
+
+
+def sacre_self_bleu(texts: list[Text], n: int) -> float:
+    """self-BLEU with one call of sacrebleu for each text."""
+    bleu = BLEU(
+        tokenize="none",
+        smooth_method="floor",
+        smooth_value=0.1,
+        effective_order=False,
+        max_ngram_order=n,
+    )
+    spaced = [" ".join("".join(text)) for text in texts]
+    scores = [
+        bleu.sentence_score(spaced[i], spaced[:i] + spaced[i + 1 :]).score / 100
+        for i in range(len(spaced))
+    ]
+    return sum(scores) / len(scores)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize(
+    ("count", "shortest", "longest"), [(30, 10, 10), (30, 5, 40), (30, 1, 9), (4, 2, 30), (2, 6, 9)]
+)
+def test_self_bleu_is_that_of_sacrebleu(count: int, shortest: int, longest: int, n: int) -> None:
+    for seed in range(3):
+        texts = random_texts(seed, count, shortest, longest)
+        assert self_bleu(texts, n) == pytest.approx(sacre_self_bleu(texts, n), rel=1e-6)
+
+
+def test_self_bleu_of_many_characters_is_that_of_sacrebleu() -> None:
+    texts = random_texts(1, 30, 5, 20, "".join(map(chr, range(0x4E00, 0x4E80))))
+    for n in (2, 3, 4):
+        assert self_bleu(texts, n) == pytest.approx(sacre_self_bleu(texts, n), rel=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_self_bleu_at_its_ends(n: int) -> None:
+    assert self_bleu([TEXTS[0]] * 3, n) == pytest.approx(1)
+    assert self_bleu([("天地玄黃",), ("宇宙洪荒",), ("日月盈昃",)], n) == 0
+
+
+def test_self_bleu_leaves_the_text_itself_out() -> None:
+    one = ("天地玄黃", "宇宙洪荒")
+    assert self_bleu([one, ("日月盈昃", "辰宿列張")], 2) == 0
+    assert self_bleu([one, one, ("日月盈昃", "辰宿列張")], 2) == pytest.approx(2 / 3)
+
+
+def test_self_bleu_does_not_depend_on_the_order_of_texts() -> None:
+    texts = random_texts(0, 20, 5, 12)
+    assert self_bleu(texts[::-1], 3) == pytest.approx(self_bleu(texts, 3))
+
+
+def test_texts_shorter_than_n_score_zero() -> None:
+    assert self_bleu([("天地",), ("天地",)], 2) == pytest.approx(1)
+    assert self_bleu([("天地",), ("天地",)], 3) == 0
+    assert self_bleu([("",), ("",)], 1) == 0
+
+
+def test_distinct_counts_within_a_text_and_across_its_verses() -> None:
+    texts = [("山水", "山"), ("水山",)]
+    assert distinct(texts, 1) == 2 / 5
+    assert distinct(texts, 2) == 2 / 3  # 山水 水山 | 水山
+    assert distinct(texts, 3) == 1
+    with pytest.raises(CorpusError, match="no text of 4 characters"):
+        distinct(texts, 4)
+
+
+def test_repeats() -> None:
+    assert repeats(TEXTS).tolist() == [False, True, True]
+    assert repeat_rate(TEXTS) == pytest.approx(2 / 3)
+    assert repeats([("山", "山"), ("山", "水")]).tolist() == [True, False]
+
+
+def test_novelty() -> None:
+    known = [TEXTS[0], ("處處聞啼鳥", "春眠不覺曉"), ("山外青山",)]
+    assert novel(TEXTS, known).tolist() == [False, True, True]
+    assert novelty(TEXTS, known) == pytest.approx(2 / 3)
+    assert novelty(TEXTS, TEXTS) == 0
+    assert novelty(TEXTS, []) == 1
+
+
+def test_copied_lines() -> None:
+    assert copied_lines(TEXTS, {"白日依山盡", "處處聞啼鳥", "啼鳥"}) == pytest.approx(2 / 6)
+    assert copied_lines(TEXTS, iter(["山外", "青山", "青山"])) == pytest.approx(2 / 6)
+    assert copied_lines(TEXTS, []) == 0
+
+
+def test_nothing_has_no_properties() -> None:
+    for measure in (
+        lambda: repeat_rate([]),
+        lambda: novelty([], []),
+        lambda: copied_lines([()], []),
+        lambda: distinct([], 1),
+        lambda: self_bleu(TEXTS[:1], 2),
+        lambda: bootstrap([]),
+    ):
+        with pytest.raises(CorpusError):
+            measure()
+
+
+@pytest.mark.parametrize("measure", [distinct, self_bleu])
+def test_n_is_one_or_more(measure: Callable[[list[Text], int], float]) -> None:
+    with pytest.raises(ConfigError, match="expected 1 or more"):
+        measure(TEXTS, 0)
+
+
+def test_bootstrap_is_the_normal_interval_of_many_values() -> None:
+    values = np.random.default_rng(1).normal(3, 2, size=10_000)
+    low, high = bootstrap(values)
+    error = 1.96 * values.std() / 100
+    assert low == pytest.approx(values.mean() - error, abs=0.15 * error)
+    assert high == pytest.approx(values.mean() + error, abs=0.15 * error)
+
+
+def test_bootstrap_covers_the_mean_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(2)
+    samples = rng.binomial(1, 0.3, size=(200, 100)).astype(bool)
+    intervals = [bootstrap(sample, repeats=300) for sample in samples]
+    covered = sum(low <= 0.3 <= high for low, high in intervals)
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_bootstrap_is_a_function_of_the_seed() -> None:
+    values = np.random.default_rng(0).random(50)
+    assert bootstrap(values, seed=1) == bootstrap(values, seed=1)
+    assert bootstrap(values, seed=1) != bootstrap(values, seed=2)
+    assert bootstrap([2.5] * 7) == (2.5, 2.5)

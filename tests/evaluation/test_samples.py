@@ -1,0 +1,150 @@
+"""Figures of samples: known answers, and human poems that cannot be told from human poems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poetvae.config import configure
+from poetvae.data.corpus import read_corpus, sample_folder
+from poetvae.errors import CorpusError
+from poetvae.evaluation.ngram import NGram
+from poetvae.evaluation.samples import area_under_curve, compare, sample_quality, two_sample_auc
+from poetvae.models import Autoregressive
+from poetvae.text.codec import PoemCodec
+from poetvae.text.poem import Form, Poem
+from poetvae.text.tokenizer import PoemTokenizer
+
+FORM = Form(5, 2)
+WORDS = ("rain", "snow", "wind", "fire")
+CORPUS = read_corpus([sample_folder()], [FORM], 0.4)
+KNOWN, HUMAN = CORPUS.train, [*CORPUS.valid, *CORPUS.test]
+TOKENIZER = PoemTokenizer.train(("".join(p.verses) for p in [*KNOWN, *HUMAN]), 1)
+CODEC = PoemCodec(TOKENIZER, 10, {FORM: len(KNOWN)})
+
+
+def ids(poems: Sequence[Poem]) -> list[list[int]]:
+    return [CODEC.encode(poem) for poem in poems]
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=2, max_size=30))
+def test_the_area_under_the_curve_counts_pairs(pairs: list[tuple[int, bool]]) -> None:
+    ones = [score for score, positive in pairs if positive]
+    others = [score for score, positive in pairs if not positive]
+    if not ones or not others:
+        return
+    won = sum((a > b) + 0.5 * (a == b) for a in ones for b in others)
+    scores = torch.tensor([float(score) for score, _ in pairs])
+    found = area_under_curve(scores, torch.tensor([positive for _, positive in pairs]))
+    assert found == pytest.approx(won / len(ones) / len(others))
+
+
+def test_human_poems_cannot_be_told_from_human_poems_but_noise_can() -> None:
+    rng = np.random.default_rng(0)
+    poems = ids([*KNOWN, *HUMAN])
+    order = rng.permutation(len(poems))
+    half = len(poems) // 2
+    one, other = ([poems[i] for i in part] for part in (order[:half], order[half:]))
+    same = two_sample_auc(one, other, vocab_size=len(TOKENIZER))
+    assert same == pytest.approx(0.5, abs=0.12)
+    noise = rng.integers(6, len(TOKENIZER), (half, 10)).tolist()
+    assert two_sample_auc(one, noise, vocab_size=len(TOKENIZER)) > 0.8
+    with pytest.raises(CorpusError, match="two sequences"):
+        two_sample_auc(one[:1], other, vocab_size=len(TOKENIZER))
+
+
+def test_the_classifier_leaves_the_random_state_as_it_was() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    two_sample_auc(ids(HUMAN[:9]), ids(HUMAN[9:18]), vocab_size=len(TOKENIZER), epochs=1)
+    assert torch.rand(1) == expected
+
+
+def test_copies_of_the_training_text_are_seen() -> None:
+    report = compare(CODEC, KNOWN[:20], HUMAN, KNOWN, asked=[FORM] * 20)
+    copied = report["samples"]
+    assert (copied["novelty"], copied["copied_lines"], copied["form_accuracy"]) == (0, 1, 1)
+    assert report["human"]["novelty"] == 1
+    assert copied["judge_nll_per_char"] < report["human"]["judge_nll_per_char"]
+    assert copied["n"] == 20
+    assert copied["compared"] == report["human"]["compared"] == 20
+
+
+def test_a_sample_of_another_form_than_asked_is_seen() -> None:
+    asked = [FORM] * 5 + [Form(7, 2)] * 5
+    assert compare(CODEC, KNOWN[:10], HUMAN, KNOWN, asked=asked)["samples"]["form_accuracy"] == 0.5
+
+
+def test_the_judges_are_ngram_models_of_the_right_text() -> None:
+    samples, n = KNOWN[:50], len(KNOWN)
+    report = compare(CODEC, samples, HUMAN, KNOWN)
+    forward = NGram.fit(ids(KNOWN), len(TOKENIZER), 4).nll(ids(samples)).sum() / 500
+    assert report["samples"]["judge_nll_per_char"] == pytest.approx(forward)
+    reverse = NGram.fit(ids(samples), len(TOKENIZER), 4).nll(ids(HUMAN)).sum() / (10 * len(HUMAN))
+    assert report["samples"]["reverse_nll_per_char"] == pytest.approx(reverse)
+    assert report["human"]["reverse_of"] == 50 < n
+    low, high = report["samples"]["ci"]["judge_nll_per_char"]
+    assert low < forward < high
+
+
+def test_one_poem_again_and_again_fails_the_figures_of_variety() -> None:
+    report = compare(CODEC, [HUMAN[0]] * 60, HUMAN, KNOWN)
+    same, human = report["samples"], report["human"]
+    assert same["self_bleu_4"] == pytest.approx(1)
+    assert same["distinct_2"] < 0.05 < 0.9 < human["distinct_2"]
+    assert same["reverse_nll_per_char"] > human["reverse_nll_per_char"]
+    assert same["two_sample_auc"] > 0.8
+
+
+def test_without_training_text_what_needs_it_is_none() -> None:
+    report = compare(CODEC, HUMAN[:10], HUMAN, [])
+    for key in ("novelty", "copied_lines", "judge_nll_per_char", "judge_ar_nll_per_char"):
+        assert report["samples"][key] is None
+    assert report["human"]["reverse_nll_per_char"] is None
+    assert report["samples"]["reverse_nll_per_char"] > 0
+
+
+def test_poems_with_characters_unknown_to_the_model_are_not_compared_with() -> None:
+    strange = Poem(("龘龘龘龘龘，龘龘龘龘龘。",))
+    with_it = compare(CODEC, KNOWN[:10], [*HUMAN, strange], KNOWN)
+    assert with_it["human"]["n"] == len(HUMAN)
+
+
+def test_a_model_is_sampled_judged_and_repeats_itself() -> None:
+    settings = {"vocab_size": len(TOKENIZER), "max_len": 10, "d_model": 8, "embed_dim": 8}
+    torch.manual_seed(0)
+    model = Autoregressive(configure("ar", settings).model).eval()
+    options: dict[str, Any] = {"n": 12, "seed": 4, "judge": (model, CODEC)}
+    report = sample_quality(model, CODEC, HUMAN, KNOWN, **options)
+    assert report == sample_quality(model, CODEC, HUMAN, KNOWN, **options)
+    assert json.loads(json.dumps(report)) == json.loads(json.dumps(report))
+    samples = report["samples"]
+    assert samples["n"] == 12
+    assert samples["form_accuracy"] == 1
+    # An untrained model's own samples are as unlikely to it as any text.
+    assert samples["judge_ar_nll_per_char"] == pytest.approx(np.log(len(TOKENIZER)), abs=0.5)
+    assert samples["rhyme_accuracy"] is None
+    with pytest.raises(CorpusError, match="at least 4"):
+        sample_quality(model, CODEC, HUMAN[:3], KNOWN, n=12)
+    with pytest.raises(CorpusError, match="at least 4"):
+        sample_quality(model, CODEC, HUMAN, KNOWN, n=3)
+
+
+def test_free_form_has_line_breaks_and_an_end_to_judge_but_no_form() -> None:
+    poems = [Poem((f"a line of {word}", "and one more")) for word in WORDS]
+    tokenizer = PoemTokenizer.train((poem.text for poem in poems), 1)
+    report = compare(PoemCodec(tokenizer, 40), poems, poems, poems)
+    assert report["samples"]["form_accuracy"] is None
+    assert report["samples"]["copied_lines"] == 1
+    texts = [[*tokenizer.encode(poem.text), tokenizer.eos_id] for poem in poems]
+    nll = NGram.fit(texts, len(tokenizer), 4).nll(texts).sum()
+    chars = sum(len(poem.text.replace("\n", "")) for poem in poems)
+    assert report["samples"]["judge_nll_per_char"] == pytest.approx(nll / chars)

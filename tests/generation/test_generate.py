@@ -1,0 +1,474 @@
+"""What is written: its form, its characters, the distribution they come from."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from poetvae import models
+from poetvae.config import ModelConfig
+from poetvae.constraints.rules import requested
+from poetvae.errors import ConfigError, ConstraintError
+from poetvae.generation.generate import (
+    BATCH,
+    Generated,
+    allowed_tokens,
+    choose_tokens,
+    decode,
+    filter_logits,
+    generate,
+)
+from poetvae.generation.passes import write
+from poetvae.models import Model
+from poetvae.models.vae import VAE
+from poetvae.text.codec import PoemCodec
+from poetvae.text.poem import Form, Poem, is_han
+from poetvae.text.tokenizer import PoemTokenizer
+
+HAN = "山月臨窗白溪風入座清"
+TOKENIZER = PoemTokenizer.train([HAN + "abc ，。\n"])
+V = len(TOKENIZER)
+COUPLET, QUATRAIN = Form(2, 2), Form(3, 4)
+ONE = PoemCodec(TOKENIZER, 4, {COUPLET: 7})
+TWO = PoemCodec(TOKENIZER, 12, {COUPLET: 1, QUATRAIN: 3})
+FREE = PoemCodec(TOKENIZER, 9)
+
+
+def build(codec: PoemCodec, tempting: int | None = None) -> VAE:
+    """A random model; a tempting token is likelier than all others together, everywhere."""
+    torch.manual_seed(1)
+    config = ModelConfig(
+        vocab_size=V,
+        max_len=codec.max_len,
+        label_sizes=codec.label_sizes,
+        embed_dim=4,
+        d_model=4,
+        latent_dim=3,
+        encoder_layers=0,
+        decoder_layers=1,
+        tied=False,
+    )
+    model = VAE(config).eval()
+    for p in model.parameters():
+        nn.init.normal_(p, std=0.7)
+    if tempting is not None:
+        assert model.decoder.bias is not None
+        with torch.no_grad():
+            model.decoder.bias[tempting] = 1000.0
+    return model
+
+
+MODELS = {
+    (name, token): build(codec, token)
+    for name, codec in (("one", ONE), ("two", TWO), ("free", FREE))
+    for token in (None, *TOKENIZER.special_ids, TOKENIZER.newline_id)
+}
+CODECS = {"one": ONE, "two": TWO, "free": FREE}
+OPTIONS = st.fixed_dictionaries(
+    {
+        "temperature": st.one_of(st.just(0.0), st.floats(0, 100)),
+        "top_k": st.one_of(st.none(), st.integers(1, 2 * V)),
+        "top_p": st.one_of(st.none(), st.floats(0, 1, exclude_min=True)),
+        "seed": st.integers(0, 2**63 - 1),
+    }
+)
+
+
+@given(st.sampled_from(["one", "two"]), st.sampled_from(sorted(MODELS, key=str)), OPTIONS)
+@settings(deadline=None, max_examples=100)
+def test_a_fixed_form_is_exact(name: str, key: tuple[str, int | None], how: dict[str, Any]) -> None:
+    codec = CODECS[name]
+    for poem in generate(MODELS[name, key[1]], codec, 3, **how):
+        form = Form.parse(str(poem.form))
+        assert form in codec.forms
+        assert [len(line) for line in poem.lines] == [form.length] * form.lines
+        assert set("".join(poem.lines)) <= set(HAN)
+        assert poem.text == form.punctuate("".join(poem.lines))
+        assert Poem(tuple(poem.text.split("\n"))).form == form
+        assert poem.seed == how["seed"]
+        assert poem.log_prob <= 0
+
+
+@given(st.sampled_from([key for key in sorted(MODELS, key=str) if key[0] == "free"]), OPTIONS)
+@settings(deadline=None, max_examples=100)
+def test_free_form_is_known_characters_and_never_empty(
+    key: tuple[str, int | None], how: dict[str, Any]
+) -> None:
+    for poem in generate(MODELS[key], FREE, 3, **how):
+        assert poem.form is None
+        assert poem.text.strip()
+        assert poem.text[0] in HAN + "abc，。"
+        assert len(poem.text) <= FREE.max_len
+        assert set(poem.text) <= set(HAN + "abc ，。\n")
+        assert "\n".join(poem.lines) == poem.text
+
+
+def test_free_form_ends_at_its_end_mark() -> None:
+    short = generate(MODELS["free", TOKENIZER.eos_id], FREE, 20, seed=1)
+    assert {len(poem.text) for poem in short} == {1}
+    lengths = {len(poem.text) for poem in generate(MODELS["free", None], FREE, 200, seed=1)}
+    assert len(lengths) > 3
+    assert max(lengths) == FREE.max_len
+
+
+@pytest.mark.parametrize("form", [COUPLET, QUATRAIN])
+def test_the_form_asked_for(form: Form) -> None:
+    poems = generate(MODELS["two", None], TWO, 40, form=form, seed=2)
+    assert {poem.form for poem in poems} == {str(form)}
+    assert {len("".join(poem.lines)) for poem in poems} == {form.size}
+
+
+def test_drawn_forms_follow_their_counts() -> None:
+    n = 2000
+    drawn = Counter(poem.form for poem in generate(MODELS["two", None], TWO, n, seed=3))
+    assert drawn.keys() == {"2x2", "3x4"}
+    assert abs(drawn["3x4"] - 0.75 * n) < 5 * math.sqrt(n * 0.75 * 0.25)
+
+
+def test_a_form_that_is_not_written() -> None:
+    with pytest.raises(ConfigError, match="does not write 5x2"):
+        generate(MODELS["two", None], TWO, form=Form(5, 2))
+    with pytest.raises(ConfigError, match="free form alone"):
+        generate(MODELS["free", None], FREE, form=COUPLET)
+
+
+@pytest.mark.parametrize("name", sorted(CODECS))
+def test_a_seed_writes_the_same_poems(name: str) -> None:
+    model, codec = MODELS[name, None], CODECS[name]
+    one = generate(model, codec, 5, seed=4)
+    torch.manual_seed(99)
+    assert generate(model, codec, 5, seed=4) == one
+    texts = [[poem.text for poem in generate(model, codec, 5, seed=seed)] for seed in range(4, 9)]
+    assert len(set(map(tuple, texts))) == 5
+    assert len({poem.text for poem in one}) > 1
+
+
+def test_more_poems_than_a_batch() -> None:
+    poems = generate(MODELS["two", None], TWO, 2 * BATCH + 3, form=QUATRAIN, seed=5)
+    assert len(poems) == 2 * BATCH + 3
+    assert len({poem.text for poem in poems}) > 2 * BATCH
+
+
+def by_hand(model: VAE, codec: PoemCodec, z: Tensor, poem: Generated) -> float:
+    """log p(x | z) of a poem's characters, one after the other."""
+    form = Form.parse(poem.form) if poem.form else None
+    ids = TOKENIZER.encode("".join(poem.lines) if form else poem.text)
+    if form is None and len(ids) < codec.max_len:
+        ids.append(TOKENIZER.eos_id)
+    labels = torch.tensor([codec.labels(form)]) if codec.label_sizes else None
+    with torch.no_grad():
+        log_p = model.decode(z.unsqueeze(0), labels=labels)[0].log_softmax(dim=1)
+    return sum(float(log_p[t, token]) for t, token in enumerate(ids))
+
+
+@pytest.mark.parametrize("name", sorted(CODECS))
+@pytest.mark.parametrize(
+    "how", [{"temperature": 0.0}, {"temperature": 1.0}, {"temperature": 0.5, "top_k": 3}]
+)
+def test_log_prob_is_that_of_the_characters(name: str, how: dict[str, Any]) -> None:
+    model, codec = MODELS[name, None], CODECS[name]
+    choices: list[Form | None] = [*codec.forms] or [None]
+    forms = [choices[i % len(choices)] for i in range(8)]
+    z = torch.randn(8, 3)
+    poems = decode(model, codec, z, forms, generator=torch.Generator().manual_seed(6), **how)
+    assert [poem.form for poem in poems] == [str(form) if form else None for form in forms]
+    for poem, row in zip(poems, z, strict=True):
+        assert poem.log_prob == pytest.approx(by_hand(model, codec, row, poem), abs=1e-4)
+
+
+def test_temperature_0_writes_the_likeliest_of_the_allowed() -> None:
+    model, z = MODELS["two", None], torch.randn(6, 3)
+    forms: list[Form | None] = [COUPLET, QUATRAIN] * 3
+    poems = decode(model, TWO, z, forms)
+    for poem, row, form in zip(poems, z, forms, strict=True):
+        labels = torch.tensor([TWO.labels(form)])
+        with torch.no_grad():
+            logits = model.decode(row.unsqueeze(0), labels=labels)[0].tolist()
+        ids = [max((x[i], i) for i in TOKENIZER.encode(HAN))[1] for x in logits]
+        assert form is not None
+        assert "".join(poem.lines) == TOKENIZER.decode(ids[: form.size])
+    again = generate(model, TWO, 3, temperature=0, seed=1)
+    assert generate(model, TWO, 3, temperature=0, seed=1) == again
+
+
+def test_no_poem_at_no_z() -> None:
+    assert decode(MODELS["one", None], ONE, torch.zeros(0, 3), []) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        *[({"n": n}, "n is .* at least 1") for n in (0, -1)],
+        *[
+            ({"temperature": t}, "temperature is .* 0 to 100")
+            for t in (-0.1, 100.5, math.nan, math.inf)
+        ],
+        *[({"top_k": k}, "top_k is .* at least 1") for k in (0, -3)],
+        *[({"top_p": p}, "top_p is .* more than 0, at most 1") for p in (0.0, -0.5, 1.5, math.nan)],
+    ],
+)
+def test_numbers_out_of_bounds(bad: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        generate(MODELS["one", None], ONE, **bad)
+
+
+def test_a_poem_as_values_and_as_text() -> None:
+    (poem,) = generate(MODELS["one", None], ONE, seed=7)
+    assert str(poem) == poem.text
+    values = json.loads(json.dumps(poem.as_dict()))
+    keys = ["text", "lines", "form", "seed", "log_prob", "tones_ok", "rhyme", "satisfied"]
+    assert list(values) == keys
+    assert values["tones_ok"] is values["rhyme"] is None
+    assert values["satisfied"] is True
+    assert values["lines"] == list(poem.lines)
+
+
+def test_what_is_allowed_where() -> None:
+    han = set(TOKENIZER.encode(HAN))
+    fixed = allowed_tokens(ONE, COUPLET)
+    assert fixed.shape == (ONE.max_len, V)
+    assert [set(row.nonzero().flatten().tolist()) for row in fixed] == [han] * 4
+    first, *rest = (set(row.nonzero().flatten().tolist()) for row in allowed_tokens(FREE, None))
+    blanks = {TOKENIZER.eos_id, *TOKENIZER.encode("\n ")}
+    assert rest == [set(range(5, V)) | {TOKENIZER.eos_id}] * 8
+    assert first == rest[0] - blanks
+
+
+WEIGHTS = st.lists(st.integers(1, 1000), min_size=1, max_size=8, unique=True)
+
+
+@given(WEIGHTS, st.integers(1, 10))
+@settings(deadline=None)
+def test_top_k_keeps_the_k_likeliest(weights: list[int], k: int) -> None:
+    logits = torch.tensor(weights, dtype=torch.double).log()
+    kept = filter_logits(logits, top_k=k)
+    best = sorted(weights, reverse=True)[:k]
+    assert torch.isfinite(kept).tolist() == [w in best for w in weights]
+    torch.testing.assert_close(kept[torch.isfinite(kept)], logits[torch.isfinite(kept)])
+
+
+def test_top_k_keeps_all_that_tie() -> None:
+    kept = filter_logits(torch.tensor([[1.0, 2.0, 1.0, 0.0]]), top_k=2)
+    assert torch.isfinite(kept).tolist() == [[True, True, True, False]]
+
+
+@given(WEIGHTS, st.data())
+@settings(deadline=None)
+def test_top_p_keeps_the_fewest_that_reach_p(weights: list[int], data: st.DataObject) -> None:
+    reach = data.draw(st.integers(0, sum(weights) - 1)) + 0.5  # between two possible sums
+    kept, total = set(), 0
+    for weight in sorted(weights, reverse=True):
+        if total < reach:
+            kept.add(weight)
+        total += weight
+    logits = torch.tensor(weights, dtype=torch.double).log()
+    filtered = filter_logits(logits, top_p=reach / sum(weights))
+    assert torch.isfinite(filtered).tolist() == [w in kept for w in weights]
+
+
+def test_filters_work_row_by_row_and_together() -> None:
+    rows = torch.tensor([[[8.0, 4, 2, 1], [1, 2, 4, 8]], [[1, 8, 2, 4], [5, 4, 3, 2]]]).log()
+    for how in ({"top_k": 2}, {"top_p": 0.6}, {"top_k": 3, "top_p": 0.8}, {}):
+        whole = filter_logits(rows, **how)
+        for i in range(2):
+            for j in range(2):
+                torch.testing.assert_close(whole[i, j], filter_logits(rows[i, j], **how))
+    assert torch.equal(filter_logits(rows, top_k=4, top_p=1.0), rows)
+    # 8, 4, 2 are kept of 15; of their 14, 8 and 4 reach 0.8.
+    both = filter_logits(rows[0, 0], top_k=3, top_p=0.8)
+    assert torch.isfinite(both).tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize("top_p", [5e-324, 1e-30, 0.01])
+def test_the_likeliest_always_stays(top_p: float) -> None:
+    kept = filter_logits(torch.tensor([0.0, 3.0, 1.0]), top_p=top_p)
+    assert torch.isfinite(kept).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("temperature", "top_k", "top_p"),
+    [(1.0, None, None), (0.5, None, None), (2.0, None, None), (1.0, 2, None), (2.0, None, 0.65)],
+)
+def test_draws_follow_the_distribution(
+    temperature: float, top_k: int | None, top_p: float | None
+) -> None:
+    n, logits = 20_000, torch.tensor([1.0, 0.0, -1.0, 2.0, 0.5, 3.0])
+    allowed = torch.tensor([True, True, True, True, True, False])
+    tokens = choose_tokens(
+        logits.expand(n, 1, 6),
+        allowed.expand(1, 6),
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        generator=torch.Generator().manual_seed(8),
+    )
+    weights = [math.exp(x / temperature) for x in (1.0, 0.0, -1.0, 2.0, 0.5)]
+    if top_k == 2:
+        weights = [weights[0], 0, 0, weights[3], 0]
+    if top_p == 0.65:  # shares 0.23, 0.14, 0.08, 0.37, 0.18: 0.37 + 0.23 falls short of it
+        weights = [weights[0], 0, 0, weights[3], weights[4]]
+    counts = tokens.flatten().bincount(minlength=6).tolist()
+    for count, share in zip(counts, [w / sum(weights) for w in weights] + [0.0], strict=True):
+        assert abs(count - n * share) <= 5 * math.sqrt(n * share * (1 - share))
+
+
+@given(st.floats(0, 1e-3), st.integers(0, 2**32))
+@settings(deadline=None)
+def test_a_tiny_temperature_takes_the_likeliest(temperature: float, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.tensor([[[3.0, 1.0, 2.0], [1e4, -1e4, 2e4]]])
+    allowed = torch.tensor([[False, True, True], [True, True, True]])
+    drawn = choose_tokens(logits, allowed, temperature=temperature, generator=generator)
+    assert drawn.tolist() == [[2, 2]]
+
+
+def test_positions_are_drawn_apart() -> None:
+    logits, allowed = torch.zeros(4000, 2, 2), torch.ones(2, 2, dtype=torch.bool)
+    drawn = choose_tokens(logits, allowed, generator=torch.Generator().manual_seed(9))
+    pairs = (2 * drawn[:, 0] + drawn[:, 1]).bincount(minlength=4)
+    assert (pairs - 1000).abs().max() < 5 * math.sqrt(4000 * 0.25 * 0.75)
+
+
+def test_labels_reach_the_characters() -> None:
+    model, z = MODELS["two", None], torch.randn(8, 3)
+    as_couplet = decode(model, TWO, z, [COUPLET] * 8)
+    as_quatrain = decode(model, TWO, z, [QUATRAIN] * 8)
+    starts = ["".join(poem.lines)[:4] for poem in as_quatrain]
+    assert ["".join(poem.lines) for poem in as_couplet] != starts
+    assert all(is_han(start) for start in starts)
+
+
+def test_forms_without_poems_are_drawn_alike() -> None:
+    codec = replace(TWO, forms={COUPLET: 0, QUATRAIN: 0})
+    forms = {poem.form for poem in generate(MODELS["two", None], codec, 50, seed=1)}
+    assert forms == {"2x2", "3x4"}
+
+
+def family() -> dict[str, Model]:
+    """Random models of every kind that writes, for `ONE`."""
+    found: dict[str, Model] = {}
+    members: dict[str, dict[str, Any]] = {
+        "vae": {},
+        "mixture": {"prior": "mixture", "components": 3},
+        "infill": {"observe": 0.5},
+        "few": {"observe": 0.5, "passes": (1, 2, 3, 8)},
+        "told nothing": {"passes": (1, 3)},
+        "vqvae": {"kind": "vqvae", "codebook_size": 5, "code_dim": 2, "prior_layers": 1},
+        "autoregressive": {"kind": "autoregressive"},
+    }
+    for name, settings_ in members.items():
+        torch.manual_seed(1)
+        config = ModelConfig(
+            **{
+                "vocab_size": V,
+                "max_len": 4,
+                "embed_dim": 4,
+                "d_model": 4,
+                "latent_dim": 3,
+                "encoder_layers": 0,
+                "decoder_layers": 1,
+                **settings_,
+            }
+        )
+        found[name] = models.build(config).eval()
+    return found
+
+
+FAMILY = family()
+WANTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "first_line": st.sampled_from(["山月", "清清"]),
+        "acrostic": st.text(HAN, min_size=1, max_size=2),
+        "template": st.text(HAN + "_", min_size=4, max_size=4),
+        "contains": st.text(HAN, min_size=1, max_size=2),
+        "without": st.text(HAN, max_size=3),
+        "no_repeat": st.booleans(),
+    },
+)
+
+
+def meets(text: str, wants: dict[str, Any]) -> bool:
+    """Whether four characters of `COUPLET` are what is wanted, by the words themselves."""
+    lines = [text[:2], text[2:]]
+    return (
+        lines[0] == wants.get("first_line", lines[0])
+        and all(line[0] == c for line, c in zip(lines, wants.get("acrostic", ""), strict=False))
+        and all(w in ("_", c) for w, c in zip(wants.get("template", text), text, strict=True))
+        and any(wants.get("contains", "") in line for line in lines)
+        and not set(wants.get("without", "")) & set(text)
+        and not (wants.get("no_repeat") and len(set(text)) < 4)
+    )
+
+
+@given(st.sampled_from(sorted(FAMILY)), WANTS, OPTIONS, st.sampled_from([1, 2, 3, 8]))
+@settings(deadline=None, max_examples=50)
+def test_what_is_asked_for_holds(
+    name: str, wants: dict[str, Any], how: dict[str, Any], passes: int
+) -> None:
+    try:
+        constraint = requested(ONE, COUPLET, **wants)
+    except ConstraintError:
+        return
+    if name == "few":
+        how["passes"] = passes
+    try:
+        poems = generate(FAMILY[name], ONE, 3, constraint=constraint, **how)
+    except ConstraintError:
+        if wants.get("no_repeat"):  # what is used may leave no way out
+            return
+        raise
+    for poem in poems:
+        assert meets("".join(poem.lines), wants)
+        assert poem.satisfied
+
+
+def test_passes_decide_in_turn_and_see_what_was_decided() -> None:
+    model = FAMILY["few"]
+    assert isinstance(model, VAE)
+    z = torch.randn(6, 3, generator=torch.Generator().manual_seed(2))
+    allowed = allowed_tokens(ONE, COUPLET)
+    with torch.no_grad():
+        tokens, log_probs, _ = write(model, z, allowed, passes=3, temperature=0)
+        seen = torch.full_like(tokens, model.mask_id)
+        for places in ([0, 3], [1], [2]):
+            log_p = model.decode(z, history=seen, passes=3).log_softmax(-1)
+            for t in places:
+                best = log_p[:, t].masked_fill(~allowed[t], -torch.inf).argmax(1)
+                assert torch.equal(best, tokens[:, t])
+                torch.testing.assert_close(log_probs[:, t], log_p[torch.arange(6), t, best])
+            seen[:, places] = tokens[:, places]
+
+
+def test_passes_that_a_model_cannot_do() -> None:
+    for name in ("vae", "vqvae", "infill"):
+        with pytest.raises(ConfigError, match="--preset few"):
+            generate(FAMILY[name], ONE, passes=2)
+    with pytest.raises(ConfigError, match="trained to write in 1,2,3,8; "):
+        generate(FAMILY["few"], ONE, passes=5)
+    with pytest.raises(ConfigError, match="passes is 0"):
+        generate(FAMILY["few"], ONE, passes=0)
+    with pytest.raises(ConfigError, match="leave out passes"):
+        generate(FAMILY["autoregressive"], ONE, passes=1)
+
+
+@pytest.mark.parametrize("name", ["vae", "vqvae", "autoregressive"])
+def test_the_likeliest_of_the_candidates_is_kept(name: str) -> None:
+    model = FAMILY[name]
+    few = generate(model, ONE, 40, seed=3)
+    best = generate(model, ONE, 10, seed=3, candidates=4)
+    assert all(poem in few[4 * i : 4 * i + 4] for i, poem in enumerate(best))
+    if name == "autoregressive":
+        for i, poem in enumerate(best):
+            assert poem.log_prob == max(other.log_prob for other in few[4 * i : 4 * i + 4])
+    with pytest.raises(ConfigError, match="candidates is 0"):
+        generate(model, ONE, candidates=0)

@@ -1,0 +1,204 @@
+"""z given a constraint, and the poems written from it, against sums over all strings and z."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from poetvae.config import ModelConfig
+from poetvae.constraints.constraint import Constraint
+from poetvae.generation import smc as particles
+from poetvae.generation.constrained import sample_constrained
+from poetvae.generation.passes import write
+from poetvae.generation.smc import Particles, choose_z
+from poetvae.models import VAE, VQVAE, Autoregressive, LatentModel, build
+
+V, T = 11, 3
+LETTERS = range(6, V)  # above the special tokens and the line break
+WRITABLE = torch.zeros(T, V, dtype=torch.bool)
+WRITABLE[:, list(LETTERS)] = True
+
+
+def make(std: float = 1.2, **settings: object) -> VAE | VQVAE:
+    """A small model with one latent dimension, of which its characters depend strongly."""
+    torch.manual_seed(3)
+    config = ModelConfig(
+        **{
+            "vocab_size": V,
+            "max_len": T,
+            "embed_dim": 4,
+            "d_model": 4,
+            "latent_dim": 1,
+            "encoder_layers": 0,
+            "decoder_layers": 1,
+            "tied": False,
+            **settings,
+        }  # type: ignore[arg-type]
+    )
+    model = build(config).eval()
+    assert not isinstance(model, Autoregressive)
+    for p in model.parameters():
+        if p.requires_grad:
+            nn.init.normal_(p, std=std)
+    return model
+
+
+def union(*alternatives: Sequence[Iterable[int]], distinct: bool = False) -> Constraint:
+    """A constraint of alternatives, each the tokens by position, counted from the first letter."""
+    sets: list[tuple[int, ...]] = []
+    rows = []
+    for one in alternatives:
+        keys = [tuple(sorted(s)) for s in one]
+        sets += [key for key in keys if key not in sets]
+        rows.append([sets.index(key) for key in keys])
+    table = torch.zeros(len(sets), V, dtype=torch.bool)
+    for row, key in zip(table, sets, strict=True):
+        row[[LETTERS[i] for i in key]] = True
+    return Constraint(table, torch.tensor(rows), distinct)
+
+
+ALL = range(5)
+CONSTRAINTS = {
+    "product": union([{0, 1}, ALL, {2, 3}]),
+    "fixed": union([{1}, ALL, {4}]),
+    "union": union([{0, 1, 2}, ALL, {2, 3}], [{1, 2}, {0, 3}, ALL], [ALL, {3}, {3, 4}]),
+    "contains": union([{2}, ALL, ALL], [ALL, {2}, ALL], [ALL, ALL, {2}]),
+    "distinct": union([ALL, ALL, ALL], distinct=True),
+    "distinct product": union([{0, 1, 2}, {0, 1}, {1, 2, 3}], distinct=True),
+    "distinct union": union([{0, 1, 2}, ALL, {1, 2}], [{1, 4}, {0, 1}, ALL], distinct=True),
+}
+
+
+def grid() -> tuple[Tensor, Tensor]:
+    """Points of the standard normal in one dimension, and their weights."""
+    z = torch.linspace(-6, 6, 4001)
+    return z.unsqueeze(1), (-0.5 * z**2).softmax(0)
+
+
+def codes(model: VQVAE) -> tuple[Tensor, Tensor]:
+    """All strings of codes, and their probabilities."""
+    every = torch.tensor(list(product(range(model.config.codebook_size), repeat=model.groups)))
+    z = model.vectors(every)
+    return z, model.prior(len(z)).log_prob(z).exp()
+
+
+@torch.no_grad()
+def truth(model: LatentModel, constraint: Constraint) -> dict[tuple[int, ...], float]:
+    """p(x | C) of every string, by summing over z."""
+    z, weights = codes(model) if isinstance(model, VQVAE) else grid()
+    logits = model.decode(z).masked_fill(~WRITABLE, -torch.inf)
+    p = logits.double().softmax(-1)
+    strings = torch.tensor(list(product(LETTERS, repeat=T)))
+    joint = torch.stack([p[:, t, strings[:, t]] for t in range(T)]).prod(0)
+    inside = [holds(constraint, string) for string in strings.tolist()]
+    of_x = (weights.double() @ joint) * torch.tensor(inside)
+    of_x = of_x / of_x.sum()
+    return {tuple(s): float(q) for s, q in zip(strings.tolist(), of_x, strict=True) if q > 0}
+
+
+def holds(constraint: Constraint, string: Sequence[int]) -> bool:
+    """Whether a string meets a constraint, by its definition."""
+    if constraint.distinct and len(set(string)) < T:
+        return False
+    return any(
+        all(bool(constraint.sets[s, token]) for s, token in zip(row, string, strict=True))
+        for row in constraint.alternatives.tolist()
+    )
+
+
+def p_value(drawn: Tensor, shares: dict[tuple[int, ...], float]) -> float:
+    """Pearson's chi-square of strings (N, T) against their probabilities, rare ones together."""
+    counts = Counter(map(tuple, drawn.tolist()))
+    assert counts.keys() <= shares.keys()
+    n = len(drawn)
+    rest = [0.0, 0.0]
+    statistic, cells = 0.0, 0
+    for string, share in shares.items():
+        if n * share < 10:
+            rest[0] += counts[string]
+            rest[1] += n * share
+        else:
+            statistic += (counts[string] - n * share) ** 2 / (n * share)
+            cells += 1
+    if rest[1] > 5:
+        statistic += (rest[0] - rest[1]) ** 2 / rest[1]
+        cells += 1
+    half = torch.tensor([(cells - 1) / 2, statistic / 2], dtype=torch.double)
+    return float(torch.special.gammaincc(half[0], half[1]))
+
+
+KINDS: dict[str, VAE | VQVAE] = {
+    "strong vae": make(),  # repeats itself so much that poems without repeats are too rare
+    "vae": make(0.5),
+    "vqvae": make(0.5, kind="vqvae", codebook_size=4, code_stride=2, code_dim=2, prior_layers=1),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (kind, name)
+        for kind, name in product(KINDS, CONSTRAINTS)
+        if kind != "strong vae" or not CONSTRAINTS[name].distinct
+    ],
+)
+def test_poems_are_drawn_from_the_model_given_the_constraint(
+    monkeypatch: pytest.MonkeyPatch, kind: str, name: str
+) -> None:
+    model, constraint = KINDS[kind], CONSTRAINTS[name]
+    n = 20_000
+    generator = torch.Generator().manual_seed(5)
+    monkeypatch.setattr(particles, "WORTH", 10**9)  # the largest pool: z hardly comes twice
+    drawn, _ = sample_constrained(model, constraint, WRITABLE, n, generator=generator)
+    assert p_value(drawn, truth(model, constraint)) > 1e-3
+
+
+def test_the_test_sees_what_is_wrong() -> None:
+    """Without the acceptance step overlapping strings come too often; without z's weights, too."""
+    model, constraint = KINDS["strong vae"], CONSTRAINTS["union"]
+    shares = truth(model, constraint)
+    generator = torch.Generator().manual_seed(5)
+    drawn = choose_z(model, constraint, WRITABLE, 20_000, generator=generator)
+    place, chosen = drawn.draw(20_000, generator)
+    sets = constraint.sets[constraint.alternatives]
+    tokens, *_ = write(model, drawn.z[place], sets[chosen], generator=generator)
+    assert p_value(tokens, shares) < 1e-6
+    flat = Particles(drawn.z, torch.zeros(len(drawn.z)), drawn.log_masses, 1.0)
+    place, chosen = flat.draw(20_000, generator)
+    tokens, *_ = write(model, drawn.z[place], sets[chosen], generator=generator)
+    keep = torch.rand(len(tokens), generator=generator) < 1 / constraint.count(tokens)
+    assert p_value(tokens[keep], shares) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["fixed", "union"])
+@pytest.mark.parametrize("moves", [1, 3])
+def test_a_population_led_by_temperature_is_the_posterior(
+    monkeypatch: pytest.MonkeyPatch, name: str, moves: int
+) -> None:
+    monkeypatch.setattr(particles, "MOVES", moves)
+    # So few are wanted of so many that the prior is never enough.
+    monkeypatch.setattr(particles, "ENOUGH", 10**9)
+    model, constraint = make(3.0), CONSTRAINTS[name]
+    found = choose_z(model, constraint, WRITABLE, 4000, generator=torch.Generator().manual_seed(1))
+    assert found.temperatures > 0
+    z, weights = grid()
+    with torch.no_grad():
+        logits = model.decode(z).masked_fill(~WRITABLE, -torch.inf)
+    target = weights.log() + constraint.log_masses(logits).logsumexp(1)
+    cdf = target.softmax(0).cumsum(0)
+    place, _ = found.draw(1000, torch.Generator().manual_seed(2))
+    prior = model.prior(1000).sample(torch.Generator().manual_seed(3))
+
+    def distance(points: Tensor) -> float:
+        """Kolmogorov's: the largest difference of the cumulative distributions."""
+        points = points[:, 0].sort().values
+        at = cdf[torch.searchsorted(z[:, 0].contiguous(), points).clamp(max=len(cdf) - 1)]
+        return float((at - torch.arange(len(points)) / len(points)).abs().max())
+
+    assert distance(prior) > 0.2
+    assert distance(found.z[place]) < 0.06

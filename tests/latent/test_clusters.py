@@ -1,0 +1,158 @@
+"""Clusters: blobs are found, inertia never rises, purity is what counting says."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from poetvae.config import ModelConfig
+from poetvae.errors import ConfigError
+from poetvae.latent import clusters
+from poetvae.latent.clusters import characteristic, clusters_of, kmeans, purity
+from poetvae.models import VAE
+from poetvae.poet import Poet
+
+LABELS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc")), min_size=1, max_size=30)
+
+
+def blobs(sizes: list[int], seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Points around centres 20 apart, and the blob of each."""
+    generator = torch.Generator().manual_seed(seed)
+    truth = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    truth = truth[torch.randperm(len(truth), generator=generator)]
+    return truth[:, None] * 20.0 + torch.randn(len(truth), 3, generator=generator), truth
+
+
+def inertia(z: Tensor, centres: Tensor) -> float:
+    """The sum over z of the squared distance to the nearest centre, one pair at a time."""
+    return sum(
+        min(float((x - c).double().square().sum()) for c in centres.double()) for x in z.double()
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_separated_blobs_are_found(seed: int) -> None:
+    z, truth = blobs([30, 10, 20, 5], seed)
+    centres, assignment = kmeans(z, 4, seed)
+    assert purity(assignment.tolist(), [str(i) for i in truth.tolist()]) == 1
+    assert len(set(zip(assignment.tolist(), truth.tolist(), strict=True))) == 4
+    for k in range(4):
+        torch.testing.assert_close(centres[k], z[assignment == k].mean(0))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**31), st.integers(1, 8), st.integers(0, 30), st.integers(1, 4))
+def test_inertia_is_never_worse_than_at_the_start(seed: int, k: int, more: int, dims: int) -> None:
+    # Whole numbers: many points are equal, and many pairs are equally far apart.
+    generator = torch.Generator().manual_seed(seed)
+    z = torch.randint(-3, 4, (k + more, dims), generator=generator).float()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clusters, "ITERATIONS", 0)
+        start, _ = kmeans(z, k, seed)
+    centres, assignment = kmeans(z, k, seed)
+    assert {tuple(row) for row in start.tolist()} <= {tuple(row) for row in z.tolist()}
+    assert inertia(z, centres) <= inertia(z, start) + 1e-4
+    assert (centres.shape, assignment.shape) == ((k, dims), (k + more,))
+    near = (z - centres[assignment]).square().sum(1)
+    assert float(near.sum()) == pytest.approx(inertia(z, centres), abs=1e-4)
+
+
+def test_the_same_seed_gives_the_same_clusters_and_another_may_not() -> None:
+    z = torch.randn(200, 5, generator=torch.Generator().manual_seed(3))
+    first, again = kmeans(z, 6, 1), kmeans(z, 6, 1)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(kmeans(z, 6, 2)[0], first[0])
+
+
+def test_the_start_prefers_far_points() -> None:
+    # One point far away: with probability 1 - 1e-4 it is a centre, uniformly drawn hardly ever.
+    z = torch.zeros(1000, 2)
+    z[:, 0] = torch.linspace(0, 1, 1000)
+    z[500, 1] = 1e4
+    generator = torch.Generator().manual_seed(0)
+    assert all((clusters._start(z.double(), 2, generator)[:, 1] > 1).any() for _ in range(20))
+
+
+def test_as_many_clusters_as_points_leave_no_inertia() -> None:
+    z = torch.arange(7.0)[:, None]
+    centres, assignment = kmeans(z, 7)
+    assert torch.equal(centres[assignment], z)
+
+
+def test_equal_points_are_one_cluster() -> None:
+    centres, assignment = kmeans(torch.ones(6, 2), 3)
+    assert torch.equal(centres, torch.ones(3, 2))
+    assert len(set(assignment.tolist())) == 1
+
+
+@pytest.mark.parametrize("k", [0, -1, 4])
+def test_a_number_of_clusters_that_cannot_be(k: int) -> None:
+    with pytest.raises(ConfigError, match=rf"^{k} clusters; expected 1 to 3, the number of poems"):
+        kmeans(torch.zeros(3, 2), k)
+
+
+def test_clusters_are_numbered_from_the_largest() -> None:
+    model = VAE(ModelConfig(vocab_size=8, max_len=4, d_model=4, embed_dim=4, latent_dim=3))
+    z, truth = blobs([5, 30, 10])
+    names = clusters_of(model, z, 3, 0)
+    assert [{names[i] for i in (truth == t).nonzero().flatten()} for t in range(3)] == [
+        {"3"},
+        {"1"},
+        {"2"},
+    ]
+    assert clusters_of(model, z, 0, 0) == []
+
+
+@given(LABELS)
+def test_purity_is_the_best_accuracy_of_a_label_for_each_cluster(
+    pairs: list[tuple[int, str]],
+) -> None:
+    assignment, labels = [k for k, _ in pairs], [label for _, label in pairs]
+    best = max(
+        sum(naming[k] == label for k, label in pairs)
+        for naming in itertools.product("abc", repeat=4)
+    )
+    assert purity(assignment, labels) == best / len(pairs)
+    assert purity(labels, labels) == 1
+    assert purity([0] * len(labels), labels) == max(map(labels.count, labels)) / len(labels)
+
+
+def test_characteristic_characters_are_those_of_the_cluster() -> None:
+    texts = ["山月山，", "山風", "水月", "水舟"]
+    found = characteristic(texts, ["a", "a", "b", "b"], 2)
+    assert found == {"a": "山風", "b": "水舟"}
+
+
+@given(st.lists(st.tuples(st.text("山水風月雲", max_size=6), st.sampled_from("ab")), min_size=1))
+def test_the_most_characteristic_character_adds_most_to_the_divergence(
+    rows: list[tuple[str, str]],
+) -> None:
+    found = characteristic([t for t, _ in rows], [c for _, c in rows], 1)
+    pairs = [(c, cluster) for text, cluster in rows for c in set(text)]
+    for cluster, first in found.items():
+        here = [c for c, other in pairs if other == cluster]
+
+        def share(c: str, here: list[str] = here) -> float:
+            p, q = here.count(c) / len(here), sum(c == d for d, _ in pairs) / len(pairs)
+            return p * math.log(p / q)
+
+        assert set(first) <= set(here)
+        assert not here or share(first) >= max(map(share, set(here))) - 1e-12
+
+
+def test_a_mixture_prior_has_clusters_of_its_own(poet: Poet) -> None:
+    config = replace(poet.model.config, prior="mixture", components=3)
+    model = VAE(config)
+    assert model.component_mean is not None
+    z = torch.cat([model.component_mean.detach() + 0.01 * i for i in range(4)])
+    found = clusters_of(model, z, 0, seed=0)
+    assert len(set(found)) == 3
+    assert found == found[:3] * 4
+    assert clusters_of(poet.model, z, 0, seed=0) == []

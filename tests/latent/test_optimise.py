@@ -1,0 +1,136 @@
+"""Gradient ascent on z: it climbs, it stays near the prior, and it leaves the model alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from poetvae.errors import ConfigError, ConstraintError
+from poetvae.generation.generate import allowed_tokens
+from poetvae.latent.optimise import ascend
+from poetvae.models import VAE
+from poetvae.poet import Poet
+from poetvae.text.poem import Poem
+
+TEXT = "瀑響分雲出，橋形得水成。"
+
+
+def vae(poet: Poet) -> VAE:
+    assert isinstance(poet.model, VAE)
+    return poet.model
+
+
+def objective(one: Any, near: float) -> tuple[float, float]:
+    before = one.value_before + near * one.log_prior_before
+    return before, one.value_after + near * one.log_prior_after
+
+
+@pytest.mark.parametrize("near", [0.0, 5.0])
+@pytest.mark.parametrize("toward", ["contains=雲", "contains=分雲", "tones=regulated"])
+def test_the_objective_rises(poet: Poet, toward: str, near: float) -> None:
+    for one in poet.optimise(toward, n=2, steps=5, near=near, seed=4):
+        before, after = objective(one, near)
+        assert after > before
+
+
+def test_it_ends_where_the_maximum_is(poet: Poet) -> None:
+    target = torch.tensor([1.0, -2.0, 0.5, 0.0])
+
+    def value(z: Tensor) -> Tensor:
+        return -0.5 * (z - target).square().sum(dim=1)
+
+    # Of two Gaussians of equal width the product has its mode between their means.
+    z = ascend(vae(poet), torch.zeros(2, 4), value, steps=200, near=1.0)
+    torch.testing.assert_close(z, (target / 2).expand(2, 4), atol=0.05, rtol=0)
+
+
+def test_each_row_climbs_by_itself(poet: Poet) -> None:
+    target = torch.tensor([1.0, -2.0, 0.5, 0.0])
+
+    def value(z: Tensor) -> Tensor:
+        return -(z - target).pow(4).sum(dim=1)
+
+    z = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
+    together = ascend(vae(poet), z, value, steps=10)
+    alone = [ascend(vae(poet), z[i : i + 1], value, steps=10) for i in range(3)]
+    torch.testing.assert_close(together, torch.cat(alone))
+
+
+def test_the_start_is_the_reconstruction_or_a_draw(poet: Poet) -> None:
+    (one,) = poet.optimise("contains=雲", TEXT, steps=0)
+    assert [one.start] == [one.text] == poet.reconstruct(TEXT)
+    assert one.value_before == one.value_after
+    z = poet.encode(TEXT).mode
+    expected = -0.5 * float(z.square().sum()) - 2 * math.log(2 * math.pi)
+    assert one.log_prior_before == one.log_prior_after == pytest.approx(expected, rel=1e-5)
+    starts = [one.start for one in poet.optimise("contains=雲", n=4, steps=0, seed=1)]
+    assert starts == [one.start for one in poet.optimise("contains=雲", n=4, steps=2, seed=1)]
+
+
+def test_values_are_of_what_decode_draws_from(poet: Poet) -> None:
+    (one,) = poet.optimise("contains=雲", TEXT, steps=0)
+    with torch.no_grad():
+        logits = vae(poet).decode(poet.encode(TEXT).mode).double()
+    logits = logits.masked_fill(~allowed_tokens(poet.codec, poet.forms[0]), -torch.inf)
+    (cloud,) = poet.codec.tokenizer.encode("雲")
+    p = logits.softmax(dim=2)[0, :, cloud]
+    assert one.value_before == pytest.approx(math.log(1 - float((1 - p).prod())), rel=1e-4)
+
+
+def test_the_model_is_left_alone(poet: Poet) -> None:
+    before = {name: weight.clone() for name, weight in poet.model.state_dict().items()}
+    poet.optimise("tones=regulated", n=2, steps=3)
+    assert all(weight.grad is None for weight in poet.model.parameters())
+    assert all(weight.requires_grad for weight in poet.model.parameters())
+    for name, weight in poet.model.state_dict().items():
+        assert torch.equal(weight, before[name]), name
+
+
+def test_towards_the_words_of_an_author(poet: Poet) -> None:
+    texts = [poem.text for poem in poet.generate(30, seed=2)]
+    poems = [Poem((t,), {"author": "甲"} if i % 3 == 0 else {}) for i, t in enumerate(texts)]
+    (one,) = poet.optimise("author=甲", TEXT, poems=poems, steps=20)
+    before, after = objective(one, 0.1)
+    assert after > before
+    assert set(one.as_dict()) == {
+        "text",
+        "start",
+        "value_before",
+        "value_after",
+        "log_prior_before",
+        "log_prior_after",
+    }
+
+
+def test_in_free_form(free_poet: Poet) -> None:
+    (one,) = free_poet.optimise("contains=rose", "a rose is a rose\nsaid number 3", steps=10)
+    before, after = objective(one, 0.1)
+    assert after > before
+    with pytest.raises(ConfigError, match="form free has no tones to keep"):
+        free_poet.optimise("tones=regulated")
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"steps": -1}, "steps is -1 and near 0.1"),
+        ({"near": -1.0}, "near -1.0"),
+        ({"near": math.nan}, "near nan"),
+        ({"n": 0}, "n is 0; expected 1 or more"),
+        ({"n": 2, "text": TEXT}, "n is 2; .* with a text neither n nor form"),
+        ({"form": "5x2", "text": TEXT}, "with a text neither n nor form"),
+        ({"form": "7x2"}, "does not write 7x2"),
+    ],
+)
+def test_wrong_wishes(poet: Poet, how: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        poet.optimise("contains=雲", **how)
+
+
+def test_a_keyword_that_cannot_stand(poet: Poet) -> None:
+    with pytest.raises(ConstraintError, match="never writes 龘"):
+        poet.optimise("contains=龘")

@@ -1,0 +1,169 @@
+"""The checker of poems accepts what fits and names what does not; what is written passes it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from poetvae.errors import ConstraintError
+from poetvae.poet import Poet
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+# 王之渙, 登鸛雀樓: regulated, with 流 and 樓 in the rhyme 尤.
+LINES = ["白日依山盡", "黃河入海流", "欲窮千里目", "更上一層樓"]
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(str(SCRIPTS))
+    module = importlib.import_module("check_poems")
+    patch.undo()
+    return module
+
+
+def line_of(lines: list[str]) -> str:
+    text = "\n".join("，".join(lines[i : i + 2]) + "。" for i in range(0, len(lines), 2))
+    return json.dumps({"text": text, "lines": lines}, ensure_ascii=False)
+
+
+def check(script: ModuleType, poems: list[list[str]], *flags: str) -> Result:
+    text = "\n".join(map(line_of, poems))
+    return CliRunner().invoke(script.main, flags, input=text)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "says"),
+    [
+        (["--form", "5x4"], ["--form", "5x2"], "is not 5x2"),
+        (["--form", "5x4"], ["--form", "7x4"], "is not 7x4"),
+        (["--first-line", "白日依山盡"], ["--first-line", "白日依山流"], "line 1 is not"),
+        (["--first-line", "白日依山盡，"], ["--first-line", "白日"], "line 1 is not"),
+        (["--line", "2=黃河入海流"], ["--line", "3=黃河入海流"], "line 3 is not"),
+        (["--line", "4=更上一層樓"], ["--line", "5=更上一層樓"], "line 5 is not"),
+        (["--template", "白日__盡，黃_"], ["--template", "白日__山"], "does not fit"),
+        (["--template", "白日依山盡"], ["--template", "_" * 20 + "山"], "does not fit"),
+        (["--acrostic", "白黃欲更"], ["--acrostic", "白黃欲上"], "line 4 lacks 上"),
+        (["--acrostic", "白黃"], ["--acrostic", "白黃欲更上"], "line 5 lacks 上"),
+        (
+            ["--acrostic", "盡流", "--acrostic-at", "ends"],
+            ["--acrostic", "盡流"],
+            "line 1 lacks 盡",
+        ),
+        (
+            ["--acrostic", "白河千層", "--acrostic-at", "diagonal"],
+            ["--acrostic", "白河千樓", "--acrostic-at", "diagonal"],
+            "line 4 lacks 樓",
+        ),
+        (["--contains", "入海"], ["--contains", "入海", "--contains", "海山"], "no line has 海山"),
+        (["--contains", "流"], ["--contains", "流欲"], "no line has 流欲"),
+        (["--rhyme", "尤"], ["--rhyme", "東"], "does not rhyme in 東"),
+        (["--rhyme", "秋"], ["--rhyme", "春"], "does not rhyme in 春"),
+        (["--no-repeat"], ["--no-repeat", "--without", "龍樓"], "has one of 龍樓"),
+        (["--only", "".join(LINES)], ["--only", "白日依山盡"], "has another than"),
+        (["--without", "龍"], ["--without", "樓"], "has one of 樓"),
+    ],
+)
+def test_a_poem_and_what_it_is_and_is_not(
+    script: ModuleType, right: list[str], wrong: list[str], says: str
+) -> None:
+    good = check(script, [LINES], *right)
+    assert (good.exit_code, good.stdout) == (0, "")
+    bad = check(script, [LINES], *wrong)
+    assert bad.exit_code == 1
+    assert f"poem 1 {says}" in bad.stderr
+    assert "白日依山盡" in bad.stderr
+
+
+def test_tones(script: ModuleType) -> None:
+    swapped = [LINES[0], LINES[2], LINES[1], LINES[3]]  # the second line ends oblique
+    for tones in ("lenient", "strict"):
+        assert check(script, [LINES], "--tones", tones).exit_code == 0
+        bad = check(script, [swapped], "--tones", tones)
+        assert f"does not keep {tones} tones" in bad.stderr
+    double = ["白日依山盡", "黃河入海長"]  # 長 is read in a level and in an oblique tone
+    assert check(script, [double], "--tones", "lenient").exit_code == 0
+    assert check(script, [double], "--tones", "strict").exit_code == 1
+
+
+def test_a_rhyme_of_any_class_is_one_class(script: ModuleType) -> None:
+    assert check(script, [LINES], "--rhyme", "any").exit_code == 0
+    mixed = [*LINES[:3], "更上一層山"]
+    assert "does not rhyme in any" in check(script, [mixed], "--rhyme", "any").stderr
+    lonely = check(script, [LINES[:1]], "--rhyme", "any")
+    assert lonely.exit_code == 1
+
+
+def test_a_character_twice(script: ModuleType) -> None:
+    twice = [*LINES[:3], "更上一層山"]
+    assert "has a character twice" in check(script, [twice], "--no-repeat").stderr
+
+
+def test_the_first_poem_that_fails_is_named(script: ModuleType) -> None:
+    other = [*LINES[:3], "更上一層山"]
+    result = check(script, [LINES, LINES, other, other], "--form", "5x4", "--rhyme", "尤")
+    assert "poem 3 does not rhyme" in result.stderr
+    assert result.exit_code == 1
+    nothing = check(script, [])
+    assert (nothing.exit_code, "no poem came" in nothing.stderr) == (1, True)
+
+
+def test_a_text_that_is_another_than_its_lines(script: ModuleType) -> None:
+    forged = json.dumps({"text": "白日依山盡，黃河入海流。", "lines": ["山水", "風月"]})
+    result = CliRunner().invoke(script.main, ["--form", "2x2"], input=forged)
+    assert (result.exit_code, "differs from its lines" in result.stderr) == (1, True)
+
+
+def test_the_classes_are_the_106(script: ModuleType) -> None:
+    from poetvae.text.prosody import RHYMES, rhymes
+
+    assert script.names() == set("".join(RHYMES.values()))
+    for char in "流樓東重山征里":
+        assert script.classes()[char] == rhymes(char)
+
+
+HAN = "山水風月春秋花雲人天"
+WISHES = st.fixed_dictionaries(
+    {},
+    optional={
+        "lines": st.dictionaries(
+            st.integers(1, 2), st.text(HAN, min_size=5, max_size=5), max_size=1
+        ),
+        "template": st.text(HAN + "____", min_size=10, max_size=10).filter(
+            lambda text: set(text) != {"_"}
+        ),
+        "acrostic": st.text(HAN, min_size=1, max_size=2),
+        "where": st.sampled_from(["heads", "ends", "diagonal"]),
+        "contains": st.lists(st.text(HAN, min_size=1, max_size=2), max_size=2).map(tuple),
+        "rhyme": st.sampled_from("尤東真先庚"),
+        "tones": st.sampled_from(["strict", "lenient"]),
+        "no_repeat": st.booleans(),
+        "without": st.text(HAN, max_size=2),
+    },
+)
+
+
+@given(WISHES, st.sampled_from([0.0, 0.5, 1.0]), st.integers(0, 2**31))
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_is_written_is_what_was_asked_for(
+    script: ModuleType, poet: Poet, conditions: dict[str, Any], temperature: float, seed: int
+) -> None:
+    try:
+        poems = poet.generate(3, form="5x2", temperature=temperature, seed=seed, **conditions)
+    except ConstraintError:  # what excludes each other
+        return
+    wanted = script.Wanted("5x2", **conditions)
+    for poem in poems:
+        assert wanted.fault(list(poem.lines)) is None
+        assert poem.satisfied

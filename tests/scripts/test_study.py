@@ -1,0 +1,409 @@
+"""The studies run on tiny runs, and their tables say what was measured."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from torch import Tensor
+
+from poetvae.damage import anomaly_table, shuffled
+from poetvae.data.dataset import encode_poems
+from poetvae.errors import ConfigError
+from poetvae.evaluation.samples import fit_judge, judged
+from poetvae.generation.generate import Generated
+from poetvae.models import Autoregressive
+from poetvae.plotting import comparison as plots_models
+from poetvae.poet import Poet
+from poetvae.text.poem import Form, Poem
+from poetvae.training import trainer
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+TINY = {"d_model": 16, "embed_dim": 16, "latent_dim": 4, "encoder_layers": 1, "decoder_layers": 1}
+SETTINGS = {**TINY, "held_out": 0.3, "min_count": 1, "precision": "fp32"}
+FORM = Form(5, 2)
+TANG, SONG = "山水雲月風花鳥人", "天地日星雨草木心"
+
+Study = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def study() -> ModuleType:
+    patch = pytest.MonkeyPatch()
+    patch.syspath_prepend(str(SCRIPTS))
+    module = importlib.import_module("study")
+    patch.undo()
+    return module
+
+
+@pytest.fixture
+def call(study: ModuleType) -> Study:
+    """Run a command of the script; its output."""
+
+    def run(*words: object) -> str:
+        result = CliRunner().invoke(study.main, [str(word) for word in words])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Couplets of two dynasties, which have no character in common; and a few of seven."""
+    draw, entries = random.Random(0), []
+    for i in range(300):
+        dynasty, pool = ("tang", TANG) if i % 2 else ("song", SONG)
+        length = 7 if i % 5 == 0 else 5
+        verses = ["".join(draw.choices(pool, k=length)) for _ in range(2)]
+        title = "".join(draw.choices(TANG + SONG, k=14 if i % 3 else 4))
+        text = [f"{verses[0]}，{verses[1]}。"]
+        entries.append({"title": title, "dynasty": dynasty, "paragraphs": text})
+    path = tmp_path_factory.mktemp("corpus") / "poems.json"
+    path.write_text(json.dumps(entries, ensure_ascii=False), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def vae(corpus: Path) -> Path:
+    return train(corpus, "vae", ["5x2"])
+
+
+@pytest.fixture(scope="module")
+def ar(corpus: Path) -> Path:
+    return train(corpus, "ar", ["5x2"], kind="autoregressive")
+
+
+def train(corpus: Path, name: str, forms: list[str], steps: int = 8, **more: str) -> Path:
+    out = corpus.parent / name
+    options: dict[str, Any] = {"preset": "tiny", "settings": {**SETTINGS, **more}}
+    trainer.train([corpus], out, forms=forms, steps=steps, quiet=True, **options)
+    return out
+
+
+def cells(text: str) -> list[list[str]]:
+    """The rows of a table, without its head."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert len({len(row) for row in rows}) == 1
+    return rows[2:]
+
+
+def marked(path: Path, mark: str) -> Path:
+    path.write_text(f"before\n<!-- {mark} -->\nold\n<!-- /{mark} -->\nafter\n")
+    return path
+
+
+def test_anomaly_scores_all_kinds_by_both_models_on_the_same_lines(
+    call: Study, study: ModuleType, corpus: Path, vae: Path, ar: Path, tmp_path: Path
+) -> None:
+    document = marked(tmp_path / "results.md", "anomaly")
+    words = ["anomaly", "--model", vae, "--judge", ar, "--prose-from", corpus, "--other", corpus]
+    text = call(*words, "--iw", 3, "--seed", 4, "--write", document)
+    assert document.read_text() == f"before\n<!-- anomaly -->\n{text}<!-- /anomaly -->\nafter\n"
+    rows = {row[0]: row[1:] for row in cells(text)}
+    assert list(rows) == [
+        "characters shuffled",
+        "one character swapped",
+        "halves of two poems",
+        "prose",
+        "another era",
+    ]
+    poet, judge = Poet.from_pretrained(vae), Poet.from_pretrained(ar)
+    clean = study.readable(study.data_of(vae).test, poet.codec)
+    n = len(clean)
+    assert f"AUC against {n} clean" in text
+    assert all(row[0] == str(n) for row in rows.values())
+    bad = {"it": shuffled(clean, 4)}
+    ours = anomaly_table(poet, clean, bad, samples=3, seed=4)["it"]
+    theirs = anomaly_table(judge, clean, bad)["it"]
+    expected = [ours["bound"], ours["recon"], ours["kl"], theirs["bound"]]
+    assert rows["characters shuffled"][1:] == [f"{value:.3f}" for value in expected]
+    alone = cells(call("anomaly", corpus, "--model", vae, "--limit", 5, "--iw", 1))
+    assert [row[1] for row in alone] == ["5", "5", "5"]
+    assert alone[0][-1] == ""
+
+
+def test_holes_judges_what_stands_between_and_beside_the_codes(
+    call: Study, study: ModuleType, vae: Path, ar: Path, tmp_path: Path
+) -> None:
+    document = marked(tmp_path / "results.md", "holes")
+    text = call("holes", vae, "--judge", ar, "--pairs", 30, "--write", document)
+    assert text in document.read_text()
+    rows = {row[1]: row[2:] for row in cells(text)}
+    human = rows.pop("human poems")
+    assert list(rows) == [
+        "reconstructions",
+        "midpoints of two codes",
+        "N(0, I)",
+        "a Gaussian fitted to the codes",
+    ]
+    poet, data = Poet.from_pretrained(vae), study.data_of(vae)
+    poems = data.test[:30]
+    own = judged(fit_judge(poet.codec, data.train), poet.codec, poems).mean()
+    judge = Poet.from_pretrained(ar)
+    other = judged(judge.model, judge.codec, poems).mean()  # type: ignore[arg-type]
+    assert human[0] == str(len(poems))
+    assert human[1].startswith(f"{own:.3f} ± ")
+    assert human[2].startswith(f"{other:.3f} ± ")
+    back = poet.reconstruct([poem.text for poem in poems])
+    right = sum(
+        a == b for p, t in zip(poems, back, strict=True) for a, b in zip(p.text, t, strict=True)
+    )
+    share = (right - 2 * len(poems)) / (10 * len(poems))  # the two marks are always right
+    assert rows["reconstructions"][-1] == f"{share:.1%}"
+    assert [row[-1] for row in list(rows.values())[1:]] == ["", "", ""]
+
+
+def test_the_codes_decoded_are_what_they_are_called(
+    study: ModuleType, vae: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = torch.randn(40, 3, generator=torch.Generator().manual_seed(1)) @ torch.tensor(
+        [[2.0, 1.0, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 0.0]]
+    ) + torch.tensor([1.0, -2.0, 3.0])
+    monkeypatch.setattr(study.Poet, "latents", lambda poet, poems: codes)
+    monkeypatch.setattr(study, "written", lambda poet, z: z)
+    poet = Poet.from_pretrained(vae)
+    found = study.decodings(poet, [Poem((str(i),)) for i in range(40)], 20_000, 0)
+    middle: Tensor = found["midpoints of two codes"]
+    halves = (codes.unsqueeze(0) + codes.unsqueeze(1)) / 2
+    for row in middle[:50]:
+        place = (halves - row).abs().sum(dim=2).argmin()
+        assert torch.allclose(halves.view(-1, 3)[place], row)
+        assert place // 40 != place % 40
+    fitted, prior = found["a Gaussian fitted to the codes"], found["N(0, I)"]
+    assert torch.allclose(fitted.mean(dim=0), codes.mean(dim=0), atol=0.1)
+    assert torch.allclose(fitted.T.cov(), codes.T.cov(), atol=0.2)
+    assert torch.allclose(prior.T.cov(), torch.eye(3), atol=0.1)
+
+
+def test_accuracy_counts_characters_that_stand_where_they_stood(study: ModuleType) -> None:
+    one, other = Poem(("山山山山山，水水水水水。",)), Poem(("山山山山月，水水水水水。",))
+    assert study.accuracy([one, one], [one, other]) == 0.95
+
+
+def test_conditional_asks_for_forms_and_counts_what_is_recognised(
+    call: Study, corpus: Path, tmp_path: Path
+) -> None:
+    run = train(corpus, "forms", ["5x2", "7x2"])
+    document = marked(tmp_path / "results.md", "conditional")
+    words = ["conditional", run, "--field", "form", "--samples", 12, "--least", 10]
+    rows = cells(call(*words, "--epochs", 1, "--write", document))
+    assert [row[0] for row in rows] == ["5x2", "7x2", "all"]
+    assert [row[3] for row in rows] == ["12", "12", "24"]
+    assert "Chance is 50.0%" in document.read_text()
+    assert rows[0][1] == rows[1][1] != "0"
+    with pytest.raises(AssertionError, match="values of 1000 poems and more"):
+        call(*words[:-1], 1000)
+
+
+@pytest.mark.parametrize("obedient", [True, False])
+def test_conditional_counts_the_samples_that_obey(
+    call: Study, study: ModuleType, vae: Path, monkeypatch: pytest.MonkeyPatch, obedient: bool
+) -> None:
+    asked: list[dict[str, str]] = []
+
+    def generate(model: object, codec: object, n: int, **how: Any) -> list[Generated]:
+        asked.append(how["labels"])
+        pool = TANG if (how["labels"]["dynasty"] == "tang") == obedient else SONG
+        draw = random.Random(how["seed"])
+        texts = (FORM.punctuate("".join(draw.choices(pool, k=10))) for _ in range(n))
+        return [Generated(text, (), "5x2", 0, 0.0) for text in texts]
+
+    monkeypatch.setattr(study, "generate", generate)
+    words = ["--field", "dynasty", "--samples", 20, "--least", 10, "--epochs", 15]
+    rows = cells(call("conditional", vae, *words))
+    assert asked == [{"dynasty": "song"}, {"dynasty": "tang"}]
+    assert [row[0] for row in rows] == ["song", "tang", "all"]
+    assert rows[-1][2].startswith("100.0%")
+    assert rows[-1][4].startswith("100.0%" if obedient else "0.0%")
+
+
+def test_family_trains_and_scores_each_run_once(call: Study, corpus: Path, tmp_path: Path) -> None:
+    document, out = marked(tmp_path / "results.md", "family"), tmp_path / "runs"
+    small = ":".join(f"{key}={value}" for key, value in SETTINGS.items())
+    words = ["family", corpus, "--out", out, "--preset-base", "tiny", "--epochs", 0.2]
+    words += ["--runs", f"low=:beta=0.1:{small}", "--runs", f"chain=:kind=autoregressive:{small}"]
+    words += ["--samples", 8, "--iw", 2, "--seed", 5]
+    text = call(*words, "--write", document)
+    assert text in document.read_text()
+    low, chain = cells(text)
+    assert (low[0], chain[0]) == ("low", "chain")
+    config = json.loads((out / "low" / "train.json").read_text())["config"]
+    assert (config["objective"]["beta"], config["train"]["seed"]) == (0.1, 5)
+    values = json.loads((out / "low.json").read_text())
+    assert low[4] == f"{values['elbo_per_char']:.3f}"
+    assert low[6:8] == [f"{values['kl_per_poem']:.2f}", f"{values['recon_per_poem']:.2f}"]
+    assert low[10] == f"{values['samples']['judge_nll_per_char']:.3f}"
+    assert (chain[6], chain[8], chain[9]) == ("0.00", "0", "")
+    assert call(*words) == text
+
+
+def test_rate_distortion_draws_the_runs_of_its_table(
+    call: Study, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[Path, list[dict[str, Any]]]] = []
+    monkeypatch.setattr(
+        plots_models, "plot_rate_distortion", lambda *drawing: drawn.append(drawing), raising=False
+    )
+    document = marked(tmp_path / "results.md", "rate-distortion")
+    out, picture = tmp_path / "runs", tmp_path / "picture.png"
+    words = ["rate-distortion", corpus, "--out", out, "--betas", "0.3,3", "--preset", "tiny"]
+    words += ["--epochs", 0.1, "--iw", 2, "--picture", picture, "--write", document]
+    text = call(*words)
+    assert text in document.read_text()
+    ((target, points),) = drawn
+    assert target == picture
+    assert [(p["name"], p["beta"]) for p in points] == [("tiny", 0.3), ("tiny", 3.0)]
+    for row, point in zip(cells(text), points, strict=True):
+        rate, distortion = point["rate"], point["distortion"]
+        assert row == [f"{x:g}" for x in [point["beta"]]] + [
+            f"{x:.2f}" for x in (rate, distortion, -rate - distortion)
+        ]
+        config = json.loads((out / f"beta-{point['beta']:g}" / "train.json").read_text())["config"]
+        assert config["objective"]["beta"] == point["beta"]
+
+
+def test_a_run_is_named_with_preset_and_settings(study: ModuleType) -> None:
+    assert study.parse_run("low=tiny:beta=0.5:seed=3") == (
+        "low",
+        "tiny",
+        {"beta": "0.5", "seed": "3"},
+    )
+    assert study.parse_run("ae=ae", "small") == ("ae", "small,ae", {})
+    assert study.parse_run("plain=", "small") == ("plain", "small", {})
+    assert study.parse_run("plain=:dilations=1,2") == ("plain", "base", {"dilations": "1,2"})
+    for wrong in ("low", "=tiny", "low=tiny:beta"):
+        with pytest.raises(click.UsageError, match="expected NAME=PRESET"):
+            study.parse_run(wrong)
+
+
+def test_what_cannot_be_studied_is_said(call: Study, vae: Path, ar: Path, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="has no latent space"):
+        call("holes", ar)
+    with pytest.raises(AssertionError, match="is no autoregressive model"):
+        call("holes", vae, "--judge", vae)
+    (tmp_path / "empty.md").write_text("")
+    with pytest.raises(AssertionError, match="put them in"):
+        call("holes", vae, "--pairs", 4, "--write", tmp_path / "empty.md")
+
+
+def test_completion_of_halves(
+    call: Study, study: ModuleType, corpus: Path, vae: Path, ar: Path, tmp_path: Path
+) -> None:
+    infill = train(corpus, "infill", ["5x2"], observe="0.7")
+    path = marked(tmp_path / "results.md", "completion")
+    out = call("completion", infill, "--judge", ar, "--iw", 3, "--write", path)
+    rows = cells(out)
+    assert [row[1] for row in rows] == ["5", "5", "5", "10"]
+    assert [bool(row[3]) for row in rows] == [True, False, False, True]
+    assert out.strip() in path.read_text("utf-8")
+    poets = Poet.from_pretrained(infill), Poet.from_pretrained(ar)
+    human = [p for p in study.data_of(ar).test if all(poet.codec.fits(p) for poet in poets)][:6]
+    model, codec = poets[1].model, poets[1].codec
+    assert isinstance(model, Autoregressive)
+    known = torch.arange(codec.max_len) < 5
+    later = study.continued(model, codec, human, known) * 5
+    batch = next(encode_poems(codec, human).batches(10))
+    log_p = model.decode(batch.tokens).log_softmax(dim=2)
+    exact = -log_p.gather(2, batch.tokens.unsqueeze(2))[:, 5:, 0].sum(dim=1)
+    np.testing.assert_allclose(later, exact.detach().numpy(), rtol=1e-4)
+
+
+def test_completion_in_one_pass_and_in_all(call: Study, corpus: Path, ar: Path) -> None:
+    few = train(corpus, "few", ["5x2"], observe="0.5", passes="1,4")
+    text = call("completion", few, "--judge", ar, "--iw", 2, "--limit", 4)
+    head = [cell.strip() for cell in text.splitlines()[0].strip("|").split("|")]
+    assert head[2:] == [
+        "nats/char, IWAE-2, passes 1",
+        "nats/char, IWAE-2, passes 4",
+        "autoregressive",
+    ]
+    for row in cells(text):
+        assert row[2]
+        assert row[2] != row[3]
+
+
+def test_constraints_are_met_and_judged(
+    call: Study, study: ModuleType, vae: Path, ar: Path, tmp_path: Path
+) -> None:
+    document = marked(tmp_path / "results.md", "constraints")
+    words = ["constraints", vae, "--judge", ar, "-n", 6, "--rhyme", "真", "--acrostic", "山水"]
+    text = call(*words, "--write", document)
+    assert text in document.read_text()
+    rows = {row[0]: row[1:] for row in cells(text)}
+    assert list(rows) == [
+        "nothing",
+        "rhyme 真",
+        "strict tones",
+        "lenient tones",
+        "the first line of a test poem",
+        "contains 月",
+        "acrostic 山水",
+        "no character twice",
+        "rhyme 真, strict tones, none twice",
+    ]
+    assert {(row[0], row[1]) for row in rows.values()} == {("6", "100.0% ± 0.0%")}
+    assert rows.pop("nothing")[3:5] == ["", ""]
+    for row in rows.values():
+        assert all(row)
+        assert 0 < float(row[4].rstrip("%")) <= 100
+
+
+def test_a_poem_that_is_not_as_asked_counts(
+    call: Study, study: ModuleType, vae: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generate = study.Poet.generate
+    monkeypatch.setattr(study.Poet, "generate", lambda poet, n, **_: generate(poet, n, seed=1))
+    monkeypatch.setattr(study, "worth", lambda *_: 1.0)
+    rows = cells(call("constraints", vae, "-n", 40, "--rhyme", "真"))
+    shares = {row[0]: float(row[2].split("%")[0]) for row in rows}
+    assert shares.pop("nothing") == 100
+    assert shares["acrostic 春夏"] < 100
+    assert shares["rhyme 真, strict tones, none twice"] < 100
+
+
+def test_completion_needs_a_model_that_was_shown_characters(call: Study, vae: Path) -> None:
+    with pytest.raises(ConfigError, match="not trained to be shown characters"):
+        call("completion", vae, "--iw", 1)
+
+
+def test_passes_side_by_side(
+    call: Study, corpus: Path, vae: Path, ar: Path, tmp_path: Path
+) -> None:
+    few = train(corpus, "in-passes", ["5x2"], passes="1,2")
+    path = marked(tmp_path / "results.md", "passes")
+    out = call(
+        "passes",
+        ar,
+        few,
+        "--judge",
+        ar,
+        "--iw",
+        2,
+        "--samples",
+        12,
+        "--candidates",
+        2,
+        "--write",
+        path,
+    )
+    rows = cells(out)
+    assert [row[0] for row in rows] == ["ar", "ar", *["in-passes"] * 3, "human"]
+    assert [row[2] for row in rows[:5]] == ["10", "10, best of 2", "1", "2", "2, best of 2"]
+    assert rows[0][3].endswith("exact")
+    assert all(row[3].endswith("IWAE-2") for row in rows[2:5])
+    assert all(float(row[6]) > 0 for row in rows)
+    assert out.strip() in path.read_text("utf-8")

@@ -1,0 +1,137 @@
+"""The event files of TensorBoard say what metrics.jsonl says, once, also after a resume."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
+    EventAccumulator,
+)
+from test_trainer import COUPLETS, SETTINGS
+
+from poetvae import cli
+from poetvae.errors import ConfigError
+from poetvae.training import log as tracking
+from poetvae.training import trainer
+
+Curves = dict[str, list[tuple[int, float]]]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Twenty couplets."""
+    path = tmp_path / "couplets.txt"
+    path.write_text("\n".join(COUPLETS), encoding="utf-8")
+    return path
+
+
+def train(corpus: Path, run: Path, **how: Any) -> None:
+    how = {"steps": 10, "tensorboard": True, **how}
+    trainer.train([corpus], run, preset="tiny", settings=SETTINGS, forms=["5x2"], quiet=True, **how)
+
+
+def logged(run: Path) -> Curves:
+    """The curves in metrics.jsonl."""
+    curves: Curves = defaultdict(list)
+    for text in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        for name, value in line.items():
+            if name != "step":
+                part = name.removeprefix("valid_")
+                key = f"train/{name}" if part == name else f"valid/{part}"
+                curves[key].append((line["step"], value))
+    return dict(curves)
+
+
+def shown(run: Path) -> Curves:
+    """The curves that TensorBoard shows, which keeps all points here."""
+    found = EventAccumulator(str(run / "tensorboard"), size_guidance={"scalars": 0})
+    found.Reload()
+    tags = found.Tags()["scalars"]
+    return {tag: [(point.step, point.value) for point in found.Scalars(tag)] for tag in tags}
+
+
+def check_same(run: Path) -> None:
+    expected, found = logged(run), shown(run)
+    assert found.keys() == expected.keys()
+    for name, points in expected.items():
+        assert [step for step, _ in found[name]] == [step for step, _ in points], name
+        values = [value for _, value in found[name]]
+        assert values == pytest.approx([value for _, value in points], rel=1e-6), name
+
+
+def test_the_curves_are_those_of_metrics(corpus: Path, tmp_path: Path) -> None:
+    train(corpus, tmp_path / "run")
+    check_same(tmp_path / "run")
+    curves = shown(tmp_path / "run")
+    assert [step for step, _ in curves["train/nll"]] == [2, 4, 6, 8, 10]
+    assert [step for step, _ in curves["valid/elbo_per_char"]] == [4, 8, 10]
+
+
+def test_after_a_resume_no_step_comes_twice(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    append = trainer._append
+
+    def cut_off(path: Path, line: dict[str, Any]) -> None:
+        append(path, line)
+        if path.name == "metrics.jsonl" and line["step"] == 6:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "_append", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            train(corpus, run)
+    assert max(step for step, _ in shown(run)["train/nll"]) == 4  # it was not told of the sixth
+    train(corpus, run, resume=True)  # goes on at the checkpoint of step 4
+    check_same(run)
+    assert [step for step, _ in shown(run)["train/loss"]] == [2, 4, 6, 8, 10]
+
+
+def test_a_run_without_gets_its_curves_when_it_is_resumed_with(
+    corpus: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    train(corpus, run, tensorboard=False)
+    assert not (run / "tensorboard").exists()
+    trainer.train(out=run, resume=True, quiet=True, tensorboard=True)
+    check_same(run)
+
+
+def test_a_viewer_that_is_open_forgets_what_is_written_anew(tmp_path: Path) -> None:
+    viewer = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"scalars": 0})
+    with tracking.tracking(tmp_path, True) as track:
+        track({"step": 2, "nll": 9.0})
+        track({"step": 4, "nll": 8.0})
+    viewer.Reload()
+    (tmp_path / "metrics.jsonl").write_text('{"step": 2, "nll": 9.0}\n')
+    with tracking.tracking(tmp_path, True) as track:
+        track({"step": 4, "nll": 7.0})
+    viewer.Reload()
+    expected = [(2, 9.0), (4, 7.0)]
+    assert [(p.step, p.value) for p in viewer.Scalars("train/nll")] == expected
+    assert shown(tmp_path) == {"train/nll": expected}
+
+
+def test_without_tensorboard_nothing_is_written(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"pip install 'poetvae\[track\]'"):
+        train(corpus, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == [corpus]
+
+
+def test_the_flag(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(trainer, "train", lambda *words, **how: given.update(how))
+    words = ["train", str(corpus), "--out", str(tmp_path / "run"), "--quiet"]
+    for flags, expected in (["--tensorboard"], True), ([], False):
+        assert CliRunner().invoke(cli.cli, [*words, *flags]).exit_code == 0
+        assert given["tensorboard"] is expected

@@ -1,0 +1,180 @@
+"""Several processes under `torchrun` train as one does, and nothing that happens to one is felt."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.distributed import HashStore  # type: ignore[attr-defined]
+
+from poetvae.checkpoints.model_folder import checkpoints, load_state
+from poetvae.cli import cli
+from poetvae.training import trainer
+from poetvae.training.parallel import Group, alone, meeting
+
+STEPS = 8
+OPTIONS = (
+    *("--form", "5x2", "--preset", "tiny", "--steps", str(STEPS), "--batch-size", "8", "--quiet"),
+    *("--set", "slices=3", "--set", "precision=fp32", "--set", "validate_every=3"),
+    *("--set", "dropout=0.1", "--set", "log_every=1", "--set", "keep=9", "--set", "observe=0.5"),
+    *("--set", "passes=1,2"),
+)
+
+# The command line, with one process that kills itself in the middle of the first start.
+KILLED = """
+import os, signal
+from poetvae import cli
+from poetvae.training import trainer
+
+def update(*arguments, real=trainer.update, left=[5]):
+    left[0] -= 1
+    where = os.environ["RANK"], os.environ["TORCHELASTIC_RESTART_COUNT"]
+    if not left[0] and where == ("1", "0"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*arguments)
+
+trainer.update = update
+cli.main()
+"""
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fifty couplets."""
+    path = tmp_path_factory.mktemp("corpus") / "couplets.txt"
+    chars = [[chr(0x4E00 + (i * i + 7 * j) % 61) for j in range(10)] for i in range(50)]
+    path.write_text("\n".join("".join([*c[:5], "，", *c[5:], "。"]) for c in chars), "utf-8")
+    return path
+
+
+def launch(corpus: Path, run: Path, processes: int, *more: str, program: Path | None = None) -> str:
+    """Train under torchrun; what it said."""
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    what = [str(program)] if program else ["-m", "poetvae"]
+    command = [sys.executable, *start, "--max-restarts", "2", *what, "train", str(corpus)]
+    done = subprocess.run(
+        [*command, "--out", str(run), *OPTIONS, *more],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def outcome(run: Path) -> dict[str, Any]:
+    """All that a finished run has to show, save how long it took."""
+    files = [run / "model.safetensors", run / "samples.jsonl", run / "train.json"]
+    files += [folder / "model.safetensors" for _, folder in checkpoints(run)]
+    metrics = (run / "metrics.jsonl").read_text("utf-8").splitlines()
+    return {
+        "files": [path.read_bytes().replace(str(run).encode(), b"") for path in files],
+        "metrics": [{**json.loads(line), "seconds": 0} for line in metrics],
+        "state": [str(load_state(folder)) for _, folder in checkpoints(run)],
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two processes that nothing happened to."""
+    run = tmp_path_factory.mktemp("undisturbed") / "run"
+    launch(corpus, run, 2)
+    return run
+
+
+def test_a_killed_process_makes_no_difference(
+    corpus: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "killed.py"
+    program.write_text(KILLED)
+    said = launch(corpus, tmp_path / "run", 2, program=program)
+    assert "Signal 9 (SIGKILL)" in said or "another process of this training has gone" in said
+    assert outcome(tmp_path / "run") == outcome(undisturbed)
+    assert [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")] == []
+
+
+def test_one_process_learns_what_two_do(corpus: Path, undisturbed: Path, tmp_path: Path) -> None:
+    one = subprocess.run(
+        [sys.executable, "-m", "poetvae", "train", corpus, "--out", tmp_path / "run", *OPTIONS],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert one.stderr == ""
+    check_alike(tmp_path / "run", undisturbed)
+
+
+def test_a_run_goes_on_with_another_number_of_processes(
+    corpus: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = trainer.update, iter(range(1, STEPS))  # type: ignore[attr-defined]
+
+    def update(*arguments: Any) -> Any:
+        if next(calls) == 5:
+            signal.raise_signal(signal.SIGTERM)
+        return real(*arguments)
+
+    monkeypatch.setattr(trainer, "update", update)
+    command = ["train", str(corpus), "--out", str(tmp_path / "run"), *OPTIONS]
+    with pytest.raises(trainer.TrainingInterruptedError, match="stopped at step 5"):
+        cli.main(command, standalone_mode=False)
+    launch(corpus, tmp_path / "run", 2, "--resume")
+    check_alike(tmp_path / "run", undisturbed)
+
+
+def check_alike(run: Path, other: Path) -> None:
+    """Two runs have learnt the same, up to the order of sums."""
+    a, b = ((r / "metrics.jsonl").read_text("utf-8").splitlines() for r in (run, other))
+    for mine, theirs in zip(a, b, strict=True):
+        first, second = json.loads(mine), json.loads(theirs)
+        assert {**first, "seconds": 0} == pytest.approx({**second, "seconds": 0}, rel=1e-5)
+    first, second = (load_state(checkpoints(r)[-1][1])["model"] for r in (run, other))
+    torch.testing.assert_close(first, second, atol=1e-5, rtol=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=3), st.randoms(use_true_random=False))
+def test_those_who_start_anew_meet_each_other_alone(sizes: list[int], random: Random) -> None:
+    """In one store: groups of these sizes after each other, their members in any order."""
+    store = HashStore()
+    store.set_timeout(timedelta(seconds=20))
+    met = []
+    for size in sizes:
+        ranks = random.sample(range(size), size)
+        with ThreadPoolExecutor(size) as pool:
+            parts = list(pool.map(lambda rank, size=size: meeting(store, rank, size), ranks))
+        parts[0].set("hello", "")
+        assert all(part.check(["hello"]) for part in parts)
+        met.append(parts[0])
+    met[-1].set("again", "")
+    assert [part.check(["again"]) for part in met] == [False] * (len(met) - 1) + [True]
+
+
+def test_shares_are_disjoint_and_complete() -> None:
+    for size in range(1, 6):
+        for slices in range(1, 9):
+            group = [Group(torch.device("cpu"), rank, size) for rank in range(size)]
+            shares = [list(member.share(slices)) for member in group]
+            assert sorted(itertools.chain(*shares)) == list(range(slices))
+            assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_alone_nothing_is_asked_of_others() -> None:
+    group = alone()
+    weight, totals = torch.ones(2, requires_grad=True), torch.ones(4)
+    group.all_reduce([weight], [totals])
+    group.wait()
+    assert (group.main, group.highest([3]), weight.grad) == (True, [3], None)
+    assert totals.tolist() == [1.0] * 4

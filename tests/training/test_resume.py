@@ -1,0 +1,461 @@
+"""A run that was stopped, killed or torn goes on as if nothing had been, bit for bit."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from poetvae import runtime
+from poetvae.checkpoints import model_folder as checkpoint
+from poetvae.checkpoints.model_folder import checkpoints, load_state
+from poetvae.errors import CheckpointError
+from poetvae.training import step as learning
+from poetvae.training import trainer
+
+STEPS, LONG = 12, 400
+SETTINGS = {
+    "batch_size": 8,
+    "d_model": 16,
+    "decoder_layers": 1,
+    "dropout": 0.1,
+    "embed_dim": 16,
+    "encoder_layers": 1,
+    "held_out": 0.2,
+    "keep": 2,
+    "latent_dim": 4,
+    "log_every": 3,
+    "precision": "fp32",  # auto takes the faster one, as measured
+    "validate_every": 4,
+}
+LONG_SETTINGS = {**SETTINGS, "log_every": 1, "validate_every": 150}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty couplets."""
+    path = tmp_path_factory.mktemp("corpus") / "couplets.txt"
+    chars = [[chr(0x4E00 + (i * i + 7 * j) % 61) for j in range(10)] for i in range(60)]
+    lines = ["".join([*c[:5], "，", *c[5:], "。"]) for c in chars]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    start(corpus, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def long_whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A longer run that nothing happened to."""
+    folder = tmp_path_factory.mktemp("whole") / "long"
+    start(corpus, folder, steps=LONG, settings=LONG_SETTINGS)
+    return folder
+
+
+def start(corpus: Path, run: Path, **changed: Any) -> None:
+    """Begin a run."""
+    options = {"preset": "tiny", "settings": SETTINGS, "forms": ["5x2"], "steps": STEPS}
+    trainer.train([corpus], run, quiet=True, **{**options, **changed})
+
+
+def resume(run: Path) -> None:
+    """Continue a run."""
+    trainer.train(out=run, resume=True, quiet=True)
+
+
+def plain(value: Any) -> Any:
+    """Nested tensors as numbers that can be compared."""
+    if isinstance(value, torch.Tensor):
+        return str(value.dtype), value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    return [plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def outcome(run: Path, steps: int = STEPS) -> dict[str, Any]:
+    """All that a finished run has to show, save how long it took."""
+    final = run / "checkpoints" / f"step-{steps}"
+    metrics = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return {
+        "state": plain(load_state(final)),  # weights, optimizer, running sums, best score
+        "averaged": (final / "model.safetensors").read_bytes(),
+        "best": (run / "model.safetensors").read_bytes(),
+        "cards": [(folder / "README.md").read_text() for folder in (run, final)],
+        "train": (run / "train.json").read_text().replace(str(run), ""),
+        "metrics": [{**json.loads(line), "seconds": 0} for line in metrics],
+        "samples": (run / "samples.jsonl").read_text(encoding="utf-8"),
+    }
+
+
+@contextlib.contextmanager
+def at_update(number: int, happens: Callable[[], object]) -> Iterator[None]:
+    """Something happens in the numberth update from now."""
+    real, updates = learning.update, iter(range(1, 10**9))
+
+    def update(*arguments: Any) -> Any:
+        if next(updates) == number:
+            happens()
+        return real(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "update", update)
+        yield
+
+
+def terminate() -> None:
+    """As `kill` does."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+class PowerCutError(Exception):
+    """The end, without a chance to save anything."""
+
+
+def cut() -> None:
+    """Pull the plug."""
+    raise PowerCutError
+
+
+def start_and_stop(corpus: Path, run: Path, step: int) -> None:
+    """Begin a run and stop it, by a signal in a step."""
+    with (
+        at_update(step, terminate),
+        pytest.raises(trainer.TrainingInterruptedError, match=f"stopped at step {step} of") as stop,
+    ):
+        start(corpus, run)
+    assert stop.value.exit_code == 143
+
+
+def test_a_run_is_a_function_of_its_seed(corpus: Path, whole: Path, tmp_path: Path) -> None:
+    start(corpus, tmp_path / "again")
+    assert outcome(tmp_path / "again") == outcome(whole)
+    start(corpus, tmp_path / "other", settings={**SETTINGS, "seed": 1})
+    other, expected = outcome(tmp_path / "other"), outcome(whole)
+    assert [key for key in expected if other[key] == expected[key]] == []
+
+
+@given(st.lists(st.integers(1, STEPS - 1), min_size=1, max_size=3, unique=True).map(sorted))
+@example([4])  # where a checkpoint is due
+@example([3])  # where a line of metrics is due
+@example([5, 7])  # between all of these
+@example([1, 2, 11])
+@settings(deadline=None, max_examples=8)
+def test_stopped_and_resumed_equals_uninterrupted(
+    corpus: Path, whole: Path, tmp_path_factory: pytest.TempPathFactory, stops: Sequence[int]
+) -> None:
+    run = tmp_path_factory.mktemp("stopped") / "run"
+    start_and_stop(corpus, run, stops[0])
+    for before, stop in itertools.pairwise(stops):
+        with at_update(stop - before, terminate), pytest.raises(trainer.TrainingInterruptedError):
+            resume(run)
+        assert (run / "checkpoints" / f"step-{stop}" / "state.pt").exists()
+    resume(run)
+    assert outcome(run) == outcome(whole)
+
+
+def test_free_form_and_labels_resume_too(tmp_path: Path) -> None:
+    corpus = tmp_path / "poems.txt"
+    quatrains = [
+        f"{c}上山青，{c}下水明。{c}中人語，{c}外鳥鳴。" for c in "春夏秋冬天地日月風花雪雨"
+    ]
+    couplets = [f"{c}色連天遠，{c}光入座清。" for c in "春夏秋冬天地日月風花雪雨"]
+    corpus.write_text("\n".join(quatrains + couplets), encoding="utf-8")
+    for name, forms in (("free", []), ("labels", ["4x4", "5x2"])):
+        start(corpus, tmp_path / name, forms=forms)
+        with at_update(5, terminate), pytest.raises(trainer.TrainingInterruptedError):
+            start(corpus, tmp_path / "stopped" / name, forms=forms)
+        resume(tmp_path / "stopped" / name)
+        assert outcome(tmp_path / "stopped" / name) == outcome(tmp_path / name)
+
+
+def test_a_signal_in_the_last_step_changes_nothing(
+    corpus: Path, whole: Path, tmp_path: Path
+) -> None:
+    with at_update(STEPS, terminate):
+        start(corpus, tmp_path / "run")
+    assert outcome(tmp_path / "run") == outcome(whole)
+
+
+@pytest.mark.parametrize("step", [2, 4, 5, 8, 12])
+def test_cut_off_and_resumed_equals_uninterrupted(
+    corpus: Path, whole: Path, tmp_path: Path, step: int
+) -> None:
+    run = tmp_path / "run"
+    with at_update(step, cut), pytest.raises(PowerCutError):
+        start(corpus, run)
+    resume(run)
+    assert outcome(run) == outcome(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("save_folder", 1), ("save_checkpoint", 1), ("save_checkpoint", 2)]
+)
+def test_cut_off_while_saving(
+    corpus: Path,
+    whole: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    number: int,
+) -> None:
+    run = tmp_path / "run"
+    calls = iter([*[getattr(trainer, name)] * (number - 1), lambda *_, **__: cut()])
+    monkeypatch.setattr(trainer, name, lambda *a, **k: next(calls)(*a, **k))
+    with pytest.raises(PowerCutError):
+        start(corpus, run)
+    monkeypatch.undo()
+    resume(run)
+    assert outcome(run) == outcome(whole)
+
+
+@pytest.mark.parametrize("name", ["state.pt", "model.safetensors", "manifest.json", "config.json"])
+def test_a_damaged_newest_checkpoint_is_passed_over(
+    corpus: Path, whole: Path, tmp_path: Path, name: str
+) -> None:
+    run = tmp_path / "run"
+    start_and_stop(corpus, run, 10)
+    newest = run / "checkpoints" / "step-10" / name
+    newest.write_bytes(newest.read_bytes()[:-9])
+    with pytest.warns(UserWarning, match=r"step-10.*trying the one before"):
+        resume(run)
+    assert outcome(run) == outcome(whole)
+
+
+def test_with_all_checkpoints_damaged_it_starts_anew(
+    corpus: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    start_and_stop(corpus, run, 10)
+    for step in (8, 10):
+        (run / "checkpoints" / f"step-{step}" / "state.pt").unlink()
+    with pytest.warns(UserWarning, match="trying the one before") as caught:
+        resume(run)
+    assert len(caught) == 2
+    assert outcome(run) == outcome(whole)
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "samples.jsonl"])
+@pytest.mark.parametrize(
+    "line", ['{"step": 5, "nll": 4', '{"step": 5, "text": "春'], ids=["number", "character"]
+)
+def test_torn_lines_are_cut_off(
+    corpus: Path, whole: Path, tmp_path: Path, name: str, line: str
+) -> None:
+    run = tmp_path / "run"
+    start_and_stop(corpus, run, 5)
+    with open(run / name, "ab") as file:
+        file.write(line.encode()[:-1])  # in the middle of a character, in one case
+    resume(run)
+    assert outcome(run) == outcome(whole)
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "samples.jsonl"])
+def test_missing_lines_do_not_keep_it_from_resuming(
+    corpus: Path, whole: Path, tmp_path: Path, name: str
+) -> None:
+    run = tmp_path / "run"
+    start_and_stop(corpus, run, 5)
+    (run / name).unlink()
+    resume(run)
+    assert outcome(run)["state"] == outcome(whole)["state"]
+
+
+def test_resuming_a_finished_run_changes_nothing(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = outcome(whole)
+    monkeypatch.setattr(trainer, "update", lambda *_: cut())
+    resume(whole)
+    assert outcome(whole) == before
+
+
+class Bomb:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self.path), "w")
+
+
+def test_a_state_that_would_run_code_is_refused(corpus: Path, tmp_path: Path) -> None:
+    run, bomb = tmp_path / "run", Bomb(tmp_path / "boom")
+    start_and_stop(corpus, run, 5)
+    folder = run / "checkpoints" / "step-5"
+    files = {p.name: p.read_bytes() for p in folder.iterdir()} | {"state.pt": pickle.dumps(bomb)}
+    checkpoint._write(folder, {n: d for n, d in files.items() if n != "manifest.json"})
+    with pytest.raises(CheckpointError, match=r"step-5/state\.pt is not a training state"):
+        resume(run)
+    assert not bomb.path.exists()
+
+
+def test_a_folder_that_is_no_run_is_not_resumed(tmp_path: Path) -> None:
+    for run in (tmp_path, tmp_path / "none"):
+        with pytest.raises(CheckpointError, match=r"no run to resume: it has no train\.json"):
+            resume(run)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "[" * 99_999, '{"config": []}', '{"steps": 1e999}'],
+)
+def test_a_torn_train_json_is_named(corpus: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "train.json").write_text(text)
+    with pytest.raises(CheckpointError, match=r"train\.json describes no run"):
+        resume(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("forms", [5]),
+        ("forms", None),
+        ("steps", float("inf")),
+        ("steps", "many"),
+        ("config", {"model": {"d_model": 10**400}}),
+        ("config", {}),
+        ("sources", 5),
+    ],
+)
+def test_a_train_json_that_says_nonsense_is_named(
+    whole: Path, tmp_path: Path, key: str, value: object
+) -> None:
+    job = json.loads((whole / "train.json").read_bytes())
+    (tmp_path / "train.json").write_text(json.dumps({**job, key: value, "sha256": None}))
+    with pytest.raises(CheckpointError, match=r"train\.json describes no run"):
+        resume(tmp_path)
+
+
+# Signals
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT as Python has it, also where the shell that started us ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_the_first_signal_is_noted_and_the_second_is_as_ever() -> None:
+    with runtime.interruption() as stopped:
+        assert stopped.signum == 0
+        signal.raise_signal(signal.SIGINT)
+        assert stopped.signum == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        assert stopped.signum == signal.SIGTERM
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_handlers_come_back_after_an_error() -> None:
+    with pytest.raises(PowerCutError), runtime.interruption():
+        cut()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_training_works_in_another_thread(corpus: Path, whole: Path, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        pool.submit(start, corpus, tmp_path / "run").result()
+    assert outcome(tmp_path / "run") == outcome(whole)
+
+
+def process(arguments: Sequence[str]) -> subprocess.Popen[str]:
+    """A Python of its own."""
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def wait_for(path: Path, running: subprocess.Popen[str]) -> None:
+    """Until a file appears that a process writes."""
+    while not path.exists():
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT], ids=lambda s: s.name)
+def test_a_real_signal_to_a_real_process(
+    corpus: Path, long_whole: Path, tmp_path: Path, signum: signal.Signals
+) -> None:
+    run = tmp_path / "run"
+    pairs = [f"--set={key}={value}" for key, value in LONG_SETTINGS.items()]
+    command = ["-m", "poetvae", "train", str(corpus), "--out", str(run), "--form", "5x2"]
+    running = process([*command, "--preset", "tiny", "--steps", str(LONG), *pairs])
+    wait_for(run / "metrics.jsonl", running)
+    running.send_signal(signum)
+    out, err = running.communicate()
+    assert running.returncode == 128 + signum
+    assert out == ""
+    assert "Traceback" not in err
+    step = checkpoints(run)[-1][0]
+    assert 1 <= step < LONG
+    assert err.splitlines()[-1] == (
+        f"error: stopped at step {step} of {LONG}; continue with: "
+        f"poetvae train --out {run} --resume"
+    )
+    resume(run)
+    assert outcome(run, LONG) == outcome(long_whole, LONG)
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from poetvae import cli
+from poetvae.training import trainer
+
+marker = Path(sys.argv.pop())
+
+def update(*arguments):
+    marker.touch()
+    time.sleep(600)
+
+trainer.update = update
+cli.main()
+"""
+
+
+def test_a_second_signal_kills(corpus: Path, tmp_path: Path) -> None:
+    command = ["train", str(corpus), "--out", str(tmp_path / "run"), "--form", "5x2"]
+    options = ["--preset", "tiny", "--steps", "9", "--set", "precision=fp32"]
+    running = process(["-c", SLOW, *command, *options, str(tmp_path / "marker")])
+    wait_for(tmp_path / "marker", running)
+    running.terminate()
+    with pytest.raises(subprocess.TimeoutExpired):
+        running.wait(0.5)  # it means to finish the step
+    while running.poll() is None:
+        running.terminate()
+        time.sleep(0.05)
+    assert running.returncode == -signal.SIGTERM
+    running.communicate()
+    assert not (tmp_path / "run" / "checkpoints").exists()

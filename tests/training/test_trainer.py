@@ -1,0 +1,705 @@
+"""What training leaves in a run folder, on what it trains, for how long, and what it refuses."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+import poetvae
+from poetvae.checkpoints.model_folder import load_state
+from poetvae.config import PRESETS, Config, TrainConfig, fields
+from poetvae.data.dataset import derive_seed, encode_poems
+from poetvae.errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
+from poetvae.files import locked
+from poetvae.models import build
+from poetvae.models.vae import VAE
+from poetvae.poet import Poet
+from poetvae.text.poem import Form, Poem
+from poetvae.training import spec as job
+from poetvae.training import step as learning
+from poetvae.training import trainer
+from poetvae.training.parallel import alone
+from poetvae.training.schedules import cosine, linear
+from poetvae.training.spec import RunSpec
+
+MODEL = {"README.md", "config.json", "manifest.json", "model.safetensors", "tokenizer.model"}
+SETTINGS = {
+    "batch_size": 8,
+    "d_model": 16,
+    "decoder_layers": 1,
+    "embed_dim": 16,
+    "encoder_layers": 1,
+    "held_out": 0.2,
+    "latent_dim": 4,
+    "log_every": 2,
+    "precision": "fp32",
+    "validate_every": 4,
+}
+COUPLETS = [f"{a}上春山遠，{a}前秋水清。" for a in "天地日月風花雪雨江河湖海松竹梅蘭東西南北"]
+ENGLISH = [f"the {a} is {b}\nand so am I" for a in ("sea", "sun", "sky") for b in ("blue", "old")]
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Twenty couplets."""
+    return write(tmp_path / "couplets.txt", COUPLETS)
+
+
+def write(path: Path, poems: list[str]) -> Path:
+    """A corpus of these poems."""
+    between = "\n\n" if any("\n" in poem for poem in poems) else "\n"
+    path.write_text(between.join(poems), encoding="utf-8")
+    return path
+
+
+def train(corpus: Path, out: Path, **changed: Any) -> Poet:
+    """Train for a moment; `settings` are added to the usual ones."""
+    settings = {**SETTINGS, **changed.pop("settings", {})}
+    options = {"preset": "tiny", "forms": ["5x2"], "steps": 4, "quiet": True}
+    if {"epochs", "minutes"} & changed.keys():
+        del options["steps"]
+    return trainer.train([corpus], out, settings=settings, **{**options, **changed})
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a .jsonl file."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def names(folder: Path) -> set[str]:
+    """What is in a folder."""
+    return {path.name for path in folder.iterdir()}
+
+
+# The run folder
+
+
+def test_a_run_folder_holds_what_it_should(run: Path) -> None:
+    files = {".lock", "train.json", "metrics.jsonl", "samples.jsonl", "checkpoints", "data"}
+    assert names(run) == MODEL | files
+    assert names(run / "checkpoints") == {"step-10", "step-20", "latest"}
+    assert names(run / "checkpoints" / "step-20") == MODEL | {"state.pt"}
+
+
+def test_metrics(run: Path) -> None:
+    metrics = lines(run / "metrics.jsonl")
+    assert [line["step"] for line in metrics] == [5, 10, 10, 15, 20, 20]
+    training = {"step", "nll", "kl", "loss", "beta", "lr", "seconds"}
+    valid = {"valid_score", "valid_elbo_per_char", "valid_recon_per_poem", "valid_kl_per_poem"}
+    assert [line.keys() for line in metrics if "nll" in line] == [training] * 4
+    assert [line.keys() for line in metrics if "nll" not in line] == [
+        {"step", *valid, "valid_active_units"}
+    ] * 2
+    for line in metrics[0], metrics[3]:
+        assert line["lr"] == pytest.approx(5e-3 * cosine(line["step"] / 20, 0.03))
+        assert line["beta"] == pytest.approx(linear(line["step"] / 20, 0.2))
+        assert line["kl"] >= 0
+    assert metrics[3]["loss"] == pytest.approx(metrics[3]["nll"] + metrics[3]["kl"])
+    seconds = [line["seconds"] for line in metrics if "nll" in line]
+    assert seconds == sorted(seconds)
+
+
+def test_metrics_are_means_since_the_line_before(corpus: Path, tmp_path: Path) -> None:
+    train(corpus, tmp_path / "each", settings={"log_every": 1})
+    train(corpus, tmp_path / "pairs", settings={"log_every": 2})
+    each = [line["nll"] for line in lines(tmp_path / "each" / "metrics.jsonl") if "nll" in line]
+    pairs = [line["nll"] for line in lines(tmp_path / "pairs" / "metrics.jsonl") if "nll" in line]
+    assert pairs == pytest.approx([(each[0] + each[1]) / 2, (each[2] + each[3]) / 2])
+
+
+def test_samples_are_poems_of_the_form(run: Path) -> None:
+    samples = lines(run / "samples.jsonl")
+    assert [line["step"] for line in samples] == [10] * 4 + [20] * 4
+    assert {frozenset(line) for line in samples} == {frozenset({"step", "text"})}
+    assert {Poem((line["text"],)).form for line in samples} == {Form(5, 2)}
+
+
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_samples_are_what_the_saved_model_writes(corpus: Path, tmp_path: Path, ema: float) -> None:
+    settings = {"ema": ema, "dropout": 0.9, "held_out": 0.0}
+    poet = train(corpus, tmp_path / "run", settings=settings)
+    poems = poet.generate(4, temperature=0.8, seed=derive_seed(0, 4))
+    samples = lines(tmp_path / "run" / "samples.jsonl")
+    assert [line["text"] for line in samples] == [poem.text for poem in poems]
+
+
+def test_train_json_tells_how_to_repeat_the_run(run: Path) -> None:
+    values = json.loads((run / "train.json").read_bytes())
+    assert values["poetvae"] == poetvae.__version__
+    assert values["torch"] == torch.__version__
+    assert values["forms"] == ["5x2"]
+    assert values["steps"] == 20
+    assert len(values["fingerprint"]) == 64
+    assert {key for part in values["config"].values() for key in part} == fields().keys()
+    job = RunSpec.load(run)
+    assert job.forms == (Form(5, 2),)
+    assert job.config.model.d_model == 16
+    assert job.config.train.precision in {"fp32", "bf16"}
+
+
+def test_a_job_is_saved_and_loaded(run: Path, tmp_path: Path) -> None:
+    job = RunSpec.load(run)
+    job.save(tmp_path)
+    assert RunSpec.load(tmp_path) == job
+
+
+def test_the_card_tells_of_the_training_and_how_to_write(run: Path) -> None:
+    card = (run / "README.md").read_text(encoding="utf-8")
+    assert "steps of 32 poems, seed 0" in card
+    assert "Held-out ELBO" in card
+    assert "poetvae generate --model" in card
+
+
+def test_the_run_is_what_comes_back(corpus: Path, tmp_path: Path) -> None:
+    poet = train(corpus, tmp_path / "run")
+    again = Poet.from_pretrained(tmp_path / "run")
+    assert poet.generate(3, seed=1) == again.generate(3, seed=1)
+    assert poet.forms == [Form(5, 2)]
+    assert not poet.model.training
+
+
+def test_the_best_model_is_saved(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, scores = trainer.validate, iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr(trainer, "validate", lambda *a: (next(scores), *real(*a)[1:]))
+    train(corpus, tmp_path / "run", steps=12, settings={"keep": 9})
+    best = (tmp_path / "run" / "model.safetensors").read_bytes()
+    steps = [tmp_path / "run" / "checkpoints" / f"step-{step}" for step in (4, 8, 12)]
+    assert [(s / "model.safetensors").read_bytes() == best for s in steps] == [False, True, False]
+    assert "Trained for 8 steps" in (tmp_path / "run" / "README.md").read_text()
+    assert "1.000 nats per character" in (tmp_path / "run" / "README.md").read_text()
+
+
+def test_what_is_saved_is_the_average_of_the_weights(corpus: Path, tmp_path: Path) -> None:
+    plain = train(corpus, tmp_path / "plain", settings={"ema": 0.0})
+    averaged = train(corpus, tmp_path / "averaged", settings={"ema": 0.9})
+    states = [
+        load_state(tmp_path / name / "checkpoints" / "step-4")["model"]
+        for name in ("plain", "averaged")
+    ]
+    weight = "mean.weight"
+    torch.testing.assert_close(states[0][weight], states[1][weight], rtol=0, atol=0)
+    torch.testing.assert_close(plain.model.state_dict()[weight], states[0][weight], rtol=0, atol=0)
+    assert not torch.equal(averaged.model.state_dict()[weight], states[0][weight])
+
+
+def test_averaging_moves_towards_the_model(poet: Poet) -> None:
+    zero, one = (VAE(poet.model.config) for _ in range(2))
+    for model, value in ((zero, 0.0), (one, 1.0)):
+        for parameter in model.parameters():
+            torch.nn.init.constant_(parameter, value)
+    learning.average(zero, one, 0.75)
+    assert all(p.eq(0.25).all() for p in zero.parameters())
+    assert all(p.eq(1).all() for p in one.parameters())
+
+
+# Corpora
+
+
+def test_some_poems_are_held_out_and_none_is_on_both_sides(run: Path) -> None:
+    corpus = job.read(RunSpec.load(run))
+    parts = (corpus.train, corpus.valid, corpus.test)
+    train, valid, test = ({poem.text for poem in part} for part in parts)
+    assert train
+    assert valid
+    assert test
+    assert not train & (valid | test)
+    assert not valid & test
+
+
+def test_a_corpus_to_validate_on_is_used_and_free_of_training_texts(
+    corpus: Path, tmp_path: Path
+) -> None:
+    fresh = "石上春山近，石前秋水寒。"
+    other_marks = COUPLETS[1].replace("，", "。")
+    valid = write(tmp_path / "valid.txt", [COUPLETS[0], other_marks, fresh])
+    train(corpus, tmp_path / "run", valid=[valid])
+    both = job.read(RunSpec.load(tmp_path / "run"))
+    assert [poem.text for poem in both.valid] == [fresh]
+    assert len(both.train) == len(COUPLETS)  # nothing else is held out
+    assert any("valid_elbo_per_char" in line for line in lines(tmp_path / "run" / "metrics.jsonl"))
+
+
+def test_a_corpus_to_validate_on_decides_what_is_best(corpus: Path, tmp_path: Path) -> None:
+    poems = [f"{a}石{a}石{a}，{a}{a}春{a}{a}。" for a in "天地日月"]
+    train(corpus, tmp_path / "a", valid=[write(tmp_path / "a.txt", poems)])
+    train(corpus, tmp_path / "b", valid=[write(tmp_path / "b.txt", COUPLETS[:1] + poems[:2])])
+    a, b = (
+        [line for line in lines(tmp_path / name / "metrics.jsonl") if "nll" not in line]
+        for name in "ab"
+    )
+    assert a[0]["valid_elbo_per_char"] != b[0]["valid_elbo_per_char"]
+
+
+@pytest.mark.parametrize("valid", [[], [COUPLETS[0]]], ids=["none", "all known"])
+def test_without_held_out_poems_the_last_model_is_kept(
+    corpus: Path, tmp_path: Path, valid: list[str]
+) -> None:
+    run = tmp_path / "run"
+    given = [write(tmp_path / "valid.txt", valid)] if valid else []
+    train(corpus, run, steps=8, valid=given, settings={"held_out": 0.0})
+    assert all("nll" in line for line in lines(run / "metrics.jsonl"))
+    assert len(lines(run / "samples.jsonl")) == 8
+    last = run / "checkpoints" / "step-8" / "model.safetensors"
+    assert (run / "model.safetensors").read_bytes() == last.read_bytes()
+    assert "Held-out" not in (run / "README.md").read_text()
+
+
+def test_free_form(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    poet = train(write(tmp_path / "a.txt", ENGLISH), run, forms=[], settings={"max_len": 40})
+    assert poet.forms == []
+    assert poet.model.config.max_len == 40
+    assert poet.model.config.label_sizes == ()
+    poem = poet.generate(1, seed=3)[0]
+    assert poem.form is None
+    assert 1 <= len(poem.text) <= 40
+    assert set(poem.text) <= set("\n".join(ENGLISH))
+    assert {line["step"] for line in lines(run / "samples.jsonl")} == {4}
+
+
+def test_poems_that_are_too_long_are_left_out_and_counted(tmp_path: Path) -> None:
+    log: list[str] = []
+    corpus = write(tmp_path / "a.txt", [*ENGLISH, "o " * 40 + "\nwhat a long one"])
+    options = {"forms": [], "settings": {"max_len": 30, "held_out": 0.0}, "quiet": False}
+    poet = train(corpus, tmp_path / "run", log=log.append, **options)
+    assert "left out: 1 poems longer than max_len 30" in log
+    assert "w" not in poet.codec.tokenizer._ids  # only the long one has it
+
+
+def test_when_all_are_too_long_the_error_says_what_helps(tmp_path: Path) -> None:
+    corpus = write(tmp_path / "a.txt", ENGLISH)
+    options = {"forms": [], "settings": {"max_len": 9, "held_out": 0.0}}
+    with pytest.raises(CorpusError, match="longer than max_len 9; the shortest takes 27") as caught:
+        train(corpus, tmp_path / "run", **options)
+    assert "--set max_len=27" in str(caught.value)
+    assert not (tmp_path / "run").exists()
+    with pytest.raises(CorpusError, match="longer than max_len 26"):
+        train(corpus, tmp_path / "run", forms=[], settings={"max_len": 26, "held_out": 0.0})
+    train(corpus, tmp_path / "run", forms=[], settings={"max_len": 27, "held_out": 0.0})
+
+
+def test_two_forms_are_a_label(tmp_path: Path) -> None:
+    quatrains = [f"{a}上山青，{a}下水明。{a}中人語，{a}外鳥鳴。" for a in "天地日月風"]
+    corpus = write(tmp_path / "both.txt", COUPLETS + quatrains)
+    poet = train(corpus, tmp_path / "run", forms=["5x2", "4x4", "5x2"], steps=6)
+    assert poet.forms == [Form(4, 4), Form(5, 2)]
+    assert poet.model.config.label_sizes == (3,)
+    assert poet.model.config.max_len == 16
+    assert poet.codec.forms[Form(5, 2)] > poet.codec.forms[Form(4, 4)] > 0
+    for form in ("5x2", "4x4"):
+        poems = poet.generate(3, form=form, seed=1)
+        assert {str(Poem(tuple(poem.text.split("\n"))).form) for poem in poems} == {form}
+    assert {poem.form for poem in poet.generate(60, seed=1)} == {"5x2", "4x4"}
+
+
+def test_relative_names_of_corpora_still_hold_elsewhere(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    train(Path("couplets.txt"), tmp_path / "run")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    trainer.train(out=tmp_path / "run", resume=True, quiet=True)
+    assert RunSpec.load(tmp_path / "run").sources == (str(corpus),)
+
+
+def test_a_corpus_is_read_once(corpus: Path, tmp_path: Path) -> None:
+    train(corpus, tmp_path / "run")
+    corpus.unlink()
+    assert trainer.train(out=tmp_path / "run", resume=True, quiet=True).forms == [Form(5, 2)]
+
+
+def test_a_changed_corpus_is_not_resumed(corpus: Path, tmp_path: Path) -> None:
+    train(corpus, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "data")
+    before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    write(corpus, COUPLETS[:-1])
+    with pytest.raises(CorpusError, match=r"the corpus of .* has changed since"):
+        trainer.train(out=tmp_path / "run", resume=True, quiet=True)
+    corpus.unlink()
+    with pytest.raises(CorpusError, match="no such file"):
+        trainer.train(out=tmp_path / "run", resume=True, quiet=True)
+    assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
+    write(corpus, COUPLETS)
+    trainer.train(out=tmp_path / "run", resume=True, quiet=True)
+
+
+def test_numbered_poems_of_another_run_are_not_taken_nor_removed(
+    corpus: Path, tmp_path: Path
+) -> None:
+    for name in ("run", "other"):
+        train(corpus, tmp_path / name)
+        write(corpus, COUPLETS[:-2])
+    shutil.rmtree(tmp_path / "run" / "data")
+    shutil.copytree(tmp_path / "other" / "data", tmp_path / "run" / "data")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "run" / "data").iterdir()}
+    with pytest.raises(CorpusError, match=r"the corpus of .* has changed since"):
+        trainer.train(out=tmp_path / "run", resume=True, quiet=True)
+    assert {p.name: p.read_bytes() for p in (tmp_path / "run" / "data").iterdir()} == before
+
+
+# How long
+
+
+@pytest.mark.parametrize(
+    ("epochs", "batch_size", "steps"), [(2, 8, 5), (0.01, 8, 1), (1, 40, 1), (None, 8, 25)]
+)
+def test_epochs(
+    corpus: Path, tmp_path: Path, epochs: float | None, batch_size: int, steps: int
+) -> None:
+    settings = {"batch_size": batch_size, "held_out": 0.0}
+    train(corpus, tmp_path / "run", epochs=epochs, settings=settings)
+    assert RunSpec.load(tmp_path / "run").steps == steps
+    assert lines(tmp_path / "run" / "metrics.jsonl")[-1]["step"] == steps
+
+
+@pytest.mark.parametrize(
+    "given", list(itertools.combinations({"epochs": 1.0, "steps": 2, "minutes": 1.0}.items(), 2))
+)
+def test_only_one_of_epochs_steps_and_minutes(
+    corpus: Path, tmp_path: Path, given: tuple[tuple[str, float], ...]
+) -> None:
+    names = " and ".join(name for name, _ in given)
+    with pytest.raises(ConfigError, match=f"{names} were given; give one of them"):
+        trainer.train([corpus], tmp_path / "run", quiet=True, **dict(given))  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["epochs", "steps", "minutes"])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
+def test_how_long_must_be_more_than_nothing(
+    corpus: Path, tmp_path: Path, name: str, value: float
+) -> None:
+    with pytest.raises(ConfigError, match=f"{name} is .*; expected more than 0"):
+        trainer.train([corpus], tmp_path / "run", quiet=True, **{name: value})  # type: ignore[arg-type]
+
+
+class Clock:
+    """Stands for time: an update takes half a second, a validation two, all else nothing."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        for name, seconds in (("update", 0.5), ("validate", 2.0)):
+            monkeypatch.setattr(trainer, name, self.taking(seconds, getattr(trainer, name)))
+        clock = SimpleNamespace(monotonic=lambda: self.now, perf_counter=time.perf_counter)
+        monkeypatch.setattr(trainer, "time", clock)
+
+    def taking(self, seconds: float, function: Any) -> Any:
+        def slow(*arguments: Any) -> Any:
+            self.now += seconds
+            return function(*arguments)
+
+        return slow
+
+
+@pytest.mark.parametrize("minutes", [1.0, 2.0])
+def test_minutes_become_steps_that_take_so_long(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, minutes: float
+) -> None:
+    clock = Clock(monkeypatch)
+    train(corpus, tmp_path / "run", minutes=minutes, settings={"validate_every": 20})
+    steps = RunSpec.load(tmp_path / "run").steps
+    assert steps == int(0.95 * (60 * minutes - 30 * 0.5 - 2) / (0.5 + 2 / 20))
+    reserve = 0.05 * 60 * minutes
+    assert 60 * minutes - reserve - 3 <= clock.now <= 60 * minutes + 3
+    monkeypatch.undo()
+    train(corpus, tmp_path / "steps", steps=steps, settings={"validate_every": 20})
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == (
+        tmp_path / "steps" / "model.safetensors"
+    ).read_bytes()
+
+
+def test_too_few_minutes_are_one_step(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Clock(monkeypatch)
+    train(corpus, tmp_path / "run", minutes=0.1)
+    assert RunSpec.load(tmp_path / "run").steps == 1
+
+
+def test_minutes_on_a_real_clock(corpus: Path, tmp_path: Path) -> None:
+    began = time.monotonic()
+    train(corpus, tmp_path / "run", minutes=3 / 60, settings={"validate_every": 100})
+    assert 0.5 < time.monotonic() - began < 60  # other work may slow it down midway
+    assert RunSpec.load(tmp_path / "run").steps > 5
+
+
+# Learning
+
+
+def test_the_loss_falls(corpus: Path, tmp_path: Path) -> None:
+    settings = {"held_out": 0.0, "validate_every": 100, "log_every": 10, "d_model": 32}
+    train(corpus, tmp_path / "run", steps=100, settings=settings)
+    nll = [line["nll"] for line in lines(tmp_path / "run" / "metrics.jsonl")]
+    assert nll[-1] < nll[0] / 3
+
+
+@pytest.mark.parametrize("preset", ["base", "seed", "tiny"])
+def test_a_preset_learns_without_further_settings(
+    corpus: Path, tmp_path: Path, preset: str
+) -> None:
+    options = {"preset": preset, "forms": ["5x2"], "quiet": True}
+    settings = {"min_count": 1}
+    poet = trainer.train([corpus], tmp_path / "run", steps=2, settings=settings, **options)  # type: ignore[arg-type]
+    assert PRESETS[preset].get("d_model", 256) == poet.model.config.d_model
+    nll = [line["nll"] for line in lines(tmp_path / "run" / "metrics.jsonl") if "nll" in line]
+    assert len(nll) == 1
+    assert 20 < nll[0] < 80
+
+
+@pytest.mark.parametrize("change", [{"precision": "bf16"}, {"clip_norm": 0.0}, {"dropout": 0.5}])
+def test_settings_of_the_loop_make_a_difference(
+    corpus: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    usual = train(corpus, tmp_path / "usual", settings={"clip_norm": 0.1})
+    other = train(corpus, tmp_path / "other", settings={"clip_norm": 0.1, **change})
+    weights = [poet.model.state_dict()["mean.weight"] for poet in (usual, other)]
+    assert weights[1].dtype == torch.float32
+    assert not torch.equal(*weights)
+
+
+def test_clipping_bounds_the_gradient(poet: Poet, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = VAE(poet.model.config)
+    norms: list[float] = []
+
+    def note(optimizer: Any, *_: Any) -> None:
+        grads = [p.grad for g in optimizer.param_groups for p in g["params"] if p.grad is not None]
+        norms.append(float(torch.stack([g.norm() for g in grads]).norm()))
+
+    batch = encode_poems(poet.codec, [Poem((COUPLETS[0],))]).batch([0])
+    for clip in (0.5, 0.0):
+        config = Config(train=TrainConfig(clip_norm=clip, precision="fp32"))
+        optimizer = learning.make_optimizer(model, config.train)
+        optimizer.register_step_pre_hook(note)
+        learning.update(model, optimizer, [learning.Slice(batch)], config, 0.5)
+    assert norms[0] == pytest.approx(0.5, rel=1e-3)
+    assert norms[1] > 0.5
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_the_run(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    losses = iter([1.0] * 5 + [value] * 9)
+    monkeypatch.setattr(trainer, "update", lambda *_: torch.tensor([1.0, 1.0, next(losses), 1.0]))
+    with pytest.raises(PoetVAEError, match=f"the loss is {value} at step 6; lower learning_rate"):
+        train(corpus, tmp_path / "run", steps=12)
+    assert names(tmp_path / "run" / "checkpoints") == {"step-4", "latest"}
+    assert Poet.from_pretrained(tmp_path / "run").forms == [Form(5, 2)]
+    assert [line["step"] for line in lines(tmp_path / "run" / "metrics.jsonl")] == [2, 4, 4]
+
+
+# What is refused, before anything is written
+
+
+def test_an_existing_run_is_refused(corpus: Path, tmp_path: Path) -> None:
+    train(corpus, tmp_path / "run")
+    before = (tmp_path / "run" / "metrics.jsonl").read_bytes()
+    with pytest.raises(CheckpointError, match="exists; --resume continues it, --force replaces"):
+        train(corpus, tmp_path / "run")
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == before
+
+
+def test_force_replaces_a_run_and_nothing_else(corpus: Path, tmp_path: Path) -> None:
+    run, home, file = tmp_path / "run", tmp_path / "home", tmp_path / "file"
+    train(corpus, run, steps=8)
+    train(corpus, run, steps=2, force=True)
+    assert names(run / "checkpoints") == {"step-2", "latest"}
+    home.mkdir()
+    (home / "thesis.txt").write_text("all of it")
+    file.write_text("a file")
+    for path in (home, file):
+        for force in (False, True):
+            with pytest.raises(CheckpointError, match=f"{path} (exists|is not a run of poetvae)"):
+                train(corpus, path, force=force)
+    assert names(home) == {"thesis.txt"}
+    assert file.read_text() == "a file"
+
+
+def test_an_empty_folder_may_be_filled(corpus: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    train(corpus, tmp_path / "run")
+    assert names(tmp_path / "run") >= MODEL
+
+
+def test_a_run_below_a_file_is_refused(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="run: cannot be written"):
+        train(corpus, corpus / "run")
+
+
+BAD: list[dict[str, Any]] = [
+    {"preset": "huge"},
+    {"settings": {"nonsense": 1}},
+    {"settings": {"d_model": 0}},
+    {"forms": ["5by2"]},
+    {"forms": ["9x9"]},
+    {"device": "nonsense"},
+    {"valid": ["missing.txt"]},
+    {"settings": {"min_count": 1000}},
+]
+
+
+@pytest.mark.parametrize("change", BAD, ids=str)
+def test_whatever_is_wrong_leaves_the_old_run_and_writes_no_new_one(
+    corpus: Path, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "train.json").write_text("{}")
+    for out in ("new", "old"):
+        with pytest.raises(PoetVAEError) as caught:
+            train(corpus, tmp_path / out, force=True, **change)
+        assert "\n" not in str(caught.value)
+    assert names(tmp_path) == {"old", "couplets.txt"}
+    assert (tmp_path / "old" / "train.json").read_text() == "{}"
+
+
+def test_a_resumed_run_goes_on_as_it_was_begun(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(corpus, run)
+    same: list[dict[str, Any]] = [
+        {},
+        {"sources": [corpus], "forms": ["5x2"], "preset": "tiny", "settings": SETTINGS, "steps": 4},
+        {"settings": {"batch_size": SETTINGS["batch_size"]}, "minutes": 5},
+        {"preset": "tiny", "settings": {**SETTINGS, "precision": "auto"}},
+    ]
+    for options in same:
+        assert trainer.train(out=run, resume=True, quiet=True, **options).forms == [Form(5, 2)]
+    others: list[tuple[dict[str, Any], str]] = [
+        ({"sources": [tmp_path]}, f"sources {corpus}, not {tmp_path}"),
+        ({"valid": [corpus]}, f"valid none, not {corpus}"),
+        ({"forms": ["7x2"]}, "forms 5x2, not 7x2"),
+        ({"labels": ["author"]}, "labels none, not author"),
+        ({"settings": {"beta": 2}}, r"beta 1\.0, not 2\.0"),
+        ({"preset": "base"}, "embed_dim 16, not 256"),
+        ({"epochs": 9}, "steps 4, not"),
+        ({"steps": 9}, "steps 4, not 9"),
+        ({"settings": {"slices": 3}}, "slices 1, not 3"),
+    ]
+    for options, says in others:
+        with pytest.raises(ConfigError, match=f"was begun with ({says})"):
+            trainer.train(out=run, resume=True, quiet=True, **options)
+
+
+def test_resume_begins_a_run_that_is_not_there(corpus: Path, tmp_path: Path) -> None:
+    train(corpus, tmp_path / "run", resume=True)
+    assert names(tmp_path / "run") >= MODEL
+    with pytest.raises(CheckpointError, match="no run to resume"):
+        trainer.train(out=tmp_path / "none", resume=True, quiet=True)
+    assert names(tmp_path) >= {"run"}
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_run_that_cannot_begin_leaves_nothing(corpus: Path, tmp_path: Path) -> None:
+    train(corpus, tmp_path / "run")
+    before = (tmp_path / "run" / "model.safetensors").read_bytes()
+    for force in (False, True):
+        out = tmp_path / ("run" if force else "new")
+        with pytest.raises(ConfigError, match="9 slices of a batch of 8"):
+            train(corpus, out, force=force, settings={"slices": 9})
+    assert {path.name for path in tmp_path.iterdir() if path != corpus} == {"run"}
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
+
+
+def test_what_a_killed_process_left_is_swept_away(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (tmp_path / ".run.tmp" / "data").mkdir(parents=True)
+    train(corpus, run)
+    for left in (run / ".a.tmp", run / "checkpoints" / "step-4" / ".b.tmp"):
+        left.write_text("half")
+    (run / "checkpoints" / ".step-8.tmp").mkdir()
+    trainer.train(out=run, resume=True, quiet=True)
+    assert [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")] == []
+
+
+def test_a_run_in_use_is_left_alone(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(corpus, run)
+    with locked(run):
+        for options in ({"resume": True}, {"force": True}):
+            with pytest.raises(CheckpointError, match="run is in use by another training"):
+                train(corpus, run, **options)
+    trainer.train(out=run, resume=True, quiet=True)
+
+
+def test_two_do_not_begin_the_same_run(corpus: Path, tmp_path: Path) -> None:
+    making = tmp_path / ".run.tmp"
+    making.mkdir()
+    with locked(making), pytest.raises(CheckpointError, match="in use"):
+        train(corpus, tmp_path / "run")
+    assert making.exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_memory_that_is_not_enough(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    real, calls = learning.accumulate, iter(range(1, 100))
+
+    def accumulate(*arguments: Any) -> Any:
+        if next(calls) == 7:
+            raise error
+        return real(*arguments)
+
+    monkeypatch.setattr(learning, "accumulate", accumulate)
+    with pytest.raises(PoetVAEError, match=r"out of memory with 8 poems at a time; .*--set slices"):
+        train(corpus, tmp_path / "run", steps=12)
+    resumed = trainer.train(out=tmp_path / "run", resume=True, quiet=True)
+    assert resumed.forms == [Form(5, 2)]
+
+
+def test_slices_are_the_batch(poet: Poet) -> None:
+    """Without noise it makes no difference in how many parts a batch is worked off."""
+    store = encode_poems(poet.codec, [Poem((couplet,)) for couplet in COUPLETS])
+    config = replace(poet.model.config, dropout=0.0, sample=False)
+    one, three = VAE(config), VAE(config)
+    three.load_state_dict(one.state_dict())
+    sums = []
+    for model, parts in ((one, 1), (three, 3)):
+        options = TrainConfig(batch_size=8, slices=parts, precision="fp32", clip_norm=0.0)
+        whole = Config(model=config, train=options)
+        optimizer = learning.make_optimizer(model, options)
+        batch = learning.slices(store, whole, 5, alone())
+        sums.append(learning.update(model, optimizer, batch, whole, 0.5))
+    torch.testing.assert_close(sums[0], sums[1])
+    assert sums[0][3] == 1
+    for a, b in zip(one.parameters(), three.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-3)
+
+
+def test_a_codebook_follows_the_mean_of_the_slices(poet: Poet) -> None:
+    store = encode_poems(poet.codec, [Poem((couplet,)) for couplet in COUPLETS])
+    network = replace(poet.model.config, kind="vqvae", dropout=0.0, codebook_size=8)
+    model = build(network)
+
+    def follows(rows: list[range]) -> list[torch.Tensor]:
+        copied = copy.deepcopy(model)
+        options = TrainConfig(batch_size=8, precision="fp32")
+        parts = [learning.Slice(store.batch(r), 3, len(r) / sum(map(len, rows))) for r in rows]
+        optimizer = learning.make_optimizer(copied, options)
+        learning.update(copied, optimizer, parts, Config(model=network, train=options), 0.5)
+        return [p for p in copied.parameters() if not p.requires_grad]
+
+    first, second, both = (follows(x) for x in ([range(6)], [range(6, 8)], [range(6), range(6, 8)]))
+    assert len(both) == 5
+    for a, b, mean in zip(first, second, both, strict=True):
+        torch.testing.assert_close(mean, 0.75 * a + 0.25 * b)
+        assert not torch.equal(a, b)

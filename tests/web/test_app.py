@@ -1,0 +1,182 @@
+"""The page as Gradio builds it: what is in it, how it is served, what goes wrong in it."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import os
+import sys
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from poetvae.config import ModelConfig
+from poetvae.errors import ConfigError
+from poetvae.models import Autoregressive
+from poetvae.poet import Poet
+from poetvae.web import app as demo
+from poetvae.web import handlers as page
+
+POEM = "瀑響分雲出，橋形得水成。"
+INPUTS = {"textbox", "slider", "dropdown", "radio", "number"}
+
+
+def built(poet: Poet) -> gr.Blocks:
+    """The page, built in an event loop: without one Gradio makes some that it never closes."""
+
+    async def build() -> gr.Blocks:
+        return demo.build(poet)
+
+    return asyncio.run(build())
+
+
+@pytest.fixture(scope="module")
+def blocks(poet: Poet) -> gr.Blocks:
+    """The page of a small model."""
+    return built(poet)
+
+
+@pytest.fixture(scope="module")
+def reader(poet: Poet) -> Poet:
+    """A model without a latent space."""
+    config = ModelConfig(
+        kind="autoregressive",
+        vocab_size=len(poet.codec.tokenizer),
+        max_len=poet.codec.max_len,
+        embed_dim=8,
+        d_model=8,
+        encoder_layers=0,
+        decoder_layers=1,
+    )
+    return Poet(Autoregressive(config), poet.codec)
+
+
+def parts(blocks: gr.Blocks, kind: str) -> list[dict[str, Any]]:
+    """The properties of all components of a kind."""
+    found = blocks.get_config_file()["components"]
+    return [one["props"] for one in found if one["type"] == kind]
+
+
+def answer(blocks: gr.Blocks, name: str) -> Any:
+    """What answers the event whose function has this name."""
+    return next(event.fn for event in blocks.fns.values() if event.name == name)
+
+
+class Sent(gr.EventData):
+    """An event with what a browser sent."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(None, data)
+
+
+def test_the_tabs(blocks: gr.Blocks, reader: Poet) -> None:
+    assert [tab["label"] for tab in parts(blocks, "tabitem")] == [
+        "Write",
+        "Revise",
+        "Walk",
+        "Map",
+        "Score",
+    ]
+    tabs = parts(built(reader), "tabitem")
+    assert [tab["label"] for tab in tabs] == ["Write", "Revise", "Score"]
+
+
+def test_every_input_has_a_label_of_its_own_in_its_tab(blocks: gr.Blocks) -> None:
+    for kind in INPUTS:
+        for one in parts(blocks, kind):
+            assert one["label"]
+            assert one.get("show_label", True)
+
+
+def test_the_model_answers_one_event_at_a_time(blocks: gr.Blocks) -> None:
+    events = list(blocks.fns.values())
+    assert len(events) >= 10
+    for event in events:
+        assert event.queue
+        assert (event.concurrency_id, event.concurrency_limit) == ("model", 1)
+        assert event.api_visibility == "private"
+    assert blocks._queue.max_size == demo.WAITING
+
+
+def test_nothing_leaves_the_machine(blocks: gr.Blocks) -> None:
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+    assert not blocks.analytics_enabled
+    theme = demo.options()["theme"]
+    assert not [url for url in theme._stylesheets if "//" in url]
+    html = "".join(str(one["value"]) for one in parts(blocks, "html"))
+    assert "://" not in html + demo.options()["css"] + demo._resource("app.js")
+
+
+def test_options_are_known_to_both_ways_of_serving() -> None:
+    for way in (gr.mount_gradio_app, gr.Blocks.launch):
+        assert demo.options().keys() <= inspect.signature(way).parameters.keys()
+
+
+def test_what_goes_wrong_is_told_in_one_escaped_line(blocks: gr.Blocks) -> None:
+    with pytest.raises(gr.Error) as told:
+        answer(blocks, "complete")("<b>_</b>")
+    message = str(told.value.message)
+    assert "<" not in message
+    assert "&lt;b&gt;" in message
+    assert not told.value.print_exception
+
+
+@pytest.mark.parametrize("sent", [None, 3, [], {}, {"text": {}}, {"text": POEM, "ask": "away"}])
+@pytest.mark.parametrize("name", ["send", "anew", "take"])
+def test_events_carry_anything(blocks: gr.Blocks, name: str, sent: Any) -> None:
+    if name == "take" and sent and sent == {"text": POEM, "ask": "away"}:
+        assert answer(blocks, name)(Sent(sent))[0] == POEM
+        return
+    with pytest.raises(gr.Error):
+        answer(blocks, name)(Sent(sent))
+
+
+def test_a_poem_is_sent_to_the_tab_asked_for(blocks: gr.Blocks) -> None:
+    send = answer(blocks, "send")
+    tabs, text, opened, _, *ends = send(Sent({"text": POEM, "ask": "revise"}))
+    assert (tabs.selected, text) == ("revise", POEM)
+    assert 'data-ask="anew"' in opened
+    assert all("value" not in one for one in ends)
+    tabs, *_, a, b = send(Sent({"text": POEM, "ask": "to"}))
+    assert (tabs.selected, b) == ("walk", POEM)
+    assert a != POEM
+
+
+def test_a_poem_is_revised_by_presses(blocks: gr.Blocks, poet: Poet) -> None:
+    sent = Sent({"poem": POEM, "first": 3, "last": 3})
+    assert "<mark>" in answer(blocks, "anew")(sent)
+    texts, _ = page.alternatives(poet, POEM, 3, 3, seed=1)
+    text, opened, offers = answer(blocks, "take")(Sent({"text": texts[0], "before": POEM}))
+    assert text == texts[0]
+    assert texts[0] in opened
+    assert POEM in offers  # which can be taken back
+
+
+def test_a_model_without_latent_space_has_a_page(reader: Poet) -> None:
+    blocks = built(reader)
+    table = answer(blocks, "score")(POEM)
+    assert "瀑響" in table
+    assert "<ruby" not in table
+    html, found = answer(blocks, "answer")(
+        "5x2", "", "", "", "", "none", 2, 0.8, "heads", 1, 1, 5, "as written"
+    )
+    assert found.seed == 5
+    assert html.count("<article") == 2
+    assert "Walk" not in html
+
+
+def test_free_form_has_a_page(free_poet: Poet) -> None:
+    blocks = built(free_poet)
+    html, _ = answer(blocks, "answer")(
+        "", "", "", "", "", "none", 1, 0.8, "heads", 1, 1, 5, "as written"
+    )
+    assert "free form" in html
+
+
+def test_without_gradio_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.delitem(sys.modules, "poetvae.web.app")
+    with pytest.raises(ConfigError, match=r"pip install 'poetvae\[demo\]'"):
+        importlib.import_module("poetvae.web.app")
