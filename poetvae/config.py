@@ -19,6 +19,14 @@ from .training.schedules import SCHEDULES
 T = TypeVar("T")
 GRADIENTS = ("standard", "path", "dreg")
 
+# Registries: what a configuration may name, and the class that it means.
+MODELS = {
+    "vae": "vae.VAE",
+    "vqvae": "vqvae.VQVAE",
+    "autoregressive": "autoregressive.Autoregressive",
+}
+PRIORS = {"normal": "NormalPrior", "mixture": "MixturePrior", "label": "LabelPrior"}
+
 
 def setting(default: Any, doc: str, low: Any = None, high: Any = None, among: Any = ()) -> Any:
     """A field with its default, one line of documentation and its bounds."""
@@ -27,11 +35,48 @@ def setting(default: Any, doc: str, low: Any = None, high: Any = None, among: An
     )
 
 
+def option(
+    default: Any,
+    doc: str,
+    *,
+    among: Any = (),
+    flag: str = "",
+    metavar: str | None = None,
+    repeat: bool = False,
+    label: str = "",
+    hint: str = "",
+    rule: str = "",
+    companion: str = "",
+    rank: int = 0,
+) -> Any:
+    """A field that the command line, Python and the page share.
+
+    Args:
+        default, doc, among: as of `setting`.
+        flag: of the command line, where it is not the name.
+        metavar: what stands for the value in `--help`.
+        repeat: whether it can be given several times.
+        label, hint: of its control on the page; without a label there is none.
+        rule: the function of `constraints.rules` that it asks for, where it is not the name.
+        companion: another field that this function takes beside the value.
+        rank: the larger, the later it is met with the others.
+    """
+    shown = {"flag": flag, "metavar": metavar, "repeat": repeat, "label": label, "hint": hint}
+    meaning = {
+        "doc": doc,
+        "among": tuple(among),
+        "rule": rule,
+        "companion": companion,
+        "rank": rank,
+    }
+    return field(default=default, metadata={**meaning, **shown})
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """The architecture: enough to build the network anew and load its weights."""
 
-    kind: str = setting("vae", "the family's member", among=("vae", "vqvae", "autoregressive"))
+    kind: str = setting("vae", "the family's member", among=MODELS)
     vocab_size: int = setting(0, "tokens; set by the tokenizer", 0, 1_000_000)
     max_len: int = setting(128, "positions; set by the form where there is one", 1, 4096)
     label_sizes: tuple[int, ...] = setting(
@@ -55,9 +100,7 @@ class ModelConfig:
     inject: bool = setting(True, "give z to every block of the decoder, not the first alone")
     tied: bool = setting(True, "softmax weights are the token vectors")
     sample: bool = setting(True, "draw z from q(z | x); false = an autoencoder, z is the mean")
-    prior: str = setting(
-        "normal", "p(z); label = around a mean for each label", among=("normal", "mixture", "label")
-    )
+    prior: str = setting("normal", "p(z); label = around a mean for each label", among=PRIORS)
     components: int = setting(10, "Gaussians of a mixture prior", 1, 10_000)
     observe: float = setting(
         0.0, "share of poems that are learnt with a part known; 0 = never shown any", 0.0, 1.0

@@ -18,14 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from . import __version__
 from .errors import ConfigError
 from .files import check_suffix, write_file
 from .generation.generate import allowed_tokens
-from .models import VAE, VQVAE, Autoregressive, LatentModel, Model
-from .nn import DiagonalGaussian
+from .models import TextModel
+from .models.base import ExportPart
 from .poet import Poet
 from .text.codec import PoemCodec
 
@@ -64,100 +63,24 @@ def export_onnx(poet: Poet, out: str | Path, passes: int | None = None) -> list[
     if 4 * poet.model.num_parameters() > _LARGEST:
         raise ConfigError(f"{poet.model.num_parameters():,} parameters: an ONNX file takes 2 GiB")
     model = copy.deepcopy(poet.model).cpu().float().eval()
-    if isinstance(model, Autoregressive):
-        if passes is not None:
-            raise ConfigError("an autoregressive model takes a pass a character; leave out passes")
-    else:
-        passes = model.passes if passes is None else passes
-    told = _metadata(model, poet.codec, passes)
+    metadata = _metadata(model, poet.codec, passes)
     paths = {"decoder": out, "encoder": out.with_name(f"{out.stem}-encoder{out.suffix}")}
-    parts = _parts(model, passes or 1)
-    for part, inputs in parts:
-        part(**inputs)  # what the model refuses is told in its own words
-    files = {paths[part.name]: _export(part, inputs, told) for part, inputs in parts}
+    parts = model.export_parts(passes)
+    for part in parts:
+        part.module(**part.inputs)  # what the model refuses is told in its own words
+    files = {paths[part.name]: _export(part, metadata) for part in parts}
     for path, data in files.items():
         write_file(path, data, ConfigError)
     return list(files)
 
 
-def _parts(model: Model, passes: int) -> list[tuple[_Part, dict[str, Tensor]]]:
-    """Decoder and encoder, if there is one, each with inputs for two poems."""
-    unknown = torch.full((2, model.config.max_len), model.mask_id)
-    sizes = model.config.label_sizes
-    known = {"labels": torch.zeros(2, len(sizes), dtype=torch.long)} if sizes else {}
-    if isinstance(model, Autoregressive):
-        return [(_Causal(model), {"tokens": unknown, **known})]
-    known |= {"observed": unknown} if model.config.observe else {}
-    history = {"history": unknown} if passes > 1 else {}
-    z, mask = torch.zeros(2, model.latent_dim), torch.ones_like(unknown, dtype=torch.bool)
-    return [
-        (_Decoder(model, passes), {"z": z, **known, **history}),
-        (_Encoder(model), {"tokens": unknown, "mask": mask, **known}),
-    ]
-
-
-class _Part(nn.Module):
-    name: str
-    outputs: tuple[str, ...]
-
-
-class _Decoder(_Part):
-    name, outputs = "decoder", ("logits",)
-
-    def __init__(self, model: LatentModel, passes: int) -> None:
-        super().__init__()
-        self.model, self.passes = model, passes
-
-    def forward(
-        self,
-        z: Tensor,
-        labels: Tensor | None = None,
-        observed: Tensor | None = None,
-        history: Tensor | None = None,
-    ) -> Tensor:
-        return self.model.decode(z, observed, labels, history, self.passes)
-
-
-class _Encoder(_Part):
-    name = "encoder"
-
-    def __init__(self, model: VAE | VQVAE) -> None:
-        super().__init__()
-        self.model = model
-        gaussian = isinstance(model, VAE) and model.has_bound
-        self.outputs = ("mean", "logvar") if gaussian else ("z",)
-
-    def forward(
-        self,
-        tokens: Tensor,
-        mask: Tensor,
-        labels: Tensor | None = None,
-        observed: Tensor | None = None,
-    ) -> tuple[Tensor, ...]:
-        posterior = self.model.encode(tokens, mask, labels, observed)
-        if isinstance(posterior, DiagonalGaussian):
-            return posterior.mean, posterior.logvar
-        return (posterior.mode,)
-
-
-class _Causal(_Part):
-    name, outputs = "decoder", ("logits",)
-
-    def __init__(self, model: Autoregressive) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.model.decode(tokens, labels)
-
-
-def _export(part: _Part, inputs: dict[str, Tensor], told: dict[str, Any]) -> bytes:
+def _export(part: ExportPart, metadata: dict[str, Any]) -> bytes:
     """The file of a part."""
-    inputs = {name: value.clone() for name, value in inputs.items()}  # what is one stays one
+    inputs = {name: value.clone() for name, value in part.inputs.items()}  # what is one stays one
     batch = torch.export.Dim("batch")
     with _quiet():
         program = torch.onnx.export(
-            part.eval(),
+            part.module.eval(),
             kwargs=inputs,
             dynamo=True,
             opset_version=OPSET,
@@ -171,13 +94,13 @@ def _export(part: _Part, inputs: dict[str, Tensor], told: dict[str, Any]) -> byt
     # Where the exporter fails at a free dimension it falls back to a fixed one.
     sizes = {put.name: put.type.tensor_type.shape.dim[0].dim_param for put in proto.graph.input}
     assert sizes == dict.fromkeys(inputs, "batch"), sizes
-    for key, value in {"part": part.name, **told}.items():
+    for key, value in {"part": part.name, **metadata}.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         proto.metadata_props.add(key=key, value=text)
     return bytes(proto.SerializeToString(deterministic=True))
 
 
-def _metadata(model: Model, codec: PoemCodec, passes: int | None) -> dict[str, Any]:
+def _metadata(model: TextModel, codec: PoemCodec, passes: int | None) -> dict[str, Any]:
     """What a program has to know of the numbers: JSON by key."""
     tokenizer = codec.tokenizer
     forms = [str(form) for form in codec.forms]
@@ -185,7 +108,7 @@ def _metadata(model: Model, codec: PoemCodec, passes: int | None) -> dict[str, A
     labels |= {name: list(values) for name, values in codec.fields.items()}
     allowed = allowed_tokens(codec, codec.check_form(None))
     first, later = allowed[0], allowed[-1]
-    told: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "poetvae": __version__,
         "kind": model.config.kind,
         "forms": forms,
@@ -195,27 +118,8 @@ def _metadata(model: Model, codec: PoemCodec, passes: int | None) -> dict[str, A
         "special": {"pad": tokenizer.pad_id, "eos": tokenizer.eos_id, "mask": model.mask_id},
     }
     if not forms:
-        told["writable_first"] = first.nonzero().flatten().tolist()
-    if not isinstance(model, Autoregressive):
-        told |= {"passes": passes, "prior": _prior(model)}
-    return told
-
-
-def _prior(model: VAE | VQVAE) -> dict[str, Any]:
-    """What z is drawn from; the codes of a VQ-VAE are not among what can be told so."""
-    if isinstance(model, VQVAE):
-        return {"kind": "codes"}
-    if isinstance(prior := model.prior(1), DiagonalGaussian):
-        if model.prior_mean is None:
-            return {"kind": "normal"}
-        tables = [table.weight.tolist() for table in model.prior_mean.tables]  # type: ignore[union-attr]
-        return {"kind": "label", "means": tables}
-    return {
-        "kind": "mixture",
-        "weights": prior.logits.softmax(dim=0).tolist(),
-        "mean": prior.mean.tolist(),
-        "logvar": prior.logvar.tolist(),
-    }
+        metadata["writable_first"] = first.nonzero().flatten().tolist()
+    return metadata | model.export_metadata(passes)
 
 
 @contextlib.contextmanager

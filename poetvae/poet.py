@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,21 +14,20 @@ from .checkpoints import hub
 from .checkpoints.card import licensed, model_card, read_card
 from .checkpoints.model_folder import Saved, load_folder, save_folder
 from .constraints.constraint import Constraint
-from .constraints.rules import BLANKS, requested
+from .constraints.rules import BLANKS, form_opened_by, requested
 from .data.dataset import Batch, derive_seed, encode_poems
-from .errors import ConfigError, ConstraintError, CorpusError
-from .evaluation import likelihood as evaluation
-from .generation import generate as generation
-from .generation.generate import Generated
-from .latent import optimise as ascent
-from .latent import optimise as properties
-from .latent import paths as latent
+from .errors import ConfigError, CorpusError
+from .evaluation import likelihood
+from .generation.generate import Generated, decode, generate, given
+from .generation.options import SamplingOptions, read_options
+from .latent import optimise, paths
 from .latent.attributes import Attribute, Direction
 from .latent.index import Index
-from .models import LatentModel, Model, Posterior
+from .models import TextModel
+from .nn.distributions import Posterior
 from .runtime import choose_device
 from .text.codec import PoemCodec
-from .text.poem import LACUNA, Form, Poem, content
+from .text.poem import Form, Poem, content
 
 ROUNDS = 5  # of draws for as many different completions as are wanted
 
@@ -41,7 +39,7 @@ class Poet:
     >>> print(poet.generate(1, form="5x2", seed=1)[0])  # doctest: +SKIP
     """
 
-    def __init__(self, model: Model, codec: PoemCodec, card: str = "") -> None:
+    def __init__(self, model: TextModel, codec: PoemCodec, card: str = "") -> None:
         self.model = model.eval()
         self.codec = codec
         self.card = card
@@ -119,62 +117,36 @@ class Poet:
         n: int = 1,
         *,
         form: str | None = None,
-        first_line: str | None = None,
-        lines: Mapping[int, str] | None = None,
-        acrostic: str | None = None,
-        where: str = "heads",
-        template: str | None = None,
-        contains: str | Sequence[str] | None = None,
-        rhyme: str | None = None,
-        tones: str | None = None,
-        no_repeat: bool = False,
-        without: str = "",
-        only: str = "",
         constraint: Constraint | None = None,
-        **how: Any,
+        **options: Any,
     ) -> list[Generated]:
-        """Write n poems, which meet all that is asked for; see `conditions.requested`.
+        """Write n poems, which meet all that is asked for.
 
         Args:
             n: how many.
             form: one of the model's; absent = drawn as often as it was trained on, or, where
                 anything is asked for, the most frequent one.
-            first_line, lines, acrostic, where, template, contains, rhyme, tones, no_repeat,
-                without, only: as of `conditions.requested`.
-            constraint: any other, on poems of one form.
-            how: temperature, top_k, top_p, labels, seed, passes and candidates of
-                `generation.generate`.
+            constraint: any other condition, on poems of one form.
+            options: the fields of `Conditions` and `SamplingOptions`: first_line="...",
+                acrostic="春夏秋冬", temperature=0.8, seed=1.
 
         Raises:
             ConfigError: as `generation.generate` does.
             ConstraintError: what no poem can meet, with what excludes each other.
+            TypeError: an option of another name.
         """
+        conditions, sampling = read_options(options)
         chosen = Form.parse(form) if form else None
-        conditions: dict[str, Any] = {
-            "first_line": first_line,
-            "lines": lines or None,
-            "acrostic": acrostic,
-            "template": template,
-            "contains": contains or None,
-            "rhyme": rhyme,
-            "tones": tones,
-            "no_repeat": no_repeat or None,
-            "without": without or None,
-            "only": only or None,
-        }
-        conditions = {
-            name: condition for name, condition in conditions.items() if condition is not None
-        }
         if conditions:
             chosen = self.codec.check_form(chosen or (constraint.form if constraint else None))
-            asked = requested(self.codec, chosen, where=where, **conditions)
+            asked = requested(self.codec, chosen, conditions)
             constraint = asked if constraint is None else asked & constraint
-        return generation.generate(
-            self.model, self.codec, n, form=chosen, constraint=constraint, **how
+        return generate(
+            self.model, self.codec, n, form=chosen, constraint=constraint, options=sampling
         )
 
     def complete(
-        self, text: str, n: int = 1, *, form: str | None = None, seed: int = 0, **how: Any
+        self, text: str, n: int = 1, *, form: str | None = None, seed: int = 0, **options: Any
     ) -> list[Generated]:
         """Up to n distinct poems with this text in them, fewer where 5 * n draws have no more.
 
@@ -185,50 +157,25 @@ class Poet:
             form: absent = of the model's forms with lines of this length, the one with the fewest
                 lines that leaves anything to write.
             seed: of the poems.
-            how: as of `generate`, what else is asked for included. With candidates, the best bound
-                comes first.
+            options: as of `generate`. With candidates, the best bound comes first.
 
         Raises:
             ConfigError: a form that the model does not know, and as `generate` does.
             ConstraintError: no form that the text fits, and as `generate` does.
         """
-        blank = any(mark in text for mark in BLANKS)
-        chosen = Form.parse(form) if form else self._form_for(text, blank)
-        condition: dict[str, Any] = {"template": text} if text.strip(BLANKS + " \n") else {}
+        chosen = Form.parse(form) if form else form_opened_by(self.codec, text)
+        if text.strip(BLANKS + " \n"):
+            options["template"] = text
         found: dict[str, Generated] = {}
         for i in range(ROUNDS):
             again = derive_seed(seed, "complete", i) if i else seed
             name = str(chosen) if chosen else None
-            for poem in self.generate(n, form=name, seed=again, **condition, **how):
+            for poem in self.generate(n, form=name, seed=again, **options):
                 found.setdefault(poem.text, replace(poem, seed=seed))
             if len(found) >= n:
                 break
         poems = list(found.values())[:n]
         return sorted(poems, key=lambda poem: -(poem.bound or 0.0))
-
-    def _form_for(self, text: str, blank: bool) -> Form | None:
-        """The model's form with the fewest lines that a text with or without blanks opens.
-
-        Raises:
-            ConstraintError: there is none.
-        """
-        if not self.forms:
-            return None
-        filled = text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA))
-        verses = [verse for verse in re.split(r"[^\w□]+", filled) if verse]
-        least = len(verses) + (not blank)
-        fitting = [
-            form
-            for form in self.forms
-            if form.lines >= least and all(len(verse) == form.length for verse in verses)
-        ]
-        if not fitting:
-            known = ", ".join(map(str, self.forms))
-            raise ConstraintError(
-                f"{text!r} opens none of the model's forms, {known}, with anything left to write;"
-                " give whole lines, with _ for what is open"
-            )
-        return min(fitting, key=lambda form: (form.lines, -self.codec.forms[form]))
 
     def encode(self, texts: str | Sequence[str]) -> Posterior:
         """q(z | text) for each text (a lone one is a batch of one): a distribution over (B, D).
@@ -255,7 +202,7 @@ class Poet:
             CorpusError: a poem of none of the model's forms, or too long.
             ConfigError: the model has no latent.
         """
-        return latent.means(self._latent(), encode_poems(self.codec, poems), progress)
+        return paths.means(self.model.latent, encode_poems(self.codec, poems), progress)
 
     def decode(
         self,
@@ -265,30 +212,20 @@ class Poet:
         labels: Mapping[str, str] | None = None,
         temperature: float = 0.0,
         seed: int = 0,
-    ) -> list[str]:
+    ) -> list[Generated]:
         """The poem at each z (B, D); temperature 0: of the likeliest characters."""
         chosen = self.codec.check_form(Form.parse(form) if form else None)
         generator = torch.Generator(self.model.device).manual_seed(seed)
-        poems = generation.decode(
-            self._latent(),
-            self.codec,
-            z,
-            [chosen] * len(z),
-            labels=labels,
-            temperature=temperature,
-            seed=seed,
-            generator=generator,
-        )
-        return [poem.text for poem in poems]
+        options = SamplingOptions(temperature=temperature, labels=labels or {}, seed=seed)
+        return decode(self.model.latent, self.codec, z, [chosen] * len(z), options, generator)
 
-    def reconstruct(self, texts: str | Sequence[str]) -> list[str]:
+    def reconstruct(self, texts: str | Sequence[str]) -> list[Generated]:
         """Each text through the latent space and back: the likeliest characters at its mean."""
         poems = self._read(texts)
         forms = [self.codec.form_of(poem) for poem in poems]
-        z = self._encode(poems).mode
-        return [p.text for p in generation.decode(self._latent(), self.codec, z, forms)]
+        return decode(self.model.latent, self.codec, self._encode(poems).mode, forms)
 
-    def interpolate(self, a: str, b: str, steps: int = 8, mode: str = "lerp") -> list[str]:
+    def interpolate(self, a: str, b: str, steps: int = 8, mode: str = "lerp") -> list[Generated]:
         """Poems on the way from one text to another.
 
         Args:
@@ -311,20 +248,23 @@ class Poet:
         if mode == "bridge":
             return self._bridge(poems[0], poems[1], form, steps)
         start, end = self._encode(poems).mode
-        return self._write(latent.path(start, end, steps, mode), form)
+        return self._write(paths.path(start, end, steps, mode), form)
 
-    def _bridge(self, a: Poem, b: Poem, form: Form | None, steps: int) -> list[str]:
+    def _bridge(self, a: Poem, b: Poem, form: Form | None, steps: int) -> list[Generated]:
         if form is None:
             raise ConfigError("a bridge leads between poems of a fixed form; take lerp or slerp")
-        blank, found = BLANKS[0], []
-        for chars in latent.bridge(content(a, form), content(b, form), steps, blank):
+        found = []
+        for chars in paths.bridge(content(a, form), content(b, form), steps, BLANKS[0]):
             text = form.punctuate(chars)
-            if blank in chars:
-                text = self.generate(form=str(form), template=text, temperature=0.0)[0].text
-            found.append(text)
+            if BLANKS[0] in chars:
+                found += self.generate(form=str(form), template=text, temperature=0.0)
+            else:
+                found.append(given(text, form))
         return found
 
-    def vary(self, text: str, n: int = 1, *, distance: float = 1.0, seed: int = 0) -> list[str]:
+    def vary(
+        self, text: str, n: int = 1, *, distance: float = 1.0, seed: int = 0
+    ) -> list[Generated]:
         """Up to n distinct poems around a text, at posterior mean + distance * stddev * noise.
 
         Distance 1 draws from q(z | text): the poem in other words; farther out there are other
@@ -338,15 +278,16 @@ class Poet:
             raise ConfigError(f"n is {n} and distance {distance}; expected at least 1, 0 or more")
         batch, form = self._one(text)
         generator = torch.Generator(self.model.device).manual_seed(derive_seed(seed, "vary"))
-        found: dict[str, None] = {}
+        found: dict[str, Generated] = {}
         for _ in range(20):
-            z = latent.variations(self._latent(), batch, n, distance, generator)
-            found.update(dict.fromkeys(self._write(z, form)))
+            z = paths.variations(self.model.latent, batch, n, distance, generator)
+            for poem in self._write(z, form):
+                found.setdefault(poem.text, poem)
             if len(found) >= n:
                 break
-        return list(found)[:n]
+        return list(found.values())[:n]
 
-    def index(self, poems: Iterable[Poem], progress: latent.Progress = iter) -> Index:
+    def index(self, poems: Iterable[Poem], progress: paths.Progress = iter) -> Index:
         """Poems at their posterior means, to search with `neighbours`; see `search.Index`.
 
         Raises:
@@ -354,7 +295,7 @@ class Poet:
         """
         poems = list(poems)
         store = encode_poems(self.codec, poems)
-        return Index.build(self._latent(), store, [poem.text for poem in poems], progress)
+        return Index.build(self.model.latent, store, [poem.text for poem in poems], progress)
 
     def neighbours(self, text: str, index: Index, n: int = 10) -> list[tuple[str, float]]:
         """The n poems of an index nearest to a text, each with its distance, nearest first.
@@ -382,9 +323,9 @@ class Poet:
         """
         sides = Attribute.parse(attribute).divide(poems, limit, least=2)
         stores = (encode_poems(self.codec, side) for side in sides)
-        return Direction.between(*(latent.means(self._latent(), store) for store in stores))
+        return Direction.between(*(paths.means(self.model.latent, store) for store in stores))
 
-    def edit(self, text: str, direction: Direction, strength: float = 1.0) -> str:
+    def edit(self, text: str, direction: Direction, strength: float = 1.0) -> Generated:
         """A text moved along a direction; strength 1 is the whole way between the class means.
 
         Raises:
@@ -404,18 +345,20 @@ class Poet:
         poems: Iterable[Poem] = (),
         limit: int | None = 5000,
         seed: int = 0,
-        **how: Any,
-    ) -> list[ascent.Optimised]:
+        steps: int = 100,
+        near: float = 0.1,
+        progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    ) -> list[optimise.Optimised]:
         """Poems moved towards a property of the decoder's output by gradient ascent on z.
 
         Args:
             toward: an attribute. contains=月 and tones=regulated ask for the log probability of
-                just that, any other for the log-odds of naive Bayes; see `properties`.
+                just that, any other for the log-odds of naive Bayes; see `latent.optimise`.
             text: where to begin, at its posterior mean; absent: at n draws from the prior.
             form: of the draws; absent = the most frequent one.
             poems: of the corpus that naive Bayes counts, `limit` of a side.
             seed: of the draws.
-            how: steps, near and progress of `ascent.ascend`.
+            steps, near, progress: as of `latent.optimise.ascend`.
 
         Raises:
             ConfigError: what is no attribute, tones of a form that has none, a number out of its
@@ -428,13 +371,22 @@ class Poet:
         if text is None:
             chosen = self.codec.check_form(Form.parse(form) if form else None)
             generator = torch.Generator(self.model.device).manual_seed(derive_seed(seed, "start"))
-            z = self._latent().prior(n).sample(generator)
+            z = self.model.latent.prior(n).sample(generator)
         else:
             batch, chosen = self._one(text)
             z = self._posterior(batch).mode
         attribute = Attribute.parse(toward)
-        condition = properties.toward(attribute, self.codec, chosen, poems, limit)
-        return ascent.optimise(self._latent(), self.codec, z, chosen, condition, **how)
+        wanted = optimise.toward(attribute, self.codec, chosen, poems, limit)
+        return optimise.optimise(
+            self.model.latent,
+            self.codec,
+            z,
+            chosen,
+            wanted,
+            steps=steps,
+            near=near,
+            progress=progress,
+        )
 
     def surprise(self, text: str) -> list[tuple[str, float]]:
         """Each character that is learnt of a text, with -log p(character | z) in nats, z being its
@@ -444,15 +396,15 @@ class Poet:
             CorpusError: as `encode` does.
         """
         batch, form = self._one(text)
-        nats = latent.surprise(self._latent(), batch)[0].tolist()
+        nats = paths.surprise(self.model.latent, batch)[0].tolist()
         return list(zip(content(self.codec.read(text), form), nats, strict=False))
 
     def evaluate(
         self, poems: Iterable[Poem], *, samples: int = 100, seed: int = 0
-    ) -> evaluation.Report:
-        """Bounds and accuracies on poems; see `evaluation.evaluate`."""
+    ) -> likelihood.Report:
+        """Bounds and accuracies on poems; see `evaluation.likelihood.evaluate`."""
         store = encode_poems(self.codec, poems)
-        return evaluation.evaluate(self.model, self.codec, store, samples=samples, seed=seed)
+        return likelihood.evaluate(self.model, self.codec, store, samples=samples, seed=seed)
 
     def score(
         self, texts: str | Sequence[str], *, samples: int = 10, seed: int = 0
@@ -469,15 +421,9 @@ class Poet:
         """
         poems = self._read(texts)
         store = encode_poems(self.codec, poems)
-        rows = evaluation.by_poem(self.model, self.codec, store, samples=samples, seed=seed)
-        per_char = rows.bound / rows.chars
-        spread = float(per_char.std(correction=0)) or 1.0
-        anomaly = (per_char - per_char.mean()) / spread
-        columns = (rows.bound, per_char, rows.recon, rows.kl, anomaly)
-        names = ("nll", "nll_per_char", "recon", "kl", "anomaly")
+        rows = likelihood.by_poem(self.model, self.codec, store, samples=samples, seed=seed)
         return [
-            {"text": poem.text, **dict(zip(names, values, strict=True))}
-            for poem, *values in zip(poems, *(c.tolist() for c in columns), strict=True)
+            {"text": poem.text, **row} for poem, row in zip(poems, rows.anomalies(), strict=True)
         ]
 
     def _read(self, texts: str | Sequence[str]) -> list[Poem]:
@@ -489,10 +435,9 @@ class Poet:
         batch = encode_poems(self.codec, [poem]).batch([0])
         return batch.to(self.model.device), self.codec.form_of(poem)
 
-    def _write(self, z: Tensor, form: Form | None) -> list[str]:
+    def _write(self, z: Tensor, form: Form | None) -> list[Generated]:
         """The likeliest poem at each z (B, D)."""
-        poems = generation.decode(self._latent(), self.codec, z, [form] * len(z))
-        return [poem.text for poem in poems]
+        return decode(self.model.latent, self.codec, z, [form] * len(z))
 
     @torch.no_grad()
     def _encode(self, poems: Sequence[Poem]) -> Posterior:
@@ -501,14 +446,8 @@ class Poet:
 
     @torch.no_grad()
     def _posterior(self, batch: Batch) -> Posterior:
-        return self._latent().encode(batch.tokens, batch.mask, batch.labels)
+        return self.model.latent.encode(batch)
 
     def _card(self) -> str:
         """That of the folder it came from, which may tell of its training; or a new one."""
-        number = self.model.num_parameters()
-        return self.card or model_card(self.model.config, self.codec, number)
-
-    def _latent(self) -> LatentModel:
-        if isinstance(self.model, LatentModel):
-            return self.model
-        raise ConfigError("an autoregressive model has no latent space; give a VAE")
+        return self.card or model_card(self.model, self.codec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..config import ModelConfig
+from ..models import TextModel
 from ..text.codec import PoemCodec
 from .model_folder import CARD
 
@@ -20,35 +20,22 @@ where they are asked for. A line may be one of the corpus.
 """
 
 
-def model_card(config: ModelConfig, codec: PoemCodec, parameters: int, training: str = "") -> str:
+def model_card(model: TextModel, codec: PoemCodec, training: str = "") -> str:
     """A README for a model folder, with the front matter that a hub reads.
 
     Args:
-        config, codec, parameters: of the model.
+        model, codec: of the folder.
         training: sentences on data, steps and figures; or, beginning with ##, sections, which then
             tell of limits, too.
     """
-    kind, tag = {
-        "vae": (
-            f"text {'variational ' * config.sample}autoencoder with {config.latent_dim} latent "
-            "dimensions",
-            "variational-autoencoder" if config.sample else "autoencoder",
-        ),
-        "vqvae": (f"text VQ-VAE with {config.codebook_size} codes", "vq-vae"),
-        "autoregressive": ("causal language model", "causal-lm"),
-    }[config.kind]
+    kind, tag, manner = model.description()
+    config = model.config
     language = "language: zh\n" if codec.forms else ""
     forms = ", ".join(f"{form} ({n:,} poems)" for form, n in codec.forms.items())
     labels = "".join(
         f"\nLabel {name}: {len(values):,} values, {', '.join(values[:_SHOWN])}"
         f"{', ...' if len(values) > _SHOWN else '.'}"
         for name, values in codec.fields.items()
-    )
-    passes = max(config.passes, default=1)
-    how = (
-        "one character after the other"
-        if config.kind == "autoregressive"
-        else ("all characters at once" if passes == 1 else f"in {passes} passes of its decoder")
     )
     if not training.startswith("##"):
         training = f"## Training\n\n{training.strip() or 'Nothing was recorded.'}\n\n{_LIMITS}"
@@ -61,8 +48,8 @@ tags:
 ---
 # A model of poetvae
 
-A {kind} for verse, of gated convolutions: {parameters:,} parameters, \
-{config.vocab_size:,} tokens, {config.max_len} positions. It writes {how}.
+A {kind} for verse, of gated convolutions: {model.num_parameters():,} parameters, \
+{config.vocab_size:,} tokens, {config.max_len} positions. It writes {manner}.
 
 Forms: {forms or "free"}.{labels}
 

@@ -20,7 +20,7 @@ import torch
 from .. import __version__
 from ..errors import CheckpointError
 from ..files import MANIFEST
-from ..models import Model
+from ..models import TextModel
 from .model_folder import (
     CARD,
     MODEL_FILES,
@@ -43,7 +43,7 @@ def load_model(
     device: str | torch.device = "cpu",
     *,
     revision: str | None = None,
-) -> Model:
+) -> TextModel:
     """The network alone of what `Poet.from_pretrained` takes.
 
     Raises:

@@ -25,8 +25,9 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
+from torch import Tensor
 
-from ..config import ModelConfig, fields, from_dict
+from ..config import MODELS, ModelConfig, from_dict
 from ..errors import CheckpointError, PoetVAEError
 from ..files import (
     MANIFEST,
@@ -37,14 +38,13 @@ from ..files import (
     write_file,
     write_files,
 )
-from ..models import Model, build
+from ..models import TextModel, build
 from ..text.codec import PoemCodec
 from ..text.tokenizer import PoemTokenizer
 
 FORMAT_VERSION = 1
 PACKAGED = Path(__file__).parent.parent / "pretrained"
 """The weights that come with the package: a model folder."""
-KINDS: tuple[str, ...] = fields()["kind"].metadata["among"]
 CARD = "README.md"  # for people, who may edit it: not in the manifest
 MODEL_FILES = frozenset({"config.json", "model.safetensors", "tokenizer.model"})
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
@@ -54,7 +54,7 @@ PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 class Saved:
     """What a model folder holds: the network, and how its texts are numbered."""
 
-    model: Model
+    model: TextModel
     codec: PoemCodec
 
 
@@ -264,10 +264,10 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
     files = _read_files(folder, MODEL_FILES)
     config = _parse(folder / "config.json", files["config.json"])
     found = config.get("format"), config.get("version"), config.get("kind")
-    if found[:2] != ("poetvae", FORMAT_VERSION) or found[2] not in KINDS:
+    if found[:2] != ("poetvae", FORMAT_VERSION) or found[2] not in MODELS:
         raise CheckpointError(
             f"{folder}/config.json says format, version, kind = {found}; this version of poetvae "
-            f"reads ('poetvae', {FORMAT_VERSION}, {' or '.join(map(repr, KINDS))})"
+            f"reads ('poetvae', {FORMAT_VERSION}, {' or '.join(map(repr, MODELS))})"
         )
     try:
         model_config = from_dict(ModelConfig, config.get("model") or {})
@@ -290,10 +290,10 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
     return Saved(model.to(device).eval(), codec)
 
 
-def _load_weights(config: ModelConfig, data: bytes) -> Model:
+def _load_weights(config: ModelConfig, data: bytes) -> TextModel:
     """A network with these weights; its size is checked before memory is taken for it."""
     try:
-        weights = safetensors.torch.load(data)
+        weights = current_names(safetensors.torch.load(data))
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"model.safetensors is malformed ({error})") from error
     with torch.device("meta"):
@@ -312,3 +312,17 @@ def _load_weights(config: ModelConfig, data: bytes) -> Model:
         for name, parameter in model.named_parameters():
             parameter.copy_(weights[name])
     return model
+
+
+# Where the weights of a prior were, before it was a module of its own.
+_RENAMED = {"prior_mean.": "prior_module.mean.", "component_": "prior_module."}
+
+
+def current_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights by the names that the models of this version have for them."""
+
+    def current(name: str) -> str:
+        old = next((old for old in _RENAMED if name.startswith(old)), "")
+        return _RENAMED[old] + name.removeprefix(old) if old else name
+
+    return {current(name): weight for name, weight in weights.items()}

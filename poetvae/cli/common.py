@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import secrets
 import sys
+import typing
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -90,6 +92,38 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def options_of(
+    declared: type, leave_out: Sequence[str] = (), defaults: Mapping[str, Any] | None = None
+) -> Callable[[F], F]:
+    """Options of the command line from the fields of a dataclass; see `config.option`."""
+    hints = typing.get_type_hints(declared)
+    decorators: list[Callable[[F], F]] = []
+    for field in dataclasses.fields(declared):
+        if field.name in leave_out:
+            continue
+        about, default = field.metadata, (defaults or {}).get(field.name, field.default)
+        given: dict[str, Any] = {"help": about["doc"], "metavar": about["metavar"]}
+        if hints[field.name] is bool:
+            given |= {"is_flag": True}
+        elif about["repeat"]:
+            given |= {"multiple": True}
+        elif about["among"]:
+            given |= {"type": click.Choice(about["among"]), "default": default}
+            given |= {"show_default": default is not None}
+        else:
+            kinds = {kind for kind in (int, float) if kind in _members(hints[field.name])}
+            given |= {"default": default, "show_default": bool(default)}
+            given |= {"type": kinds.pop()} if kinds else {}
+        flag = about["flag"] or f"--{field.name.replace('_', '-')}"
+        decorators.append(click.option(flag, field.name, **given))
+    return options(*decorators)
+
+
+def _members(hint: Any) -> tuple[Any, ...]:
+    """The types that a union has, or the one that there is."""
+    return typing.get_args(hint) or (hint,)
 
 
 FORMS = ("5x2", "5x4", "5x8", "7x2", "7x4", "7x8")

@@ -181,18 +181,17 @@ def evaluate(
     from ..evaluation import likelihood as evaluation
     from ..evaluation import samples as quality
     from ..evaluation.inference_gap import inference_gap
-    from ..models import Autoregressive
     from ..training import spec as job
 
     poet = load(model, device)
-    if gap and isinstance(poet.model, Autoregressive):
+    if gap and not poet.model.has_latent:
         raise ConfigError("an autoregressive model's likelihood is exact; leave out --gap")
     referee = None
     if judge is not None:
         found = load(judge, device)
-        if not isinstance(found.model, Autoregressive):
+        if found.model.has_latent:
             raise ConfigError(f"{judge} is no autoregressive model; train one with --preset ar")
-        referee = found.model, found.codec
+        referee = found.model.causal, found.codec
     known = []
     wanted = wanted_forms(poet, forms)
     if model is not None and (Path(model) / "train.json").exists():
@@ -219,8 +218,8 @@ def evaluate(
         progress=progress_bar("batch"),
     )
     values = report.as_dict()
-    if gap and not isinstance(poet.model, Autoregressive):
-        found_gap = inference_gap(poet.model, poet.codec, store, poems=gap, seed=seed)
+    if gap:
+        found_gap = inference_gap(poet.model.latent, poet.codec, store, poems=gap, seed=seed)
         values["gap"] = found_gap.as_dict()
     if samples:
         try:

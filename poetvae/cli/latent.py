@@ -68,9 +68,9 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
     _tell_unknown(poet, lines)
     for text, back in zip(lines, poet.reconstruct(lines), strict=True):
         if as_json:
-            emit({"text": text, "reconstruction": back})
+            emit({"text": text, "reconstruction": back.text})
         else:
-            click.echo(back)
+            click.echo(back.text)
 
 
 @example("poetvae interpolate --model my-poet 山月臨窗白，溪風入座清。 雨後雲歸寺，燈前雁過樓。")
@@ -107,7 +107,7 @@ def interpolate(
     poet = load(model, device)
     _tell_unknown(poet, texts)
     legs = [poet.interpolate(a, b, steps, mode) for a, b in pairwise(texts)]
-    poems = [*legs[0], *(poem for leg in legs[1:] for poem in leg[1:])]
+    poems = [poem.text for poem in (*legs[0], *(p for leg in legs[1:] for p in leg[1:]))]
     smooth = smoothness(poems, fixed=bool(poet.forms))
     if as_json:
         emit({"texts": poems, "smoothness": smooth, "mode": mode})
@@ -145,7 +145,7 @@ def vary(
 
     poet = load(model, device)
     _tell_unknown(poet, [text])
-    poems = poet.vary(text, n, distance=distance, seed=known_seed(seed))
+    poems = [p.text for p in poet.vary(text, n, distance=distance, seed=known_seed(seed))]
     read = _as_written(poet, text)
     for poem in poems:
         if as_json:
@@ -239,9 +239,9 @@ def edit(
 
     poet = load(model, device)
     _tell_unknown(poet, [text])
-    back = poet.reconstruct(text)[0]
+    back = poet.reconstruct(text)[0].text
     direction = poet.direction(toward, _labelled(poet, model, sources, strict), limit)
-    edited = poet.edit(text, direction, strength)
+    edited = poet.edit(text, direction, strength).text
     places = changed(back, edited, fixed=bool(poet.forms))
     size = sum(map(len, poet.codec.read(edited).verses)) if poet.forms else max(len(edited), 1)
     note(

@@ -172,7 +172,7 @@ def draw_map(
     parts = (lifted[i : i + DECODED] for i in range(0, len(lifted), DECODED))
     forms_of = Counter(map(poet.codec.form_of, poems))
     form = str(max(forms_of, key=lambda form: forms_of[form])) if poet.forms else None
-    decoded = (text for part in parts for text in poet.decode(part, form=form))
+    decoded = (poem.text for part in parts for poem in poet.decode(part, form=form))
     written = [(x, y, text) for (x, y), text in zip(nodes.tolist(), decoded, strict=True)]
     name = "poetvae" if model is None else Path(model).resolve().name
     title = f"{len(poems):,} poems in the latent space of {name}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..constraints.options import Conditions
 from ..errors import ConfigError, CorpusError
+from ..generation.options import SamplingOptions
 from .common import (
     FORMS,
     cli,
@@ -19,6 +22,7 @@ from .common import (
     model_options,
     named,
     options,
+    options_of,
     seed_option,
     stdin,
 )
@@ -27,11 +31,8 @@ from .terminal import Command, known, note
 if TYPE_CHECKING:
     from ..generation.generate import Generated
 
-
-ASKED = {
-    *("first_line", "numbered", "template", "acrostic", "where", "contains"),
-    *("rhyme", "tones", "no_repeat", "without", "only"),
-}
+CONDITIONS = tuple(field.name for field in dataclasses.fields(Conditions))
+LINES = ("first_line", "lines", "template")  # what a text to complete says itself
 
 
 class Writing(Command):
@@ -39,59 +40,17 @@ class Writing(Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, asked in (("What to ask of a poem; all combine", True), ("Options", False)):
-            params = [p for p in self.get_params(ctx) if (p.name in ASKED) is asked]
+            params = [p for p in self.get_params(ctx) if (p.name in CONDITIONS) is asked]
             records = (param.get_help_record(ctx) for param in params)
             with formatter.section(title):
                 formatter.write_dl([record for record in records if record])
 
 
-line_options = options(
-    click.option("--first-line", metavar="TEXT", help="The first line."),
-    click.option("--line", "numbered", multiple=True, metavar="N=TEXT", help="Line N; can repeat."),
-    click.option("--template", metavar="春__月", help="The text, with _ for what is open."),
-)
-wish_options = options(
-    click.option(
-        "--acrostic", metavar="TEXT", help="A character for each line, one after another."
-    ),
-    click.option(
-        "--acrostic-at",
-        "where",
-        type=click.Choice(["heads", "ends", "diagonal"]),
-        default="heads",
-        show_default=True,
-        help="Where in the lines.",
-    ),
-    click.option("--contains", multiple=True, metavar="TEXT", help="In one line; can repeat."),
-    click.option(
-        "--rhyme", metavar="尤|any", help="Of the even lines: a class, a character of it, or any."
-    ),
-    click.option(
-        "--tones",
-        type=click.Choice(["strict", "lenient"]),
-        help="Of regulated verse: with every reading of the characters, or with some.",
-    ),
-    click.option("--no-repeat", is_flag=True, help="No character comes twice."),
-    click.option("--without", default="", metavar="CHARS", help="None of these characters."),
-    click.option("--only", default="", metavar="CHARS", help="No others."),
-)
-how_options = options(
+sampling_options = options(
     click.option(
         "--form", metavar="5x2", shell_complete=known(FORMS), help="One of the model's forms."
     ),
-    click.option(
-        "--temperature", type=float, default=0.8, show_default=True, help="0 = likeliest."
-    ),
-    click.option("--top-k", type=int, help="Draw from the k likeliest characters."),
-    click.option("--top-p", type=float, help="Draw from the likeliest characters that make up p."),
-    click.option("--passes", type=int, help="To write in; the most it was trained for if absent."),
-    click.option(
-        "--candidates",
-        type=int,
-        default=1,
-        show_default=True,
-        help="Keep the likeliest of so many.",
-    ),
+    options_of(SamplingOptions, leave_out=("labels", "seed"), defaults={"temperature": 0.8}),
     click.option(
         "--label",
         "pairs",
@@ -118,28 +77,26 @@ count_option = click.option(
 @cli.command(cls=Writing)
 @model_options
 @count_option
-@line_options
-@wish_options
-@how_options
+@options_of(Conditions)
+@sampling_options
 def generate(
     model: str | None,
     device: str,
     n: int,
-    numbered: tuple[str, ...],
+    lines: tuple[str, ...],
     pairs: tuple[str, ...],
     script: str | None,
     seed: int | None,
     as_json: bool,
-    **how: Any,
+    **wanted: Any,
 ) -> None:
     """Write poems. What is asked of them holds in every one, or an error says why it cannot."""
     poet = load(model, device)
-    how["labels"] = named(pairs, "--label", "dynasty=tang")
-    how["lines"] = _lines(numbered)
-    known = drawn_seed() if seed is None else seed
-    poems = poet.generate(n, seed=known, **how)
+    labels = named(pairs, "--label", "dynasty=tang")
+    chosen = drawn_seed() if seed is None else seed
+    poems = poet.generate(n, seed=chosen, labels=labels, lines=_numbered(lines), **wanted)
     if seed is None:
-        note(f"seed {known}")
+        note(f"seed {chosen}")
     _print(poems, script, as_json)
 
 
@@ -148,8 +105,8 @@ def generate(
 @click.argument("text")
 @model_options
 @count_option
-@wish_options
-@how_options
+@options_of(Conditions, leave_out=LINES)
+@sampling_options
 def complete(
     text: str,
     model: str | None,
@@ -159,7 +116,7 @@ def complete(
     script: str | None,
     seed: int | None,
     as_json: bool,
-    **how: Any,
+    **wanted: Any,
 ) -> None:
     """Fill the blanks (_) in TEXT, or give a line its partner or the rest of its poem.
 
@@ -170,18 +127,18 @@ def complete(
     if not texts:
         raise CorpusError("no text came; give one on each line")
     poet = load(model, device)
-    how["labels"] = named(pairs, "--label", "dynasty=tang")
-    known = drawn_seed() if seed is None else seed
+    labels = named(pairs, "--label", "dynasty=tang")
+    chosen = drawn_seed() if seed is None else seed
     for i, one in enumerate(texts):
-        poems = poet.complete(one, n, seed=known, **how)
+        poems = poet.complete(one, n, seed=chosen, labels=labels, **wanted)
         if seed is None and not i:
-            note(f"seed {known}")
+            note(f"seed {chosen}")
         _print(poems, script, as_json)
         if len(poems) < n:
             note(f"{one}: only {len(poems)} different completions came of {5 * n} draws")
 
 
-def _lines(pairs: tuple[str, ...]) -> dict[int, str]:
+def _numbered(pairs: tuple[str, ...]) -> dict[int, str]:
     """Texts of lines by number."""
     lines = named(pairs, "--line", "2=TEXT")
     for number, text in lines.items():

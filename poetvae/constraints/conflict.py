@@ -13,7 +13,7 @@ from .constraint import Condition, Constraint, intersection, meeting
 
 
 def explain(conditions: Sequence[Condition]) -> str:
-    """The words for wishes that exclude each other: the fewest of them that still do."""
+    """The words for conditions that exclude each other: the fewest of them that still do."""
     if not _exclusive(conditions):
         return "no string of tokens meets both conditions; loosen one"
     for condition in conditions:
@@ -37,7 +37,7 @@ def explain(conditions: Sequence[Condition]) -> str:
 
 
 def _exclusive(conditions: Sequence[Condition]) -> bool:
-    """Whether no string meets all wishes, as far as they can be weighed."""
+    """Whether no string meets all conditions, as far as they can be weighed."""
     try:
         return bool(conditions) and _joint(conditions) is None
     except ConstraintError:
@@ -45,7 +45,7 @@ def _exclusive(conditions: Sequence[Condition]) -> bool:
 
 
 def _joint(conditions: Sequence[Condition]) -> Constraint | None:
-    """All wishes together; None where no string meets them all."""
+    """All conditions together; None where no string meets them all."""
     joint: Constraint | None = conditions[0].constraint
     for condition in conditions[1:]:
         joint = joint and intersection(joint, condition.constraint)
@@ -53,7 +53,7 @@ def _joint(conditions: Sequence[Condition]) -> Constraint | None:
 
 
 def _clash(a: Condition, b: Condition) -> str | None:
-    """The words for two wishes that exclude each other at one position, or in one line."""
+    """The words for two conditions that exclude each other at one position, or in one line."""
     common = meeting(a.constraint, b.constraint)
     columns = zip(a.constraint.alternatives.T, b.constraint.alternatives.T, strict=True)
     meets = torch.stack([common[one][:, other] for one, other in columns])

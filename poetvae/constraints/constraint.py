@@ -63,7 +63,7 @@ class Constraint:
         alternatives: (A, T) int64, which set may fill each position; A >= 1, rows distinct.
         distinct: whether no token may come twice; special tokens and line breaks may, and
             positions past the end of the form do not count.
-        says: the wishes that it is made of, for messages.
+        says: the conditions that it is made of, for messages.
         form: the form of the poems; None in free form, where all T positions count.
     """
 
@@ -77,7 +77,7 @@ class Constraint:
         """The strings of both.
 
         Raises:
-            ConstraintError: where there are none, with the wishes that exclude each other; of
+            ConstraintError: where there are none, with the conditions that exclude each other; of
                 constraints on different forms; of more than `MAX_ALTERNATIVES` alternatives.
         """
         both = intersection(self, other)
@@ -180,7 +180,7 @@ def check_number(n: int, most: int | None = None) -> None:
 
 
 def intersection(a: Constraint, b: Constraint) -> Constraint | None:
-    """The strings of both, without wishes; None where there are none."""
+    """The strings of both, without conditions; None where there are none."""
     if (a.form, a.alternatives.shape[1]) != (b.form, b.alternatives.shape[1]):
         raise ConstraintError(
             f"conditions on {a.form or 'free'} and on {b.form or 'free'} poems, of"

@@ -2,17 +2,17 @@
 
 Every function takes the codec of a model and the form of the poem, None in free form, and gives a
 `Constraint` over all positions of the model. Texts may be typed in simplified characters, see
-`lexicon.options`.
+`vocabulary.tokens_of`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, reduce
+from functools import lru_cache
 from itertools import product
 from math import prod
-from operator import and_
 
 import torch
 from torch import Tensor
@@ -23,12 +23,11 @@ from ..text.poem import LACUNA, Form, has_han, split_verses
 from ..text.prosody import FREE, LEVEL, OBLIQUE, patterns, rhymes
 from ..text.tokenizer import PoemTokenizer
 from .constraint import Condition, Constraint, check_number, distinct_rows
-from .vocabulary import CLASSES, level_masks, mask, options, rhyme_masks, sound, unknown
+from .options import WHERE, Conditions
+from .vocabulary import CLASSES, level_masks, mask, rhyme_masks, sound, tokens_of, unknown
 
 BLANKS = "_＿□"
 """What stands for a character that is left open in a template."""
-WHERE = ("heads", "ends", "diagonal")
-"""Where an acrostic may stand in the lines."""
 
 
 def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
@@ -49,7 +48,7 @@ def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
 def _all_of(
     tokenizer: PoemTokenizer, max_len: int, writable: tuple[int, ...], form: Form | None
 ) -> Constraint:
-    # Every wish starts from it, so that one request needs it many times.
+    # Every condition starts from it, so that one request needs it many times.
     allowed = torch.zeros(max_len, len(tokenizer), dtype=torch.bool)
     allowed[:, list(writable)] = True
     if form is None:
@@ -57,6 +56,11 @@ def _all_of(
         allowed[0, blank] = False
     sets, places = distinct_rows(allowed)
     return Constraint(sets, places.unsqueeze(0), form=form)
+
+
+def first_line(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
+    """Line 1 is the text; see `line`."""
+    return line(codec, form, 1, text)
 
 
 def line(codec: PoemCodec, form: Form | None, n: int, text: str) -> Constraint:
@@ -132,7 +136,7 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     """
     chars = "".join(split_verses(text)) if form else text.strip()
     name = f"the text {chars}"
-    masks = [mask(codec, ids) for ids in options(codec, chars)]
+    masks = [mask(codec, ids) for ids in tokens_of(codec, chars)]
     if form:
         _check_length(name, chars, 1, form.length)
         begins = range(form.length - len(chars) + 1)
@@ -148,18 +152,18 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     return _union(codec, form, wants, name)
 
 
-def tones(codec: PoemCodec, form: Form | None, strict: bool = False) -> Constraint:
+def tones(codec: PoemCodec, form: Form | None, strictness: str = "lenient") -> Constraint:
     """The tones of regulated verse, as `prosody.regulated` has them.
 
     Args:
         codec, form: of the poem.
-        strict: every reading of every character fits; if not, some reading does, and a character
-            that is not known fits anywhere.
+        strictness: "strict", every reading of every character fits; or "lenient", some reading
+            does, and a character that is not known fits anywhere.
 
     Raises:
         ConstraintError: a form that regulated verse does not have.
     """
-    name = f"regulated verse ({'strict' if strict else 'lenient'} tones)"
+    name, strict = f"regulated verse ({strictness} tones)", strictness == "strict"
     if form is None:
         raise _fixed_form(name)
     if not (schemes := patterns(form)):
@@ -183,13 +187,12 @@ def tones(codec: PoemCodec, form: Form | None, strict: bool = False) -> Constrai
     return _union(codec, form, wants, name, dict(enumerate(words)), heard=True)
 
 
-def rhyme(codec: PoemCodec, form: Form | None, name: str | None = None) -> Constraint:
+def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
     """All even lines end in one rhyme class, in some reading; a couplet's second line does.
 
     Args:
         codec, form: of the poem.
-        name: one of the 106 classes, or another character, which stands for its classes; absent =
-            any class.
+        name: one of the 106 classes, or another character, which stands for its classes; or "any".
 
     Raises:
         ConstraintError: free form, an odd number of lines, any class for a couplet, a name without
@@ -199,10 +202,10 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str | None = None) -> Const
         raise _fixed_form("the rhyme")
     if form.lines % 2:
         raise ConstraintError(f"even lines rhyme, and {form} has {form.lines}; take an even number")
-    if name is None and form.lines == 2:
+    if name == "any" and form.lines == 2:
         raise ConstraintError(f"{form} has one line to rhyme; name a rhyme class, such as 尤")
-    if name is None or name in tuple(CLASSES):
-        classes = list(name or CLASSES)
+    if name == "any" or name in tuple(CLASSES):
+        classes = list(CLASSES if name == "any" else name)
     else:
         classes = sorted(rhymes(name), key=CLASSES.index)
     if not classes:
@@ -214,14 +217,14 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str | None = None) -> Const
     if not masks:
         raise ConstraintError(f"this model knows no character of the rhyme {name}; take another")
     ends = range(2 * form.length - 1, form.size, 2 * form.length)
-    words = dict.fromkeys(ends, " or ".join(classes) if name else "one class")
+    words = dict.fromkeys(ends, "one class" if name == "any" else " or ".join(classes))
     wants = [dict.fromkeys(ends, members) for members in masks]
     return _union(codec, form, wants, "the rhyme", words, heard=True)
 
 
-def forbidden(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
+def without(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
     """None of the characters comes."""
-    ids = {i for options in options(codec, chars, missing=True) for i in options}
+    ids = {i for found in tokens_of(codec, chars, missing=True) for i in found}
     return _everywhere(codec, form, ~mask(codec, ids), "the ban", f"none of {_short(chars)}")
 
 
@@ -231,7 +234,7 @@ def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
     Raises:
         ConstraintError: characters that the model lacks.
     """
-    ids = {i for options in options(codec, chars) for i in options}
+    ids = {i for found in tokens_of(codec, chars) for i in found}
     marks = [i for i in codec.writable() if not codec.tokenizer.decode([i]).isalnum()]
     allowed = mask(codec, ids | (set(marks) if form is None else set()))
     return _everywhere(codec, form, allowed, "the choice", f"one of {_short(chars)}")
@@ -250,63 +253,41 @@ def no_repeat(codec: PoemCodec, form: Form | None) -> Constraint:
     return Constraint(base.sets, base.alternatives, True, (Condition("no repeats", alone),), form)
 
 
-def requested(
-    codec: PoemCodec,
-    form: Form | None,
-    *,
-    first_line: str | None = None,
-    lines: Mapping[int, str] | None = None,
-    acrostic: str | None = None,
-    where: str = "heads",
-    template: str | None = None,
-    contains: str | Sequence[str] | None = None,
-    rhyme: str | None = None,
-    tones: str | None = None,
-    no_repeat: bool = False,
-    without: str = "",
-    only: str = "",
-) -> Constraint:
+def requested(codec: PoemCodec, form: Form | None, conditions: Conditions) -> Constraint:
     """All that is asked for at once; without anything, all that may be written.
-
-    Args:
-        codec, form: of the poem.
-        first_line, lines: the texts of lines, `lines` by number from 1.
-        acrostic, where: see `acrostic`.
-        template: see `template`.
-        contains: one text or several; several may overlap.
-        rhyme: see `rhyme`; "any" = any one class.
-        tones: "strict" or "lenient".
-        no_repeat: whether no character comes twice.
-        without, only: characters that must not come, or that alone may.
 
     Raises:
         ConstraintError: what no poem can meet, with the conditions that exclude each other.
     """
-    if tones not in (None, "strict", "lenient"):
-        raise ConstraintError(f"tones {tones!r}: expected strict or lenient")
-    texts = [contains] if isinstance(contains, str) else contains or ()
-    numbered = [*([(1, first_line)] if first_line is not None else []), *(lines or {}).items()]
-    # Large unions come last, when the others have thinned out what they meet.
-    calls: list[tuple[str, tuple[object, ...]]] = [
-        *(("line", item) for item in numbered),
-        *([("template", (template,))] if template is not None else []),
-        *([("acrostic", (acrostic, where))] if acrostic is not None else []),
-        *([("forbidden", (without,))] if without else []),
-        *([("only", (only,))] if only else []),
-        *([("no_repeat", ())] if no_repeat else []),
-        *([("tones", (tones == "strict",))] if tones else []),
-        *(("contains", (text,)) for text in texts),
-        *([("rhyme", (None if rhyme == "any" else rhyme,))] if rhyme is not None else []),
+    constraint = of_form(codec, form)
+    for name, arguments in conditions.calls():
+        constraint = constraint & globals()[name](codec, form, *arguments)
+    return constraint
+
+
+def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
+    """The model's form with the fewest lines that a text, with or without blanks, opens.
+
+    Raises:
+        ConstraintError: there is none.
+    """
+    if not codec.forms:
+        return None
+    filled = text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA))
+    verses = [verse for verse in re.split(r"[^\w□]+", filled) if verse]
+    least = len(verses) + (LACUNA not in filled)
+    fitting = [
+        form
+        for form in codec.forms
+        if form.lines >= least and all(len(verse) == form.length for verse in verses)
     ]
-    parts = (_MAKERS[name](codec, form, *rest) for name, rest in calls)
-    return reduce(and_, parts, of_form(codec, form))
-
-
-# By name, since `requested` has arguments of these names.
-_MAKERS: dict[str, Callable[..., Constraint]] = {
-    f.__name__: f
-    for f in (line, template, acrostic, contains, tones, rhyme, forbidden, only, no_repeat)
-}
+    if not fitting:
+        known = ", ".join(map(str, codec.forms))
+        raise ConstraintError(
+            f"{text!r} opens none of the model's forms, {known}, with anything left to write;"
+            " give whole lines, with _ for what is open"
+        )
+    return min(fitting, key=lambda form: (form.lines, -codec.forms[form]))
 
 
 def _union(
@@ -351,7 +332,7 @@ def _fixed(codec: PoemCodec, form: Form | None, at: Mapping[int, str], name: str
     breaks = [codec.tokenizer.eos_id, codec.tokenizer.newline_id]
     open_ = dict.fromkeys((t for t in at if at[t] == LACUNA), ~mask(codec, breaks))
     at = {t: char for t, char in at.items() if char != LACUNA}
-    found = options(codec, "".join(at.values()))
+    found = tokens_of(codec, "".join(at.values()))
     chars = {
         t: [codec.tokenizer.decode([i]) for i in ids] for t, ids in zip(at, found, strict=True)
     }

@@ -32,7 +32,7 @@ def mask(codec: PoemCodec, ids: Iterable[int]) -> Tensor:
     return found
 
 
-def options(codec: PoemCodec, text: str, missing: bool = False) -> list[list[int]]:
+def tokens_of(codec: PoemCodec, text: str, missing: bool = False) -> list[list[int]]:
     """By character of a text, the tokens that it may be.
 
     Args:

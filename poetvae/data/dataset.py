@@ -11,7 +11,6 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -38,20 +37,38 @@ _LAST = np.uint64(31)
 class Batch:
     """B poems of at most T tokens.
 
-    tokens (B, T) int64, padded; mask (B, T) bool, True = real; labels (B, L) int64 or None.
+    Attributes:
+        tokens: (B, T) int64, padded.
+        mask: (B, T) bool, True = real; None where nothing is padded.
+        labels: (B, L) int64, 0 = unknown; None without labels.
+        observed: (B, T), the tokens that encoder and decoder are given, the mask token elsewhere;
+            None = none.
+        noisy: (B, T), the poems as the encoder sees them; None = as they are.
     """
 
     tokens: Tensor
-    mask: Tensor
-    labels: Tensor | None
+    mask: Tensor | None = None
+    labels: Tensor | None = None
+    observed: Tensor | None = None
+    noisy: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.tokens)
 
+    @property
+    def real(self) -> Tensor:
+        """The mask, (B, T), also where nothing is padded."""
+        return torch.ones_like(self.tokens, dtype=torch.bool) if self.mask is None else self.mask
+
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
-        labels = None if self.labels is None else self.labels.to(device)
-        return Batch(self.tokens.to(device), self.mask.to(device), labels)
+        return Batch(*(None if x is None else x.to(device) for x in vars(self).values()))  # type: ignore[arg-type]
+
+    def repeat(self, times: int) -> Batch:
+        """Each poem so many times: all of them, then all again."""
+        if times == 1:
+            return self
+        return Batch(*(None if x is None else x.repeat(times, 1) for x in vars(self).values()))  # type: ignore[arg-type]
 
 
 class TokenStore:
@@ -190,8 +207,8 @@ def corrupt(
     passes: Sequence[int] = (),
     noise: float = 0.0,
     dropout: float = 0.0,
-) -> dict[str, Any]:
-    """What a model is given of a batch in training, by the arguments of its `forward`.
+) -> tuple[Batch, int]:
+    """What a model is given of a batch in training, and in how many passes it writes that.
 
     Drawn from the device's own generator, which the step has seeded.
 
@@ -204,7 +221,7 @@ def corrupt(
         noise: share of the characters that are masked in `noisy`, what the encoder sees.
         dropout: share of the labels that become unknown.
     """
-    tokens, mask, labels = batch.tokens, batch.mask, batch.labels
+    tokens, mask, labels = batch.tokens, batch.real, batch.labels
     (n, length), device = tokens.shape, tokens.device
 
     def rand(*shape: int) -> Tensor:
@@ -225,8 +242,7 @@ def corrupt(
         noisy = tokens.masked_fill((rand(n, length) < noise) & mask, mask_id)
     if dropout and labels is not None:
         labels = labels.masked_fill(rand(*labels.shape) < dropout, 0)
-    poems = {"tokens": tokens, "mask": mask, "labels": labels}
-    return {**poems, "observed": observed, "noisy": noisy, "passes": drawn}
+    return Batch(tokens, batch.mask, labels, observed, noisy), drawn
 
 
 def derive_seed(seed: int, *names: object) -> int:

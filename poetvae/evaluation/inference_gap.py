@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..data.dataset import Batch, TokenStore, derive_seed
 from ..errors import ConfigError, CorpusError
-from ..models import LatentModel
+from ..models import LatentModel, evaluating
 from ..models.bounds import effective_samples, iwae
 from ..nn import DiagonalGaussian
 from ..text.codec import PoemCodec
@@ -107,7 +107,7 @@ def inference_gap(
             batch = store.batch(places[start : start + BATCH]).to(model.device)
             chars += int(characters(codec, batch)[0].sum())
             with torch.no_grad():
-                q = model.encode(batch.tokens, batch.mask, batch.labels)
+                q = model.encode(batch)
             if not isinstance(q, DiagonalGaussian):
                 raise ConfigError(
                     "the gap is that of a Gaussian posterior; autoencoders and VQ-VAEs have points"
@@ -168,7 +168,7 @@ def refine(
 
 def _log_joint(model: LatentModel, batch: Batch, z: Tensor) -> Tensor:
     """log p(x, z): (B,), in nats."""
-    nll = model.nll(z, batch.tokens, batch.mask, labels=batch.labels, passes=model.passes)
+    nll = model.nll(z, batch, model.passes)
     return model.prior(len(batch), batch.labels).log_prob(z) - nll
 
 
@@ -185,13 +185,11 @@ def _log_weights(
 def _frozen(model: LatentModel) -> Iterator[None]:
     """In evaluation mode and without gradients of the weights; afterwards as before."""
     learned = [p for p in model.parameters() if p.requires_grad]
-    was_training = model.training
-    model.eval()
-    for p in learned:
-        p.requires_grad_(False)
-    try:
-        yield
-    finally:
+    with evaluating(model):
         for p in learned:
-            p.requires_grad_()
-        model.train(was_training)
+            p.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for p in learned:
+                p.requires_grad_()

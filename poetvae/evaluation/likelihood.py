@@ -1,7 +1,7 @@
 """How good a model is, in nats: bounds on the likelihood, what z carries, what comes back.
 
 Everything is per poem and per character; a character is what a reader sees: the line breaks and end
-marks of free form are paid for in nats but not counted. What samples are like is in `quality`.
+marks of free form are paid for in nats but not counted. What samples are like is in `samples`.
 """
 
 from __future__ import annotations
@@ -17,20 +17,17 @@ from torch import Tensor
 
 from ..data.dataset import Batch, TokenStore, derive_seed
 from ..errors import CorpusError
-from ..models import VAE, VQVAE, Autoregressive, LatentModel, Model
-from ..models.bounds import (
-    effective_samples,
-    importance_weights,
-    iwae,
-    kl_by_unit,
-    mutual_information,
-)
-from ..nn import DiagonalGaussian, Mixture, perplexity
+from ..models import LatentModel, TextModel, evaluating
+from ..models.base import Score
+from ..models.bounds import effective_samples, iwae, log_weights, mutual_information
+from ..nn import DiagonalGaussian
 from ..text.codec import PoemCodec
 from .metrics import bootstrap
 
 ACTIVE = 0.01  # variance of a unit's posterior mean from which on it counts as active
 CURVE = (1, 10, 100, 1000)  # samples K of the curve of importance-weighted bounds
+
+Progress = Callable[[Iterator[Batch]], Iterable[Batch]]
 
 
 @dataclass(frozen=True)
@@ -111,10 +108,20 @@ class Rows:
     code: Tensor | None
     posterior: DiagonalGaussian | None
 
+    def anomalies(self) -> list[dict[str, float]]:
+        """By poem its nats, and how far its nats per character are above the mean of all, in
+        standard deviations; keys as in `score --json`."""
+        per_char = self.bound / self.chars
+        anomaly = (per_char - per_char.mean()) / (float(per_char.std(correction=0)) or 1.0)
+        columns = {"nll": self.bound, "nll_per_char": per_char, "recon": self.recon, "kl": self.kl}
+        columns["anomaly"] = anomaly
+        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in rows]
+
 
 @torch.no_grad()
 def by_poem(
-    model: Model,
+    model: TextModel,
     codec: PoemCodec,
     store: TokenStore,
     *,
@@ -123,50 +130,48 @@ def by_poem(
     passes: int | None = None,
     batch_size: int = 500,
     limit: int | None = None,
-    progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
+    progress: Progress = iter,
 ) -> Rows:
     """Score each poem of a store; arguments and errors as of `evaluate`."""
     if not len(store):
         raise CorpusError("no poem to score; give some of the model's forms")
-    was_training = model.training
-    model.eval()
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "evaluate"))
     table: list[Tensor] = []
     codes: list[Tensor] = []
     logvars: list[Tensor] = []
-    for batch in progress(store.batches(batch_size, limit)):
-        batch = batch.to(model.device)
-        character, unknown = characters(codec, batch)
-        chars = [character.sum(dim=1), unknown.sum(dim=1)]
-        if isinstance(model, Autoregressive):
-            nll = model.nll(batch.tokens, batch.mask, batch.labels)
-            zero = torch.zeros_like(nll)
-            parts = [nll, zero, nll, *chars, zero, zero]
-        else:
-            log_weights, draw = importance_weights(model, batch, samples, generator, passes=passes)
-            assert draw.posterior is not None
-            code = draw.posterior.mode
-            guess = model.decode(code, labels=batch.labels).argmax(dim=2)
-            right = (guess == batch.tokens) | ~batch.mask
-            accuracy = [(right & character).sum(dim=1), right.all(dim=1)]
-            parts = [draw.nll[0], kl_by_unit(draw).sum(dim=1), -iwae(log_weights)]
-            parts += [*chars, *accuracy]
-            codes.append(code.cpu())
-            if isinstance(draw.posterior, DiagonalGaussian):
-                logvars.append(draw.posterior.logvar.cpu())
-        table.append(torch.stack([part.double() for part in parts]).cpu())
-    model.train(was_training)
-    whole = torch.cat(codes) if codes else None
-    posterior = None
-    if whole is not None and logvars:
-        posterior = DiagonalGaussian(whole, torch.cat(logvars))
-    recon, kl, bound, count, unknowns, right_chars, right_poem = torch.cat(table, dim=1)
-    return Rows(recon, kl, bound, count, unknowns, right_chars, right_poem, whole, posterior)
+    with evaluating(model):
+        for batch in progress(store.batches(batch_size, limit)):
+            batch = batch.to(model.device)
+            score = model.score(batch, samples, generator, passes)
+            character, unknown = characters(codec, batch)
+            right = _restored(model, batch, score)
+            rows = [score.recon, score.kl, score.bound, character.sum(dim=1), unknown.sum(dim=1)]
+            rows += [(right & character).sum(dim=1), right.all(dim=1)]
+            table.append(torch.stack([row.double() for row in rows]).cpu())
+            if score.posterior is not None:
+                codes.append(score.posterior.mode.cpu())
+            if isinstance(score.posterior, DiagonalGaussian):
+                logvars.append(score.posterior.logvar.cpu())
+    code = torch.cat(codes) if codes else None
+    gaussian = code is not None and logvars
+    posterior = (
+        DiagonalGaussian(code, torch.cat(logvars)) if code is not None and gaussian else None
+    )
+    recon, kl, bound, chars, unknown, right_chars, right_poem = torch.cat(table, dim=1)
+    return Rows(recon, kl, bound, chars, unknown, right_chars, right_poem, code, posterior)
+
+
+def _restored(model: TextModel, batch: Batch, score: Score) -> Tensor:
+    """Where the likeliest token at z = mode is that of the poem, (B, T); padding is right."""
+    if score.posterior is None:
+        return torch.zeros_like(batch.tokens, dtype=torch.bool)
+    logits = model.latent.decode(score.posterior.mode, labels=batch.labels)
+    return (logits.argmax(dim=2) == batch.tokens) | ~batch.real
 
 
 @torch.no_grad()
 def evaluate(
-    model: Model,
+    model: TextModel,
     codec: PoemCodec,
     store: TokenStore,
     *,
@@ -176,7 +181,7 @@ def evaluate(
     batch_size: int = 500,
     limit: int | None = None,
     curve_poems: int = 0,
-    progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
+    progress: Progress = iter,
 ) -> Report:
     """Score every poem of a store (or the first `limit`) and sum up.
 
@@ -186,7 +191,7 @@ def evaluate(
         store: the poems.
         samples: K of the importance-weighted bound.
         seed: of the samples of z.
-        passes: to score, see `importance_weights`.
+        passes: that the poems are written in, see `TextModel.score`.
         batch_size: poems at once.
         limit: score only so many.
         curve_poems: how many poems, spread over the store, to measure `iw_curve` on.
@@ -195,23 +200,26 @@ def evaluate(
     Raises:
         CorpusError: no poem to score.
     """
-    options: dict[str, Any] = {"batch_size": batch_size, "limit": limit, "progress": progress}
-    rows = by_poem(model, codec, store, samples=samples, seed=seed, passes=passes, **options)
+    rows = by_poem(
+        model,
+        codec,
+        store,
+        samples=samples,
+        seed=seed,
+        passes=passes,
+        batch_size=batch_size,
+        limit=limit,
+        progress=progress,
+    )
     n, chars = len(rows.recon), float(rows.chars.sum())
     elbo, bound = (rows.recon + rows.kl) * (n / chars), rows.bound * (n / chars)
-    exact = isinstance(model, Autoregressive)
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "information"))
-    bounded = model.has_bound
+    name, bounded, restores = model.bound_name(samples), model.has_bound, rows.code is not None
     carried = _carried(model, rows, generator)
     curve = []
-    if isinstance(model, VAE) and bounded and curve_poems:
-        curve = _curve(model, codec, store, n, curve_poems, generator, passes)
+    if rows.posterior is not None and bounded and curve_poems:
+        curve = _curve(model.latent, codec, store, n, curve_poems, generator, passes)
     kl = float(rows.kl.mean())
-    passes = store.max_len if isinstance(model, Autoregressive) else passes or model.passes
-    if isinstance(model, VQVAE):
-        passes += model.groups
-    name = "ELBO" if rows.posterior is None else f"IWAE-{samples}"
-    name = "exact" if exact else name if bounded else "none"
     return Report(
         poems=n,
         chars=int(chars),
@@ -225,10 +233,10 @@ def evaluate(
         kl_per_poem=kl,
         mi_cap=math.log(n),
         marginal_kl=kl - carried["mutual_information"],
-        recon_char_accuracy=None if exact else float(rows.right_chars.sum()) / chars,
-        recon_poem_accuracy=None if exact else float(rows.right_poem.mean()),
+        recon_char_accuracy=float(rows.right_chars.sum()) / chars if restores else None,
+        recon_poem_accuracy=float(rows.right_poem.mean()) if restores else None,
         parameters=model.num_parameters(),
-        passes=passes,
+        passes=model.network_passes(passes),
         **carried,
         ci={
             key: bootstrap(values.numpy(), seed)
@@ -244,7 +252,7 @@ def evaluate(
 
 
 @torch.no_grad()
-def _carried(model: Model, rows: Rows, generator: torch.Generator) -> dict[str, Any]:
+def _carried(model: TextModel, rows: Rows, generator: torch.Generator) -> dict[str, Any]:
     """What z tells of the poems: the fields of a `Report` that are about it."""
     found: dict[str, Any] = {"mutual_information": 0.0, "active_units": 0}
     if rows.code is None:
@@ -253,24 +261,15 @@ def _carried(model: Model, rows: Rows, generator: torch.Generator) -> dict[str, 
     found["active_units"] = int((code.var(dim=0) > ACTIVE).sum()) if n > 1 else 0
     if rows.posterior is not None:
         found["mutual_information"] = mutual_information(rows.posterior, generator)
-    if isinstance(model, VQVAE):
-        codes = model.codes(code)
-        # As every poem has one string of codes, the information is the entropy of the strings.
-        alike = torch.unique(codes, dim=0, return_counts=True)[1].double()
-        found["mutual_information"] = math.log(n) - float((alike * alike.log()).sum()) / n
-        found["codes_used"] = len(torch.unique(codes))
-        found["codebook_perplexity"] = perplexity(codes)
-    if isinstance(model, VAE) and isinstance(prior := model.prior(1), Mixture):
-        found["cluster_perplexity"] = perplexity(prior.responsibilities(code).argmax(dim=1))
-    return found
+    return found | model.usage(code)
 
 
 def characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
     """Which tokens (B, T) are characters that a reader sees, and which are unknown."""
     tokenizer = codec.tokenizer
     layout = torch.tensor([tokenizer.newline_id, tokenizer.eos_id], device=batch.tokens.device)
-    character = batch.mask & ~torch.isin(batch.tokens, layout)
-    return character, batch.mask & (batch.tokens == tokenizer.unk_id)
+    character = batch.real & ~torch.isin(batch.tokens, layout)
+    return character, batch.real & (batch.tokens == tokenizer.unk_id)
 
 
 def _curve(
@@ -288,14 +287,12 @@ def _curve(
     """
     places = np.unique(np.linspace(0, n - 1, min(poems, n)).astype(np.int64))
     batch = store.batch(places).to(model.device)
-    was_training = model.training
-    model.eval()
-    log_weights, _ = importance_weights(model, batch, max(CURVE), generator, passes=passes)
-    model.train(was_training)
+    with evaluating(model):
+        weights = log_weights(model.sample_posterior(batch, max(CURVE), generator, passes))
     chars = int(characters(codec, batch)[0].sum())
     curve = []
     for k in CURVE:
-        groups = log_weights.reshape(k, -1)  # (K, groups * B)
+        groups = weights.reshape(k, -1)  # (K, groups * B)
         bound = -float(iwae(groups).sum()) * k / max(CURVE) / chars
         size = float(effective_samples(groups).mean())
         curve.append({"k": k, "nll_per_char": bound, "effective_samples": size})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from tqdm import tqdm
 from ..data.dataset import derive_seed, encode_poems
 from ..errors import CorpusError
 from ..generation.generate import generate
-from ..models import Autoregressive, Model
+from ..generation.options import SamplingOptions
+from ..models import Autoregressive, TextModel
 from ..runtime import without_bar
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem, content
@@ -45,7 +47,7 @@ Values = NDArray[np.float64]
 
 
 def sample_quality(
-    model: Model,
+    model: TextModel,
     codec: PoemCodec,
     human: Sequence[Poem],
     known: Sequence[Poem],
@@ -73,8 +75,8 @@ def sample_quality(
         CorpusError: fewer than four human poems to compare with.
     """
     _comparable(codec, n, human)
-    how = {"temperature": temperature, "passes": passes}
-    written, asked = _write(model, codec, n, seed, quiet, **how)
+    options = SamplingOptions(temperature=temperature, passes=passes)
+    written, asked = _write(model, codec, n, seed, quiet, options)
     return compare(codec, written, human, known, asked=asked, seed=seed, judge=judge)
 
 
@@ -210,7 +212,7 @@ def _comparable(codec: PoemCodec, n: int, human: Sequence[Poem]) -> list[Poem]:
 
 
 def _write(
-    model: Model, codec: PoemCodec, n: int, seed: int, quiet: bool, **how: Any
+    model: TextModel, codec: PoemCodec, n: int, seed: int, quiet: bool, options: SamplingOptions
 ) -> tuple[list[Poem], list[Form | None]]:
     """Samples as poems, and the form that each was asked for."""
     poems, asked = [], []
@@ -218,8 +220,8 @@ def _write(
     with bar:
         for part, start in enumerate(range(0, n, 1000)):
             count = min(1000, n - start)
-            seeds = derive_seed(seed, "samples", part)
-            for one in generate(model, codec, count, seed=seeds, **how):
+            seeded = replace(options, seed=derive_seed(seed, "samples", part))
+            for one in generate(model, codec, count, options=seeded):
                 poems.append(one.poem)
                 asked.append(Form.parse(one.form) if one.form else None)
             bar.update(count)
@@ -257,7 +259,7 @@ def _by_poem(
 @torch.no_grad()
 def _exact_nll(judge: Autoregressive, codec: PoemCodec, poems: Sequence[Poem]) -> Values:
     batches = (batch.to(judge.device) for batch in encode_poems(codec, poems).batches(500))
-    nll = [judge.nll(b.tokens, b.mask, b.labels).double().cpu() for b in batches]
+    nll = [judge.nll(batch).double().cpu() for batch in batches]
     return torch.cat(nll).numpy()
 
 

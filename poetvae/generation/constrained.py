@@ -20,16 +20,18 @@ character is one that some alternative still has, which is not p(x | C).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ..constraints.constraint import Constraint
 from ..errors import ConstraintError
-from ..models import Autoregressive, LatentModel, Model
+from ..models import LatentModel, TextModel
 from ..text.tokenizer import NEWLINE
+from .options import SamplingOptions
 from .passes import Stepwise, one_by_one, write
+from .sampling import PLAIN
 from .smc import choose_z
 
 TRIES = 100  # draws for a poem before the best of them has to do
@@ -38,16 +40,15 @@ Draws = tuple[Tensor, Tensor, Tensor]  # tokens (n, T), log p of each (n, T), lo
 
 @torch.no_grad()
 def sample_constrained(
-    model: Model,
+    model: TextModel,
     constraint: Constraint,
     writable: Tensor,
     n: int,
     labels: Tensor | None = None,
+    options: SamplingOptions = PLAIN,
     *,
-    passes: int = 1,
     weighed: bool = True,
     generator: torch.Generator,
-    **how: Any,
 ) -> tuple[Tensor, Tensor]:
     """Tokens (n, T) that meet a constraint, and log p of each character, (n, T), in nats.
 
@@ -57,30 +58,26 @@ def sample_constrained(
         constraint: within `writable`.
         writable: (T, V) bool, what the model writes without a constraint.
         labels: (1, L), of all poems.
-        passes: of the decoder.
+        options: as of `choose_tokens`, and the passes. At temperature 0 the alternative is the
+            likeliest one too, and the first draw that meets the constraint is kept.
         weighed: see `choose_z`.
         generator: of all draws.
-        how: temperature, top_k and top_p of `choose_tokens`. At temperature 0 the alternative is
-            the likeliest one too, and the first draw that meets the constraint is kept.
 
     Raises:
         ConstraintError: no draw of many met the constraint.
     """
-    how["generator"] = generator
-    again = None
+    repeatable = None
     if constraint.distinct:
-        again = torch.arange(writable.shape[1], device=model.device) <= NEWLINE
-    if isinstance(model, Autoregressive):
-        propose = _stepwise(model, constraint, labels, again, how)
-    else:
-        propose = _in_passes(model, constraint, writable, n, labels, passes, weighed, again, how)
+        repeatable = torch.arange(writable.shape[1], device=model.device) <= NEWLINE
+    request = Request(constraint, writable, n, labels, repeatable, options, weighed, generator)
+    propose = _in_passes(model.latent, request) if model.has_latent else _stepwise(model, request)
     pending = torch.arange(n, device=model.device)
     best: Draws | None = None
     for _ in range(TRIES):
         tokens, log_probs, chance = propose(len(pending))
         chance = chance.masked_fill(~constraint.satisfied(tokens), -torch.inf)
         uniform = torch.rand(len(pending), generator=generator, device=model.device)
-        keep = chance > (-torch.inf if how.get("temperature") == 0 else uniform.log())
+        keep = chance > (-torch.inf if options.temperature == 0 else uniform.log())
         if best is None:
             best = tokens, log_probs, chance
         else:
@@ -98,55 +95,74 @@ def sample_constrained(
     return best[:2]
 
 
-def _in_passes(
-    model: LatentModel,
-    constraint: Constraint,
-    writable: Tensor,
-    n: int,
-    labels: Tensor | None,
-    passes: int,
-    weighed: bool,
-    again: Tensor | None,
-    how: dict[str, Any],
-) -> Callable[[int], Draws]:
-    """Draws from z of a population for n poems."""
+@dataclass(frozen=True)
+class Request:
+    """What poems are wanted, by the arguments of `sample_constrained`.
+
+    `repeatable` (V,) bool are the tokens that may come twice; None = all.
+    """
+
+    constraint: Constraint
+    writable: Tensor
+    n: int
+    labels: Tensor | None
+    repeatable: Tensor | None
+    options: SamplingOptions
+    weighed: bool
+    generator: torch.Generator
+
+    def labels_of(self, n: int) -> Tensor | None:
+        """The labels of n poems, (n, L)."""
+        return None if self.labels is None else self.labels.expand(n, -1)
+
+
+def _in_passes(model: LatentModel, request: Request) -> Callable[[int], Draws]:
+    """Draws from z of a population for all the poems."""
+    constraint, options, generator = request.constraint, request.options, request.generator
     known = common = None
     if model.decoder.observe is not None:
         known = constraint.known(model.mask_id)
         known = known if bool((known != model.mask_id).any()) else None
     if known is not None:
         common = constraint.shared(model.mask_id)
-    particles = choose_z(model, constraint, writable, n, labels, how["generator"], common, weighed)
+    particles = choose_z(
+        model,
+        constraint,
+        request.writable,
+        request.n,
+        request.labels,
+        generator,
+        common,
+        request.weighed,
+    )
+    passes = model.check_passes(options.passes)
 
     def draws(n: int) -> Draws:
-        place, chosen = particles.draw(n, how["generator"], how.get("temperature") == 0)
+        place, chosen = particles.draw(n, generator, options.temperature == 0)
         tokens, log_probs, left = write(
             model,
             particles.z[place],
             constraint.sets[constraint.alternatives[chosen]],
-            labels=None if labels is None else labels.expand(n, -1),
+            labels=request.labels_of(n),
             known=None if known is None else known[chosen],
             passes=passes,
-            again=again,
-            **how,
+            repeatable=request.repeatable,
+            options=options,
+            generator=generator,
         )
         return tokens, log_probs, left - constraint.count(tokens).clamp(min=1).log()
 
     return draws
 
 
-def _stepwise(
-    model: Autoregressive,
-    constraint: Constraint,
-    labels: Tensor | None,
-    again: Tensor | None,
-    how: dict[str, Any],
-) -> Callable[[int], Draws]:
+def _stepwise(model: TextModel, request: Request) -> Callable[[int], Draws]:
     """Draws of characters one after the other, all to be kept."""
 
     def draws(n: int) -> Draws:
-        some = None if labels is None else labels.expand(n, -1)
-        tokens, log_probs = one_by_one(model, n, Stepwise(constraint, n, again, **how), some)
-        return tokens[:, : constraint.length], log_probs, log_probs.new_zeros(n)
+        choose = Stepwise(
+            request.constraint, n, request.repeatable, request.options, request.generator
+        )
+        tokens, log_probs = one_by_one(model, n, choose, request.labels_of(n))
+        return tokens[:, : request.constraint.length], log_probs, log_probs.new_zeros(n)
 
     return draws

@@ -1,12 +1,12 @@
 """Poems from latent vectors, in one pass of the decoder or a few; or, by the baseline, character
-after character. What is asked of them holds by construction: see `conditional`.
+after character. What is asked of them holds by construction: see `constrained`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -16,27 +16,18 @@ from ..constraints.constraint import Constraint
 from ..constraints.rules import of_form
 from ..data.dataset import Batch, derive_seed
 from ..errors import ConfigError
-from ..models import Autoregressive, LatentModel, Model
-from ..models.bounds import importance_weights, iwae
+from ..models import LatentModel, TextModel
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem, split_verses
 from ..text.prosody import regulated, rhyme
 from .constrained import sample_constrained
-from .passes import one_by_one, write
-from .sampling import choose_tokens, filter_logits
+from .options import SamplingOptions
+from .passes import sample, write
+from .sampling import PLAIN
 
-__all__ = [
-    "BATCH",
-    "Generated",
-    "allowed_tokens",
-    "choose_tokens",
-    "decode",
-    "filter_logits",
-    "generate",
-    "label_ids",
-]
 BATCH = 256
 RANKED = 8  # samples of the bound that candidates are ranked by
+LIKELIEST = SamplingOptions(temperature=0.0)
 
 
 @dataclass(frozen=True)
@@ -90,19 +81,13 @@ class Generated:
 
 @torch.no_grad()
 def generate(
-    model: Model,
+    model: TextModel,
     codec: PoemCodec,
     n: int = 1,
     *,
     form: Form | None = None,
     constraint: Constraint | None = None,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    labels: Mapping[str, str] | None = None,
-    seed: int = 0,
-    passes: int | None = None,
-    candidates: int = 1,
+    options: SamplingOptions = PLAIN,
     weighed: bool = True,
 ) -> list[Generated]:
     """Write n poems: in few passes each, or in one step a character by an autoregressive model.
@@ -114,24 +99,23 @@ def generate(
             trained on, or free form.
         constraint: what every poem must be. An autoregressive model meets it step by step, each
             character being one that some alternative still has: that is not p(x | C).
-        temperature: of the characters; 0 takes the likeliest ones, and the likeliest alternative.
-            z is drawn from the prior, or given the constraint, whatever the temperature.
-        top_k, top_p: as in `filter_logits`.
-        labels: values by field, as {"dynasty": "tang"}; the others are unknown.
-        seed: the same seed writes the same poems on one machine.
-        passes: of the decoder; absent = the most that the model was trained for.
-        candidates: write so many for each poem, each from its own z, and keep the likeliest: by the
-            importance-weighted bound of log p(x) with 8 samples, or exactly where that is known.
+        options: temperature 0 takes the likeliest characters, and the likeliest alternative; z is
+            drawn from the prior, or given the constraint, whatever the temperature. Labels are
+            values by field, as {"dynasty": "tang"}; the others are unknown. Of candidates, each
+            from its own z, the likeliest is kept: by the importance-weighted bound of log p(x) with
+            8 samples, or exactly where that is known.
         weighed: whether z is drawn given the constraint; if not, from the prior, so that all the
             constraint does is to mask characters: for comparison.
 
     Raises:
-        ConfigError: a number out of its bounds, a form or label that the model does not know, or
-            passes that it was not trained for.
+        ConfigError: n below 1, a form or label that the model does not know, or passes that it was
+            not trained for.
         ConstraintError: a constraint that no poem of the form meets, or none in many draws.
     """
-    _check(n, temperature, top_k, top_p, candidates)
-    passes = _passes(model, passes)
+    if n < 1:
+        raise ConfigError(f"n is {n}; expected at least 1")
+    model.check_passes(options.passes)
+    seed, candidates = options.seed, options.candidates
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "generate"))
     if constraint is not None:
         form = codec.check_form(form or constraint.form)
@@ -146,33 +130,30 @@ def generate(
     else:
         forms = _draw_forms(codec, n, form, seed)
     forms = [form for form in forms for _ in range(candidates)]
-    how: dict[str, Any] = {
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-        "generator": generator,
-    }
     written: list[Generated] = []
     bounds: list[Tensor] = []
     for start in range(0, len(forms), BATCH):
         part = forms[start : start + BATCH]
-        ids = label_ids(codec, part, labels, model.device)
+        ids = label_ids(codec, part, options.labels, model.device)
         if constraint is not None:
             row = None if ids is None else ids[:1]
             tokens, log_probs = sample_constrained(
-                model, constraint, writable, len(part), row, passes=passes, weighed=weighed, **how
-            )
-        elif isinstance(model, Autoregressive):
-            tokens, log_probs = one_by_one(
-                model, len(part), partial(_choose, _allowed(codec, part, model.device), how), ids
+                model,
+                constraint,
+                writable,
+                len(part),
+                row,
+                options,
+                weighed=weighed,
+                generator=generator,
             )
         else:
-            z = model.prior(len(part), ids).sample(generator)
             allowed = _allowed(codec, part, model.device)
-            tokens, log_probs, _ = write(model, z, allowed, labels=ids, passes=passes, **how)
+            tokens, log_probs = sample(model, allowed, len(part), ids, options, generator)
         written += _written(codec, tokens, log_probs, part, seed, constraint)
         if candidates > 1:
-            bounds.append(_bounds(model, codec, tokens, part, ids, generator))
+            batch = _batch(codec, tokens, part, ids)
+            bounds.append(-model.score(batch, RANKED, generator).bound)
     if candidates == 1:
         return written
     best = torch.cat(bounds).view(n, candidates).max(dim=1)
@@ -189,19 +170,10 @@ def decode(
     codec: PoemCodec,
     z: Tensor,
     forms: list[Form | None],
-    *,
-    temperature: float = 0.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    labels: Mapping[str, str] | None = None,
-    seed: int = 0,
-    passes: int | None = None,
+    options: SamplingOptions = LIKELIEST,
     generator: torch.Generator | None = None,
 ) -> list[Generated]:
     """The poem at each z (B, D), in the form given for each; temperature 0: the likeliest one.
-
-    Args:
-        passes: as of `generate`.
 
     Raises:
         ConfigError: a label that the model does not know, or passes it was not trained for.
@@ -212,38 +184,29 @@ def decode(
         model,
         z.to(model.device),
         _allowed(codec, forms, model.device),
-        labels=label_ids(codec, forms, labels, model.device),
-        passes=_passes(model, passes),
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
+        labels=label_ids(codec, forms, options.labels, model.device),
+        passes=model.check_passes(options.passes),
+        options=options,
         generator=generator,
     )
-    return _written(codec, tokens, log_probs, forms, seed)
+    return _written(codec, tokens, log_probs, forms, options.seed)
 
 
-def _choose(allowed: Tensor, how: dict[str, Any], t: int, logits: Tensor) -> Tensor:
-    return choose_tokens(logits, allowed[..., t, :], **how)
-
-
-def _bounds(
-    model: Model,
-    codec: PoemCodec,
-    tokens: Tensor,
-    forms: list[Form | None],
-    labels: Tensor | None,
-    generator: torch.Generator,
-) -> Tensor:
-    """A bound of log p(x) of each poem, or log p(x) itself where that is known: (B,), in nats."""
+def _batch(
+    codec: PoemCodec, tokens: Tensor, forms: list[Form | None], labels: Tensor | None
+) -> Batch:
+    """Tokens (B, T) that were written, as poems to score."""
     padded = torch.full((len(tokens), codec.max_len), codec.tokenizer.pad_id, device=tokens.device)
     mask = torch.zeros_like(padded, dtype=torch.bool)
     for row, (ids, form) in enumerate(zip(tokens.tolist(), forms, strict=True)):
         used = _length(codec, ids, form)
         padded[row, :used], mask[row, :used] = tokens[row, :used], True
-    if isinstance(model, Autoregressive):
-        return -model.nll(padded, mask, labels)
-    batch = Batch(padded, mask, labels)
-    return iwae(importance_weights(model, batch, RANKED, generator)[0])
+    return Batch(padded, mask, labels)
+
+
+def given(text: str, form: Form) -> Generated:
+    """A poem that somebody gave, as one among those that were written; its log_prob is unknown."""
+    return Generated(text, split_verses(text), str(form), 0, math.nan)
 
 
 def _written(
@@ -309,37 +272,7 @@ def _draw_forms(codec: PoemCodec, n: int, form: Form | None, seed: int) -> list[
     return [choices[i] for i in drawn.tolist()]
 
 
-def _passes(model: Model | LatentModel, passes: int | None) -> int:
-    """How many passes to write in; absent: the most that the model was trained for.
-
-    Raises:
-        ConfigError: fewer than one, or any by an autoregressive model.
-    """
-    if isinstance(model, Autoregressive):
-        if passes is not None:
-            raise ConfigError("an autoregressive model takes a pass a character; leave out passes")
-        return 1
-    if passes is not None and passes < 1:
-        raise ConfigError(f"passes is {passes}; expected at least 1")
-    return passes or model.passes
-
-
 def _allowed(codec: PoemCodec, forms: list[Form | None], device: torch.device) -> Tensor:
     """What may stand where in poems of these forms: (T, V) where they are one, else (B, T, V)."""
     allowed = {f: allowed_tokens(codec, f).to(device) for f in set(forms)}
     return torch.stack([allowed[f] for f in forms]) if len(allowed) > 1 else allowed[forms[0]]
-
-
-def _check(
-    n: int, temperature: float, top_k: int | None, top_p: float | None, candidates: int
-) -> None:
-    if not 1 <= candidates <= 1000:
-        raise ConfigError(f"candidates is {candidates}; expected 1 to 1000")
-    if n < 1:
-        raise ConfigError(f"n is {n}; expected at least 1")
-    if not 0 <= temperature <= 100:
-        raise ConfigError(f"temperature is {temperature}; expected 0 to 100")
-    if top_k is not None and top_k < 1:
-        raise ConfigError(f"top_k is {top_k}; expected at least 1")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ConfigError(f"top_p is {top_p}; expected more than 0, at most 1")

@@ -6,15 +6,44 @@ Shapes: B poems, T positions written, V vocabulary. Logits of -inf are what cann
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..constraints.constraint import Constraint
-from ..models import Autoregressive, LatentModel
-from .sampling import _scores, choose_distinct, choose_scored, choose_tokens
+from ..models import LatentModel, TextModel, evaluating
+from .options import SamplingOptions
+from .sampling import PLAIN, choose_distinct, choose_scored, choose_tokens, token_scores
+
+
+def sample(
+    model: TextModel,
+    allowed: Tensor,
+    n: int,
+    labels: Tensor | None,
+    options: SamplingOptions,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor]:
+    """Tokens (n, T) of poems under no constraint, and log p of each, (n, T), in nats."""
+    if model.has_latent:
+        z = model.latent.prior(n, labels).sample(generator)
+        passes = model.check_passes(options.passes)
+        tokens, log_probs, _ = write(
+            model.latent,
+            z,
+            allowed,
+            labels=labels,
+            passes=passes,
+            options=options,
+            generator=generator,
+        )
+        return tokens, log_probs
+
+    def choose(t: int, logits: Tensor) -> Tensor:
+        return choose_tokens(logits, allowed[..., t, :], options, generator)
+
+    return one_by_one(model, n, choose, labels)
 
 
 def write(
@@ -25,8 +54,9 @@ def write(
     labels: Tensor | None = None,
     known: Tensor | None = None,
     passes: int = 1,
-    again: Tensor | None = None,
-    **how: Any,
+    repeatable: Tensor | None = None,
+    options: SamplingOptions = PLAIN,
+    generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Tokens (B, T) at each z (B, D), decided in P passes of the decoder.
 
@@ -39,8 +69,8 @@ def write(
         known: (B, T) tokens that the decoder sees from the start, the mask token elsewhere; it
             takes a model that learnt to be shown characters.
         passes: P, one of those that the model was trained for.
-        again: (V,) bool, the tokens that may come twice; absent: all.
-        how: as of `choose_tokens`.
+        repeatable: (V,) bool, the tokens that may come twice; absent: all.
+        options, generator: as of `choose_tokens`.
 
     Returns:
         The tokens; log p of each in its pass, at temperature 1 and among all tokens, (B, T), in
@@ -65,13 +95,15 @@ def write(
         part = slice(t, length, passes)
         logits = logits_at(model, z, part, observed, labels, tokens if t else None, passes)
         can = allowed[..., part, :]
-        if again is None:
-            chosen, scores = choose_scored(logits, can, **how)
+        if repeatable is None:
+            chosen, scores = choose_scored(logits, can, options, generator)
         else:
             can = can.expand(logits.shape)
-            chosen, left = choose_distinct(logits, can, used, again, shown[:, part], **how)
+            chosen, left = choose_distinct(
+                logits, can, used, repeatable, shown[:, part], options, generator
+            )
             kept = kept + left
-            scores = _scores(logits, chosen)
+            scores = token_scores(logits, chosen)
         written[:, part], log_probs[:, part] = chosen, scores.masked_fill(shown[:, part], 0.0)
         tokens[:, :length][:, part] = chosen
     return written, log_probs, kept
@@ -83,15 +115,23 @@ class Stepwise:
     Args:
         constraint: on T positions; later ones take anything.
         n: how many strings.
-        again: (V,) bool, the tokens that may come twice; absent: all.
-        how: as of `choose_tokens`.
+        repeatable: (V,) bool, the tokens that may come twice; absent: all.
+        options, generator: as of `choose_tokens`.
 
-    Without `again` the strings meet the constraint. With it a position may be left without a token:
-    such a string goes on with one that is not allowed.
+    Without `repeatable` the strings meet the constraint. With it a position may be left without a
+    token: such a string goes on with one that is not allowed.
     """
 
-    def __init__(self, constraint: Constraint, n: int, again: Tensor | None, **how: Any) -> None:
-        self.constraint, self.again, self.how = constraint, again, how
+    def __init__(
+        self,
+        constraint: Constraint,
+        n: int,
+        repeatable: Tensor | None,
+        options: SamplingOptions = PLAIN,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        self.constraint, self.repeatable = constraint, repeatable
+        self.options, self.generator = options, generator
         self.size = constraint.alternatives.shape[1]
         self.later = constraint.known(0)
         self.alive = torch.ones(
@@ -108,35 +148,33 @@ class Stepwise:
         column = self.constraint.alternatives[:, t]
         kinds, place = torch.unique(column, return_inverse=True)
         sets = self.constraint.sets[kinds]
-        if self.again is not None:
+        if self.repeatable is not None:
             # What has to stand later on cannot stand here.
             sets = sets[place].scatter(1, self.later[:, t + 1 :], False) | (
-                self.constraint.sets[kinds][place] & self.again
+                self.constraint.sets[kinds][place] & self.repeatable
             )
             place = torch.arange(len(sets), device=sets.device)
         some = torch.zeros(len(logits), len(sets), device=logits.device)
         some.index_add_(1, place, self.alive.float())
         allowed = some @ sets.float() > 0
-        if self.again is not None:
-            allowed = allowed & (~self.used | self.again)
+        if self.repeatable is not None:
+            allowed = allowed & (~self.used | self.repeatable)
         lost = ~allowed.any(dim=1, keepdim=True)
-        tokens = choose_tokens(logits, allowed | lost, **self.how)
+        tokens = choose_tokens(logits, allowed | lost, self.options, self.generator)
         self.alive &= sets[:, tokens].T[:, place]
         self.used.scatter_(1, tokens.unsqueeze(1), True)
         return tokens
 
 
 def one_by_one(
-    model: Autoregressive,
+    model: TextModel,
     n: int,
     choose: Callable[[int, Tensor], Tensor],
     labels: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """`Autoregressive.sample` of the model in evaluation mode, which it is left as it was."""
-    was_training = model.training
-    written = model.eval().sample(n, choose, labels)
-    model.train(was_training)
-    return written
+    with evaluating(model):
+        return model.causal.sample(n, choose, labels)
 
 
 def logits_at(

@@ -1,16 +1,16 @@
-"""Tokens from a decoder's distributions: masked, tempered, filtered; in one pass or in several.
+"""Tokens from a decoder's distributions: masked, tempered, filtered.
 
 Shapes: B poems, T positions written, V vocabulary. Logits of -inf are what cannot be drawn.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-PLAIN = {"temperature": 1.0, "top_k": None, "top_p": None, "generator": None}
+from .options import SamplingOptions
+
+PLAIN = SamplingOptions()
 
 
 def filter_logits(logits: Tensor, top_k: int | None = None, top_p: float | None = None) -> Tensor:
@@ -36,10 +36,7 @@ def filter_logits(logits: Tensor, top_k: int | None = None, top_p: float | None 
 def choose_tokens(
     logits: Tensor,
     allowed: Tensor,
-    *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    top_p: float | None = None,
+    options: SamplingOptions = PLAIN,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Token ids (B, T), each drawn from its own distribution.
@@ -47,22 +44,26 @@ def choose_tokens(
     Args:
         logits: (B, T, V).
         allowed: which tokens may stand where, broadcast to (B, T, V); at least one everywhere.
-        temperature: divides the logits; 0 takes the likeliest token.
-        top_k, top_p: as in `filter_logits`, of what is allowed.
+        options: its temperature divides the logits, 0 takes the likeliest token; top_k and top_p
+            are as in `filter_logits`, of what is allowed.
         generator: of the draws.
     """
     logits = logits.float().masked_fill(~allowed, -torch.inf)
-    if temperature == 0:
+    if options.temperature == 0:
         return logits.argmax(dim=-1)
-    probabilities = filter_logits(_tempered(logits, temperature), top_k, top_p).softmax(dim=-1)
+    logits = filter_logits(_tempered(logits, options.temperature), options.top_k, options.top_p)
     level = torch.rand(logits.shape[:-1], generator=generator, device=logits.device)
-    return _tokens_at(level, probabilities)
+    return _tokens_at(level, logits.softmax(dim=-1))
 
 
-def choose_scored(logits: Tensor, allowed: Tensor, **how: Any) -> tuple[Tensor, Tensor]:
+def choose_scored(
+    logits: Tensor,
+    allowed: Tensor,
+    options: SamplingOptions = PLAIN,
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
     """`choose_tokens`, and log p of each token at temperature 1 and among all tokens: (B, T)."""
-    generator = how.get("generator")
-    if {**PLAIN, **how, "generator": None} == PLAIN:
+    if options.plain:
         level = torch.rand(logits.shape[:2], generator=generator, device=logits.device)
         tokens, scores = torch.empty_like(level, dtype=torch.long), torch.empty_like(level)
         for t in range(logits.shape[1]):  # one at a time they stay in cache
@@ -71,11 +72,67 @@ def choose_scored(logits: Tensor, allowed: Tensor, **how: Any) -> tuple[Tensor, 
             scores[:, t] = p.gather(1, tokens[:, t : t + 1]).squeeze(1).log()
         if bool((scores > -80).all()):  # nothing that matters was too small for float32
             return tokens, scores
-    tokens = choose_tokens(logits, allowed, **how)
-    return tokens, _scores(logits, tokens)
+    tokens = choose_tokens(logits, allowed, options, generator)
+    return tokens, token_scores(logits, tokens)
 
 
-def _scores(logits: Tensor, tokens: Tensor) -> Tensor:
+def choose_distinct(
+    logits: Tensor,
+    allowed: Tensor,
+    used: Tensor,
+    repeatable: Tensor,
+    shown: Tensor,
+    options: SamplingOptions = PLAIN,
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Token ids (B, T), none twice, position after position: those with the least choice first.
+
+    At temperature 0: the likeliest tokens, the most certain positions first.
+
+    Args:
+        logits: (B, T, V).
+        allowed: (B, T, V), at least one everywhere.
+        used: (B, V) bool, what stands elsewhere; the new tokens are added to it.
+        repeatable: (V,) bool, what may stand twice all the same.
+        shown: (B, T) bool, where the one token allowed is among those used already.
+        options, generator: as of `choose_tokens`.
+
+    Returns:
+        The tokens, and (B,) the log of what each draw left of the mass allowed, summed. A draw kept
+        with that probability is one of the product of the masked distributions, given that no token
+        comes twice. -inf where nothing was left at some position: there the tokens repeat.
+    """
+    rows = torch.arange(len(logits), device=logits.device)
+    tokens = torch.zeros(allowed.shape[:2], dtype=torch.long, device=logits.device)
+    kept = torch.zeros(len(logits), device=logits.device)
+    logits = logits.float().masked_fill(~allowed, -torch.inf)
+    if options.temperature == 0:
+        logits = logits.log_softmax(dim=-1)
+    open_ = torch.ones_like(tokens, dtype=torch.bool)
+    size = allowed.sum(dim=-1)
+    for _ in range(tokens.shape[1]):
+        taken = used & ~repeatable
+        if options.temperature == 0:
+            certain = logits.masked_fill(taken.unsqueeze(1), -torch.inf).amax(dim=-1)
+            # One without any choice left goes last: its row is lost anyway.
+            place = certain.clamp(min=-1e30).masked_fill(~open_, -torch.inf).argmax(dim=1)
+        else:
+            place = size.masked_fill(~open_, size.max() + 1).argmin(dim=1)
+        own, can = logits[rows, place], allowed[rows, place]
+        free = can & (~taken | shown[rows, place].unsqueeze(1))
+        dead = ~free.any(dim=1, keepdim=True)
+        if options.temperature:
+            share = _tempered(own, options.temperature).log_softmax(dim=-1)
+            kept = kept + share.masked_fill(~free, -torch.inf).logsumexp(dim=-1)
+        kept = kept.masked_fill(dead.squeeze(1), -torch.inf)
+        token = choose_tokens(own, free | (can & dead), options, generator)
+        tokens[rows, place], open_[rows, place] = token, False
+        used[rows, token] = True
+    return tokens, kept
+
+
+def token_scores(logits: Tensor, tokens: Tensor) -> Tensor:
+    """log p of tokens (B, T) among all tokens, by logits (B, T, V): (B, T), in nats."""
     return logits.gather(2, tokens.unsqueeze(2)).squeeze(2) - logits.logsumexp(dim=2)
 
 
@@ -88,62 +145,6 @@ def _tokens_at(level: Tensor, mass: Tensor) -> Tensor:
     level = torch.minimum(level.unsqueeze(-1) * whole, whole * (1 - 1e-6))
     tokens = torch.searchsorted(mass, level, right=True).squeeze(-1)
     return tokens.clamp(max=mass.shape[-1] - 1)  # without any mass there is none
-
-
-def choose_distinct(
-    logits: Tensor,
-    allowed: Tensor,
-    used: Tensor,
-    again: Tensor,
-    shown: Tensor,
-    *,
-    temperature: float = 1.0,
-    **how: Any,
-) -> tuple[Tensor, Tensor]:
-    """Token ids (B, T), none twice, position after position: those with the least choice first.
-
-    At temperature 0: the likeliest tokens, the most certain positions first.
-
-    Args:
-        logits: (B, T, V).
-        allowed: (B, T, V), at least one everywhere.
-        used: (B, V) bool, what stands elsewhere; the new tokens are added to it.
-        again: (V,) bool, what may stand twice all the same.
-        shown: (B, T) bool, where the one token allowed is among those used already.
-        how: as of `choose_tokens`.
-
-    Returns:
-        The tokens, and (B,) the log of what each draw left of the mass allowed, summed. A draw kept
-        with that probability is one of the product of the masked distributions, given that no token
-        comes twice. -inf where nothing was left at some position: there the tokens repeat.
-    """
-    rows = torch.arange(len(logits), device=logits.device)
-    tokens = torch.zeros(allowed.shape[:2], dtype=torch.long, device=logits.device)
-    kept = torch.zeros(len(logits), device=logits.device)
-    logits = logits.float().masked_fill(~allowed, -torch.inf)
-    if temperature == 0:
-        logits = logits.log_softmax(dim=-1)
-    open_ = torch.ones_like(tokens, dtype=torch.bool)
-    size = allowed.sum(dim=-1)
-    for _ in range(tokens.shape[1]):
-        taken = used & ~again
-        if temperature == 0:
-            certain = logits.masked_fill(taken.unsqueeze(1), -torch.inf).amax(dim=-1)
-            # One without any choice left goes last: its row is lost anyway.
-            place = certain.clamp(min=-1e30).masked_fill(~open_, -torch.inf).argmax(dim=1)
-        else:
-            place = size.masked_fill(~open_, size.max() + 1).argmin(dim=1)
-        own, can = logits[rows, place], allowed[rows, place]
-        free = can & (~taken | shown[rows, place].unsqueeze(1))
-        dead = ~free.any(dim=1, keepdim=True)
-        if temperature:
-            share = _tempered(own, temperature).log_softmax(dim=-1)
-            kept = kept + share.masked_fill(~free, -torch.inf).logsumexp(dim=-1)
-        kept = kept.masked_fill(dead.squeeze(1), -torch.inf)
-        token = choose_tokens(own, free | (can & dead), temperature=temperature, **how)
-        tokens[rows, place], open_[rows, place] = token, False
-        used[rows, token] = True
-    return tokens, kept
 
 
 def _tempered(logits: Tensor, temperature: float) -> Tensor:

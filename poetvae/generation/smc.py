@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..constraints.constraint import Constraint
-from ..models import VQVAE, LatentModel
+from ..models import LatentModel
 from ..models.bounds import effective_samples
 from ..nn import DiagonalGaussian
 from ..nn.distributions import Distribution
@@ -129,7 +129,7 @@ def choose_z(
     while (ess := _worth(masses)) < ENOUGH + WORTH * n and len(z) < most:
         more = prior(min(len(z), most - len(z))).sample(generator)
         z, masses = torch.cat([z, more]), torch.cat([masses, weigh(more)])
-    if ess >= max(ENOUGH, n / 4) or isinstance(model, VQVAE):
+    if ess >= max(ENOUGH, n / 4) or model.discrete:
         return Particles(z, masses.logsumexp(dim=1), masses, ess)
     size = min(len(z), POOL // 2 + n)
     return _lead(z[:size], masses[:size], weigh, prior(size).log_prob, ess, generator)

@@ -11,15 +11,14 @@ from torch import Tensor
 
 from ..data.dataset import derive_seed
 from ..errors import ConfigError
-from ..models import LatentModel, Model
-from ..nn import Mixture
+from ..models import TextModel
 
 ITERATIONS = 100
 CHUNK = 65536
 
 
 @torch.no_grad()
-def clusters_of(model: Model, z: Tensor, k: int, seed: int) -> list[str]:
+def clusters_of(model: TextModel, z: Tensor, k: int, seed: int) -> list[str]:
     """The cluster of each z (N, D): "1", the largest, to "K".
 
     k = 0: the likeliest component of the model's mixture prior; an empty list if it has none.
@@ -27,18 +26,15 @@ def clusters_of(model: Model, z: Tensor, k: int, seed: int) -> list[str]:
     Raises:
         ConfigError: k is more than N.
     """
-    prior = model.prior(1) if isinstance(model, LatentModel) else None
     if k:
         _, assignment = kmeans(z, k, seed)
-    elif isinstance(prior, Mixture):
-        parts = torch.split(z, CHUNK // 16)
-        assignment = torch.cat(
-            [prior.responsibilities(part.to(model.device)).argmax(dim=1).cpu() for part in parts]
-        )
-        k = len(prior.logits)
     else:
-        return []
-    by_size = assignment.bincount(minlength=k).argsort(descending=True, stable=True)
+        parts = (part.to(model.device) for part in torch.split(z, CHUNK // 16))
+        found = [one.cpu() for part in parts if (one := model.components_of(part)) is not None]
+        if not found:
+            return []
+        assignment = torch.cat(found)
+    by_size = assignment.bincount().argsort(descending=True, stable=True)
     return [str(1 + rank) for rank in by_size.argsort()[assignment].tolist()]
 
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ..data.dataset import TokenStore
-from ..errors import CheckpointError, ConfigError, CorpusError
+from ..errors import CheckpointError, CorpusError
 from ..files import write_file
-from ..models import LatentModel
+from ..models import LatentModel, TextModel
 from .paths import Progress, means
 
 FORMAT = {"format": "poetvae-index", "version": "1"}
@@ -97,15 +97,14 @@ class Index:
         write_file(Path(path), safetensors.torch.save(tensors, {**FORMAT, "model": self.model}))
 
     @classmethod
-    def load(cls, path: str | Path, model: nn.Module) -> Index:
+    def load(cls, path: str | Path, model: TextModel) -> Index:
         """The index in a file, made with this model.
 
         Raises:
             CheckpointError: no such file, torn or malformed, or of another model.
             ConfigError: the model has no latent.
         """
-        if not isinstance(model, LatentModel):
-            raise ConfigError("an autoregressive model has no latent space; give a VAE")
+        latent_dim = model.latent.latent_dim
         try:
             with safetensors.safe_open(path, "pt") as file:
                 found = file.metadata() or {}
@@ -113,7 +112,7 @@ class Index:
                     name: (file.get_slice(name).get_dtype(), file.get_slice(name).get_shape())
                     for name in file.keys()  # noqa: SIM118 - it is no mapping
                 }
-                _check(path, found, there, model)
+                _check(path, found, there, fingerprint(model), latent_dim)
                 z, text, offsets = (file.get_tensor(name) for name in ("z", "text", "offsets"))
         except OSError as error:
             why = error.strerror or error
@@ -138,18 +137,19 @@ def _check(
     path: str | Path,
     found: dict[str, str],
     there: dict[str, tuple[str, list[int]]],
-    model: LatentModel,
+    model: str,
+    latent_dim: int,
 ) -> None:
     """That the header of a file announces an index of this model, before any of it is read."""
     kind = {key: found.get(key) for key in FORMAT}
     if kind != FORMAT:
         raise CheckpointError(f"{path} says {kind}; expected {FORMAT}: no index of this version")
-    if found.get("model") != fingerprint(model):
+    if found.get("model") != model:
         raise CheckpointError(f"{path} was made with another model; {AGAIN} with this one")
     n = there["z"][1][0] if "z" in there and there["z"][1] else 0
     size = there["text"][1] if "text" in there else []
     wanted = {
-        "z": ("F32", [n, model.latent_dim]),
+        "z": ("F32", [n, latent_dim]),
         "text": ("U8", size[:1]),
         "offsets": ("I64", [n + 1]),
     }

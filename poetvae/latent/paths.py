@@ -13,7 +13,8 @@ from torch import Tensor
 
 from ..data.dataset import Batch, TokenStore
 from ..errors import ConfigError
-from ..models import LatentModel, Point
+from ..models import LatentModel
+from ..nn.distributions import Point
 from ..text.diff import distance
 
 MODES = ("lerp", "slerp")
@@ -32,7 +33,7 @@ def means(model: LatentModel, store: TokenStore, progress: Progress = iter) -> T
     found = [torch.empty(0, model.latent_dim)]
     for batch in progress(store.batches(BATCH)):
         one = batch.to(model.device)
-        found.append(model.encode(one.tokens, one.mask, one.labels).mode.float().cpu())
+        found.append(model.encode(one).mode.float().cpu())
     return torch.cat(found)
 
 
@@ -109,7 +110,7 @@ def variations(
     Raises:
         ConfigError: q(z | x) is a point, as in an autoencoder.
     """
-    posterior = model.encode(batch.tokens, batch.mask, batch.labels)
+    posterior = model.encode(batch)
     if isinstance(posterior, Point):
         raise ConfigError("an autoencoder's or VQ-VAE's q(z | x) is a point; give a VAE")
     draws = torch.cat([posterior.sample(generator) for _ in range(n)])
@@ -122,8 +123,8 @@ def surprise(model: LatentModel, batch: Batch) -> Tensor:
 
     A model of several passes is asked in the most of them: given the tokens of earlier ones, too.
     """
-    z = model.encode(batch.tokens, batch.mask, batch.labels).mode
-    history = batch.tokens.masked_fill(~batch.mask, model.mask_id) if model.passes > 1 else None
+    z = model.encode(batch).mode
+    history = batch.tokens.masked_fill(~batch.real, model.mask_id) if model.passes > 1 else None
     logits = model.decode(z, labels=batch.labels, history=history, passes=model.passes)
     log_probs = logits.float().log_softmax(dim=-1)
     return -log_probs.gather(2, batch.tokens.unsqueeze(2)).squeeze(2)

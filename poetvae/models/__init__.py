@@ -1,22 +1,23 @@
-"""The models: the variational autoencoder, its relatives, and the autoregressive baseline."""
+"""The models: the variational autoencoder, its relatives, and the autoregressive baseline.
+
+A member is a file, a line in `config.MODELS`, and a preset.
+"""
 
 from __future__ import annotations
 
 import contextlib
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
-from ..config import ModelConfig
-from ..nn.distributions import Point, Posterior
+from ..config import MODELS, ModelConfig
 from .autoregressive import Autoregressive
-from .base import LatentModel, LatentSample
+from .base import LatentModel, TextModel, evaluating
+from .bounds import LatentSample
 from .vae import VAE
 from .vqvae import VQVAE
-
-Model = VAE | VQVAE | Autoregressive
-_KINDS: dict[str, type[Model]] = {"vae": VAE, "vqvae": VQVAE, "autoregressive": Autoregressive}
 
 __all__ = [
     "VAE",
@@ -24,18 +25,19 @@ __all__ = [
     "Autoregressive",
     "LatentModel",
     "LatentSample",
-    "Model",
-    "Point",
-    "Posterior",
+    "TextModel",
     "build",
+    "evaluating",
 ]
 
 
-def build(config: ModelConfig) -> Model:
+def build(config: ModelConfig) -> TextModel:
     """A new network as the configuration says."""
+    module, name = MODELS[config.kind].split(".")
+    member: type[TextModel] = getattr(import_module(f".{module}", __name__), name)
     abstract = torch.get_default_device().type == "meta"
     with _Undrawn() if abstract else contextlib.nullcontext():
-        return _KINDS[config.kind](config)
+        return member(config)
 
 
 class _Undrawn(TorchFunctionMode):

@@ -7,14 +7,15 @@ parallel decoding has to reach, and a judge of what others write.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
-from .base import LatentSample, TextModel
+from ..data.dataset import Batch
+from .base import ExportPart, Score, TextModel, export_inputs
+from .bounds import LatentSample
 from .layers import Labels, final_norm, initialise, project, small_normal, stack, text_nll
 
 
@@ -59,17 +60,51 @@ class Autoregressive(TextModel):
         """Logits (B, T, V) of every token given those before it."""
         return F.linear(self.hidden(tokens, labels), self.softmax.weight, self.bias)
 
-    def nll(self, tokens: Tensor, mask: Tensor, labels: Tensor | None = None) -> Tensor:
+    @property
+    def causal(self) -> Autoregressive:
+        """Itself."""
+        return self
+
+    def nll(self, batch: Batch) -> Tensor:
         """-log p(x) of each poem, exact, in nats: (B,)."""
-        hidden = self.hidden(tokens, labels)
-        return text_nll(hidden, self.softmax.weight, self.bias, tokens, mask)
+        hidden = self.hidden(batch.tokens, batch.labels)
+        return text_nll(hidden, self.softmax.weight, self.bias, batch.tokens, batch.real)
 
     def forward(
-        self, tokens: Tensor, mask: Tensor, labels: Tensor | None = None, **latent: Any
+        self,
+        batch: Batch,
+        *,
+        passes: int = 1,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
     ) -> LatentSample:
         """The nll in nats, (1, B), and no latent; settings of one have no effect."""
-        nll = self.nll(tokens, mask, labels).unsqueeze(0)
+        nll = self.nll(batch).unsqueeze(0)
         return LatentSample(nll, nll.new_zeros(1, nll.shape[1], 0))
+
+    @torch.no_grad()
+    def score(
+        self,
+        batch: Batch,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
+        passes: int | None = None,
+    ) -> Score:
+        """Exact, whatever the samples and passes."""
+        nll = self.nll(batch)
+        return Score(nll, torch.zeros_like(nll), nll)
+
+    def description(self) -> tuple[str, str, str]:
+        """A causal language model."""
+        return "causal language model", "causal-lm", "one character after the other"
+
+    def export_parts(self, passes: int | None) -> list[ExportPart]:
+        """One: from tokens to the logits at each position, given those before it."""
+        self.check_passes(passes)
+        unknown, labels = export_inputs(self)
+        return [
+            ExportPart("decoder", _CausalPart(self), {"tokens": unknown, **labels}, ("logits",))
+        ]
 
     @torch.no_grad()
     def sample(
@@ -97,3 +132,12 @@ class Autoregressive(TextModel):
             written.append(tokens)
             log_probs.append(logits.log_softmax(dim=1).gather(1, tokens.unsqueeze(1)).squeeze(1))
         return torch.stack(written, dim=1), torch.stack(log_probs, dim=1)
+
+
+class _CausalPart(nn.Module):
+    def __init__(self, model: Autoregressive) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
+        return self.model.decode(tokens, labels)

@@ -1,43 +1,66 @@
-"""What all models of the family share, and what those with a latent vector do."""
+"""What all models of the family share, and what those with a latent vector do.
+
+A model answers for itself: has it a latent, has its likelihood a bound, in how many passes does it
+write, what is exported of it. Nobody asks for its type.
+
+Shapes: B poems, T = max_len positions, D latent, V vocabulary.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
+from ..data.dataset import Batch
 from ..errors import ConfigError
-from ..nn.distributions import Distribution, Posterior
+from ..nn.distributions import DiagonalGaussian, Distribution, Point, Posterior
+from .bounds import LatentSample, iwae, kl_by_unit, log_weights
 from .decoder import Decoder
 from .layers import text_nll
 
+if TYPE_CHECKING:
+    from .autoregressive import Autoregressive
+
 
 @dataclass(frozen=True)
-class LatentSample:
-    """K draws of the latent for B poems, and what they are worth.
+class Score:
+    """How likely B poems are, (B,) each, in nats.
 
     Attributes:
-        nll: (K, B), -log p(x | z) in nats; without a latent (1, B), -log p(x).
-        z: (K, B, D).
+        recon: -log p(x | z) at one z drawn from q.
+        kl: KL(q(z | x) || p(z)), or an estimate of it.
+        bound: an upper bound of -log p(x), or that itself where it is known.
         posterior: q(z | x); None without a latent.
-        prior: p(z); None where there is none to pay for, as in an autoencoder.
-        commitment: (B,), mean squared distance of the codes to what they stand for, summed over
-            the codes; None without codes.
     """
 
-    nll: Tensor
-    z: Tensor
+    recon: Tensor
+    kl: Tensor
+    bound: Tensor
     posterior: Posterior | None = None
-    prior: Distribution | None = None
-    commitment: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class ExportPart:
+    """A part of a model for programs without torch: a module, and inputs by name to trace it."""
+
+    name: str
+    module: nn.Module
+    inputs: dict[str, Tensor]
+    outputs: tuple[str, ...]
 
 
 class TextModel(nn.Module):
     """What all models of the family share: a configuration, and the likelihood of a text."""
+
+    has_latent = False
 
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
         super().__init__()
@@ -53,24 +76,99 @@ class TextModel(nn.Module):
         """Where the weights are."""
         return next(self.parameters()).device
 
-    @property
-    def has_bound(self) -> bool:
-        """Whether log p(x) has a bound: not so for an autoencoder, which has no density."""
-        return True
-
     def num_parameters(self) -> int:
         """How many numbers are learned."""
         return sum(p.numel() for p in self.parameters())
+
+    @property
+    def latent(self) -> LatentModel:
+        """Itself, where it has a latent.
+
+        Raises:
+            ConfigError: it has none.
+        """
+        raise ConfigError("an autoregressive model has no latent space; give a VAE")
+
+    @property
+    def causal(self) -> Autoregressive:
+        """Itself, where it writes one token after the other and knows log p(x) exactly.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        raise ConfigError("this is no autoregressive model; train one with --preset ar")
+
+    def bound_name(self, samples: int) -> str:
+        """What `Score.bound` is: "exact", "IWAE-K" of so many samples, "ELBO" or "none"."""
+        return "exact"
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether log p(x) is known or bounded: not so for an autoencoder, without a density."""
+        return self.bound_name(1) != "none"
+
+    @property
+    def pass_choices(self) -> tuple[int, ...]:
+        """The numbers of passes that it was trained to write in; empty where there is no choice."""
+        return ()
+
+    def check_passes(self, passes: int | None) -> int:
+        """In how many passes it writes; absent: the most that it was trained for.
+
+        Raises:
+            ConfigError: fewer than one, or any where there is nothing to choose.
+        """
+        if passes is not None:
+            raise ConfigError("an autoregressive model takes a pass a character; leave out passes")
+        return 1
+
+    def network_passes(self, passes: int | None = None) -> int:
+        """How often the network runs to write a poem in so many passes."""
+        return self.config.max_len
+
+    def usage(self, z: Tensor) -> dict[str, Any]:
+        """Figures of how codes or clusters are used at z (N, D), by the names of a report."""
+        return {}
+
+    def components_of(self, z: Tensor) -> Tensor | None:
+        """The likeliest component of its prior for each z (N, D); None without components."""
+        return None
+
+    def score(
+        self,
+        batch: Batch,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
+        passes: int | None = None,
+    ) -> Score:
+        """How likely poems are, by so many samples of z, written in so many passes."""
+        raise NotImplementedError
+
+    def description(self) -> tuple[str, str, str]:
+        """For a card: what it is, its tag on a hub, and how it writes."""
+        raise NotImplementedError
+
+    def export_parts(self, passes: int | None) -> list[ExportPart]:
+        """What programs without torch need of it, the decoder first.
+
+        Raises:
+            ConfigError: as `check_passes` and `LatentModel.decode` do.
+        """
+        raise NotImplementedError
+
+    def export_metadata(self, passes: int | None) -> dict[str, Any]:
+        """What such programs have to know of its numbers."""
+        return {}
 
 
 class LatentModel(TextModel, ABC):
     """A text model that writes from a latent vector: what `VAE` and `VQVAE` have in common.
 
-    Shapes: B poems, T = max_len positions, D latent, V vocabulary. Tokens are (B, T) int64, masks
-    (B, T) bool with True = real, labels (B, L) int64 with 0 = unknown.
+    `latent_dim` is D, as z is seen from outside.
     """
 
-    latent_dim: int  # D, as z is seen from outside
+    has_latent = True
+    discrete = False  # whether z is one of finitely many, so that it cannot be moved a little
 
     def __init__(self, config: ModelConfig, mask_id: int, latent_dim: int) -> None:
         super().__init__(config, mask_id)
@@ -79,19 +177,34 @@ class LatentModel(TextModel, ABC):
         self.decoder = Decoder(replace(config, latent_dim=latent_dim), self.embedding, mask_id)
 
     @property
+    def latent(self) -> LatentModel:
+        """Itself."""
+        return self
+
+    @property
+    def pass_choices(self) -> tuple[int, ...]:
+        """The numbers of passes that it was trained to write in; empty where there is no choice."""
+        choices = tuple(sorted(set(self.config.passes)))
+        return choices if len(choices) > 1 else ()
+
+    @property
     def passes(self) -> int:
-        """In how many passes it writes unless told otherwise: the most it was trained for."""
+        """In how many passes it writes unless something else is asked for: the most it learnt."""
         return max(self.config.passes, default=1)
 
+    def check_passes(self, passes: int | None) -> int:
+        """As of `TextModel`; whether it was trained for them is for `decode` to say."""
+        if passes is not None and passes < 1:
+            raise ConfigError(f"passes is {passes}; expected at least 1")
+        return passes or self.passes
+
+    def network_passes(self, passes: int | None = None) -> int:
+        """How often the network runs to write a poem in so many passes."""
+        return passes or self.passes
+
     @abstractmethod
-    def encode(
-        self,
-        tokens: Tensor,
-        mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        observed: Tensor | None = None,
-    ) -> Posterior:
-        """q(z | x, labels, observed): (B, T) -> a distribution over (B, D), in float32."""
+    def encode(self, batch: Batch) -> Posterior:
+        """q(z | x, labels, observed): a distribution over (B, D), in float32."""
 
     @abstractmethod
     def prior(self, n: int, labels: Tensor | None = None) -> Distribution:
@@ -126,22 +239,129 @@ class LatentModel(TextModel, ABC):
         hidden = self.decoder(z, observed, labels, history, passes)
         return F.linear(hidden, self.decoder.softmax.weight, self.decoder.bias)
 
-    def nll(
-        self,
-        z: Tensor,
-        tokens: Tensor,
-        mask: Tensor,
-        observed: Tensor | None = None,
-        labels: Tensor | None = None,
-        passes: int = 1,
-    ) -> Tensor:
+    def nll(self, z: Tensor, batch: Batch, passes: int = 1) -> Tensor:
         """-log p(x | z, observed, labels) of each poem, in nats: (B,). No logits are kept.
 
         Exact given z, whatever the number of passes. Observed characters are given, not predicted:
         they cost nothing.
         """
-        history = tokens.masked_fill(~mask, self.mask_id) if passes > 1 else None
-        hidden = self.decoder(z, observed, labels, history, passes)
-        if observed is not None:
-            mask = mask & (observed == self.mask_id)
-        return text_nll(hidden, self.decoder.softmax.weight, self.decoder.bias, tokens, mask)
+        mask = batch.real
+        history = batch.tokens.masked_fill(~mask, self.mask_id) if passes > 1 else None
+        hidden = self.decoder(z, batch.observed, batch.labels, history, passes)
+        if batch.observed is not None:
+            mask = mask & (batch.observed == self.mask_id)
+        return text_nll(hidden, self.decoder.softmax.weight, self.decoder.bias, batch.tokens, mask)
+
+    @torch.no_grad()
+    def sample_posterior(
+        self,
+        batch: Batch,
+        samples: int,
+        generator: torch.Generator | None = None,
+        passes: int | None = None,
+    ) -> LatentSample:
+        """Draws of z from q(z | x), and the nll of each poem at each; see `bounds.log_weights`.
+
+        With `observed` characters, x is what is hidden, and all is given those. The likelihood is
+        that of writing in so many passes; absent = the most it was trained for. A posterior that is
+        a point has one draw.
+        """
+        posterior = self.encode(batch)
+        prior = self.prior(len(batch), batch.labels) if self.has_bound else None
+        draws = 1 if isinstance(posterior, Point) else samples
+        z = torch.stack([posterior.sample(generator) for _ in range(draws)])
+        nll = torch.stack([self.nll(one, batch, passes or self.passes) for one in z])
+        return LatentSample(nll, z, posterior, prior)
+
+    @torch.no_grad()
+    def score(
+        self,
+        batch: Batch,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
+        passes: int | None = None,
+    ) -> Score:
+        """By the importance-weighted bound (Burda et al. 2016, arXiv 1509.00519, equation 8)."""
+        draw = self.sample_posterior(batch, samples, generator, passes)
+        bound = -iwae(log_weights(draw))
+        return Score(draw.nll[0], kl_by_unit(draw).sum(dim=1), bound, draw.posterior)
+
+    def manner(self) -> str:
+        """How it writes, in words."""
+        if self.passes == 1:
+            return "all characters at once"
+        return f"in {self.passes} passes of its decoder"
+
+    def export_parts(self, passes: int | None) -> list[ExportPart]:
+        """The decoder, from z to logits, and the encoder, from tokens to the posterior."""
+        passes = self.check_passes(passes)
+        unknown, known = export_inputs(self)
+        known |= {"observed": unknown} if self.config.observe else {}
+        history = {"history": unknown} if passes > 1 else {}
+        mask = torch.ones_like(unknown, dtype=torch.bool)
+        decoder = {"z": torch.zeros(2, self.latent_dim), **known, **history}
+        encoder = {"tokens": unknown, "mask": mask, **known}
+        gaussian = self.bound_name(1).startswith("IWAE")
+        outputs = ("mean", "logvar") if gaussian else ("z",)
+        return [
+            ExportPart("decoder", _DecoderPart(self, passes), decoder, ("logits",)),
+            ExportPart("encoder", _EncoderPart(self), encoder, outputs),
+        ]
+
+    def export_metadata(self, passes: int | None) -> dict[str, Any]:
+        """In how many passes it writes, and what z is drawn from."""
+        return {"passes": self.check_passes(passes), "prior": self.describe_prior()}
+
+    @abstractmethod
+    def describe_prior(self) -> dict[str, Any]:
+        """What z is drawn from, as plain values: its kind and its parameters."""
+
+
+def export_inputs(model: TextModel) -> tuple[Tensor, dict[str, Tensor]]:
+    """Unknown tokens of two poems, (2, T), and their labels where the model has any."""
+    unknown, labels = torch.full((2, model.config.max_len), model.mask_id), model.config.label_sizes
+    return unknown, {"labels": torch.zeros(2, len(labels), dtype=torch.long)} if labels else {}
+
+
+class _DecoderPart(nn.Module):
+    def __init__(self, model: LatentModel, passes: int) -> None:
+        super().__init__()
+        self.model, self.passes = model, passes
+
+    def forward(
+        self,
+        z: Tensor,
+        labels: Tensor | None = None,
+        observed: Tensor | None = None,
+        history: Tensor | None = None,
+    ) -> Tensor:
+        return self.model.decode(z, observed, labels, history, self.passes)
+
+
+class _EncoderPart(nn.Module):
+    def __init__(self, model: LatentModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self,
+        tokens: Tensor,
+        mask: Tensor,
+        labels: Tensor | None = None,
+        observed: Tensor | None = None,
+    ) -> tuple[Tensor, ...]:
+        posterior = self.model.encode(Batch(tokens, mask, labels, observed))
+        if isinstance(posterior, DiagonalGaussian):
+            return posterior.mean, posterior.logvar
+        return (posterior.mode,)
+
+
+@contextlib.contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in evaluation mode; afterwards in the one it was in."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)

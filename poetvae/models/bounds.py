@@ -6,45 +6,76 @@ Shapes: K samples of z, B poems, D latent.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ..data.dataset import Batch
-from ..nn import DiagonalGaussian
-from .base import LatentModel, LatentSample
+from ..nn.distributions import DiagonalGaussian, Distribution, Posterior
 
 
-@torch.no_grad()
-def importance_weights(
-    model: LatentModel,
-    batch: Batch,
-    samples: int,
-    generator: torch.Generator | None = None,
-    observed: Tensor | None = None,
-    passes: int | None = None,
-) -> tuple[Tensor, LatentSample]:
-    """log p(x, z) - log q(z | x) for draws of z, (K, B), in nats; and the draws.
+@dataclass(frozen=True)
+class LatentSample:
+    """K draws of the latent for B poems, and what they are worth.
 
-    With `observed` characters, x is what is hidden, and all is given those. The likelihood is that
-    of writing in so many passes; absent = as many as the model was trained for.
-
-    A posterior that is a point has one draw. An autoencoder has no prior to weigh with: its weights
-    are the log likelihood alone, and bound nothing.
+    Attributes:
+        nll: (K, B), -log p(x | z) in nats; without a latent (1, B), -log p(x).
+        z: (K, B, D).
+        posterior: q(z | x); None without a latent.
+        prior: p(z); None where there is none to pay for, as in an autoencoder.
+        commitment: (B,), mean squared distance of the codes to what they stand for, summed over
+            the codes; None without codes.
     """
-    tokens, mask, labels = batch.tokens, batch.mask, batch.labels
-    posterior = model.encode(tokens, mask, labels, observed)
-    prior = model.prior(len(batch), labels) if model.has_bound else None
-    draws = samples if isinstance(posterior, DiagonalGaussian) else 1
-    z = torch.stack([posterior.sample(generator) for _ in range(draws)])
-    passes = passes or model.passes
-    nll = torch.stack([model.nll(one, tokens, mask, observed, labels, passes) for one in z])
-    draw = LatentSample(nll, z, posterior, prior)
-    return -nll - log_ratio(draw), draw
+
+    nll: Tensor
+    z: Tensor
+    posterior: Posterior | None = None
+    prior: Distribution | None = None
+    commitment: Tensor | None = None
+
+
+def kl_by_unit(draw: LatentSample, gradient: str = "standard") -> Tensor:
+    """KL(q(z | x) || p(z)) in nats, (B, U): by latent unit where it has a closed form.
+
+    Between other distributions U is 1, and it is estimated by log q(z | x) - log p(z) of the draws.
+    With ``gradient="path"`` it always is, by `log_ratio`.
+    """
+    if draw.posterior is None or draw.prior is None:
+        return draw.nll.new_zeros(draw.nll.shape[1], 1)
+    q, p = draw.posterior, draw.prior
+    if gradient == "standard" and isinstance(p, DiagonalGaussian):
+        assert isinstance(q, DiagonalGaussian)
+        return q.kl_by_unit(p)
+    return log_ratio(draw, gradient).mean(dim=0).unsqueeze(1)
+
+
+def log_ratio(draw: LatentSample, gradient: str = "standard") -> Tensor:
+    """log q(z | x) - log p(z) of each draw, (K, B), in nats.
+
+    Unless the gradient is "standard" it reaches the encoder through z alone, not through the
+    parameters of log q, whose expected gradient is zero (sticking the landing, Roeder et al. 2017,
+    arXiv 1703.09194, equation 8).
+    """
+    if draw.posterior is None or draw.prior is None:
+        return torch.zeros_like(draw.nll)
+    q = draw.posterior if gradient == "standard" else draw.posterior.detach()
+    return q.log_prob(draw.z) - draw.prior.log_prob(draw.z)
+
+
+def log_weights(draw: LatentSample) -> Tensor:
+    """log p(x, z) - log q(z | x) of each draw, (K, B), in nats.
+
+    An autoencoder has no prior to weigh with: its weights are the log likelihood alone, and bound
+    nothing.
+    """
+    return -draw.nll - log_ratio(draw)
 
 
 def iwae(log_weights: Tensor) -> Tensor:
-    """log mean of the weights over samples: (K, B) -> (B,), a lower bound of log p(x)."""
+    """log mean of the weights over samples: (K, B) -> (B,), a lower bound of log p(x).
+
+    Burda et al. 2016 (arXiv 1509.00519), equation 8.
+    """
     return torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))
 
 
@@ -79,31 +110,3 @@ def mutual_information(
         own = log_q.diagonal(start)
         information.append(own - torch.logsumexp(log_q, dim=1) + math.log(len(z)))
     return float(torch.cat(information).mean())
-
-
-def kl_by_unit(draw: LatentSample, gradient: str = "standard") -> Tensor:
-    """KL(q(z | x) || p(z)) in nats, (B, U): by latent unit where it has a closed form.
-
-    Between other distributions U is 1, and it is estimated by log q(z | x) - log p(z) of the draws.
-    With ``gradient="path"`` it always is, by `log_ratio`.
-    """
-    if draw.posterior is None or draw.prior is None:
-        return draw.nll.new_zeros(draw.nll.shape[1], 1)
-    q, p = draw.posterior, draw.prior
-    if gradient == "standard" and isinstance(p, DiagonalGaussian):
-        assert isinstance(q, DiagonalGaussian)
-        return q.kl_by_unit(p)
-    return log_ratio(draw, gradient).mean(dim=0).unsqueeze(1)
-
-
-def log_ratio(draw: LatentSample, gradient: str = "standard") -> Tensor:
-    """log q(z | x) - log p(z) of each draw, (K, B), in nats.
-
-    Unless the gradient is "standard" it reaches the encoder through z alone, not through the
-    parameters of log q, whose expected gradient is zero (sticking the landing, Roeder et al. 2017,
-    arXiv 1703.09194, equation 8).
-    """
-    if draw.posterior is None or draw.prior is None:
-        return torch.zeros_like(draw.nll)
-    q = draw.posterior if gradient == "standard" else draw.posterior.detach()
-    return q.log_prob(draw.z) - draw.prior.log_prob(draw.z)

@@ -89,5 +89,9 @@ class Labels(nn.Module):
         super().__init__()
         self.tables = nn.ModuleList(nn.Embedding(size, channels) for size in sizes)
 
+    def to_lists(self) -> list[list[list[float]]]:
+        """The vectors by label and value, as plain numbers."""
+        return [table.get_parameter("weight").tolist() for table in self.tables]
+
     def forward(self, labels: Tensor) -> Tensor:
         return torch.stack([t(labels[:, i]) for i, t in enumerate(self.tables)]).sum(dim=0)

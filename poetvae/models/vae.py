@@ -12,13 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..config import ModelConfig
-from ..errors import ConfigError
-from ..nn import DiagonalGaussian, Mixture
-from ..nn.distributions import Point
-from .base import LatentModel, LatentSample
+from ..config import PRIORS, ModelConfig
+from ..data.dataset import Batch
+from ..nn.distributions import DiagonalGaussian, Distribution, Point
+from . import priors
+from .base import LatentModel
+from .bounds import LatentSample
 from .encoder import Encoder
-from .layers import Labels, initialise, needed
+from .layers import initialise, needed
 
 
 class VAE(LatentModel):
@@ -29,7 +30,7 @@ class VAE(LatentModel):
         mask_id: the token that means "not known yet" in `observed`.
 
     Raises:
-        ConfigError: a prior by label where there are no labels.
+        ConfigError: as its prior does, see `priors`.
     """
 
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
@@ -39,61 +40,35 @@ class VAE(LatentModel):
         self.logvar = (
             nn.Linear(self.encoder.out_features, config.latent_dim) if config.sample else None
         )
-        self.prior_mean: nn.Module | None = None
-        if config.prior == "label":
-            if not config.label_sizes:
-                raise ConfigError("prior=label needs labels: train with --label FIELD")
-            self.prior_mean = Labels(config.label_sizes, config.latent_dim)
-        shape = (config.components, config.latent_dim)
-        mixture = config.prior == "mixture"
-        self.component_logits = nn.Parameter(torch.zeros(shape[0])) if mixture else None
-        self.component_mean = nn.Parameter(torch.randn(shape)) if mixture else None
-        self.component_logvar = nn.Parameter(torch.zeros(shape)) if mixture else None
+        self.prior_module: priors.Prior = getattr(priors, PRIORS[config.prior])(config)
         self.apply(initialise)
 
-    @property
-    def has_bound(self) -> bool:
-        """Whether log p(x) has a bound: not so for an autoencoder, which has no density."""
-        return self.config.sample
+    def bound_name(self, samples: int) -> str:
+        """An autoencoder has no density, and so no bound."""
+        return f"IWAE-{samples}" if self.config.sample else "none"
 
-    def encode(
-        self,
-        tokens: Tensor,
-        mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        observed: Tensor | None = None,
-    ) -> DiagonalGaussian | Point:
-        """q(z | x, labels, observed): (B, T) -> a Gaussian over (B, D), in float32; an
-        autoencoder's is a point."""
-        features = self.encoder(tokens, needed(mask), labels, observed)
+    def encode(self, batch: Batch) -> DiagonalGaussian | Point:
+        """q(z | x, labels, observed): a Gaussian over (B, D), in float32; an autoencoder's is a
+        point."""
+        tokens = batch.tokens if batch.noisy is None else batch.noisy
+        features = self.encoder(tokens, needed(batch.mask), batch.labels, batch.observed)
         mean = self.mean(features).float()
         if self.logvar is None:
             return Point(mean)
         return DiagonalGaussian(mean, self.logvar(features).float())
 
-    def prior(self, n: int, labels: Tensor | None = None) -> DiagonalGaussian | Mixture:
-        """p(z | labels) for n poems, over (n, D).
+    def prior(self, n: int, labels: Tensor | None = None) -> Distribution:
+        """p(z | labels) for n poems, over (n, D), as the module of its prior has it.
 
-        The standard normal; or a learned mixture; or N(mean(labels), I). An autoencoder has none:
-        where it writes without a poem to start from, the standard normal stands in.
+        An autoencoder has none: where it writes without a poem to start from, this stands in.
         """
-        if self.component_logits is not None:
-            assert self.component_mean is not None
-            assert self.component_logvar is not None
-            return Mixture(self.component_logits, self.component_mean, self.component_logvar, n)
-        prior = DiagonalGaussian.standard(n, self.latent_dim, device=self.device)
-        if self.prior_mean is None or labels is None:
-            return prior
-        return DiagonalGaussian(self.prior_mean(labels).float(), prior.logvar)
+        prior: Distribution = self.prior_module(n, labels, self.device)
+        return prior
 
     def forward(
         self,
-        tokens: Tensor,
-        mask: Tensor,
-        labels: Tensor | None = None,
+        batch: Batch,
         *,
-        observed: Tensor | None = None,
-        noisy: Tensor | None = None,
         passes: int = 1,
         samples: int = 1,
         generator: torch.Generator | None = None,
@@ -101,24 +76,36 @@ class VAE(LatentModel):
         """Draws of z for each poem, and the nll of the poem under each.
 
         Args:
-            tokens, mask, labels: the poems.
-            observed: (B, T), what is known of the poems, to encoder and decoder.
-            noisy: (B, T), the poems as the encoder sees them; absent = as they are.
-            passes: in how many the poems are written.
+            batch: the poems.
+            passes: in how many they are written.
             samples: K, draws for each poem.
             generator: of the draws.
         """
-        seen = tokens if noisy is None else noisy
-        posterior = self.encode(seen, mask, labels, observed)
-        prior = self.prior(len(tokens), labels) if self.has_bound else None
+        posterior = self.encode(batch)
+        prior = self.prior(len(batch), batch.labels) if self.has_bound else None
         if isinstance(posterior, Point):
             samples, z = 1, posterior.mode.unsqueeze(0)
         else:
             z = posterior.sample(generator, samples)
-
-        def repeated(x: Any) -> Any:
-            return x if x is None or samples == 1 else x.repeat(samples, 1)
-
-        poems = (tokens, mask, observed, labels)
-        nll = self.nll(z.flatten(0, 1), *map(repeated, poems), passes=passes)  # type: ignore[misc]
+        nll = self.nll(z.flatten(0, 1), batch.repeat(samples), passes)
         return LatentSample(nll.view(samples, -1), z, posterior, prior)
+
+    def usage(self, z: Tensor) -> dict[str, Any]:
+        """The clusters in use, where the prior has clusters."""
+        return self.prior_module.usage(z)
+
+    def components_of(self, z: Tensor) -> Tensor | None:
+        """The likeliest component of its prior for each z (N, D); None without components."""
+        return self.prior_module.components_of(z)
+
+    def describe_prior(self) -> dict[str, Any]:
+        """Its kind and its parameters."""
+        return self.prior_module.describe()
+
+    def description(self) -> tuple[str, str, str]:
+        """A variational autoencoder, or an autoencoder."""
+        size = f"{self.latent_dim} latent dimensions"
+        if self.config.sample:
+            kind = f"text variational autoencoder with {size}"
+            return kind, "variational-autoencoder", self.manner()
+        return f"text autoencoder with {size}", "autoencoder", self.manner()

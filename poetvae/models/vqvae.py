@@ -6,6 +6,7 @@ a point, so the bound is exact arithmetic: -log p(x) <= -log p(x | codes) - log 
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +15,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
-from ..nn import VectorQuantizer
+from ..data.dataset import Batch
 from ..nn.distributions import Point
+from ..nn.quantizer import VectorQuantizer, perplexity
 from .autoregressive import Autoregressive
-from .base import LatentModel, LatentSample
+from .base import LatentModel
+from .bounds import LatentSample
 from .encoder import Reader
 from .layers import initialise, needed
 
@@ -45,8 +48,7 @@ class CodePrior:
         labels = self.labels
         if labels is not None and len(labels) != len(rows):
             labels = labels.repeat(len(rows) // len(labels), 1)
-        mask = torch.ones_like(rows, dtype=torch.bool)
-        return -self.model.code_prior.nll(rows, mask, labels).view(codes.shape[:-1])
+        return -self.model.code_prior.nll(Batch(rows, labels=labels)).view(codes.shape[:-1])
 
 
 class VQVAE(LatentModel):
@@ -58,6 +60,8 @@ class VQVAE(LatentModel):
 
     z is the vectors of a poem's codes side by side: D = groups * code_dim.
     """
+
+    discrete = True
 
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
         groups = -(-config.max_len // config.code_stride)
@@ -81,6 +85,14 @@ class VQVAE(LatentModel):
         self.code_prior = Autoregressive(over_codes, mask_id, bos_id=config.codebook_size)
         self.apply(initialise)
 
+    def bound_name(self, samples: int) -> str:
+        """Each poem has one string of codes, so that there is one sample."""
+        return "ELBO"
+
+    def network_passes(self, passes: int | None = None) -> int:
+        """The decoder's passes, and one for each code of the prior."""
+        return super().network_passes(passes) + self.groups
+
     def vectors(self, codes: Tensor) -> Tensor:
         """z (..., D) of codes (..., groups)."""
         return self.quantizer.lookup(codes).flatten(-2)
@@ -93,51 +105,60 @@ class VQVAE(LatentModel):
         """p(codes | labels) for n poems: an autoregressive model of the same blocks."""
         return CodePrior(self, n, labels)
 
-    def encode(
-        self,
-        tokens: Tensor,
-        mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        observed: Tensor | None = None,
-    ) -> Point:
-        """The codes of each poem: (B, T) -> a point z (B, D), in float32."""
-        x = self._groups(tokens, mask, labels, observed)
-        return Point(self.vectors(self.quantizer.nearest(x)))
+    def encode(self, batch: Batch) -> Point:
+        """The codes of each poem: a point z (B, D), in float32."""
+        return Point(self.vectors(self.quantizer.nearest(self._groups(batch))))
 
     def forward(
         self,
-        tokens: Tensor,
-        mask: Tensor,
-        labels: Tensor | None = None,
+        batch: Batch,
         *,
-        observed: Tensor | None = None,
-        noisy: Tensor | None = None,
         passes: int = 1,
-        **single: Any,
+        samples: int = 1,
+        generator: torch.Generator | None = None,
     ) -> LatentSample:
         """The codes of each poem, and its nll given them; arguments as of `VAE.forward`.
 
         There is one draw, whatever was asked. The codebook follows while training.
         """
-        seen = tokens if noisy is None else noisy
-        quantized = self.quantizer(self._groups(seen, mask, labels, observed))
+        quantized = self.quantizer(self._groups(batch))
         z = quantized.vectors.flatten(1)
-        nll = self.nll(z, tokens, mask, observed, labels, passes)
         return LatentSample(
-            nll.unsqueeze(0),
+            self.nll(z, batch, passes).unsqueeze(0),
             z.unsqueeze(0),
             Point(z),
-            self.prior(len(tokens), labels),
+            self.prior(len(batch), batch.labels),
             quantized.distance.sum(dim=1) / self.config.code_dim,
         )
 
-    def _groups(
-        self, tokens: Tensor, mask: Tensor | None, labels: Tensor | None, observed: Tensor | None
-    ) -> Tensor:
+    def usage(self, z: Tensor) -> dict[str, Any]:
+        """The codes in use at z (N, D), and what they tell of the poems.
+
+        As every poem has one string of codes, the information is the entropy of the strings.
+        """
+        codes, n = self.codes(z), len(z)
+        alike = torch.unique(codes, dim=0, return_counts=True)[1].double()
+        return {
+            "mutual_information": math.log(n) - float((alike * alike.log()).sum()) / n,
+            "codes_used": len(torch.unique(codes)),
+            "codebook_perplexity": perplexity(codes),
+        }
+
+    def describe_prior(self) -> dict[str, Any]:
+        """Codes are not among what can be told in few numbers."""
+        return {"kind": "codes"}
+
+    def description(self) -> tuple[str, str, str]:
+        """A VQ-VAE."""
+        kind = f"text VQ-VAE with {self.config.codebook_size} codes"
+        return kind, "vq-vae", self.manner()
+
+    def _groups(self, batch: Batch) -> Tensor:
         """A vector for each group of positions: (B, groups, code_dim)."""
-        x = self.encoder.features(tokens, needed(mask), labels, observed)
-        if mask is not None:
-            x = x * mask.unsqueeze(1)
+        tokens = batch.tokens if batch.noisy is None else batch.noisy
+        x = self.encoder.features(tokens, needed(batch.mask), batch.labels, batch.observed)
+        if batch.mask is not None:
+            x = x * batch.mask.unsqueeze(1)
         stride = self.config.code_stride
         x = F.pad(x, (0, self.groups * stride - x.shape[2]))
         x = x.transpose(1, 2).reshape(x.shape[0], self.groups, -1)  # len(x) is no symbol to export

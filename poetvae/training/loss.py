@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from ..config import ObjectiveConfig
-from ..models.base import LatentSample
-from ..models.bounds import kl_by_unit, log_ratio
+from ..models.bounds import LatentSample, kl_by_unit, log_ratio
 from .schedules import SCHEDULES
 
 

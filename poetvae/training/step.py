@@ -15,7 +15,7 @@ from torch import Tensor
 from ..config import Config, TrainConfig
 from ..data.dataset import Batch, TokenStore, batch_index, corrupt, derive_seed
 from ..errors import PoetVAEError
-from ..models import Model
+from ..models import TextModel
 from ..runtime import out_of_memory, seed_noise
 from .loss import objective
 from .parallel import Group
@@ -33,7 +33,7 @@ class Slice(NamedTuple):
     share: float = 1.0
 
 
-def make_optimizer(model: Model, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(model: TextModel, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019); without decay it is Adam."""
     return torch.optim.AdamW(
         model.parameters(),
@@ -61,7 +61,7 @@ def slices(store: TokenStore, config: Config, step: int, group: Group) -> Iterat
 
 
 def update(
-    model: Model,
+    model: TextModel,
     optimizer: torch.optim.Optimizer,
     batch: Iterable[Slice],
     config: Config,
@@ -104,10 +104,10 @@ def update(
     return totals
 
 
-def accumulate(model: Model, part: Slice, config: Config, progress: float) -> Tensor:
+def accumulate(model: TextModel, part: Slice, config: Config, progress: float) -> Tensor:
     """Add to the gradients what a slice gives; its share of what `update` returns."""
     seed_noise(part.seed, model.device)
-    given = corrupt(
+    batch, passes = corrupt(
         part.batch,
         model.mask_id,
         observe=config.model.observe,
@@ -117,7 +117,7 @@ def accumulate(model: Model, part: Slice, config: Config, progress: float) -> Te
     )
     bf16 = config.train.precision == "bf16"
     with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
-        draw = model(**given, samples=config.objective.iw_samples)
+        draw = model(batch, passes=passes, samples=config.objective.iw_samples)
     terms = objective(draw, config.objective, progress)
     loss = terms.loss.mean()
     torch.autograd.backward(part.share * loss)
@@ -126,7 +126,7 @@ def accumulate(model: Model, part: Slice, config: Config, progress: float) -> Te
 
 
 @torch.no_grad()
-def average(averaged: Model, model: Model, decay: float) -> None:
+def average(averaged: TextModel, model: TextModel, decay: float) -> None:
     """Move the averaged weights towards the model's (Polyak & Juditsky 1992)."""
     for mean, parameter in zip(averaged.parameters(), model.parameters(), strict=True):
         mean.lerp_(parameter, 1 - decay)

@@ -40,7 +40,8 @@ from ..errors import CheckpointError, PoetVAEError
 from ..evaluation.likelihood import Report, evaluate
 from ..files import locked, write_file
 from ..generation.generate import generate
-from ..models import Model, build
+from ..generation.options import SamplingOptions
+from ..models import TextModel, build
 from ..poet import Poet
 from ..runtime import fits, interruption, keep_freed_memory, without_bar
 from .diagnostics import diagnose
@@ -155,7 +156,7 @@ def train(
 
 
 def fit(
-    model: Model,
+    model: TextModel,
     data: Data,
     job: RunSpec,
     run: Path,
@@ -224,7 +225,7 @@ def fit(
 
 
 def validate(
-    model: Model, data: Data, config: TrainConfig, step: int
+    model: TextModel, data: Data, config: TrainConfig, step: int
 ) -> tuple[float, list[tuple[str, dict[str, Any]]], Report | None]:
     """Held-out nats per character, lines for `metrics.jsonl` and `samples.jsonl`, and the report.
 
@@ -243,14 +244,15 @@ def validate(
         lines.append(("metrics.jsonl", {"step": step, "valid_score": score, **valid}))
     was_training = model.training
     model.eval()
-    poems = generate(model, data.codec, 4, temperature=0.8, seed=derive_seed(config.seed, step))
+    options = SamplingOptions(temperature=0.8, seed=derive_seed(config.seed, step))
+    poems = generate(model, data.codec, 4, options=options)
     model.train(was_training)
     lines += [("samples.jsonl", {"step": step, "text": poem.text}) for poem in poems]
     return score, lines, report
 
 
 def restore(
-    run: Path, model: Model, averaged: Model, optimizer: torch.optim.Optimizer, group: Group
+    run: Path, model: TextModel, averaged: TextModel, optimizer: torch.optim.Optimizer, group: Group
 ) -> tuple[int, Tensor, float, float]:
     """Step, running sums, best score and seconds of the newest checkpoint, its state put in place.
 
@@ -309,7 +311,7 @@ def _silence(line: str) -> None:
     pass
 
 
-def _check_finite(model: Model, totals: Tensor, step: int) -> None:
+def _check_finite(model: TextModel, totals: Tensor, step: int) -> None:
     """Nothing is saved of a training that has gone astray."""
     loss = float(totals[2] / totals[3])
     what = "" if math.isfinite(loss) else f"the loss is {loss}"
@@ -366,11 +368,10 @@ def _card(saved: Saved, job: RunSpec, step: int, score: float | None = None) -> 
     if score is not None and score > 0:
         name = "ELBO" if saved.model.has_bound else "reconstruction"
         training += f"Held-out {name}: {score:.3f} nats per character.\n"
-    config = saved.model.config
-    return model_card(config, saved.codec, saved.model.num_parameters(), training)
+    return model_card(saved.model, saved.codec, training)
 
 
-def _preflight(job: RunSpec, data: Data, model: Model, group: Group) -> list[str]:
+def _preflight(job: RunSpec, data: Data, model: TextModel, group: Group) -> list[str]:
     config = job.config
     n, size = model.num_parameters(), config.train.batch_size
     parts = config.train.slices

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..constraints.rules import BLANKS, WHERE
+from ..constraints.options import WHERE
+from ..constraints.rules import BLANKS
 from ..data.corpus import read_poems, sample_folder
 from ..errors import ConfigError, CorpusError
 from ..generation.generate import Generated
 from ..latent.plane import Plane
-from ..models import LatentModel
 from ..poet import Poet
 from ..text.poem import LACUNA, Poem, content, select
 from ..text.prosody import RHYMES
@@ -91,13 +91,12 @@ def forms_of(poet: Poet) -> list[str]:
 
 def passes_of(poet: Poet) -> list[int]:
     """The numbers of passes that the model was trained for; none where it has no choice."""
-    passes = sorted(set(poet.model.config.passes))
-    return passes if isinstance(poet.model, LatentModel) and len(passes) > 1 else []
+    return list(poet.model.pass_choices)
 
 
 def has_latent(poet: Poet) -> bool:
     """Whether there is a latent space to walk in."""
-    return isinstance(poet.model, LatentModel)
+    return poet.model.has_latent
 
 
 def in_script(text: str, script: object) -> str:
@@ -271,7 +270,8 @@ def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
     if not (start and end):
         raise ConfigError("two poems are needed: one to go from, one to go to")
     mode = "bridge" if bridges(poet) else "lerp"
-    return poet.interpolate(start, end, checks.whole("steps", steps, 3, MOST_STEPS), mode)
+    steps = checks.whole("steps", steps, 3, MOST_STEPS)
+    return [poem.text for poem in poet.interpolate(start, end, steps, mode)]
 
 
 def familiar(poet: Poet) -> tuple[list[Poem], bool]:
@@ -316,10 +316,10 @@ def look(
     """
     (left, low), (right, high) = atlas.bounds
     at = torch.tensor([[checks.number("x", x, left, right), checks.number("y", y, low, high)]])
-    (text,) = poet.decode(atlas.plane.lift(at), form=_form(poet, form))
+    (poem,) = poet.decode(atlas.plane.lift(at), form=_form(poet, form))
     distance = (atlas.points - at.to(atlas.points)).norm(dim=1)
     nearest = distance.argsort(stable=True)[:n].tolist()
-    return text, [atlas.texts[i] for i in nearest]
+    return poem.text, [atlas.texts[i] for i in nearest]
 
 
 def score(poet: Poet, value: object) -> list[Scored]:

@@ -1,0 +1,116 @@
+"""What may be asked of a poem, declared once.
+
+The flags of the command line, the keywords of `Poet.generate`, `--help` and the controls of the
+page derive from the fields of `Conditions`. A new condition is a field here and a function in
+`rules` of the same name, which gives the `Constraint`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..config import option
+from ..errors import ConstraintError
+
+WHERE = ("heads", "ends", "diagonal")
+"""Where an acrostic may stand in the lines."""
+
+TONES = ("strict", "lenient")
+"""Regulated verse with every reading of the characters, or with some."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What is asked of a poem; all combine.
+
+    Raises:
+        ConstraintError: a value that is none of the choices.
+    """
+
+    first_line: str | None = option(
+        None,
+        "The first line.",
+        metavar="TEXT",
+        label="First line",
+        hint="a whole line of the form",
+    )
+    lines: Mapping[int, str] | Sequence[tuple[int, str]] = option(
+        (), "Line N; can repeat.", flag="--line", metavar="N=TEXT", repeat=True, rule="line"
+    )
+    template: str | None = option(
+        None,
+        "The text, with _ for what is open.",
+        metavar="春__月",
+        label="Template",
+        hint="春__月",
+    )
+    acrostic: str | None = option(
+        None,
+        "A character for each line, one after another.",
+        metavar="TEXT",
+        label="Acrostic",
+        hint="山水",
+        companion="where",
+    )
+    where: str = option(
+        "heads", "Where in the lines.", flag="--acrostic-at", among=WHERE, label="Acrostic at"
+    )
+    contains: str | Sequence[str] = option(
+        (),
+        "In one line; can repeat.",
+        metavar="TEXT",
+        repeat=True,
+        rank=3,
+        label="Keyword",
+        hint="明月",
+    )
+    rhyme: str | None = option(
+        None,
+        "Of the even lines: a class, a character of it, or any.",
+        metavar="尤|any",
+        rank=4,
+        label="Rhyme class",
+    )
+    tones: str | None = option(
+        None,
+        "Of regulated verse: with every reading of the characters, or with some.",
+        among=TONES,
+        rank=2,
+        label="Regulated tones",
+    )
+    no_repeat: bool = option(False, "No character comes twice.", rank=1, label="No repeats")
+    without: str = option("", "None of these characters.", metavar="CHARS", label="Without")
+    only: str = option("", "No others.", metavar="CHARS", label="Only")
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value, among = getattr(self, field.name), field.metadata["among"]
+            if among and value is not None and value not in among:
+                raise ConstraintError(f"{field.name} is {value!r}; expected {' or '.join(among)}")
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked."""
+        return next(self.calls(), None) is not None
+
+    def calls(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
+        """The functions of `rules` to call, by name, with their arguments.
+
+        Large unions come last, when the others have thinned out what they meet.
+        """
+        companions = {field.metadata["companion"] for field in dataclasses.fields(self)}
+        for field in sorted(dataclasses.fields(self), key=lambda field: field.metadata["rank"]):
+            value, name = getattr(self, field.name), field.metadata["rule"] or field.name
+            absent = value is None or (not value and field.default is not None)
+            if absent or field.name in companions:
+                continue
+            if field.metadata["repeat"]:
+                pairs = value.items() if isinstance(value, Mapping) else value
+                texts = [value] if isinstance(value, str) else pairs
+                yield from ((name, x if isinstance(x, tuple) else (x,)) for x in texts)
+            elif companion := field.metadata["companion"]:
+                yield name, (value, getattr(self, companion))
+            else:
+                yield name, () if value is True else (value,)

@@ -1,0 +1,71 @@
+"""How poems are drawn, declared once: the command line, `Poet.generate` and the page share it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..config import option
+from ..constraints.options import Conditions
+from ..errors import ConfigError
+
+LARGEST_TEMPERATURE = 100
+MOST_CANDIDATES = 1000
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How the characters of a poem are drawn from the model's distributions.
+
+    `seed`: the same seed writes the same poems on one machine.
+
+    Raises:
+        ConfigError: a number out of its bounds.
+    """
+
+    temperature: float = option(1.0, "0 = likeliest.", label="Temperature")
+    top_k: int | None = option(None, "Draw from the k likeliest characters.")
+    top_p: float | None = option(None, "Draw from the likeliest characters that make up p.")
+    passes: int | None = option(
+        None, "To write in; the most it was trained for if absent.", label="Passes"
+    )
+    candidates: int = option(1, "Keep the likeliest of so many.", label="Candidates")
+    labels: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.candidates <= MOST_CANDIDATES:
+            raise ConfigError(f"candidates is {self.candidates}; expected 1 to {MOST_CANDIDATES}")
+        if not 0 <= self.temperature <= LARGEST_TEMPERATURE:
+            raise ConfigError(
+                f"temperature is {self.temperature}; expected 0 to {LARGEST_TEMPERATURE}"
+            )
+        if self.top_k is not None and self.top_k < 1:
+            raise ConfigError(f"top_k is {self.top_k}; expected at least 1")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ConfigError(f"top_p is {self.top_p}; expected more than 0, at most 1")
+
+    @property
+    def plain(self) -> bool:
+        """Whether characters are drawn from the model's own distributions."""
+        return self.temperature == 1 and self.top_k is None and self.top_p is None
+
+
+def read_options(options: Mapping[str, Any]) -> tuple[Conditions, SamplingOptions]:
+    """Options by name as what is asked of a poem, and how it is drawn; None = the default.
+
+    Raises:
+        ConfigError, ConstraintError: as the two do.
+        TypeError: a name that neither has.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    asked = {field.name for field in dataclasses.fields(Conditions)}
+    how = {field.name for field in dataclasses.fields(SamplingOptions)}
+    if unknown := sorted(options.keys() - asked - how):
+        raise TypeError(f"no option {unknown[0]!r}; there are {', '.join(sorted(asked | how))}")
+    return (
+        Conditions(**{name: value for name, value in given.items() if name in asked}),
+        SamplingOptions(**{name: value for name, value in given.items() if name in how}),
+    )

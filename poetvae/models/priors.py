@@ -1,0 +1,108 @@
+"""What z is drawn from, p(z | labels): by name in `config.PRIORS`.
+
+Each is a module of its own parameters. Shapes: D latent, C components, L labels.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..config import ModelConfig
+from ..errors import ConfigError
+from ..nn.distributions import DiagonalGaussian, Distribution, Mixture
+from ..nn.quantizer import perplexity
+from .layers import Labels
+
+
+class Prior(nn.Module, ABC):
+    """A prior over z (D,).
+
+    Raises:
+        ConfigError: what the configuration lacks for it.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.latent_dim = config.latent_dim
+
+    @abstractmethod
+    def forward(self, n: int, labels: Tensor | None, device: torch.device) -> Distribution:
+        """p(z | labels) for n poems: over (n, D)."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Its kind and its parameters as plain values, for programs without torch."""
+
+    def components_of(self, z: Tensor) -> Tensor | None:
+        """The likeliest component of each z (N, D): (N,) int64; None where it has none."""
+        return None
+
+    def usage(self, z: Tensor) -> dict[str, Any]:
+        """How many components poems at z (N, D) belong to: exp of the entropy."""
+        components = self.components_of(z)
+        return {} if components is None else {"cluster_perplexity": perplexity(components)}
+
+
+class NormalPrior(Prior):
+    """N(0, I)."""
+
+    def forward(self, n: int, labels: Tensor | None, device: torch.device) -> DiagonalGaussian:
+        """N(0, I) for n poems, whatever their labels."""
+        return DiagonalGaussian.standard(n, self.latent_dim, device=device)
+
+    def describe(self) -> dict[str, Any]:
+        """Its kind alone."""
+        return {"kind": "normal"}
+
+
+class LabelPrior(Prior):
+    """N(mean(labels), I): a learned mean for each value of each label, summed."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        if not config.label_sizes:
+            raise ConfigError("prior=label needs labels: train with --label FIELD")
+        self.mean = Labels(config.label_sizes, config.latent_dim)
+
+    def forward(self, n: int, labels: Tensor | None, device: torch.device) -> DiagonalGaussian:
+        """Around the means of n poems' labels (n, L); absent: around 0."""
+        standard = DiagonalGaussian.standard(n, self.latent_dim, device=device)
+        if labels is None:
+            return standard
+        return DiagonalGaussian(self.mean(labels).float(), standard.logvar)
+
+    def describe(self) -> dict[str, Any]:
+        """The tables of means by label."""
+        return {"kind": "label", "means": self.mean.to_lists()}
+
+
+class MixturePrior(Prior):
+    """A learned mixture of Gaussians, whose components are clusters of poems."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        shape = (config.components, config.latent_dim)
+        self.logits = nn.Parameter(torch.zeros(shape[0]))
+        self.mean = nn.Parameter(torch.randn(shape))
+        self.logvar = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, n: int, labels: Tensor | None, device: torch.device) -> Mixture:
+        """The mixture for n poems, whatever their labels."""
+        return Mixture(self.logits, self.mean, self.logvar, n)
+
+    def describe(self) -> dict[str, Any]:
+        """Weights, means and log variances of its components."""
+        return {
+            "kind": "mixture",
+            "weights": self.logits.softmax(dim=0).tolist(),
+            "mean": self.mean.tolist(),
+            "logvar": Mixture(self.logits, self.mean, self.logvar).logvar.tolist(),
+        }
+
+    def components_of(self, z: Tensor) -> Tensor:
+        """The likeliest component of each z (N, D): (N,) int64."""
+        return Mixture(self.logits, self.mean, self.logvar).responsibilities(z).argmax(dim=1)
