@@ -39,7 +39,7 @@ class Batch:
 
     Attributes:
         tokens: (B, T) int64, padded.
-        mask: (B, T) bool, True = real; None where nothing is padded.
+        mask: (B, T) bool, True = real.
         labels: (B, L) int64, 0 = unknown; None without labels.
         observed: (B, T), the tokens that encoder and decoder are given, the mask token elsewhere;
             None = none.
@@ -47,7 +47,7 @@ class Batch:
     """
 
     tokens: Tensor
-    mask: Tensor | None = None
+    mask: Tensor
     labels: Tensor | None = None
     observed: Tensor | None = None
     noisy: Tensor | None = None
@@ -55,10 +55,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    @property
-    def real(self) -> Tensor:
-        """The mask, (B, T), also where nothing is padded."""
-        return torch.ones_like(self.tokens, dtype=torch.bool) if self.mask is None else self.mask
+    @classmethod
+    def whole(cls, tokens: Tensor, labels: Tensor | None = None) -> Batch:
+        """Poems that fill all positions."""
+        return cls(tokens, torch.ones_like(tokens, dtype=torch.bool), labels)
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
@@ -221,7 +221,7 @@ def corrupt(
         noise: share of the characters that are masked in `noisy`, what the encoder sees.
         dropout: share of the labels that become unknown.
     """
-    tokens, mask, labels = batch.tokens, batch.real, batch.labels
+    tokens, mask, labels = batch.tokens, batch.mask, batch.labels
     (n, length), device = tokens.shape, tokens.device
 
     def rand(*shape: int) -> Tensor:

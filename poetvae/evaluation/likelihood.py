@@ -166,7 +166,7 @@ def _restored(model: TextModel, batch: Batch, score: Score) -> Tensor:
     if score.posterior is None:
         return torch.zeros_like(batch.tokens, dtype=torch.bool)
     logits = model.latent.decode(score.posterior.mode, labels=batch.labels)
-    return (logits.argmax(dim=2) == batch.tokens) | ~batch.real
+    return (logits.argmax(dim=2) == batch.tokens) | ~batch.mask
 
 
 @torch.no_grad()
@@ -268,8 +268,8 @@ def characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
     """Which tokens (B, T) are characters that a reader sees, and which are unknown."""
     tokenizer = codec.tokenizer
     layout = torch.tensor([tokenizer.newline_id, tokenizer.eos_id], device=batch.tokens.device)
-    character = batch.real & ~torch.isin(batch.tokens, layout)
-    return character, batch.real & (batch.tokens == tokenizer.unk_id)
+    character = batch.mask & ~torch.isin(batch.tokens, layout)
+    return character, batch.mask & (batch.tokens == tokenizer.unk_id)
 
 
 def _curve(

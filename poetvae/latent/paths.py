@@ -124,7 +124,7 @@ def surprise(model: LatentModel, batch: Batch) -> Tensor:
     A model of several passes is asked in the most of them: given the tokens of earlier ones, too.
     """
     z = model.encode(batch).mode
-    history = batch.tokens.masked_fill(~batch.real, model.mask_id) if model.passes > 1 else None
+    history = batch.tokens.masked_fill(~batch.mask, model.mask_id) if model.passes > 1 else None
     logits = model.decode(z, labels=batch.labels, history=history, passes=model.passes)
     log_probs = logits.float().log_softmax(dim=-1)
     return -log_probs.gather(2, batch.tokens.unsqueeze(2)).squeeze(2)

@@ -68,7 +68,7 @@ class Autoregressive(TextModel):
     def nll(self, batch: Batch) -> Tensor:
         """-log p(x) of each poem, exact, in nats: (B,)."""
         hidden = self.hidden(batch.tokens, batch.labels)
-        return text_nll(hidden, self.softmax.weight, self.bias, batch.tokens, batch.real)
+        return text_nll(hidden, self.softmax.weight, self.bias, batch.tokens, batch.mask)
 
     def forward(
         self,

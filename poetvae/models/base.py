@@ -245,7 +245,7 @@ class LatentModel(TextModel, ABC):
         Exact given z, whatever the number of passes. Observed characters are given, not predicted:
         they cost nothing.
         """
-        mask = batch.real
+        mask = batch.mask
         history = batch.tokens.masked_fill(~mask, self.mask_id) if passes > 1 else None
         hidden = self.decoder(z, batch.observed, batch.labels, history, passes)
         if batch.observed is not None:

@@ -48,7 +48,7 @@ class CodePrior:
         labels = self.labels
         if labels is not None and len(labels) != len(rows):
             labels = labels.repeat(len(rows) // len(labels), 1)
-        return -self.model.code_prior.nll(Batch(rows, labels=labels)).view(codes.shape[:-1])
+        return -self.model.code_prior.nll(Batch.whole(rows, labels)).view(codes.shape[:-1])
 
 
 class VQVAE(LatentModel):
@@ -157,8 +157,7 @@ class VQVAE(LatentModel):
         """A vector for each group of positions: (B, groups, code_dim)."""
         tokens = batch.tokens if batch.noisy is None else batch.noisy
         x = self.encoder.features(tokens, needed(batch.mask), batch.labels, batch.observed)
-        if batch.mask is not None:
-            x = x * batch.mask.unsqueeze(1)
+        x = x * batch.mask.unsqueeze(1)
         stride = self.config.code_stride
         x = F.pad(x, (0, self.groups * stride - x.shape[2]))
         x = x.transpose(1, 2).reshape(x.shape[0], self.groups, -1)  # len(x) is no symbol to export
