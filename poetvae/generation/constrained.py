@@ -19,15 +19,12 @@ character is one that some alternative still has, which is not p(x | C).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from ..constraints.constraint import Constraint
 from ..errors import ConstraintError
-from ..models import LatentModel, TextModel
+from ..models import TextModel
 from ..text.tokenizer import NEWLINE
 from .options import SamplingOptions
 from .passes import Stepwise, one_by_one, write
@@ -35,7 +32,6 @@ from .sampling import PLAIN
 from .smc import choose_z
 
 TRIES = 100  # draws for a poem before the best of them has to do
-Draws = tuple[Tensor, Tensor, Tensor]  # tokens (n, T), log p of each (n, T), log of chance (n,)
 
 
 @torch.no_grad()
@@ -69,10 +65,36 @@ def sample_constrained(
     repeatable = None
     if constraint.distinct:
         repeatable = torch.arange(writable.shape[1], device=model.device) <= NEWLINE
-    request = Request(constraint, writable, n, labels, repeatable, options, weighed, generator)
-    propose = _in_passes(model.latent, request) if model.has_latent else _stepwise(model, request)
-    pending = torch.arange(n, device=model.device)
-    best: Draws | None = None
+    if model.has_latent:
+        latent, passes, known, common = model.latent, model.check_passes(options.passes), None, None
+        if latent.decoder.observe is not None:
+            fixed = constraint.known(model.mask_id)
+            if bool((fixed != model.mask_id).any()):
+                known, common = fixed, constraint.shared(model.mask_id)
+        particles = choose_z(latent, constraint, writable, n, labels, generator, common, weighed)
+
+    def propose(n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens (n, T), log p of each (n, T), and the log of the chance to keep each draw (n,)."""
+        some = None if labels is None else labels.expand(n, -1)
+        if not model.has_latent:
+            choose = Stepwise(constraint, n, repeatable, options, generator)
+            tokens, log_probs = one_by_one(model, n, choose, some)
+            return tokens[:, : constraint.length], log_probs, log_probs.new_zeros(n)
+        place, chosen = particles.draw(n, generator, options.temperature == 0)
+        tokens, log_probs, left = write(
+            latent,
+            particles.z[place],
+            constraint.sets[constraint.alternatives[chosen]],
+            labels=some,
+            known=None if known is None else known[chosen],
+            passes=passes,
+            repeatable=repeatable,
+            options=options,
+            generator=generator,
+        )
+        return tokens, log_probs, left - constraint.count(tokens).clamp(min=1).log()
+
+    pending, best = torch.arange(n, device=model.device), None
     for _ in range(TRIES):
         tokens, log_probs, chance = propose(len(pending))
         chance = chance.masked_fill(~constraint.satisfied(tokens), -torch.inf)
@@ -93,76 +115,3 @@ def sample_constrained(
             f"no poem met the conditions in {TRIES} draws; ask for less, or allow repeats"
         )
     return best[:2]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What poems are wanted, by the arguments of `sample_constrained`.
-
-    `repeatable` (V,) bool are the tokens that may come twice; None = all.
-    """
-
-    constraint: Constraint
-    writable: Tensor
-    n: int
-    labels: Tensor | None
-    repeatable: Tensor | None
-    options: SamplingOptions
-    weighed: bool
-    generator: torch.Generator
-
-    def labels_of(self, n: int) -> Tensor | None:
-        """The labels of n poems, (n, L)."""
-        return None if self.labels is None else self.labels.expand(n, -1)
-
-
-def _in_passes(model: LatentModel, request: Request) -> Callable[[int], Draws]:
-    """Draws from z of a population for all the poems."""
-    constraint, options, generator = request.constraint, request.options, request.generator
-    known = common = None
-    if model.decoder.observe is not None:
-        known = constraint.known(model.mask_id)
-        known = known if bool((known != model.mask_id).any()) else None
-    if known is not None:
-        common = constraint.shared(model.mask_id)
-    particles = choose_z(
-        model,
-        constraint,
-        request.writable,
-        request.n,
-        request.labels,
-        generator,
-        common,
-        request.weighed,
-    )
-    passes = model.check_passes(options.passes)
-
-    def draws(n: int) -> Draws:
-        place, chosen = particles.draw(n, generator, options.temperature == 0)
-        tokens, log_probs, left = write(
-            model,
-            particles.z[place],
-            constraint.sets[constraint.alternatives[chosen]],
-            labels=request.labels_of(n),
-            known=None if known is None else known[chosen],
-            passes=passes,
-            repeatable=request.repeatable,
-            options=options,
-            generator=generator,
-        )
-        return tokens, log_probs, left - constraint.count(tokens).clamp(min=1).log()
-
-    return draws
-
-
-def _stepwise(model: TextModel, request: Request) -> Callable[[int], Draws]:
-    """Draws of characters one after the other, all to be kept."""
-
-    def draws(n: int) -> Draws:
-        choose = Stepwise(
-            request.constraint, n, request.repeatable, request.options, request.generator
-        )
-        tokens, log_probs = one_by_one(model, n, choose, request.labels_of(n))
-        return tokens[:, : request.constraint.length], log_probs, log_probs.new_zeros(n)
-
-    return draws

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from ..config import ModelConfig
+from ..data.dataset import Batch
 from ..nn.gated_conv import compute_dtype
 from ..nn.pooling import AttentionPool, masked_max, masked_mean
-from .layers import Labels, final_norm, project, small_normal, stack
+from .layers import Labels, final_norm, needed, project, small_normal, stack
 
 
 class Reader(nn.Module):
@@ -26,15 +27,10 @@ class Reader(nn.Module):
         self.body = stack(config, config.encoder_layers)
         self.norm = final_norm(config)
 
-    def features(
-        self,
-        tokens: Tensor,
-        mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        observed: Tensor | None = None,
-    ) -> Tensor:
-        """(B, T), mask (B, T), labels (B, L), observed (B, T) -> (B, C, T)."""
-        x = self.embedding(tokens)
+    def features(self, batch: Batch) -> Tensor:
+        """B poems -> (B, C, T)."""
+        labels, observed = batch.labels, batch.observed
+        x = self.embedding(batch.tokens if batch.noisy is None else batch.noisy)
         x = self.project(x.to(compute_dtype(x)))
         if self.positions is not None:
             x = x + self.positions[: x.shape[1]].to(x.dtype)
@@ -42,7 +38,7 @@ class Reader(nn.Module):
             x = x + self.labels(labels).unsqueeze(1).to(x.dtype)
         if self.known is not None and observed is not None:
             x = x + (observed != self.mask_id).unsqueeze(2) * self.known.to(x.dtype)
-        features: Tensor = self.norm(self.body(x.transpose(1, 2), mask))
+        features: Tensor = self.norm(self.body(x.transpose(1, 2), needed(batch.mask)))
         return features
 
 
@@ -57,14 +53,8 @@ class Encoder(Reader):
         self.max = config.pooling.endswith("+max")
         self.out_features = config.d_model * (heads + self.max)
 
-    def forward(
-        self,
-        tokens: Tensor,
-        mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        observed: Tensor | None = None,
-    ) -> Tensor:
-        """(B, T), mask (B, T), labels (B, L), observed (B, T) -> (B, out_features)."""
-        x = self.features(tokens, mask, labels, observed)
+    def forward(self, batch: Batch) -> Tensor:
+        """B poems -> (B, out_features)."""
+        x, mask = self.features(batch), needed(batch.mask)
         pooled: Tensor = self.pool(x, mask) if self.pool is not None else masked_mean(x, mask)
         return torch.cat([pooled, masked_max(x, mask)], dim=1) if self.max else pooled

@@ -19,7 +19,7 @@ from . import priors
 from .base import LatentModel
 from .bounds import LatentSample
 from .encoder import Encoder
-from .layers import initialise, needed
+from .layers import initialise
 
 
 class VAE(LatentModel):
@@ -50,8 +50,7 @@ class VAE(LatentModel):
     def encode(self, batch: Batch) -> DiagonalGaussian | Point:
         """q(z | x, labels, observed): a Gaussian over (B, D), in float32; an autoencoder's is a
         point."""
-        tokens = batch.tokens if batch.noisy is None else batch.noisy
-        features = self.encoder(tokens, needed(batch.mask), batch.labels, batch.observed)
+        features = self.encoder(batch)
         mean = self.mean(features).float()
         if self.logvar is None:
             return Point(mean)

@@ -22,7 +22,7 @@ from .autoregressive import Autoregressive
 from .base import LatentModel
 from .bounds import LatentSample
 from .encoder import Reader
-from .layers import initialise, needed
+from .layers import initialise
 
 
 class CodePrior:
@@ -155,9 +155,7 @@ class VQVAE(LatentModel):
 
     def _groups(self, batch: Batch) -> Tensor:
         """A vector for each group of positions: (B, groups, code_dim)."""
-        tokens = batch.tokens if batch.noisy is None else batch.noisy
-        x = self.encoder.features(tokens, needed(batch.mask), batch.labels, batch.observed)
-        x = x * batch.mask.unsqueeze(1)
+        x = self.encoder.features(batch) * batch.mask.unsqueeze(1)
         stride = self.config.code_stride
         x = F.pad(x, (0, self.groups * stride - x.shape[2]))
         x = x.transpose(1, 2).reshape(x.shape[0], self.groups, -1)  # len(x) is no symbol to export
