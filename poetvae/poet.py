@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,7 @@ ROUNDS = 5  # of draws for as many different completions as are wanted
 
 
 class Poet:
-    """A trained model with its characters and forms.
-
-    >>> poet = Poet.from_pretrained("runs/tang")  # doctest: +SKIP
-    >>> print(poet.generate(1, form="5x2", seed=1)[0])  # doctest: +SKIP
-    """
+    """A trained model with its characters and forms."""
 
     def __init__(self, model: TextModel, codec: PoemCodec, card: str = "") -> None:
         self.model = model.eval()
@@ -53,18 +49,16 @@ class Poet:
         revision: str | None = None,
         log: hub.Log | None = None,
     ) -> Poet:
-        """The model of a model or run folder, or of a hub, on a device.
+        """The model of a model or run folder, or of a hub, on a device ("auto": a GPU, if any).
 
         Args:
-            name: a folder, or `owner/name` or `owner/name@revision` of a model on the hub: what
-                exists as a path is one, and so is every `Path`. Absent = the weights that come with
-                the package.
-            device: "auto" takes a GPU where there is one.
+            name: a folder, or `owner/name` or `owner/name@revision` on the hub, see `hub.locate`;
+                absent = the weights that come with the package.
             revision: of a hub name: a branch, tag or commit.
             log: takes a line before a hub is asked.
 
         Raises:
-            CheckpointError: as `hub.fetch` and `checkpoint.load_folder` do.
+            CheckpointError: as `hub.locate` and `load_folder` do.
             ConfigError: the device cannot be used here.
         """
         folder = hub.locate(name, revision, log)
@@ -92,16 +86,8 @@ class Poet:
     ) -> str:
         """Put the model on the hub as `owner/name`, with its card; gives the address of its page.
 
-        Args:
-            name: `owner/name`; made if it is not there.
-            license: under which others may use the weights, as the hub calls it: mit, cc-by-4.0...;
-                absent = as the card says, if it does.
-            private: a new repository is seen by its owner alone.
-            token: absent = the one that `hf auth login` stored.
-            dtype: of the weights in the file.
-
-        Raises:
-            CheckpointError: as `hub.push` does.
+        Arguments and errors as of `hub.push`; `license`, as the hub calls it (mit, cc-by-4.0...),
+        takes the place of the card's.
         """
         card = licensed(self._card(), license) if license else self._card()
         saved = Saved(self.model, self.codec)
@@ -123,7 +109,6 @@ class Poet:
         """Write n poems, which meet all that is asked for.
 
         Args:
-            n: how many.
             form: one of the model's; absent = drawn as often as it was trained on, or, where
                 anything is asked for, the most frequent one.
             constraint: any other condition, on poems of one form.
@@ -153,15 +138,12 @@ class Poet:
         Args:
             text: blanks (_) are filled; a text without blanks is the first lines of what is
                 written. In free form it is the opening, and blanks are filled.
-            n: how many.
             form: absent = of the model's forms with lines of this length, the one with the fewest
                 lines that leaves anything to write.
-            seed: of the poems.
             options: as of `generate`. With candidates, the best bound comes first.
 
         Raises:
-            ConfigError: a form that the model does not know, and as `generate` does.
-            ConstraintError: no form that the text fits, and as `generate` does.
+            ConstraintError: no form that the text fits; and as `generate` does.
         """
         chosen = Form.parse(form) if form else form_opened_by(self.codec, text)
         if text.strip(BLANKS + " \n"):
@@ -187,20 +169,10 @@ class Poet:
         return self._encode(self._read(texts))
 
     @torch.no_grad()
-    def latents(
-        self,
-        poems: Iterable[Poem],
-        progress: Callable[[Iterator[Batch]], Iterable[Batch]] = iter,
-    ) -> Tensor:
+    def latents(self, poems: Iterable[Poem], progress: paths.Progress = iter) -> Tensor:
         """Where poems lie in latent space: the modes of their posteriors, (N, D) on the CPU.
 
-        Args:
-            poems: that fit the model, see `PoemCodec.fits`.
-            progress: wraps the iterator of batches, as tqdm does.
-
-        Raises:
-            CorpusError: a poem of none of the model's forms, or too long.
-            ConfigError: the model has no latent.
+        `progress` wraps the iterator of batches, as tqdm does; errors as of `encode`.
         """
         return paths.means(self.model.latent, encode_poems(self.codec, poems), progress)
 
@@ -223,18 +195,14 @@ class Poet:
         """Each text through the latent space and back: the likeliest characters at its mean."""
         poems = self._read(texts)
         forms = [self.codec.form_of(poem) for poem in poems]
-        return decode(self.model.latent, self.codec, self._encode(poems).mode, forms)
+        return self._write(self._encode(poems).mode, forms)
 
     def interpolate(self, a: str, b: str, steps: int = 8, mode: str = "lerp") -> list[Generated]:
-        """Poems on the way from one text to another.
+        """Poems on the way from a text to another of its form, ends included.
 
-        Args:
-            a, b: texts of one form.
-            steps: how many poems, ends included.
-            mode: "lerp", the straight line between the posterior means, or "slerp", the great
-                circle: the reconstructions of both stand at the ends. "bridge": characters of b
-                take the place of those of a, and what is open between the two is written by the
-                model; a and b stand at the ends. For models whose z says little of a poem.
+        Mode "lerp" takes the straight line between the posterior means, "slerp" the great circle:
+        the reconstructions of both stand at the ends. In "bridge", for models whose z says little,
+        characters of b take the place of those of a, and what is open between is written.
 
         Raises:
             ConfigError: fewer than two steps, or an unknown mode; a bridge in free form.
@@ -248,7 +216,7 @@ class Poet:
         if mode == "bridge":
             return self._bridge(poems[0], poems[1], form, steps)
         start, end = self._encode(poems).mode
-        return self._write(paths.path(start, end, steps, mode), form)
+        return self._write(paths.path(start, end, steps, mode), [form] * steps)
 
     def _bridge(self, a: Poem, b: Poem, form: Form | None, steps: int) -> list[Generated]:
         if form is None:
@@ -281,18 +249,14 @@ class Poet:
         found: dict[str, Generated] = {}
         for _ in range(20):
             z = paths.variations(self.model.latent, batch, n, distance, generator)
-            for poem in self._write(z, form):
+            for poem in self._write(z, [form] * n):
                 found.setdefault(poem.text, poem)
             if len(found) >= n:
                 break
         return list(found.values())[:n]
 
     def index(self, poems: Iterable[Poem], progress: paths.Progress = iter) -> Index:
-        """Poems at their posterior means, to search with `neighbours`; see `search.Index`.
-
-        Raises:
-            CorpusError: no poem, or one that does not fit the model.
-        """
+        """Poems at their posterior means, to search with `neighbours`; errors as of `Index`."""
         poems = list(poems)
         store = encode_poems(self.codec, poems)
         return Index.build(self.model.latent, store, [poem.text for poem in poems], progress)
@@ -313,7 +277,7 @@ class Poet:
         """The way from poems without an attribute to those with it.
 
         Args:
-            attribute: as of `text.attributes`: author=李白, contains=月, tones=regulated.
+            attribute: as of `latent.attributes`: author=李白, contains=月, tones=regulated.
             poems: a corpus with both kinds.
             limit: take at most so many of each, spread evenly.
 
@@ -326,14 +290,10 @@ class Poet:
         return Direction.between(*(paths.means(self.model.latent, store) for store in stores))
 
     def edit(self, text: str, direction: Direction, strength: float = 1.0) -> Generated:
-        """A text moved along a direction; strength 1 is the whole way between the class means.
-
-        Raises:
-            CorpusError: as `encode` does.
-        """
-        batch, form = self._one(text)
-        step = direction.vector.to(self.model.device)
-        return self._write(self._posterior(batch).mode + strength * step, form)[0]
+        """A text moved along a direction; strength 1 is the whole way between the class means."""
+        (poem,) = self._read(text)
+        step, form = direction.vector.to(self.model.device), self.codec.form_of(poem)
+        return self._write(self._encode([poem]).mode + strength * step, [form])[0]
 
     def optimise(
         self,
@@ -353,16 +313,13 @@ class Poet:
 
         Args:
             toward: an attribute. contains=月 and tones=regulated ask for the log probability of
-                just that, any other for the log-odds of naive Bayes; see `latent.optimise`.
-            text: where to begin, at its posterior mean; absent: at n draws from the prior.
-            form: of the draws; absent = the most frequent one.
-            poems: of the corpus that naive Bayes counts, `limit` of a side.
-            seed: of the draws.
+                just that, any other for the log-odds of naive Bayes in `poems`, `limit` of a side.
+            text: where to begin, at its posterior mean; absent: at n draws from the prior, in this
+                form or the most frequent one.
             steps, near, progress: as of `latent.optimise.ascend`.
 
         Raises:
-            ConfigError: what is no attribute, tones of a form that has none, a number out of its
-                bounds, or more than one poem from a text.
+            ConfigError: what is no attribute, a number out of its bounds, n or form with a text.
             ConstraintError: a keyword that cannot stand in a poem.
             CorpusError: as `encode` and `direction` do.
         """
@@ -373,20 +330,12 @@ class Poet:
             generator = torch.Generator(self.model.device).manual_seed(derive_seed(seed, "start"))
             z = self.model.latent.prior(n).sample(generator)
         else:
-            batch, chosen = self._one(text)
-            z = self._posterior(batch).mode
+            (poem,) = self._read(text)
+            chosen, z = self.codec.form_of(poem), self._encode([poem]).mode
         attribute = Attribute.parse(toward)
         wanted = optimise.toward(attribute, self.codec, chosen, poems, limit)
-        return optimise.optimise(
-            self.model.latent,
-            self.codec,
-            z,
-            chosen,
-            wanted,
-            steps=steps,
-            near=near,
-            progress=progress,
-        )
+        latent = self.model.latent
+        return optimise.optimise(latent, self.codec, z, chosen, wanted, steps, near, progress)
 
     def surprise(self, text: str) -> list[tuple[str, float]]:
         """Each character that is learnt of a text, with -log p(character | z) in nats, z being its
@@ -411,13 +360,12 @@ class Poet:
     ) -> list[dict[str, Any]]:
         """How likely each text is: which do not belong?
 
-        Returns:
-            For each `text` its `nll` (importance-weighted bound with so many samples, or exact by
-            an autoregressive model), `recon` and `kl`, in nats; `nll_per_char`; and `anomaly`,
-            which is `nll_per_char` in standard deviations above the mean of the texts given.
+        For each its `text`, and in nats `nll` (importance-weighted bound with so many samples, or
+        exact by an autoregressive model), `recon`, `kl`, `nll_per_char`; and `anomaly`, which is
+        `nll_per_char` in standard deviations above the mean of the texts given.
 
         Raises:
-            CorpusError: a text that is empty, too long, or of none of the model's forms.
+            CorpusError: as `encode` does.
         """
         poems = self._read(texts)
         store = encode_poems(self.codec, poems)
@@ -435,18 +383,14 @@ class Poet:
         batch = encode_poems(self.codec, [poem]).batch([0])
         return batch.to(self.model.device), self.codec.form_of(poem)
 
-    def _write(self, z: Tensor, form: Form | None) -> list[Generated]:
-        """The likeliest poem at each z (B, D)."""
-        return decode(self.model.latent, self.codec, z, [form] * len(z))
+    def _write(self, z: Tensor, forms: list[Form | None]) -> list[Generated]:
+        """The likeliest poem at each z (B, D), in the form given for each."""
+        return decode(self.model.latent, self.codec, z, forms)
 
     @torch.no_grad()
     def _encode(self, poems: Sequence[Poem]) -> Posterior:
-        batch = encode_poems(self.codec, poems).batch(range(len(poems))).to(self.model.device)
-        return self._posterior(batch)
-
-    @torch.no_grad()
-    def _posterior(self, batch: Batch) -> Posterior:
-        return self.model.latent.encode(batch)
+        batch = encode_poems(self.codec, poems).batch(range(len(poems)))
+        return self.model.latent.encode(batch.to(self.model.device))
 
     def _card(self) -> str:
         """That of the folder it came from, which may tell of its training; or a new one."""

@@ -90,10 +90,12 @@ def optimise(
     codec: PoemCodec,
     z: Tensor,
     form: Form | None,
-    condition: Property,
-    **how: Any,
+    wanted: Property,
+    steps: int = 100,
+    near: float = 0.1,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> list[Optimised]:
-    """The poems at z (B, D), in this form, moved towards a property; `how` as of `ascend`.
+    """The poems at z (B, D), in this form, moved towards a property; the rest as of `ascend`.
 
     Raises:
         ConfigError: as `ascend` does.
@@ -104,10 +106,10 @@ def optimise(
 
     def value(z: Tensor) -> Tensor:
         logits = model.decode(z, labels=labels).float()
-        return condition(logits.masked_fill(forbidden, -torch.inf))
+        return wanted(logits.masked_fill(forbidden, -torch.inf))
 
     z = z.to(model.device)
-    moved = ascend(model, z, value, **how)
+    moved = ascend(model, z, value, steps=steps, near=near, progress=progress)
     with torch.no_grad():
         columns = [
             column.tolist()
