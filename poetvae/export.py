@@ -6,14 +6,9 @@ by id, what may stand in a form, the values of labels.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import importlib.util
-import io
 import json
-import logging
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +21,7 @@ from .generation.generate import allowed_tokens
 from .models import TextModel
 from .models.base import ExportPart
 from .poet import Poet
+from .runtime import silenced
 from .text.codec import PoemCodec
 
 OPSET = 18
@@ -78,7 +74,7 @@ def _export(part: ExportPart, metadata: dict[str, Any]) -> bytes:
     """The file of a part."""
     inputs = {name: value.clone() for name, value in part.inputs.items()}  # what is one stays one
     batch = torch.export.Dim("batch")
-    with _quiet():
+    with silenced("torch.onnx"):
         program = torch.onnx.export(
             part.module.eval(),
             kwargs=inputs,
@@ -120,17 +116,3 @@ def _metadata(model: TextModel, codec: PoemCodec, passes: int | None) -> dict[st
     if not forms:
         metadata["writable_first"] = first.nonzero().flatten().tolist()
     return metadata | model.export_metadata(passes)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Nothing of what the exporter and its libraries warn of, log and print."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        logger.setLevel(logging.ERROR)
-        try:
-            yield
-        finally:
-            logger.setLevel(level)

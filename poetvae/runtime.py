@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
+import logging
 import os
 import signal
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import FrameType
@@ -17,13 +20,14 @@ from .errors import ConfigError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of that name; "auto" is a GPU where there is one.
+    """The device of that name; "auto" is a GPU where there is one: CUDA's, or Apple's (MPS).
 
     Raises:
         ConfigError: it cannot be used here.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        apple = "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device("cuda" if torch.cuda.is_available() else apple)
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
@@ -36,6 +40,8 @@ def bf16_is_faster(device: torch.device) -> bool:
     """Whether bfloat16 matrix products beat float32 ones here; on a CPU it is measured, in ms."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu":
+        return False
     seconds = {}
     for dtype in (torch.float32, torch.bfloat16):
         x, times = torch.ones(512, 512, dtype=dtype), []
@@ -53,6 +59,8 @@ def seed_noise(seed: int, device: torch.device) -> None:
     torch.default_generator.manual_seed(seed)
     if device.type == "cuda":
         torch.cuda.manual_seed(seed)
+    elif device.type == "mps":
+        torch.mps.manual_seed(seed)
 
 
 def keep_freed_memory() -> None:
@@ -77,6 +85,20 @@ def share_freed_memory() -> None:
     arena_max = -8  # M_ARENA_MAX of malloc.h
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libc.so.6").mallopt(arena_max, 1)
+
+
+@contextlib.contextmanager
+def silenced(*loggers: str) -> Iterator[None]:
+    """Nothing that libraries warn of and print, nor what these loggers say; then all as before."""
+    levels = {logging.getLogger(name): logging.getLogger(name).level for name in loggers}
+    with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
+        for logger in levels:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in levels.items():
+                logger.setLevel(level)
 
 
 def without_bar(quiet: bool) -> bool | None:

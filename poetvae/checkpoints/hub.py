@@ -7,11 +7,9 @@ never a pickle, and trusts none of them: they are verified and read as any model
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import re
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from .. import __version__
 from ..errors import CheckpointError
 from ..files import MANIFEST
 from ..models import TextModel
+from ..runtime import silenced
 from .model_folder import (
     CARD,
     MODEL_FILES,
@@ -243,21 +242,17 @@ def _asking(start: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """No progress bars and no log lines of huggingface_hub; afterwards all is as it was."""
-    from huggingface_hub.utils import logging as lines
     from huggingface_hub.utils.tqdm import (
         are_progress_bars_disabled,
         disable_progress_bars,
         enable_progress_bars,
     )
 
-    without_bars, verbosity = are_progress_bars_disabled(), lines.get_verbosity()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        disable_progress_bars()
-        lines.set_verbosity(logging.CRITICAL)
-        try:
+    without_bars = are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        with silenced("huggingface_hub"):
             yield
-        finally:
-            lines.set_verbosity(verbosity)
-            if not without_bars:
-                enable_progress_bars()
+    finally:
+        if not without_bars:
+            enable_progress_bars()

@@ -147,7 +147,7 @@ def by_poem(
             right = _restored(model, batch, score)
             rows = [score.recon, score.kl, score.bound, character.sum(dim=1), unknown.sum(dim=1)]
             rows += [(right & character).sum(dim=1), right.all(dim=1)]
-            table.append(torch.stack([row.double() for row in rows]).cpu())
+            table.append(torch.stack([row.cpu().double() for row in rows]))
             if score.posterior is not None:
                 codes.append(score.posterior.mode.cpu())
             if isinstance(score.posterior, DiagonalGaussian):
@@ -260,7 +260,7 @@ def _carried(model: TextModel, rows: Rows, generator: torch.Generator) -> dict[s
     n, code = len(rows.code), rows.code.to(model.device)
     found["active_units"] = int((code.var(dim=0) > ACTIVE).sum()) if n > 1 else 0
     if rows.posterior is not None:
-        found["mutual_information"] = mutual_information(rows.posterior, generator)
+        found["mutual_information"] = mutual_information(rows.posterior.to(model.device), generator)
     return found | model.usage(code)
 
 

@@ -98,8 +98,8 @@ def mutual_information(
         generator: of the samples.
         rows: samples at once; memory is (rows, N) float64.
     """
-    mean, logvar = posterior.mean.double(), posterior.logvar.double()
-    z = posterior.sample(generator).double()
+    mean, logvar = posterior.mean.cpu().double(), posterior.logvar.cpu().double()
+    z = posterior.sample(generator).cpu().double()
     precision = torch.exp(-logvar)
     constant = (mean**2 * precision + logvar).sum(dim=1) + mean.shape[1] * math.log(2 * math.pi)
     information = []

@@ -32,6 +32,10 @@ class DiagonalGaussian:
         """N(0, I) of the given shape, the last number being D."""
         return cls(torch.zeros(shape, device=device), torch.zeros(shape, device=device))
 
+    def to(self, device: torch.device | str) -> DiagonalGaussian:
+        """The same distribution on a device."""
+        return DiagonalGaussian(self.mean.to(device), self.logvar.to(device))
+
     def detach(self) -> DiagonalGaussian:
         """The same distribution, through which no gradient flows."""
         return DiagonalGaussian(self.mean.detach(), self.logvar.detach())

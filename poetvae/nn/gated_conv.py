@@ -241,8 +241,7 @@ class GCNN(nn.Module):
         num_layers: how many blocks.
         kernel_size: width of each convolution.
         dilations: cycled through: block i has ``dilations[i % len(dilations)]``.
-        in_channels: width of the input; absent = ``channels``.
-        **block: further options of `GatedResidualBlock`.
+        causal, norm, dropout, scale, condition_channels: as in `GatedResidualBlock`.
 
     Raises:
         ValueError: no dilations, or what `GatedConv1d` refuses.
@@ -255,11 +254,7 @@ class GCNN(nn.Module):
         kernel_size: int = 3,
         *,
         dilations: Sequence[int] = (1,),
-        in_channels: int | None = None,
         causal: bool = False,
-        groups: int = 1,
-        bias: bool = True,
-        gate: str = "sigmoid",
         norm: str | None = "layer",
         dropout: float = 0.0,
         scale: float = 1.0,
@@ -272,20 +267,17 @@ class GCNN(nn.Module):
         self.dilations = [dilations[i % len(dilations)] for i in range(num_layers)]
         self.blocks = nn.ModuleList(
             GatedResidualBlock(
-                channels if i or in_channels is None else in_channels,
+                channels,
                 channels,
                 kernel_size,
                 dilation=dilation,
                 causal=causal,
-                groups=groups,
-                bias=bias,
-                gate=gate,
                 norm=norm,
                 dropout=dropout,
                 scale=scale,
                 condition_channels=condition_channels,
             )
-            for i, dilation in enumerate(self.dilations)
+            for dilation in self.dilations
         )
 
     @property
@@ -296,7 +288,7 @@ class GCNN(nn.Module):
     def forward(
         self, x: Tensor, mask: Tensor | None = None, condition: Tensor | None = None
     ) -> Tensor:
-        """(B, in_channels, T) -> (B, channels, T)."""
+        """(B, channels, T) -> (B, channels, T)."""
         for block in self.blocks:
             x = block(x, mask, condition)
         return x
@@ -308,7 +300,7 @@ class GCNN(nn.Module):
     def step(
         self, x: Tensor, seen: list[Tensor], condition: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """One position, (B, in_channels) -> (B, channels), and the new state.
+        """One position, (B, channels) -> (B, channels), and the new state.
 
         Position by position it gives what `forward` gives at once, with constant work each.
 
