@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .errors import ConfigError
-from .training.schedules import SCHEDULES
 
 T = TypeVar("T")
+SCHEDULES = ("constant", "linear", "cyclical", "cosine")
 GRADIENTS = ("standard", "path", "dreg")
 
 # Registries: what a configuration may name, and the class that it means.

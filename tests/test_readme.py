@@ -75,7 +75,7 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 def test_the_data_card_counts_are_right() -> None:
-    from poetvae.data.corpus import Report, read_poems
+    from poetvae.data.corpus import CorpusReport, read_poems
 
     card = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     for name in ("five.txt", "seven.txt", "english.txt"):
@@ -83,7 +83,7 @@ def test_the_data_card_counts_are_right() -> None:
         poems, lines, characters = (
             int(cell.replace(",", "")) for cell in row.strip("| ").split(" | ")[2:]
         )
-        report = Report()
+        report = CorpusReport()
         read = list(read_poems(ROOT / "data" / "sample" / name, report=report))
         assert (report.read, len(read)) == (poems, poems)
         assert sum(len(poem.verses) for poem in read) == lines

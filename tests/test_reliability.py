@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from poetvae import cli
 from poetvae.checkpoints.model_folder import checkpoints, load_folder
-from poetvae.data.corpus import Report, read_poems
+from poetvae.data.corpus import CorpusReport, read_poems
 from poetvae.errors import CheckpointError, CorpusError, PoetVAEError
 from poetvae.text.cleaning import clean
 from poetvae.text.poem import Poem
@@ -154,7 +154,7 @@ def test_a_damaged_train_json_is_noticed(
 ) -> None:
     data = (run / "train.json").read_bytes()
     place %= len(data)
-    copy = tmp_path_factory.mktemp("job")
+    copy = tmp_path_factory.mktemp("run")
     changed = data[:place] if torn else mutations.flipped(data, place, bit)
     (copy / "train.json").write_bytes(changed)
     try:
@@ -168,8 +168,8 @@ def test_a_damaged_train_json_is_noticed(
 
 
 def test_a_corpus_may_have_any_name(run: Path, tmp_path: Path) -> None:
-    job = RunSpec.load(run)
-    odd = RunSpec(job.config, ("/a\udcff.txt",), (), job.forms, (), False)
+    spec = RunSpec.load(run)
+    odd = RunSpec(spec.config, ("/a\udcff.txt",), (), spec.forms, (), False)
     odd.save(tmp_path)
     assert RunSpec.load(tmp_path) == odd
 
@@ -212,7 +212,7 @@ def test_a_corpus_of_any_bytes_is_accounted_for(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"any{suffix}"
     path.write_bytes(mutations.hostile_bytes(rng))
-    report = Report()
+    report = CorpusReport()
     poems: list[Poem] = []
     with contextlib.suppress(CorpusError):
         poems += read_poems(path, strict=strict, report=report)

@@ -34,7 +34,7 @@ from .common import (
 from .terminal import files, known, note, quiet
 
 if TYPE_CHECKING:
-    from ..data.corpus import Report
+    from ..data.corpus import CorpusReport
     from ..text.poem import Form
 
 
@@ -176,12 +176,12 @@ def evaluate(
 
     Absent, with a run folder as MODEL: the poems it held out to test with.
     """
-    from ..data.corpus import read_corpus
+    from ..data.corpus import CorpusSpec, read_corpus
     from ..data.dataset import encode_poems
     from ..evaluation import likelihood as evaluation
     from ..evaluation import samples as quality
     from ..evaluation.inference_gap import inference_gap
-    from ..training import spec as job
+    from ..training.spec import read_run
 
     poet = load(model, device)
     if gap and not poet.model.has_latent:
@@ -195,13 +195,15 @@ def evaluate(
     known = []
     wanted = wanted_forms(poet, forms)
     if model is not None and (Path(model) / "train.json").exists():
-        learned = job.read_run(Path(model))
+        learned = read_run(Path(model))
         known = learned.train
     elif not corpus:
         raise CorpusError(f"{called(model)} has no train.json: nothing is held out; give a CORPUS")
     if against:
-        known = read_corpus(against, wanted, 0.0, strict).train
-    read = read_corpus(corpus, wanted, 0.0, strict) if corpus else learned
+        known = read_corpus(CorpusSpec(against, forms=wanted, strict=strict)).train
+    read = learned
+    if corpus:
+        read = read_corpus(CorpusSpec(corpus, forms=wanted, strict=strict))
     poems = read.train if corpus else read.test or read.valid
     for line in read.report.lines():
         note(line)
@@ -333,15 +335,13 @@ def tokenize(
     can be --set. Memory does not grow with the corpus, neither here nor in training.
     """
     from ..config import configure
-    from ..data.store import describe
     from ..data.tokenize import build
     from ..training.spec import RunSpec
 
-    job = RunSpec.plan(
-        configure("base", _settings(None, pairs)), corpus, valid, forms, labels, strict
-    )
-    build(job, Path(out), workers)
-    for line in describe(Path(out)).lines():
+    config = configure("base", _settings(None, pairs))
+    spec = RunSpec.plan(config, corpus, valid, forms, labels, strict)
+    spec.check()
+    for line in build(spec.corpus, Path(out), workers).lines():
         note(line)
     click.echo(out)
     note(f"done; now train on it with: poetvae train {out} --out my-poet")
@@ -378,13 +378,13 @@ def themes(
     """
     from collections import Counter
 
-    from ..data.corpus import read_corpus, sample_folder
+    from ..data.corpus import CorpusSpec, read_corpus, sample_folder
     from ..latent.clusters import characteristic, clusters_of, purity
 
     poet = load(model, device)
     wanted = wanted_forms(poet, forms)
-    read = read_corpus(corpus or (sample_folder(),), wanted, 0.0, strict)
-    poems = fitting(poet, read.train)
+    spec = CorpusSpec(corpus or (sample_folder(),), forms=wanted, strict=strict)
+    poems = fitting(poet, read_corpus(spec).train)
     found = clusters_of(poet.model, poet.latents(poems), clusters, seed)
     if not found:
         raise ConfigError("this model's prior is no mixture; say how many --clusters to look for")
@@ -446,12 +446,12 @@ def _settings(config: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
     return settings | named(pairs, "--set", "latent_dim=64")
 
 
-def _report(sources: tuple[str, ...], forms: list[Form], strict: bool) -> Report:
-    from ..data.corpus import Report, read_corpus, read_poems
+def _report(sources: tuple[str, ...], forms: list[Form], strict: bool) -> CorpusReport:
+    from ..data.corpus import CorpusReport, CorpusSpec, read_corpus, read_poems
 
     if forms:
-        return read_corpus(sources, forms, 0.0, strict).report
-    report = Report()
+        return read_corpus(CorpusSpec(sources, forms=forms, strict=strict)).report
+    report = CorpusReport()
     for _ in read_poems(*sources, strict=strict, report=report):
         pass
     return report

@@ -180,7 +180,7 @@ def neighbours(
 
     With --index FILE the poems are encoded once: where there is such a file, no CORPUS is read.
     """
-    from ..data.corpus import read_corpus
+    from ..data.corpus import CorpusSpec, read_corpus
     from ..latent.index import Index
 
     poet = load(model, device)
@@ -192,8 +192,8 @@ def neighbours(
     elif not corpus:
         raise ConfigError("nothing to search among; give a CORPUS, or an --index that is there")
     else:
-        wanted = wanted_forms(poet, forms)
-        poems = fitting(poet, read_corpus(corpus, wanted, 0.0, strict).train)
+        spec = CorpusSpec(corpus, forms=wanted_forms(poet, forms), strict=strict)
+        poems = fitting(poet, read_corpus(spec).train)
         index = poet.index(poems, progress_bar("batch"))
         if file is not None:
             index.save(file)
@@ -351,13 +351,14 @@ def _as_written(poet: Poet, text: str) -> str:
 
 def _labelled(poet: Poet, model: str | None, sources: tuple[str, ...], strict: bool) -> list[Poem]:
     """The poems of sources; absent: those that a run was trained on."""
-    from ..data.corpus import read_corpus
-    from ..training import spec as job
+    from ..data.corpus import CorpusSpec, read_corpus
+    from ..training.spec import read_run
 
     if sources:
-        return fitting(poet, read_corpus(sources, poet.forms, 0.0, strict).train)
+        spec = CorpusSpec(sources, forms=poet.forms, strict=strict)
+        return fitting(poet, read_corpus(spec).train)
     if model is None or not (Path(model) / "train.json").exists():
         raise CorpusError(
             f"{called(model)} has no train.json: what it learnt is not known; give --corpus"
         )
-    return fitting(poet, job.read_run(Path(model)).train)
+    return fitting(poet, read_run(Path(model)).train)

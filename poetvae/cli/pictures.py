@@ -144,7 +144,7 @@ def draw_map(
     CORPUS absent: the embedded sample.
     """
     suffix = check_suffix(Path(out), (".html", ".png", ".svg"))
-    from ..data.corpus import read_corpus, sample_folder
+    from ..data.corpus import CorpusSpec, read_corpus, sample_folder
     from ..latent.attributes import spread
     from ..latent.clusters import clusters_of, purity
     from ..latent.plane import Plane
@@ -153,7 +153,7 @@ def draw_map(
 
     poet = load(model, device)
     wanted = wanted_forms(poet, forms)
-    read = read_corpus(corpus or (sample_folder(),), wanted, 0.0, strict)
+    read = read_corpus(CorpusSpec(corpus or (sample_folder(),), forms=wanted, strict=strict))
     for line in read.report.lines():
         note(line)
     poems = spread(fitting(poet, read.train), limit)

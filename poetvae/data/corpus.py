@@ -1,21 +1,28 @@
 """Reading poems from files, folders, standard input and the hub, with an account of each.
 
 `read_poems` reads one poem after the other and keeps none; `read_corpus` collects what training
-needs. Nothing is written anywhere. What cannot be used is left out and counted in a `Report`; with
-`strict` what is broken is an error instead.
+needs. Nothing is written anywhere. What cannot be used is left out and counted in a `CorpusReport`;
+with `strict` what is broken is an error instead.
+
+An *item* is what is learnt: a poem or a couplet of one, as `poem.select` gives it. It stands on a
+*side*: 0 to train, 1 to validate, 2 to test.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from ..config import ModelConfig, TrainConfig
 from ..errors import CorpusError
 from ..text.cleaning import UNBALANCED, clean
 from ..text.poem import Form, Poem, content, held_out, select
+from .repeated import SideCounts, mark_repeated, rank, text_hash
 from .sources import SUFFIXES, Record, check_source, read_source
 
 Source = str | Path
@@ -24,8 +31,54 @@ Source = str | Path
 _PROBLEMS = 20
 
 
+@dataclass(frozen=True)
+class CorpusSpec:
+    """What a corpus is: what is read, what of it is learnt, and how it is numbered.
+
+    Args:
+        sources: files, folders, "-" for standard input, hub names (owner/name), see `sources` for
+            the formats; or one folder that `tokenize.build` wrote.
+        valid: sources to validate with; none = those that are held out.
+        forms: the forms to select, see `poem.select`; none = whole poems in free form.
+        labels: fields of the poems to condition on.
+        strict: whether a broken entry is an error.
+        held_out: the share of poems that is kept from training: half of them to validate, half to
+            test.
+        max_len: positions of a poem in free form; a fixed form has its own.
+        min_count: a character seen less often is unknown.
+        min_label: a label's value seen less often is unknown.
+    """
+
+    sources: Sequence[Source]
+    valid: Sequence[Source] = ()
+    forms: Sequence[Form] = ()
+    labels: Sequence[str] = ()
+    strict: bool = False
+    held_out: float = 0.0
+    max_len: int = ModelConfig.max_len
+    min_count: int = TrainConfig.min_count
+    min_label: int = TrainConfig.min_label
+
+    @property
+    def tokenized(self) -> Path | None:
+        """The folder of numbered poems that is the corpus, where it is one."""
+        return Path(self.sources[0]) if len(self.sources) == 1 and is_store(*self.sources) else None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The fields whose values are counted: where there are forms, they come first."""
+        if not self.forms:
+            return tuple(self.labels)
+        return "form", *(name for name in self.labels if name != "form")
+
+    @property
+    def parts(self) -> list[tuple[Sequence[Source], int]]:
+        """What is read, with the side of its poems that are not held out."""
+        return [(self.sources, 0), *([(self.valid, 1)] if self.valid else [])]
+
+
 @dataclass
-class Report:
+class CorpusReport:
     """What was read, what was kept, and why the rest was not. Two sums always hold:
 
     read == kept + sum(dropped), and, after `read_corpus`, kept == used + sum(unused) and
@@ -55,7 +108,7 @@ class Report:
     test: int = 0
     repeated: Counter[str] = field(default_factory=Counter)
 
-    def add(self, other: Report) -> None:
+    def add(self, other: CorpusReport) -> None:
         """Count what the other has counted, of what comes after."""
         for key, value in vars(other).items():
             mine = getattr(self, key)
@@ -103,26 +156,63 @@ class Corpus:
     train: list[Poem]
     valid: list[Poem]
     test: list[Poem]
-    report: Report
+    report: CorpusReport
 
 
 def read_poems(
-    *sources: Source, strict: bool = False, report: Report | None = None
+    *sources: Source, strict: bool = False, report: CorpusReport | None = None
 ) -> Iterator[Poem]:
     """The poems of sources, cleaned, each text once.
 
     Args:
-        sources: files, folders, "-" for standard input, or hub names (owner/name). See
-            `sources` for the formats.
-        strict: whether a broken entry is an error; else it is skipped and counted.
+        sources, strict: as of a `CorpusSpec`.
         report: counts what is read; a report given to several calls adds up.
 
     Raises:
         CorpusError: at once, for a source that is not there; while reading, for one that cannot be
             read or, at the end, when no poem was kept.
     """
-    report = Report() if report is None else report
+    report = CorpusReport() if report is None else report
     return _read(check_sources(sources), strict, report)
+
+
+def _read(names: list[str], strict: bool, report: CorpusReport) -> Iterator[Poem]:
+    known: set[int] = set()
+    before = CorpusReport()
+    before.add(report)
+    for record in read_records(names, strict, report):
+        poem = read_record(record, report, known)
+        if poem is not None:
+            yield poem
+    check_kept(names, report, before)
+
+
+def read_corpus(spec: CorpusSpec) -> Corpus:
+    """What training needs of sources: selected, each content once, split by poem.
+
+    With sources to validate with there is nothing to test with, and the report is of the others.
+
+    Raises:
+        CorpusError: as `read_poems` does, and when there is nothing of these forms, or nothing left
+            to train on.
+    """
+    items: list[Item] = []
+    counts, reports = SideCounts(), []
+    for sources, side in spec.parts:
+        reports.append(report := CorpusReport())
+        records = read_records(check_sources(sources), spec.strict, report)
+        items += select_items(records, spec, side, report, set())
+        check_selected(sources, spec, report)
+    sides = np.fromiter((item.side for item in items), np.uint8, len(items))
+    hashes = np.fromiter((text_hash(item.chars) for item in items), np.uint64, len(items))
+    counts.items += np.bincount(sides, minlength=3)
+    mark_repeated(sides, hashes, rank(sides), counts)
+    complete_report(reports[0], spec, counts)
+    poems: list[list[Poem]] = [[], [], [], []]
+    for item, place in zip(items, sides.tolist(), strict=True):
+        poems[place].append(item.poem)
+    train, valid, test, _ = poems
+    return Corpus(train, valid, test, reports[0])
 
 
 def check_sources(sources: Iterable[Source]) -> list[str]:
@@ -137,103 +227,19 @@ def check_sources(sources: Iterable[Source]) -> list[str]:
     return names
 
 
-def read_corpus(
-    sources: Iterable[Source],
-    forms: Collection[Form] = (),
-    held_out_share: float = 0.0,
-    strict: bool = False,
-) -> Corpus:
-    """What training needs of sources: selected, each content once, split by poem.
-
-    Args:
-        sources: as for `read_poems`.
-        forms: the forms to select, see `poem.select`; none for whole poems.
-        held_out_share: the share of poems that is kept from training: half of them to validate,
-            half to test.
-        strict: whether a broken entry is an error.
-
-    Raises:
-        CorpusError: as `read_poems` does, and when there is nothing of these forms, or nothing left
-            to train on.
-    """
-    report = Report()
-    sources = list(sources)
-    train: dict[str, Poem] = {}
-    valid: dict[str, Poem] = {}
-    test: dict[str, Poem] = {}
-    for poem in read_poems(*sources, strict=strict, report=report):
-        side = (train, valid, test)[side_of(poem, held_out_share)]
-        for item in choose(poem, forms, report):
-            chars = content(item, item.form if forms else None)
-            if chars in side:
-                report.repeated["repeated"] += 1
-            else:
-                side[chars] = item
-    check_items(sources, forms, report)
-    check_train(sources, len(train), len(valid) + len(test))
-    shared = 0
-    for side, known in ((valid, train.keys()), (test, train.keys() | valid.keys())):
-        for chars in side.keys() & known:
-            del side[chars]
-            shared += 1
-    if shared:
-        report.repeated["held out, but also elsewhere"] = shared
-    report.train, report.valid, report.test = len(train), len(valid), len(test)
-    return Corpus(list(train.values()), list(valid.values()), list(test.values()), report)
+def is_store(folder: Source) -> bool:
+    """Whether there is a folder of numbered poems."""
+    return (Path(folder) / "store.json").is_file()
 
 
-def side_of(poem: Poem, held_out_share: float) -> int:
-    """Where a poem belongs when a share is held out: 0 to train, 1 to validate, 2 to test."""
-    if not held_out(poem.key, held_out_share):
-        return 0
-    return 2 if held_out(poem.key, held_out_share / 2) else 1
-
-
-def choose(poem: Poem, forms: Collection[Form], report: Report) -> list[Poem]:
-    """What `select` gives of one poem, counted."""
-    items = list(select([poem], forms))
-    if items:
-        report.used += 1
-        report.items += len(items)
-    else:
-        report.unused["other form" if forms else "lacuna"] += 1
-    return items
-
-
-def check_items(sources: Iterable[Source], forms: Collection[Form], report: Report) -> None:
-    """Raises CorpusError when nothing was selected."""
-    if report.items:
-        return
-    fixed = [(form, count) for form, count in report.forms.most_common() if form != "free"]
-    wanted = " or ".join(map(str, sorted(forms)))
-    if not forms:
-        reason = f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
-    elif not fixed:
-        reason = f"0 poems of the form {wanted}; all {report.kept} are of free form: "
-        reason += "leave out --form"
-    else:
-        there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
-        reason = f"0 poems of the form {wanted}; there are {there}: try --form {fixed[0][0]}"
-    raise CorpusError(f"{', '.join(map(str, sources))}: {reason}")
-
-
-def check_train(sources: Iterable[Source], train: int, held_out: int) -> None:
-    """Raises CorpusError when everything is held out."""
-    if not train:
-        raise CorpusError(
-            f"{', '.join(map(str, sources))}: all {held_out} poems are held out; "
-            "give more poems, or hold out less"
-        )
-
-
-def read_records(sources: Iterable[Source], strict: bool, report: Report) -> Iterator[Record]:
+def read_records(sources: Iterable[str], strict: bool, report: CorpusReport) -> Iterator[Record]:
     """The entries of sources; with `strict` the first broken one is an error.
 
     Raises:
         CorpusError: as `read_poems` does, except at the end.
     """
     for name in sources:
-        for record in read_source(str(name), report.ignored):
+        for record in read_source(name, report.ignored):
             if record.problem and strict:
                 raise CorpusError(
                     f"{record.where}: {record.problem}; mend it, or read without strict to skip it"
@@ -241,7 +247,7 @@ def read_records(sources: Iterable[Source], strict: bool, report: Report) -> Ite
             yield record
 
 
-def read_record(record: Record, report: Report, known: set[int] | None = None) -> Poem | None:
+def read_record(record: Record, report: CorpusReport, known: set[int] | None = None) -> Poem | None:
     """The poem of an entry, cleaned and counted; None when it is dropped.
 
     Args:
@@ -273,9 +279,54 @@ def read_record(record: Record, report: Report, known: set[int] | None = None) -
     return poem
 
 
-def check_kept(sources: Iterable[Source], report: Report, before: Report | None = None) -> None:
+class Item(NamedTuple):
+    """What is learnt: a poem or a couplet of one, the characters of it, and its side."""
+
+    poem: Poem
+    chars: str
+    side: int
+
+
+def select_items(
+    records: Iterable[Record],
+    spec: CorpusSpec,
+    side: int,
+    report: CorpusReport,
+    known: set[int] | None = None,
+) -> Iterator[Item]:
+    """The items of entries, counted; none is left out for coming twice.
+
+    Args:
+        side: of poems that are not held out.
+        known: as for `read_record`.
+    """
+    forms, share = frozenset(spec.forms), 0.0 if spec.valid else spec.held_out
+    for record in records:
+        poem = read_record(record, report, known)
+        if poem is None:
+            continue
+        poems, place = list(select([poem], forms)), side_of(poem, share) or side
+        if not poems:
+            report.unused["other form" if forms else "lacuna"] += 1
+            continue
+        report.used += 1
+        report.items += len(poems)
+        for item in poems:
+            yield Item(item, content(item, item.form if forms else None), place)
+
+
+def side_of(poem: Poem, share: float) -> int:
+    """Where a poem belongs when a share is held out: 0 to train, 1 to validate, 2 to test."""
+    if not held_out(poem.key, share):
+        return 0
+    return 2 if held_out(poem.key, share / 2) else 1
+
+
+def check_kept(
+    sources: Iterable[Source], report: CorpusReport, before: CorpusReport | None = None
+) -> None:
     """Raises CorpusError when no poem was kept of sources, since an earlier state of the report."""
-    before = before or Report()
+    before = before or CorpusReport()
     if report.kept == before.kept:
         why = _listing("dropped", report.dropped - before.dropped) or "it is empty"
         raise CorpusError(
@@ -285,15 +336,39 @@ def check_kept(sources: Iterable[Source], report: Report, before: Report | None 
         )
 
 
-def _read(names: list[str], strict: bool, report: Report) -> Iterator[Poem]:
-    known: set[int] = set()
-    before = Report()
-    before.add(report)
-    for record in read_records(names, strict, report):
-        poem = read_record(record, report, known)
-        if poem is not None:
-            yield poem
-    check_kept(names, report, before)
+def check_selected(sources: Iterable[Source], spec: CorpusSpec, report: CorpusReport) -> None:
+    """Raises CorpusError when nothing was kept, or selected, of sources."""
+    check_kept(sources, report)
+    if report.items:
+        return
+    fixed = [(form, count) for form, count in report.forms.most_common() if form != "free"]
+    wanted = " or ".join(map(str, sorted(spec.forms)))
+    if not spec.forms:
+        reason = f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
+    elif not fixed:
+        reason = f"0 poems of the form {wanted}; all {report.kept} are of free form: "
+        reason += "leave out --form"
+    else:
+        there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
+        reason = f"0 poems of the form {wanted}; there are {there}: try --form {fixed[0][0]}"
+    raise CorpusError(f"{', '.join(map(str, sources))}: {reason}")
+
+
+def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) -> None:
+    """Put into the report what became of the items; CorpusError when all of them are held out."""
+    left = counts.items - counts.repeated
+    report.train, report.valid, report.test = map(int, left - counts.shared)
+    repeated, shared = int(counts.repeated.sum()), int(counts.shared.sum())
+    if spec.valid:  # those that were given are no part of the account
+        report.valid, repeated, shared = 0, int(counts.repeated[0]), 0
+    for reason, count in (("repeated", repeated), ("held out, but also elsewhere", shared)):
+        if count:
+            report.repeated[reason] = count
+    if not report.train:
+        raise CorpusError(
+            f"{', '.join(map(str, spec.sources))}: all {left.sum()} poems are held out; "
+            "give more poems, or hold out less"
+        )
 
 
 def sample_folder() -> Path:

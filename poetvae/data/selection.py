@@ -1,7 +1,7 @@
 """What is learnt of poems, as arrays of numbers: work that processes share, without torch.
 
-An *item* is a poem or a couplet of one, as `poem.select` gives it. `select_items` makes arrays of
-the items of a chunk of entries; `gather` has that done of whole corpora, by several processes.
+`items_of` makes arrays of the items of a chunk of entries; `gather` has that done of whole corpora,
+by several processes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from hashlib import blake2b
 from itertools import chain, islice
 from types import ModuleType
 
@@ -26,37 +25,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorpusError
-from ..text.poem import Form, content
-from .corpus import Report, choose, read_record, read_records, side_of
+from .corpus import CorpusReport, CorpusSpec, read_records, select_items
+from .repeated import text_hash
 from .sources import Record
 
 END = "\ud800"
 """Stands behind a text of free form: no cleaned text has a surrogate in it."""
 CHUNK = 2000
 """Entries that a process is given at once."""
-
-# A chunk of long texts has fewer entries.
-_CHARACTERS = 2**20
-
-# So few chunks are done before another process would have started.
-_FEW = 4
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What is taken of poems.
-
-    Args:
-        forms: as for `read_corpus`.
-        held_out: the share of poems that is held out.
-        columns: fields of the poems, "form" among them, whose values are wanted.
-        side: of poems that are not held out: 0 to train, 1 to validate.
-    """
-
-    forms: tuple[Form, ...] = ()
-    held_out: float = 0.0
-    columns: tuple[str, ...] = ()
-    side: int = 0
+CHUNK_CHARACTERS = 2**20
+"""A chunk of long texts has fewer entries."""
+FEW_CHUNKS = 4
+"""So few chunks are done before another process would have started."""
 
 
 @dataclass(frozen=True)
@@ -76,37 +56,31 @@ class Items:
     columns: NDArray[np.int32]
     values: list[str]
     fields: Counter[str]
-    report: Report
+    report: CorpusReport
 
 
-def select_items(records: Iterable[Record], selection: Selection) -> Items:
-    """The items of entries, none left out for coming twice."""
-    report, fields = Report(), Counter[str]()
+def items_of(records: Iterable[Record], spec: CorpusSpec, side: int = 0) -> Items:
+    """The items of entries, with the values of the corpus's columns; see `corpus.select_items`."""
+    report, fields, end = CorpusReport(), Counter[str](), "" if spec.forms else END
     texts, hashes, sides, places = [], [], bytearray(), []
     values: dict[str, int] = {}
-    forms, end = frozenset(selection.forms), "" if selection.forms else END
-    for record in records:
-        poem = read_record(record, report)
-        if poem is None:
-            continue
-        side = side_of(poem, selection.held_out) or selection.side
-        for item in choose(poem, forms, report):
-            chars = content(item, item.form if forms else None)
-            texts.append(chars + end)
-            hashes.append(blake2b(chars.encode(), digest_size=8).digest())
-            sides.append(side)
-            if selection.columns:
-                if item.meta:
-                    fields.update(item.meta.keys())
-                for name in selection.columns:
-                    places.append(values.setdefault(item.value(name), len(values)))
+    names = spec.columns
+    for poem, chars, place in select_items(records, spec, side, report):
+        texts.append(chars + end)
+        hashes.append(text_hash(chars))
+        sides.append(place)
+        if names:
+            if poem.meta:
+                fields.update(poem.meta.keys())
+            for name in names:
+                places.append(values.setdefault(poem.value(name), len(values)))
     n, codes = len(texts), "".join(texts).encode("utf-32-le", "surrogatepass")
     return Items(
         np.frombuffer(codes, "<u4"),
         np.fromiter(map(len, texts), np.int32, n),
-        np.frombuffer(b"".join(hashes), "<u8"),
+        np.array(hashes, np.uint64),
         np.frombuffer(bytes(sides), np.uint8),
-        np.array(places, np.int32).reshape(n, len(selection.columns)),
+        np.array(places, np.int32).reshape(n, len(names)),
         list(values),
         fields,
         report,
@@ -115,9 +89,9 @@ def select_items(records: Iterable[Record], selection: Selection) -> Items:
 
 def gather(
     sources: Iterable[str],
-    selection: Selection,
-    strict: bool,
-    report: Report,
+    spec: CorpusSpec,
+    report: CorpusReport,
+    side: int = 0,
     workers: int = 1,
     chunk: int = CHUNK,
 ) -> Iterator[Items]:
@@ -125,15 +99,16 @@ def gather(
 
     Args:
         report: counts the files that are not read; what each chunk counts is in its items.
+        side: of poems that are not held out.
         workers: processes to share the work; a corpus of a few chunks is done in this one.
 
     Raises:
         CorpusError: as `read_poems` does, except at the end; and when a process dies.
     """
-    chunks = _chunks(read_records(sources, strict, report), chunk, bool(selection.columns))
-    work = partial(select_items, selection=selection)
-    head = list(islice(chunks, _FEW))
-    if workers <= 1 or len(head) < _FEW:
+    chunks = chunks_of(read_records(sources, spec.strict, report), chunk, bool(spec.columns))
+    work = partial(items_of, spec=spec, side=side)
+    head = list(islice(chunks, FEW_CHUNKS))
+    if workers <= 1 or len(head) < FEW_CHUNKS:
         yield from map(work, chain(head, chunks))
         return
     # Forked processes would inherit the threads of torch, and their locks.
@@ -157,6 +132,19 @@ def gather(
         pool.shutdown(cancel_futures=True)
 
 
+def chunks_of(records: Iterator[Record], size: int, meta: bool) -> Iterator[list[Record]]:
+    """Entries by so many, or by fewer long ones; of their meta what is of use."""
+    chunk, characters = [], 0
+    for record in records:
+        chunk.append(record if meta else record._replace(meta={}))
+        characters += len(record.text)
+        if len(chunk) == size or characters > CHUNK_CHARACTERS:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
 def _serve() -> None:
     """A worker leaves interrupts to the process that it works for, and ends when that has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -169,19 +157,6 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _chunks(records: Iterator[Record], size: int, meta: bool) -> Iterator[list[Record]]:
-    """Entries by so many, or by fewer long ones; of their meta what is of use."""
-    chunk, characters = [], 0
-    for record in records:
-        chunk.append(record if meta else record._replace(meta={}))
-        characters += len(record.text)
-        if len(chunk) == size or characters > _CHARACTERS:
-            yield chunk
-            chunk, characters = [], 0
-    if chunk:
-        yield chunk
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import mmap
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from ..files import MANIFEST, manifest_bytes, new_folder, read_manifest, sync
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem
 from ..text.tokenizer import PoemTokenizer
-from .corpus import Corpus, Report
+from .corpus import Corpus, CorpusReport, CorpusSpec, read_corpus
 from .dataset import Data, TokenStore, token_dtype
 
 SIDES = ("train", "valid", "test")
@@ -49,7 +49,7 @@ class Described:
 
     codec: PoemCodec
     labels: tuple[str, ...]
-    report: Report
+    report: CorpusReport
     longer: int
 
     def lines(self) -> list[str]:
@@ -144,20 +144,13 @@ def new_store(folder: Path) -> Iterator[Path]:
         raise CorpusError(f"{folder}: cannot be written ({error.strerror or error})") from error
 
 
-def is_store(folder: str | Path) -> bool:
-    """Whether there is a folder of numbered poems."""
-    return (Path(folder) / "store.json").is_file()
-
-
 def describe(folder: Path) -> Described:
     """What a folder of numbered poems says of them.
 
     Raises:
         CorpusError: it is no such folder, or its description is damaged.
     """
-    listed = _manifest(folder)
-    for name in ("store.json", "tokenizer.model"):
-        _verify(folder, name, listed)
+    _verify(folder, ["store.json", "tokenizer.model"])
     path = folder / "store.json"
     try:
         values = json.loads(path.read_bytes())
@@ -171,29 +164,32 @@ def describe(folder: Path) -> Described:
         return Described(
             PoemCodec.from_dict(tokenizer, int(values["max_len"]), values["text"]),
             tuple(map(str, values["labels"])),
-            Report(**counted),
+            CorpusReport(**counted),
             int(values["longer"]),
         )
     except MALFORMED as error:
         raise CorpusError(f"{path} describes no poems ({error}); {_REMEDY}") from error
 
 
-def open_store(folder: Path) -> Data:
+def open_store(folder: Path, codec: PoemCodec | None = None, verify: bool = True) -> Data:
     """The poems of a folder, verified and mapped: they take no memory but the system's cache.
+
+    Args:
+        codec: that of `describe`; absent: it is asked.
+        verify: whether the arrays are compared with the manifest.
 
     Raises:
         CorpusError: a file is missing or damaged.
     """
-    codec, listed = describe(folder).codec, _manifest(folder)
+    codec = codec or describe(folder).codec
     dtypes = {"tokens": token_dtype(len(codec.tokenizer)), "offsets": torch.int64}
     if codec.label_sizes:
         dtypes["labels"] = torch.int32
+    if verify:
+        _verify(folder, [f"{side}.{name}" for side in SIDES for name in dtypes])
     sides: dict[str, TokenStore] = {}
     for side in SIDES:
-        arrays: dict[str, Tensor] = {}
-        for name, dtype in dtypes.items():
-            _verify(folder, f"{side}.{name}", listed)
-            arrays[name] = _map(folder / f"{side}.{name}", dtype)
+        arrays = {name: _map(folder / f"{side}.{name}", dtype) for name, dtype in dtypes.items()}
         labels = arrays.get("labels")
         if labels is not None:
             labels = labels.view(-1, len(codec.label_sizes))
@@ -202,17 +198,27 @@ def open_store(folder: Path) -> Data:
     return Data(**sides, codec=codec)
 
 
+def load_corpus(spec: CorpusSpec) -> Corpus:
+    """The poems of a corpus as text, read or, where it is tokenized, as its folder has them.
+
+    Raises:
+        CorpusError: nothing to train on, or a folder that is damaged.
+    """
+    return read_corpus(spec) if spec.tokenized is None else read_store(spec.tokenized)
+
+
 def read_store(folder: Path) -> Corpus:
     """The poems of a folder as text, with their labels as meta; □ where a character is unknown.
 
     Raises:
         CorpusError: a file is missing or damaged.
     """
-    data = open_store(folder)
+    described = describe(folder)
+    data = open_store(folder, described.codec)
     train, valid, test = (
-        list(_poems(store, data.codec)) for store in (data.train, data.valid, data.test)
+        list(_poems(side, data.codec)) for side in (data.train, data.valid, data.test)
     )
-    return Corpus(train, valid, test, describe(folder).report)
+    return Corpus(train, valid, test, described.report)
 
 
 def _poems(store: TokenStore, codec: PoemCodec) -> Iterator[Poem]:
@@ -231,23 +237,20 @@ def _poems(store: TokenStore, codec: PoemCodec) -> Iterator[Poem]:
 _REMEDY = "remove the folder and prepare it again"
 
 
-def _manifest(folder: Path) -> Mapping[str, Any]:
-    return read_manifest(folder, CorpusError, _REMEDY)
-
-
-def _verify(folder: Path, name: str, listed: Mapping[str, Any]) -> None:
-    """Raises CorpusError where a file is not as the manifest says."""
-    path = folder / name
-    try:
-        with open(path, "rb") as file:
-            same = os.fstat(file.fileno()).st_size == listed.get(name, {}).get("size")
-            digest = hashlib.sha256()
-            while same and (part := file.read(_PART)):
-                digest.update(part)
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror}); {_REMEDY}") from error
-    if not same or digest.hexdigest() != listed[name]["sha256"]:
-        raise CorpusError(f"{path} is damaged: it differs from {MANIFEST}; {_REMEDY}")
+def _verify(folder: Path, names: Iterable[str]) -> None:
+    """Raises CorpusError where files are not as the manifest says."""
+    listed = read_manifest(folder, CorpusError, _REMEDY)
+    for path in (folder / name for name in names):
+        try:
+            with open(path, "rb") as file:
+                same = os.fstat(file.fileno()).st_size == listed.get(path.name, {}).get("size")
+                digest = hashlib.sha256()
+                while same and (part := file.read(_PART)):
+                    digest.update(part)
+        except OSError as error:
+            raise CorpusError(f"{path}: cannot be read ({error.strerror}); {_REMEDY}") from error
+        if not same or digest.hexdigest() != listed[path.name]["sha256"]:
+            raise CorpusError(f"{path} is damaged: it differs from {MANIFEST}; {_REMEDY}")
 
 
 def _map(path: Path, dtype: torch.dtype) -> Tensor:

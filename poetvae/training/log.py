@@ -1,4 +1,7 @@
-"""What a run folder tells about its training, read without torch and without its model."""
+"""What a run records of its training: written line by line, shown by TensorBoard, read again.
+
+`metrics.jsonl` has numbers by step, `samples.jsonl` poems. Reading takes neither torch nor a model.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,16 @@ import contextlib
 import importlib.util
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import MALFORMED, CheckpointError, ConfigError
+from ..files import write_file
 
+METRICS, SAMPLES, TENSORBOARD = "metrics.jsonl", "samples.jsonl", "tensorboard"
 KEYS = (
     "nll",
     "kl",
@@ -24,7 +30,105 @@ KEYS = (
     "valid_kl_per_poem",
     "valid_active_units",
 )
+Line = dict[str, Any]
 Row = dict[str, float]
+
+
+def check_tensorboard() -> None:
+    """Raises ConfigError where TensorBoard is not installed."""
+    if importlib.util.find_spec("tensorboard") is None:
+        raise ConfigError("TensorBoard takes one more package: pip install 'poetvae[track]'")
+
+
+@contextlib.contextmanager
+def recording(
+    run: Path, on: bool, tensorboard: bool = False
+) -> Iterator[Callable[[str, Line], None]]:
+    """Takes lines for the files of a run: their name, and a step with what was at it.
+
+    With `tensorboard` each number of `metrics.jsonl` goes to a curve, too. What was written before
+    is written anew: after a resume no step comes twice, and a run that was begun without has its
+    curves from the first step on.
+
+    Args:
+        on: whether anything is written: one process of a training does.
+    """
+    if not on:
+        yield lambda name, line: None
+        return
+    with contextlib.ExitStack() as opened:
+        show: Callable[[Line], None] = opened.enter_context(_curves(run)) if tensorboard else _hide
+
+        def record(name: str, line: Line) -> None:
+            append(run / name, line)
+            if name == METRICS:
+                show(line)
+
+        yield record
+
+
+def append(path: Path, line: Line) -> None:
+    """Put a line on disk, before a checkpoint says that its step was done.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def cut_back(run: Path, step: int) -> float:
+    """Remove what was recorded after a step, and torn lines; seconds trained until then."""
+    seconds = 0.0
+    for path in (run / SAMPLES, run / METRICS):
+        if path.exists():
+            lines = path.read_bytes().splitlines(keepends=True)
+            kept = [line for line in lines if _is_until(step, line)]
+            write_file(path, b"".join(kept))
+            seconds = max((json.loads(line).get("seconds", 0.0) for line in kept), default=0.0)
+    return seconds
+
+
+def _is_until(step: int, line: bytes) -> bool:
+    try:
+        return line.endswith(b"\n") and int(json.loads(line)["step"]) <= step
+    except (LookupError, TypeError, ValueError):
+        return False
+
+
+def _hide(line: Line) -> None:
+    pass
+
+
+@contextlib.contextmanager
+def _curves(run: Path) -> Iterator[Callable[[Line], None]]:
+    from torch.utils.tensorboard import SummaryWriter
+
+    # Purged from step 0 on, what older files say is forgotten; removing a file that a viewer has
+    # open would stop it.
+    with SummaryWriter(str(run / TENSORBOARD), purge_step=0, flush_secs=10) as writer:
+
+        def show(line: Line) -> None:
+            for name, value in line.items():
+                if name != "step":
+                    writer.add_scalar(tag(name), value, line["step"])
+
+        path = run / METRICS
+        if path.exists():
+            for text in path.read_text(encoding="utf-8").splitlines():
+                show(json.loads(text))
+        yield show
+
+
+def tag(name: str) -> str:
+    """The name of a curve: valid/nll for valid_nll, train/nll for nll."""
+    part, _, rest = name.partition("_")
+    return f"valid/{rest}" if part == "valid" else f"train/{name}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +165,7 @@ def read_history(run: str | Path) -> History:
     run = Path(run)
     if not run.is_dir():
         raise CheckpointError(f"{run}: no such run folder; check the path, or train one")
-    path = run / "metrics.jsonl"
+    path = run / METRICS
     try:
         *lines, _ = path.read_bytes().split(b"\n")
     except OSError as error:
@@ -71,39 +175,24 @@ def read_history(run: str | Path) -> History:
     if not lines:
         raise CheckpointError(f"{path} has no lines yet; train the run for more steps")
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
-    job = _job(run)
-    return History(
-        run.resolve().name,
-        rows,
-        _parameters(run),
-        _at(job, "config", "objective", "beta"),
-        _at(job, "fingerprint"),
-    )
+    beta = corpus = None
+    with contextlib.suppress(OSError, *MALFORMED):
+        values = json.loads((run / "train.json").read_bytes())
+        corpus = values.get("fingerprint")
+        beta = values["config"]["objective"].get("beta")
+    return History(run.resolve().name, rows, _parameters(run), beta, corpus)
 
 
 def _row(path: Path, number: int, line: bytes) -> Row:
     try:
         row = json.loads(line)
-        found = {key: float(row[key]) for key in KEYS if row.get(key) is not None}
-        return {"step": float(row["step"]), **found}
+        values = {key: float(row[key]) for key in KEYS if row.get(key) is not None}
+        return {"step": float(row["step"]), **values}
     except (ValueError, TypeError, AttributeError, KeyError, ArithmeticError) as error:
         raise CheckpointError(
             f"{path}, line {number}: expected a JSON object with a step and numbers; "
             "remove the line, or train the run again"
         ) from error
-
-
-def _job(run: Path) -> Any:
-    try:
-        return json.loads((run / "train.json").read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
-def _at(values: Any, *keys: str) -> Any:
-    for key in keys:
-        values = values.get(key) if isinstance(values, Mapping) else None
-    return values
 
 
 def _parameters(run: Path) -> int | None:
@@ -112,53 +201,7 @@ def _parameters(run: Path) -> int | None:
 
     try:
         with safe_open(run / "model.safetensors", "np") as file:
-            names = file.keys()
-            count: int = sum(math.prod(file.get_slice(name).get_shape()) for name in names)
-            return count
+            shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
     except (OSError, SafetensorError, *MALFORMED):
         return None
-
-
-FOLDER = "tensorboard"
-Track = Callable[[dict[str, Any]], None]
-
-
-def check_tensorboard() -> None:
-    """Raises ConfigError where TensorBoard is not installed."""
-    if importlib.util.find_spec("tensorboard") is None:
-        raise ConfigError("TensorBoard takes one more package: pip install 'poetvae[track]'")
-
-
-@contextlib.contextmanager
-def tracking(run: Path, on: bool) -> Iterator[Track]:
-    """Takes the lines of `metrics.jsonl` as they are written, each number to a curve by its step.
-
-    What was written before is written anew from `metrics.jsonl`: after a resume no step comes
-    twice, and a run that was begun without has its curves from the first step on.
-    """
-    if not on:
-        yield lambda line: None
-        return
-    from torch.utils.tensorboard import SummaryWriter
-
-    # Purged from step 0 on, what older files say is forgotten; removing a file that a viewer has
-    # open would stop it.
-    with SummaryWriter(str(run / FOLDER), purge_step=0, flush_secs=10) as writer:
-
-        def track(line: dict[str, Any]) -> None:
-            for name, value in line.items():
-                if name != "step":
-                    writer.add_scalar(tag(name), value, line["step"])
-
-        path = run / "metrics.jsonl"
-        if path.exists():
-            with open(path, encoding="utf-8") as lines:
-                for line in lines:
-                    track(json.loads(line))
-        yield track
-
-
-def tag(name: str) -> str:
-    """The name of a curve: valid/nll for valid_nll, train/nll for nll."""
-    part, _, rest = name.partition("_")
-    return f"valid/{rest}" if part == "valid" else f"train/{name}"
+    return sum(map(math.prod, shapes))

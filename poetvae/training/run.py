@@ -9,21 +9,28 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..config import Config
+from ..checkpoints.model_folder import sweep
+from ..config import Config, ModelConfig, from_dict
+from ..data import tokenize
 from ..data.dataset import Data
-from ..data.tokenize import prepare
+from ..data.store import describe, open_store
 from ..errors import CheckpointError, ConfigError, CorpusError
 from ..files import locked, sync
 from ..models import build
+from ..runtime import bf16_is_faster
+from ..text.codec import PoemCodec
 from .parallel import Group
 from .spec import Log, RunSpec
+
+StepsIn = Callable[[float, Data, Config, Group], int]
+"""How many steps end so many seconds after the start."""
 
 
 @dataclass(frozen=True)
@@ -47,106 +54,180 @@ class Length:
         return self.steps or max(1, round((self.epochs or 10) * poems / batch_size))
 
 
+@contextlib.contextmanager
+def opened(
+    run: Path, begin: Callable[[], tuple[RunSpec, Data]] | None, group: Group
+) -> Iterator[tuple[RunSpec, Data]]:
+    """A run and its poems, locked for this training; each process opens them once.
+
+    Args:
+        begin: makes the run; None: it is there, and its corpus is numbered again should that be
+            gone.
+
+    Raises:
+        CheckpointError: another training has it, or it is no run.
+        CorpusError: its corpus is not what it was; what a run has is left as it is.
+    """
+    with contextlib.ExitStack() as held:
+        begun = begin() if begin and group.main else None
+        if group.main:
+            held.enter_context(locked(run))
+            sweep(run)
+            begun = begun or _reopen(run)
+        group.wait()
+        if begun is None:
+            spec = RunSpec.load(run)
+            begun = spec, open_store(_folder(spec, run))
+        yield begun
+
+
 def create(
     run: Path,
-    asked: RunSpec,
+    planned: RunSpec,
     length: Length,
     group: Group,
     force: bool,
     log: Log,
-    held: contextlib.ExitStack,
-    fit_into: Callable[[float, Data, Config, Group], int],
-) -> None:
+    steps_in: StepsIn,
+) -> tuple[RunSpec, Data]:
     """Begin a run: corpus numbered, configuration filled in, length known.
 
-    It is made beside its place and moved there complete. The folder stays locked until `held` ends;
-    `fit_into` says how many steps take so many seconds.
+    Raises:
+        CheckpointError: the folder is in use, in the way, or cannot be written.
+        ConfigError, CorpusError: the run cannot be trained.
     """
     _check_free(run, force)
     making, old = (run.with_name(f".{run.name}.{end}") for end in ("tmp", "old.tmp"))
     try:
         making.mkdir(parents=True, exist_ok=True)
-        held.enter_context(locked(making))
-        try:
+        with locked(making), _removed_on_error(making):
             shutil.rmtree(making / "data", ignore_errors=True)
-            data, config = prepare(asked, group.device, log, making / "data")
-            with torch.device("meta"):
-                build(config.model)  # or says why not, before there is a run
-            options = replace(config.train, slices=config.train.slices or group.size)
-            if options.slices > options.batch_size:
-                raise ConfigError(
-                    f"{options.slices} slices of a batch of {options.batch_size}; give a larger "
-                    "batch_size, or fewer slices or processes"
-                )
-            config = replace(config, train=options)
-            steps = length.in_steps(len(data.train), options.batch_size)
-            if length.minutes:
-                steps = fit_into(60 * length.minutes, data, config, group)
-            job = replace(asked, config=config, fingerprint=data.train.fingerprint, steps=steps)
-            job.save(making)
+            spec, codec = _begin(making, planned, length, group, log, steps_in)
+        # From here on nothing in it is open: a system may refuse to move it else.
+        with _removed_on_error(making):
             shutil.rmtree(old, ignore_errors=True)
             if run.exists():
-                with locked(run):
-                    os.rename(run, old)
+                with locked(run):  # or another training has it
+                    pass
+                os.rename(run, old)
             os.rename(making, run)
-            sync(run.parent)
-            shutil.rmtree(old, ignore_errors=True)
-        except BaseException:
-            shutil.rmtree(making, ignore_errors=True)
-            raise
+        sync(run.parent)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise CheckpointError(f"{run}: cannot be written ({error.strerror})") from error
+    return spec, open_store(_folder(spec, run), codec, verify=False)
 
 
-def reopen(run: Path, device: torch.device, log: Log) -> None:
-    """Number the corpus of a run again, should that be gone.
+def _begin(
+    making: Path, planned: RunSpec, length: Length, group: Group, log: Log, steps_in: StepsIn
+) -> tuple[RunSpec, PoemCodec]:
+    """Fill a folder with what is there before the first step."""
+    planned.check()
+    folder = _folder(planned, making)
+    if not folder.exists():
+        tokenize.build(planned.corpus, folder)
+    described = describe(folder)
+    for line in described.lines():
+        log(line)
+    data = open_store(folder, described.codec)
+    config = _completed(planned.config, data.codec, group)
+    steps = length.in_steps(len(data.train), config.train.batch_size)
+    if length.minutes:
+        steps = steps_in(60 * length.minutes, data, config, group)
+    spec = replace(planned, config=config, fingerprint=data.train.fingerprint, steps=steps)
+    spec.save(making)
+    return spec, data.codec
+
+
+def _completed(config: Config, codec: PoemCodec, group: Group) -> Config:
+    """A configuration with what the corpus and the machine decide.
 
     Raises:
-        CorpusError: it is not what it was; what a run has is left as it is.
+        ConfigError: there is no such model, or a batch has fewer poems than slices.
     """
-    job, folder = RunSpec.load(run), run / "data"
-    there = folder.exists()
-    data, _ = prepare(job, device, log, folder)
-    if data.train.fingerprint != job.fingerprint:
-        if not there:
-            shutil.rmtree(folder, ignore_errors=True)
+    known = {
+        "vocab_size": len(codec.tokenizer),
+        "max_len": codec.max_len,
+        "label_sizes": codec.label_sizes,
+    }
+    model = from_dict(ModelConfig, {**asdict(config.model), **known})
+    precision, slices = config.train.precision, config.train.slices or group.size
+    if precision == "auto":
+        precision = "bf16" if bf16_is_faster(group.device) else "fp32"
+    with torch.device("meta"):
+        build(model)
+    if slices > config.train.batch_size:
+        raise ConfigError(
+            f"{slices} slices of a batch of {config.train.batch_size}; give a larger "
+            "batch_size, or fewer slices or processes"
+        )
+    return replace(
+        config, model=model, train=replace(config.train, precision=precision, slices=slices)
+    )
+
+
+def _reopen(run: Path) -> tuple[RunSpec, Data]:
+    spec = RunSpec.load(run)
+    folder = _folder(spec, run)
+    if new := not folder.exists():
+        tokenize.build(spec.corpus, folder)
+    data = open_store(folder)
+    if data.train.fingerprint != spec.fingerprint:
+        del data  # a system may refuse to remove what is mapped
+        if new:
+            shutil.rmtree(folder)
         raise CorpusError(f"the corpus of {run} has changed since; restore it, or start a new run")
+    return spec, data
+
+
+def _folder(spec: RunSpec, run: Path) -> Path:
+    """The numbered poems of a run."""
+    return spec.corpus.tokenized or run / "data"
+
+
+@contextlib.contextmanager
+def _removed_on_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def check_same(
-    run: Path, job: RunSpec, asked: RunSpec, poems: int, length: Length, given: Iterable[str]
+    run: Path, spec: RunSpec, planned: RunSpec, poems: int, length: Length, given: Iterable[str]
 ) -> None:
     """Whether a run was begun with what is asked for now.
 
     Args:
-        run, job, poems: the run, and how many poems it learns from.
-        asked, length: what is asked for.
-        given: the settings and parts of the job to compare; those that are filled in when a run
+        run, spec, poems: the run, and how many poems it learns from.
+        planned, length: what is asked for.
+        given: the settings and parts of the run to compare; those that are filled in when a run
             begins are compared where they were given a value.
 
     Raises:
         ConfigError: it was begun with something else.
     """
-    known, wanted = _flat(job), _flat(asked)
+    known, wanted = _flat(spec), _flat(planned)
     filled = {"vocab_size", "max_len", "label_sizes"}
     filled |= {name for name in ("precision", "slices") if wanted[name] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
     if length.steps or length.epochs:
-        pairs["steps"] = job.steps, length.in_steps(poems, job.config.train.batch_size)
+        pairs["steps"] = spec.steps, length.in_steps(poems, spec.config.train.batch_size)
     for name, (before, now) in pairs.items():
         if before != now:
             raise ConfigError(
-                f"{run} was begun with {name} {_said(before)}, not {_said(now)}; a resumed run "
+                f"{run} was begun with {name} {_shown(before)}, not {_shown(now)}; a resumed run "
                 "keeps what it was begun with: leave that out, or start a new run"
             )
 
 
-def _flat(job: RunSpec) -> dict[str, Any]:
-    parts = job.config.to_dict().values()
-    return {**vars(job), **{name: value for part in parts for name, value in part.items()}}
+def _flat(spec: RunSpec) -> dict[str, Any]:
+    parts = spec.config.to_dict().values()
+    return {**vars(spec), **{name: value for part in parts for name, value in part.items()}}
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,11 @@ import torch
 
 from .. import __version__
 from ..config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dict
-from ..data.corpus import Corpus, read_corpus, sample_folder
-from ..data.store import describe, is_store, read_store
+from ..data.corpus import Corpus, CorpusSpec, is_store, sample_folder
+from ..data.store import describe, load_corpus, read_store
 from ..errors import MALFORMED, CheckpointError, ConfigError, CorpusError
 from ..files import write_file
-from ..text.poem import Form, Poem, content
+from ..text.poem import Form
 
 Log = Callable[[str], None]
 
@@ -47,7 +46,7 @@ class RunSpec:
         labels: Sequence[str] = (),
         strict: bool = False,
     ) -> RunSpec:
-        """A job by what people give, with paths that hold from everywhere.
+        """A run by what people give, with paths that hold from everywhere.
 
         Where the corpus is tokenized, its forms and labels hold.
 
@@ -56,7 +55,7 @@ class RunSpec:
                 to validate with beside it.
             CorpusError: a tokenized corpus that is damaged, or beside others.
         """
-        job = cls(
+        spec = cls(
             config,
             tuple(map(_absolute, sources)) or (str(sample_folder()),),
             tuple(map(_absolute, valid)),
@@ -64,34 +63,45 @@ class RunSpec:
             tuple(dict.fromkeys(labels)),
             strict,
         )
-        folder = job.tokenized
+        folder = spec.corpus.tokenized
         if folder is None:
-            for source in (*job.sources, *job.valid):
-                if is_store(source):
-                    raise CorpusError(f"{source} is tokenized; give it alone")
-            return job
-        about = describe(folder)
-        there = tuple(about.codec.forms)
-        if job.valid:
+            for source in filter(is_store, (*spec.sources, *spec.valid)):
+                raise CorpusError(f"{source} is tokenized; give it alone")
+            return spec
+        described = describe(folder)
+        if spec.valid:
             raise ConfigError(f"{folder} has held-out poems of its own; leave out --valid")
-        for name, asked, found in (
-            ("form", job.forms, there),
-            ("label", job.labels, about.labels),
-        ):
-            if asked and set(asked) != set(found):
-                known = ", ".join(map(str, found)) or "none"
+        there = tuple(described.codec.forms)
+        pairs = {"form": (spec.forms, there), "label": (spec.labels, described.labels)}
+        for name, (wanted, stored) in pairs.items():
+            if wanted and set(wanted) != set(stored):
+                known = ", ".join(map(str, stored)) or "none"
                 raise ConfigError(f"{folder} is tokenized, --{name} {known}; leave out --{name}")
-        return replace(job, forms=there, labels=about.labels)
+        return replace(spec, forms=there, labels=described.labels)
 
     @property
-    def tokenized(self) -> Path | None:
-        """The folder of numbered poems that is the corpus, where it is one."""
-        source, *more = self.sources
-        return Path(source) if not more and is_store(source) else None
+    def corpus(self) -> CorpusSpec:
+        """What its poems are, and how they are numbered."""
+        train = self.config.train
+        return CorpusSpec(
+            self.sources,
+            self.valid,
+            self.forms,
+            self.labels,
+            self.strict,
+            train.held_out,
+            self.config.model.max_len,
+            train.min_count,
+            train.min_label,
+        )
 
-    def chars(self, poem: Poem) -> str:
-        """What is learnt of a poem."""
-        return content(poem, poem.form if self.forms else None)
+    def check(self) -> None:
+        """Raises ConfigError for several passes in free form."""
+        if not self.forms and max(self.config.model.passes, default=1) > 1:
+            raise ConfigError(
+                "several passes need a form: where a free text ends is not known to those that "
+                "write behind it; give --form, or --set passes=1"
+            )
 
     def save(self, run: Path) -> None:
         """Write `train.json`."""
@@ -144,26 +154,6 @@ class RunSpec:
             raise CheckpointError(f"{path} describes no run ({error}); start a new one") from error
 
 
-def read(job: RunSpec) -> Corpus:
-    """The poems of a job, to train on and held out; no text stands in two parts.
-
-    Held-out corpora that were given are all to validate with; there is nothing to test with then.
-    Of a tokenized corpus they are what can be known of them: see `store.read_store`.
-
-    Raises:
-        CorpusError: nothing to train on.
-    """
-    if job.tokenized is not None:
-        return read_store(job.tokenized)
-    held_out = 0.0 if job.valid else job.config.train.held_out
-    corpus = read_corpus(job.sources, job.forms, held_out, job.strict)
-    if not job.valid:
-        return corpus
-    known = {job.chars(poem) for poem in corpus.train}
-    valid = read_corpus(job.valid, job.forms, 0.0, job.strict).train
-    return replace(corpus, valid=[poem for poem in valid if job.chars(poem) not in known])
-
-
 def read_run(run: Path) -> Corpus:
     """The poems of a run: read again or, where they came from stdin, as its folder has them.
 
@@ -171,31 +161,9 @@ def read_run(run: Path) -> Corpus:
         CheckpointError: it is no run.
         CorpusError: its corpus is gone or damaged.
     """
-    job = RunSpec.load(run)
-    return read_store(run / "data") if "-" in (*job.sources, *job.valid) else read(job)
-
-
-def known_values(
-    field: str, counts: Mapping[str, int], least: int, there: Counter[str]
-) -> tuple[str, ...]:
-    """The values of a field that at least so many poems have, the most frequent first.
-
-    Args:
-        counts: how many poems have each value, "" for none; equal ones stay in this order.
-        there: how many poems have each field.
-
-    Raises:
-        CorpusError: there are fewer than two: nothing to tell apart.
-    """
-    ordered = sorted(counts.items(), key=lambda item: -item[1])
-    values = tuple(value for value, n in ordered if value and n >= least)
-    if len(values) < 2:
-        names = ", ".join(name for name, _ in there.most_common(8)) or "none"
-        raise CorpusError(
-            f"label {field}: {len(values)} values that {least} poems have, expected 2 or more; the "
-            f"poems have the fields {names}; --set min_label=1 takes rare values too"
-        )
-    return values
+    spec = RunSpec.load(run)
+    stdin = "-" in (*spec.sources, *spec.valid)
+    return read_store(run / "data") if stdin else load_corpus(spec.corpus)
 
 
 def _digest(values: dict[str, Any]) -> str:

@@ -7,9 +7,7 @@ step together, each with its slices of the batch; which takes which makes no dif
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import json
 import math
 import os
 import sys
@@ -31,24 +29,21 @@ from ..checkpoints.model_folder import (
     load_state,
     save_checkpoint,
     save_folder,
-    sweep,
 )
 from ..config import Config, TrainConfig, configure, fields
 from ..data.dataset import Data, derive_seed
-from ..data.tokenize import prepare
 from ..errors import CheckpointError, PoetVAEError
 from ..evaluation.likelihood import Report, evaluate
-from ..files import locked, write_file
 from ..generation.generate import generate
 from ..generation.options import SamplingOptions
-from ..models import TextModel, build
+from ..models import TextModel, build, evaluating
 from ..poet import Poet
 from ..runtime import fits, interruption, keep_freed_memory, without_bar
 from .diagnostics import diagnose
-from .log import check_tensorboard, tracking
+from .log import METRICS, SAMPLES, check_tensorboard, cut_back, recording
 from .loss import beta
 from .parallel import Group, alone, processes
-from .run import Length, check_same, create, reopen
+from .run import Length, check_same, create, opened
 from .spec import Log, RunSpec
 from .step import average, learning_rate, make_optimizer, slices, update
 
@@ -123,42 +118,36 @@ def train(
         check_tensorboard()
     run = Path(os.path.realpath(out))
     length = Length(epochs, steps, minutes)
-    asked = RunSpec.plan(
+    planned = RunSpec.plan(
         configure(preset or "base", settings), sources, valid, forms, labels, strict
     )
     keep_freed_memory()
-    with processes(device) as group, contextlib.ExitStack() as held:
+    with processes(device) as group:
         quiet = quiet or not group.main
         log = _silence if quiet else log or (lambda line: print(line, file=sys.stderr, flush=True))
         there = (run / "train.json").exists()
         resume = resume or (there and group.restarted)
         if resume and not there and not sources:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json")
-        if group.main and resume and there:
-            held.enter_context(locked(run))
-            sweep(run)
-            reopen(run, group.device, _silence)
-        elif group.main:
-            create(run, asked, length, group, force, log, held, partial(_fit_into, started))
-        group.wait()
-        job = RunSpec.load(run)
-        data, _ = prepare(job, group.device, _silence, run / "data")
-        if resume:
-            told = {"sources": sources, "valid": valid, "forms": forms, "labels": labels}
-            given = [*(fields() if preset else settings or ()), *(n for n in told if told[n])]
-            check_same(run, job, asked, len(data.train), length, given)
-        torch.manual_seed(derive_seed(job.config.train.seed, "weights"))
-        model = build(job.config.model).to(group.device)
-        for line in _preflight(job, data, model, group):
-            log(line)
-        fit(model, data, job, run, log, quiet, group, tensorboard)
+        steps_in = partial(_steps_in, started)
+        begin = partial(create, run, planned, length, group, force, log, steps_in)
+        with opened(run, None if resume and there else begin, group) as (spec, data):
+            if resume:
+                parts = {"sources": sources, "valid": valid, "forms": forms, "labels": labels}
+                given = [*(fields() if preset else settings or ()), *filter(parts.get, parts)]
+                check_same(run, spec, planned, len(data.train), length, given)
+            torch.manual_seed(derive_seed(spec.config.train.seed, "weights"))
+            model = build(spec.config.model).to(group.device)
+            for line in _preflight(spec, data, model, group):
+                log(line)
+            fit(model, data, spec, run, log, quiet, group, tensorboard)
     return Poet.from_pretrained(run, str(group.device))
 
 
 def fit(
     model: TextModel,
     data: Data,
-    job: RunSpec,
+    spec: RunSpec,
     run: Path,
     log: Log,
     quiet: bool = False,
@@ -166,18 +155,18 @@ def fit(
     tensorboard: bool = False,
 ) -> None:
     """The loop: batch, update, average, log, validate, save. Starts at the newest checkpoint."""
-    config, steps, group = job.config.train, job.steps, group or alone(model.device)
+    config, steps, group = spec.config.train, spec.steps, group or alone(model.device)
     optimizer = make_optimizer(model, config)
     averaged = copy.deepcopy(model) if config.ema else model  # what is evaluated and saved
     step, totals, best, before = restore(run, model, averaged, optimizer, group)
     saved, began = Saved(averaged, data.codec), time.monotonic() - before
     poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
     bar = tqdm(total=steps, initial=step, unit="step", disable=without_bar(quiet), file=sys.stderr)
-    tracked = tracking(run, tensorboard and group.main)
-    with bar, tracked as track, interruption() as stopped:
+    recorder = recording(run, group.main, tensorboard)
+    with bar, recorder as record, interruption() as stopped:
         while step < steps:
-            batches = slices(poems, job.config, step, group)
-            totals += update(model, optimizer, batches, job.config, (step + 1) / steps, group)
+            batches = slices(poems, spec.config, step, group)
+            totals += update(model, optimizer, batches, spec.config, (step + 1) / steps, group)
             if config.ema:
                 average(averaged, model, min(config.ema, (1 + step) / (10 + step)))
             step += 1
@@ -187,26 +176,22 @@ def fit(
             signum = group.highest([stopped.signum])[0]
             if due or signum or step % config.log_every == 0:
                 _check_finite(model, totals, step)
-            if step % config.log_every == 0 or due:
-                line = _metrics(totals, step, steps, job.config, time.monotonic() - began)
-                if group.main:
-                    _append(run / "metrics.jsonl", line)
-                    track(line)
+            if due or step % config.log_every == 0:
+                line = _metrics(totals, step, steps, spec.config, time.monotonic() - began)
+                record(METRICS, line)
                 bar.set_postfix_str("nll {nll:.2f}, kl {kl:.2f}, lr {lr:.1e}".format_map(line))
                 totals.zero_()
             if due and group.main:
                 score, lines, report = validate(averaged, data, config, step)
-                for name, entry in lines:
-                    _append(run / name, entry)
-                    if name == "metrics.jsonl":
-                        track(entry)
+                for name, line in lines:
+                    record(name, line)
                 bar.clear()
                 log(_summary(step, steps, lines, time.monotonic() - began))
-                for advice in diagnose(report, job.config, step / steps):
+                for advice in diagnose(report, spec.config, step / steps):
                     log(f"warning: {advice}")
                 if score < best:
                     best = score
-                    save_folder(run, saved, _card(saved, job, step, score), overwrite=True)
+                    save_folder(run, saved, _card(saved, spec, step, score), overwrite=True)
             if (due or signum) and group.main:
                 state = {
                     "step": step,
@@ -215,7 +200,7 @@ def fit(
                     "totals": totals,
                     "best": best,
                 }
-                save_checkpoint(run, step, saved, _card(saved, job, step), state, config.keep)
+                save_checkpoint(run, step, saved, _card(saved, spec, step), state, config.keep)
             if signum and not last:
                 raise TrainingInterruptedError(
                     f"stopped at step {step} of {steps}; continue with: "
@@ -241,13 +226,11 @@ def validate(
         bound = values["elbo_per_char"]
         score = values["recon_per_poem"] * report.poems / report.chars if bound is None else bound
         valid = {f"valid_{key}": values[key] for key in VALIDATED if values[key] is not None}
-        lines.append(("metrics.jsonl", {"step": step, "valid_score": score, **valid}))
-    was_training = model.training
-    model.eval()
+        lines.append((METRICS, {"step": step, "valid_score": score, **valid}))
     options = SamplingOptions(temperature=0.8, seed=derive_seed(config.seed, step))
-    poems = generate(model, data.codec, 4, options=options)
-    model.train(was_training)
-    lines += [("samples.jsonl", {"step": step, "text": poem.text}) for poem in poems]
+    with evaluating(model):
+        poems = generate(model, data.codec, 4, options=options)
+    lines += [(SAMPLES, {"step": step, "text": poem.text}) for poem in poems]
     return score, lines, report
 
 
@@ -256,7 +239,7 @@ def restore(
 ) -> tuple[int, Tensor, float, float]:
     """Step, running sums, best score and seconds of the newest checkpoint, its state put in place.
 
-    All processes take the checkpoint that the first one found.
+    All processes take the checkpoint that the first one finds.
     """
     folder = latest_checkpoint(run) if group.main else None
     step = group.highest([int(folder.name.rpartition("-")[2]) if folder else 0])[0]
@@ -271,25 +254,10 @@ def restore(
         optimizer.load_state_dict(state["optimizer"])
         averaged.load_state_dict(load_folder(folder, model.device).model.state_dict())
         totals, best = state["totals"].to(model.device), float(state["best"])
-    seconds = 0.0
-    for name in ("samples.jsonl", "metrics.jsonl") if group.main else ():
-        if (run / name).exists():
-            lines = (run / name).read_bytes().splitlines(keepends=True)
-            kept = list(filter(partial(_written_by, step), lines))
-            write_file(run / name, b"".join(kept))
-            seconds = max((json.loads(line).get("seconds", 0.0) for line in kept), default=0.0)
-    return step, totals, best, seconds
+    return step, totals, best, cut_back(run, step) if group.main else 0.0
 
 
-def _written_by(step: int, line: bytes) -> bool:
-    """Whether a line of a log is whole, and of this step or before."""
-    try:
-        return line.endswith(b"\n") and int(json.loads(line)["step"]) <= step
-    except (LookupError, TypeError, ValueError):
-        return False
-
-
-def _fit_into(started: float, seconds: float, data: Data, config: Config, group: Group) -> int:
+def _steps_in(started: float, seconds: float, data: Data, config: Config, group: Group) -> int:
     """How many steps end so long after the start: measured on a model that is dropped."""
     scratch = build(config.model).to(group.device)
     averaged, optimizer = copy.deepcopy(scratch), make_optimizer(scratch, config.train)
@@ -338,20 +306,10 @@ def _metrics(
     }
 
 
-def _append(path: Path, line: dict[str, Any]) -> None:
-    try:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())  # before a checkpoint says that this step was done
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from error
-
-
 def _summary(step: int, steps: int, lines: list[tuple[str, dict[str, Any]]], seconds: float) -> str:
     text = f"step {step}/{steps} ({seconds:.0f} s)"
     for name, line in lines:
-        if name == "metrics.jsonl":
+        if name == METRICS:
             text += (
                 f": held-out {line['valid_score']:.3f} nats/char, "
                 f"kl {line['valid_kl_per_poem']:.1f} nats, "
@@ -362,25 +320,25 @@ def _summary(step: int, steps: int, lines: list[tuple[str, dict[str, Any]]], sec
     return text
 
 
-def _card(saved: Saved, job: RunSpec, step: int, score: float | None = None) -> str:
-    training = f"Trained for {step:,} steps of {job.config.train.batch_size} poems, seed "
-    training += f"{job.config.train.seed}; corpus sha256 {job.fingerprint[:16]}.\n"
+def _card(saved: Saved, spec: RunSpec, step: int, score: float | None = None) -> str:
+    training = f"Trained for {step:,} steps of {spec.config.train.batch_size} poems, seed "
+    training += f"{spec.config.train.seed}; corpus sha256 {spec.fingerprint[:16]}.\n"
     if score is not None and score > 0:
         name = "ELBO" if saved.model.has_bound else "reconstruction"
         training += f"Held-out {name}: {score:.3f} nats per character.\n"
     return model_card(saved.model, saved.codec, training)
 
 
-def _preflight(job: RunSpec, data: Data, model: TextModel, group: Group) -> list[str]:
-    config = job.config
+def _preflight(spec: RunSpec, data: Data, model: TextModel, group: Group) -> list[str]:
+    config = spec.config
     n, size = model.num_parameters(), config.train.batch_size
     parts = config.train.slices
     shared = f" in {parts} slices on {group.size} processes" if parts > 1 or group.size > 1 else ""
-    forms = ", ".join(map(str, job.forms)) or f"free, up to {config.model.max_len} positions"
+    forms = ", ".join(map(str, spec.forms)) or f"free, up to {config.model.max_len} positions"
     return [
         f"forms: {forms}; {config.model.vocab_size:,} tokens",
         f"model: {n:,} parameters, {16 * n / 2**20:.0f} MiB with optimizer; "
         f"{config.train.precision} on {model.device}",
-        f"training: {job.steps:,} steps of {size} poems{shared}, "
-        f"{job.steps * size / len(data.train):.1f} epochs, seed {config.train.seed}",
+        f"training: {spec.steps:,} steps of {size} poems{shared}, "
+        f"{spec.steps * size / len(data.train):.1f} epochs, seed {config.train.seed}",
     ]

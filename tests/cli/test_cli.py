@@ -29,7 +29,7 @@ from poetvae.generation.generate import Generated
 from poetvae.poet import Poet
 from poetvae.text.poem import Form, Poem
 from poetvae.text.prosody import readings, regulated
-from poetvae.training import spec as job
+from poetvae.training.spec import RunSpec, read_run
 
 COUPLET = "山月臨窗白，溪風入座清。"
 COUPLETS = [f"{a}上春山遠，{a}前秋水清。" for a in "天地日月風花雪雨江河湖海松竹梅蘭東西南北"]
@@ -613,7 +613,7 @@ def test_train(shell: Terminal, corpus: Path, tmp_path: Path) -> None:
     last = result.err.splitlines()[-1]
     assert last == f"done; now write poems with: poetvae generate --model {run} -n 4"
     assert "step 3/3" in result.err
-    made = job.RunSpec.load(run).config
+    made = RunSpec.load(run).config
     assert (made.train.batch_size, made.train.seed, made.objective.beta) == (4, 7, 0.5)
     assert made.model.latent_dim == 2  # --set overrules the file
     words = shlex.split(last.split(": ")[1])
@@ -628,7 +628,7 @@ def test_train_on_several_corpora_with_one_to_validate_on(
     options: Words = ["--form", "5x2", "--preset", "tiny", "--steps", "2", "--quiet", *SETS]
     run = tmp_path / "run"
     assert shell("train", corpus, more, "--out", run, "--valid", valid, *options).err == ""
-    both = job.read(job.RunSpec.load(run))
+    both = read_run(run)
     assert (len(both.train), len(both.valid), len(both.test)) == (21, 1, 0)
     scored = shell("evaluate", "--model", run, "--iw", "1", "--json")
     assert json.loads(scored.out)["poems"] == 1  # there is nothing else to test with
@@ -642,7 +642,7 @@ def test_train_from_stdin(shell: Terminal, tmp_path: Path) -> None:
     assert Poet.from_pretrained(tmp_path / "run").forms == [Form(5, 2)]
     again = shell("train", "-", "--out", tmp_path / "run", "--resume", "--quiet")
     assert again == (0, "", ""), "what stdin said is in the run"
-    held_out = len(job.read_run(tmp_path / "run").test)
+    held_out = len(read_run(tmp_path / "run").test)
     scored = shell("evaluate", "--model", tmp_path / "run", "--iw", "1", "--samples", "0", "--json")
     assert (scored.code, json.loads(scored.out)["poems"] == held_out > 0) == (0, True)
 
@@ -661,7 +661,7 @@ def test_tokenize_once_and_train_on_it(shell: Terminal, corpus: Path, tmp_path: 
     assert not (run / "data").exists()
     assert shell("train", "--out", run, "--resume", "--quiet") == (0, "", "")
     scored = json.loads(shell("evaluate", "--model", run, "--iw", "1", "--json").out)
-    assert scored["poems"] == len(job.read(job.RunSpec.load(run)).test)
+    assert scored["poems"] == len(read_run(run).test)
     again = shell("corpus", "tokenize", folder, "--out", tmp_path / "more")
     assert (again.code, "is tokenized already" in again.error) == (1, True)
     there = shell("corpus", "tokenize", "--out", folder)
@@ -700,7 +700,7 @@ LABELLED: Words = ["--form", "5x2", "--preset", "tiny", "--steps", "2", "--quiet
 def test_labels(shell: Terminal, dynasties: Path, tmp_path: Path) -> None:
     run, options = tmp_path / "run", [*LABELLED, "--set", "min_label=2"]
     assert shell("train", dynasties, "--out", run, "--label", "dynasty", *options) == (0, "", "")
-    assert job.RunSpec.load(run).labels == ("dynasty",)
+    assert RunSpec.load(run).labels == ("dynasty",)
     (values,) = Poet.from_pretrained(run).codec.fields.values()
     assert set(values) == {"tang", "song"}, "the third is too rare"
     write: Words = ["generate", "--model", run, "-n", "3", "--seed", "1", "--temperature", "0"]
@@ -982,7 +982,7 @@ def test_evaluate_gives_the_keys_of_the_report(shell: Terminal, run: Path, corpu
     keys = [field.name for field in fields(Report)]
     given = shell("evaluate", "--model", run, "--iw", "2", "--samples", "0", "--json", corpus)
     held_out = shell("evaluate", "--model", run, "--iw", "2", "--samples", "0", "--json")
-    for result, poems in ((given, 20), (held_out, len(job.read(job.RunSpec.load(run)).test))):
+    for result, poems in ((given, 20), (held_out, len(read_run(run).test))):
         assert result.code == 0
         report = json.loads(result.out)
         assert list(report) == keys

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poetvae.data.corpus import Corpus, Report, read_corpus, read_poems
+from poetvae.data.corpus import Corpus, CorpusReport, CorpusSpec, read_corpus, read_poems
 from poetvae.errors import CorpusError
 from poetvae.text.cleaning import UNBALANCED, clean
 from poetvae.text.poem import Form, Poem, content
@@ -24,6 +24,7 @@ from poetvae.text.poem import Form, Poem, content
 A = "秦川雄帝宅，函谷壯皇居。"
 B = "綺殿千尋起，離宮百雉餘。"
 C = "白日依山盡，黃河入海流。"
+COUPLET = Form(5, 2)
 
 
 def write(path: Path, text: str | bytes) -> Path:
@@ -32,11 +33,13 @@ def write(path: Path, text: str | bytes) -> Path:
     return path
 
 
-def texts(*sources: str | Path, report: Report | None = None, strict: bool = False) -> list[str]:
+def texts(
+    *sources: str | Path, report: CorpusReport | None = None, strict: bool = False
+) -> list[str]:
     return [poem.text for poem in read_poems(*sources, report=report, strict=strict)]
 
 
-def adds_up(report: Report) -> bool:
+def adds_up(report: CorpusReport) -> bool:
     return report.read == report.kept + sum(report.dropped.values())
 
 
@@ -98,7 +101,7 @@ def test_csv(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     write(
         path, f'title,text,n\r\nNA,"{A}\n{B}",1\r\nx,null,2\r\n'.encode() + b"y,\xff\xe7\xa7\x8b,3"
     )
-    report = Report()
+    report = CorpusReport()
     poems = list(read_poems(path, report=report))
     assert [p.text for p in poems] == [f"{A}\n{B}", "null", "□秋"]
     assert poems[0].meta == {"title": "NA"}
@@ -178,7 +181,7 @@ def test_folders(tmp_path: Path) -> None:
     write(tmp_path / ".hidden.txt", C)
     write(tmp_path / "LICENSE", "MIT")
     write(tmp_path / "notes.md", C)
-    report = Report()
+    report = CorpusReport()
     poems = list(read_poems(tmp_path, report=report))
     assert [p.meta["title"] for p in poems] == ["a", "b"]
     assert report.ignored == {"without suffix": 1, ".md": 1}
@@ -206,7 +209,7 @@ def test_what_is_broken(
 ) -> None:
     write(tmp_path / "z.txt", "zzz")
     path = write(tmp_path / name, data)
-    report = Report()
+    report = CorpusReport()
     assert texts(tmp_path, report=report) == [*rest, "zzz"]
     assert (report.read, sum(report.dropped.values())) == (len(rest) + 2, 1)
     assert report.problems[0].startswith(f"{path}{where}: {problem}")
@@ -312,7 +315,7 @@ def test_plain_verse_is_not_altered(text: str) -> None:
 def test_report_adds_up(tmp_path: Path) -> None:
     lines = [A, A, f"{A}（注）", f"{B}（注）", "，。", "春（風", "春□風。", "a rose", "𠀀"]
     path = write(tmp_path / "a.txt", "\n".join(lines).encode() + b"\n\xff")
-    report = Report()
+    report = CorpusReport()
     kept = texts(path, report=report)
     assert kept == [A, B, "春□風。", "a rose", "𠀀"]
     assert (report.read, report.kept) == (10, 5)
@@ -329,7 +332,7 @@ def test_report_adds_up(tmp_path: Path) -> None:
 
 @given(st.lists(st.sampled_from([A, B, C, f"{A}（注）", "，", "春[風", "a", "長。"])))
 def test_read_is_kept_and_dropped(lines: list[str]) -> None:
-    report = Report()
+    report = CorpusReport()
     rows = "".join(json.dumps({"text": line}) + "\n" for line in lines)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rows.encode())))
@@ -344,7 +347,7 @@ def test_read_is_kept_and_dropped(lines: list[str]) -> None:
 
 def test_a_report_adds_up_over_several_calls(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", f"{A}\n{A}\n")
-    report = Report()
+    report = CorpusReport()
     texts(path, report=report)
     texts(path, report=report)
     assert (report.read, report.kept, report.dropped["duplicate"]) == (4, 2, 2)
@@ -371,7 +374,7 @@ def sides(corpus: Corpus, form: Form | None) -> tuple[set[str], set[str], set[st
     return train, valid, test
 
 
-def consistent(report: Report) -> bool:
+def consistent(report: CorpusReport) -> bool:
     return (
         adds_up(report)
         and report.kept == report.used + sum(report.unused.values())
@@ -383,8 +386,8 @@ def consistent(report: Report) -> bool:
 def test_couplets_are_split_by_poem(tmp_path: Path) -> None:
     poems = [numbered(i) for i in range(300)] + ["長短句。", "春（風"]
     path = write(tmp_path / "a.txt", "\n".join(poems))
-    corpus = read_corpus([path], [Form(5, 2)], held_out_share=0.2)
-    train, valid, test = sides(corpus, Form(5, 2))
+    corpus = read_corpus(CorpusSpec([path], forms=[COUPLET], held_out=0.2))
+    train, valid, test = sides(corpus, COUPLET)
     assert len(train) + len(valid) + len(test) == 600
     assert 60 < len(valid) + len(test) < 200
     assert 30 < len(valid) < 100
@@ -396,14 +399,16 @@ def test_couplets_are_split_by_poem(tmp_path: Path) -> None:
     assert (report.read, report.kept, report.used, report.items) == (302, 301, 300, 600)
     assert report.unused == {"other form": 1}
     assert consistent(report)
-    again = read_corpus([path, path], [Form(5, 2)], held_out_share=0.2)
+    again = read_corpus(CorpusSpec([path, path], forms=[COUPLET], held_out=0.2))
     assert [again.train, again.valid, again.test] == parts
 
 
 def test_more_poems_move_none_to_another_part(tmp_path: Path) -> None:
     poems = [numbered(i) for i in range(200)]
-    few = read_corpus([write(tmp_path / "few.txt", "\n".join(poems[::2]))], held_out_share=0.3)
-    many = read_corpus([write(tmp_path / "many.txt", "\n".join(poems))], held_out_share=0.3)
+    few, many = (
+        read_corpus(CorpusSpec([write(tmp_path / name, "\n".join(some))], held_out=0.3))
+        for name, some in (("few.txt", poems[::2]), ("many.txt", poems))
+    )
     for part, whole in zip(sides(few, None), sides(many, None), strict=True):
         assert part < whole
 
@@ -412,12 +417,12 @@ def test_nothing_held_out_is_also_learnt(tmp_path: Path) -> None:
     common = "春眠不覺曉，處處聞啼鳥。"
     poems = [common * (i % 2 + 1) + numbered(i, 2) for i in range(100)]
     path = write(tmp_path / "a.txt", "\n".join(poems))
-    corpus = read_corpus([path], [Form(5, 2)], held_out_share=0.3)
-    train, valid, test = sides(corpus, Form(5, 2))
+    corpus = read_corpus(CorpusSpec([path], forms=[COUPLET], held_out=0.3))
+    train, valid, test = sides(corpus, COUPLET)
     assert valid
     assert test
     assert len(train | valid | test) == 101
-    assert content(Poem((common,)), Form(5, 2)) in train
+    assert content(Poem((common,)), COUPLET) in train
     assert corpus.report.repeated["held out, but also elsewhere"] == 2  # by both held-out parts
     assert consistent(corpus.report)
     selected = (
@@ -433,34 +438,52 @@ def test_no_couplet_stands_in_two_parts(poems: list[list[int]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rows.encode())))
         try:
-            corpus = read_corpus(["-"], [Form(5, 2)], held_out_share=0.5)
+            corpus = read_corpus(CorpusSpec(["-"], forms=[COUPLET], held_out=0.5))
         except CorpusError as error:
             assert "are held out" in str(error)  # noqa: PT017
             return
-    train, valid, test = sides(corpus, Form(5, 2))
+    train, valid, test = sides(corpus, COUPLET)
     assert len(train | valid | test) == len({i for poem in poems for i in poem})
     assert consistent(corpus.report)
 
 
 def test_whole_poems(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "\n".join([A, B, "春□風。", "a rose"]))
-    corpus = read_corpus([path])
+    corpus = read_corpus(CorpusSpec([path]))
     assert [p.text for p in corpus.train] == [A, B, "a rose"]
     assert corpus.valid == corpus.test == []
     assert corpus.report.unused == {"lacuna": 1}
     assert consistent(corpus.report)
 
 
-def test_no_poem_of_that_form(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.txt", "\n".join([A, B, numbered(1), "a rose"]))
+@pytest.mark.parametrize(
+    ("poems", "form", "held_out", "says"),
+    [
+        (
+            [A, B, numbered(1), "a rose"],
+            Form(7, 4),
+            0.0,
+            "0 poems of the form 7x4; there are 2 of 5x2, 1 of 5x4: try --form 5x2",
+        ),
+        (
+            ["a rose"],
+            COUPLET,
+            0.0,
+            "0 poems of the form 5x2; all 1 are of free form: leave out --form",
+        ),
+        (
+            ["春□風"],
+            None,
+            0.0,
+            "all 1 poems have lacunae; give whole poems, or select a --form",
+        ),
+        ([A, B], None, 1.0, "all 2 poems are held out; give more poems, or hold out less"),
+    ],
+)
+def test_nothing_to_train_on(
+    tmp_path: Path, poems: list[str], form: Form | None, held_out: float, says: str
+) -> None:
+    path = write(tmp_path / "a.txt", "\n".join(poems))
     with pytest.raises(CorpusError) as caught:
-        read_corpus([path], [Form(7, 4)])
-    assert str(caught.value) == (
-        f"{path}: 0 poems of the form 7x4; there are 2 of 5x2, 1 of 5x4: try --form 5x2"
-    )
-    with pytest.raises(CorpusError, match="all 1 are of free form: leave out --form"):
-        read_corpus([write(tmp_path / "b.txt", "a rose")], [Form(5, 2)])
-    with pytest.raises(CorpusError, match="all 1 poems have lacunae"):
-        read_corpus([write(tmp_path / "c.txt", "春□風")])
-    with pytest.raises(CorpusError, match="all 2 poems are held out"):
-        read_corpus([write(tmp_path / "d.txt", f"{A}\n{B}")], held_out_share=1.0)
+        read_corpus(CorpusSpec([path], forms=[form] if form else [], held_out=held_out))
+    assert str(caught.value) == f"{path}: {says}"

@@ -19,39 +19,35 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import poetvae
 from poetvae.config import configure
 from poetvae.data import selection as items
-from poetvae.data import store
-from poetvae.data import tokenize as spool
-from poetvae.data.corpus import Report
+from poetvae.data import store, tokenize
+from poetvae.data.corpus import CorpusReport, CorpusSpec
 from poetvae.data.dataset import Data, TokenStore, encode_poems
-from poetvae.data.selection import Selection, gather, select_items
+from poetvae.data.selection import chunks_of, gather, items_of
 from poetvae.data.sources import Record
-from poetvae.data.store import open_store, read_store
-from poetvae.data.tokenize import build, prepare
+from poetvae.data.store import load_corpus, open_store, read_store
+from poetvae.data.tokenize import build, known_values
 from poetvae.errors import ConfigError, CorpusError, PoetVAEError
 from poetvae.text.codec import PoemCodec
-from poetvae.text.poem import Form
+from poetvae.text.poem import Form, Poem, content
 from poetvae.text.tokenizer import PoemTokenizer
-from poetvae.training.spec import RunSpec, known_values, read
+from poetvae.training import trainer
+from poetvae.training.spec import RunSpec
 
 COUPLET, SHORT = Form(3, 2), Form(2, 2)
 T = TypeVar("T")
-CPU = torch.device("cpu")
 
 
-def job_of(
-    sources: list[Path], forms: tuple[Form, ...] = (), labels: tuple[str, ...] = (), **more: Any
-) -> RunSpec:
-    valid = tuple(map(str, more.pop("valid", ())))
-    strict = more.pop("strict", False)
-    config = configure("tiny", {"min_label": 1, "precision": "fp32", **more})
-    return RunSpec(config, tuple(map(str, sources)), valid, forms, labels, strict)
+def spec_of(
+    source: Path, forms: tuple[Form, ...] = (), labels: tuple[str, ...] = (), **more: Any
+) -> CorpusSpec:
+    """A corpus in which nothing is too rare."""
+    return CorpusSpec([source], (), forms, labels, **{"min_count": 1, "min_label": 1, **more})
 
 
 def write(path: Path, lines: list[Any]) -> Path:
@@ -60,31 +56,35 @@ def write(path: Path, lines: list[Any]) -> Path:
     return path
 
 
-def at_once(job: RunSpec) -> Data:
+def at_once(spec: CorpusSpec) -> Data:
     """All poems read into memory, then numbered one by one."""
-    corpus = read(job)
-    max_len = max((f.size for f in job.forms), default=job.config.model.max_len)
-    fitting = [p for p in corpus.train if job.forms or len(job.chars(p)) < max_len]
+
+    def chars(poem: Poem) -> str:
+        return content(poem, poem.form if spec.forms else None)
+
+    corpus = load_corpus(spec)
+    max_len = max((f.size for f in spec.forms), default=spec.max_len)
+    fitting = [p for p in corpus.train if spec.forms or len(chars(p)) < max_len]
     if not fitting:
-        shortest = min(len(job.chars(p)) for p in corpus.train) + 1
+        shortest = min(len(chars(p)) for p in corpus.train) + 1
         raise CorpusError(
             f"every poem is longer than max_len {max_len}; the shortest takes {shortest} positions:"
             f" --set max_len={shortest} or more, or select a --form"
         )
-    tokenizer = PoemTokenizer.train(map(job.chars, fitting), job.config.train.min_count)
+    tokenizer = PoemTokenizer.train(map(chars, fitting), spec.min_count)
     there = Counter(name for poem in fitting for name in poem.meta)
     fields = {
         name: known_values(name, Counter(p.value(name) for p in fitting), 1, there)
-        for name in job.labels
-        if not (name == "form" and job.forms)
+        for name in spec.labels
+        if not (name == "form" and spec.forms)
     }
-    counts = {form: sum(p.form == form for p in fitting) for form in job.forms}
+    counts = {form: sum(p.form == form for p in fitting) for form in spec.forms}
     codec = PoemCodec(tokenizer, max_len, counts, fields)
-    sides = [
+    train, valid, test = (
         encode_poems(codec, [p for p in poems if codec.fits(p)])
         for poems in (fitting, corpus.valid, corpus.test)
-    ]
-    return Data(*sides, codec)  # type: ignore[call-arg, arg-type]
+    )
+    return Data(train, valid, test, codec)
 
 
 def rows(stored: TokenStore) -> list[tuple[list[int], list[int]]]:
@@ -108,8 +108,8 @@ def or_error(make: Callable[[], T]) -> T | tuple[type, str]:
     try:
         return make()
     except PoetVAEError as error:
-        told = re.split("; there are|; the poems have", str(error))[0]
-        return type(error), re.sub(r"[0-9]+", "N", told)
+        message = re.split("; there are|; the poems have", str(error))[0]
+        return type(error), re.sub(r"[0-9]+", "N", message)
 
 
 @pytest.fixture(autouse=True)
@@ -163,26 +163,29 @@ def test_the_folder_holds_what_reading_at_once_gives(
 ) -> None:
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder = Path(name)
-        patch.setattr(spool, "_BLOCK", block)
-        patch.setattr(spool, "_HASHES", block)
+        patch.setattr(tokenize, "BLOCK_ITEMS", block)
+        patch.setattr(tokenize, "HASHES", block)
         sources = [write(folder / f"{i}.jsonl", rows) for i, rows in enumerate(corpora)]
-        more = {"held_out": held_out, "min_count": min_count, "max_len": max_len}
-        given_valid = () if valid is None else (write(folder / "valid.jsonl", valid),)
-        job = job_of(sources, forms, labels, valid=given_valid, **more)
-        expected = or_error(lambda: at_once(job))
-        built = or_error(lambda: build(job, folder / "data", 1, chunk))
+        given = () if valid is None else (write(folder / "valid.jsonl", valid),)
+        spec = CorpusSpec(
+            sources, given, forms, labels, False, held_out, max_len, min_count, min_label=1
+        )
+        expected = or_error(lambda: at_once(spec))
+        built = or_error(lambda: build(spec, folder / "data", 1, chunk))
         if not isinstance(expected, Data):
             assert built == expected
             assert not any("data" in path.name for path in folder.iterdir())
             return
-        assert built is None
         same(open_store(folder / "data"), expected)
-        report = store.describe(folder / "data").report
+        described = store.describe(folder / "data")
+        assert isinstance(built, store.Described)
+        assert built.lines() == described.lines()
+        report = described.report
         assert report.read == report.kept + report.dropped.total()
         assert report.kept == report.used + report.unused.total()
         sides = report.train + report.valid + report.test
         assert report.items == sides + report.repeated.total()
-        there = read(job).report
+        there = load_corpus(spec).report
         counted = (report.read, report.train, report.valid, report.test, report.problems)
         assert counted == (there.read, there.train, there.valid, there.test, there.problems)
 
@@ -197,10 +200,9 @@ def numbered(lines: int) -> list[str]:
 
 def test_processes_give_the_same_in_the_same_order(tmp_path: Path) -> None:
     source = write(tmp_path / "a.txt", numbered(60))
-    job = job_of([source], held_out=0.2)
-    build(job, tmp_path / "one", workers=1)
-    build(job, tmp_path / "two", workers=2, chunk=5)
-    same(open_store(tmp_path / "two"), open_store(tmp_path / "one"))
+    spec = spec_of(source, held_out=0.2)
+    build(spec, tmp_path / "one", workers=1)
+    build(spec, tmp_path / "two", workers=2, chunk=5)
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 
@@ -214,9 +216,9 @@ def die(*_: object, **__: object) -> None:
 
 def test_a_process_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "a.txt", numbered(60))
-    monkeypatch.setattr(items, "select_items", die)
+    monkeypatch.setattr(items, "items_of", die)
     with pytest.raises(CorpusError, match="a process that read the corpus has died"):
-        build(job_of([source]), tmp_path / "data", workers=2, chunk=5)
+        build(spec_of(source), tmp_path / "data", workers=2, chunk=5)
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
@@ -231,44 +233,44 @@ def test_no_more_is_read_than_is_worked_on(tmp_path: Path, monkeypatch: pytest.M
             yield Record("", line)
 
     monkeypatch.setattr(items, "read_records", endless)
-    for found in gather(["x"], Selection(), False, Report(), workers=2, chunk=5):
-        given_back += len(found.lengths)
-        assert taken - given_back <= 5 * (items._FEW + 2 * 2 + 2)
+    for part in gather(["x"], CorpusSpec(["x"]), CorpusReport(), workers=2, chunk=5):
+        given_back += len(part.lengths)
+        assert taken - given_back <= 5 * (items.FEW_CHUNKS + 2 * 2 + 2)
     assert given_back == taken == 2000
 
 
 def test_a_chunk_of_long_texts_is_a_small_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(items, "_CHARACTERS", 10)
+    monkeypatch.setattr(items, "CHUNK_CHARACTERS", 10)
     records = iter([Record("", "x" * n) for n in (4, 4, 4, 30, 2, 2)])
-    sizes = [[len(r.text) for r in chunk] for chunk in items._chunks(records, 2, True)]
+    sizes = [[len(r.text) for r in chunk] for chunk in chunks_of(records, 2, True)]
     assert sizes == [[4, 4], [4, 30], [2, 2]]
 
 
 def test_items_of_a_chunk() -> None:
     texts = ["山月水，雲山月。", "（山", "山月水雲。", "山月水，雲山月！"]
     records = [Record("", text, {"author": "李白"} if i else {}) for i, text in enumerate(texts)]
-    found = select_items(records, Selection((COUPLET,), 0.0, ("form", "author"), 1))
-    assert "".join(map(chr, found.codes)) == "山月水雲山月" * 2
-    assert found.lengths.tolist() == [6, 6]
-    assert found.hashes[0] == found.hashes[1]
-    assert found.sides.tolist() == [1, 1]
-    assert [[found.values[i] for i in row] for row in found.columns] == [
+    some = items_of(records, CorpusSpec([], (), (COUPLET,), ("form", "author")), side=1)
+    assert "".join(map(chr, some.codes)) == "山月水雲山月" * 2
+    assert some.lengths.tolist() == [6, 6]
+    assert some.hashes[0] == some.hashes[1]
+    assert some.sides.tolist() == [1, 1]
+    assert [[some.values[i] for i in row] for row in some.columns] == [
         ["3x2", ""],
         ["3x2", "李白"],
     ]
-    assert (found.report.read, found.report.kept, found.report.used) == (4, 3, 2)
-    assert found.fields == {"author": 1}
-    free = select_items(records[:1], Selection())
+    assert (some.report.read, some.report.kept, some.report.used) == (4, 3, 2)
+    assert some.fields == {"author": 1}
+    free = items_of(records[:1], CorpusSpec([]))
     assert "".join(map(chr, free.codes)) == texts[0] + items.END
-    empty = select_items([], Selection((COUPLET,), 0.0, ("form",)))
-    assert [len(a) for a in (empty.codes, empty.lengths, empty.hashes, empty.columns)] == [0] * 4
+    none = items_of([], CorpusSpec([], forms=[COUPLET]))
+    assert [len(a) for a in (none.codes, none.lengths, none.hashes, none.columns)] == [0] * 4
 
 
 ENDLESS = """
 import sys
-from poetvae.data.corpus import Report
-from poetvae.data.selection import Selection, gather
-for _ in gather(["-"], Selection(), False, Report(), workers=2, chunk=5):
+from poetvae.data.corpus import CorpusReport, CorpusSpec
+from poetvae.data.selection import gather
+for _ in gather(["-"], CorpusSpec(["-"]), CorpusReport(), workers=2, chunk=5):
     print("some", flush=True)
 """
 
@@ -320,56 +322,29 @@ FORMS = (COUPLET, Form(3, 4))
 
 
 def test_a_tokenized_corpus_is_read_as_text(source: Path, tmp_path: Path) -> None:
-    job = job_of([source], FORMS, ("author",), held_out=0.4, min_count=12)
-    build(job, tmp_path / "data")
+    spec = spec_of(source, FORMS, ("author",), held_out=0.4, min_count=12)
+    build(spec, tmp_path / "data")
     data, corpus = open_store(tmp_path / "data"), read_store(tmp_path / "data")
     assert any(data.codec.tokenizer.unk_id in data.test.poem(i) for i in range(len(data.test)))
     for side in store.SIDES:
         poems, stored = getattr(corpus, side), getattr(data, side)
         assert all(map(data.codec.fits, poems))
         assert rows(encode_poems(data.codec, poems)) == rows(stored)
-    assert corpus.report == read(job).report
-    assert read(job_of([tmp_path / "data"])) == corpus
+    assert corpus.report == load_corpus(spec).report
+    assert load_corpus(CorpusSpec([tmp_path / "data"])) == corpus
 
 
 def test_text_of_free_form(tmp_path: Path) -> None:
     source = write(tmp_path / "a.txt", [f"a rose\nis {a} rose\n" for a in "abcd"])
-    build(job_of([source], held_out=0), tmp_path / "data")
+    build(spec_of(source), tmp_path / "data")
     assert [p.text for p in read_store(tmp_path / "data").train] == [
         f"a rose\nis {a} rose" for a in "abcd"
     ]
 
 
-def test_a_run_opens_what_is_there(source: Path, tmp_path: Path) -> None:
-    job, told = job_of([source], FORMS), list[str]()
-    data, config = prepare(job, CPU, told.append, tmp_path / "data")
-    assert (config.model.vocab_size, config.model.max_len) == (len(data.codec.tokenizer), 12)
-    assert config.model.label_sizes == (3,)
-    source.unlink()
-    again = list[str]()
-    opened, _ = prepare(job, CPU, again.append, tmp_path / "data")
-    same(opened, data)
-    assert again == told
-    assert told[0].startswith("poems: 36 read, 36 kept")
-
-
-def test_what_is_longer_than_max_len_is_told(tmp_path: Path) -> None:
-    source = write(tmp_path / "a.txt", ["山月。", "水雲。", "山月水雲，雲山。"])
-    told = list[str]()
-    data, _ = prepare(job_of([source], max_len=5, held_out=0), CPU, told.append, tmp_path / "data")
-    assert told[-1] == "left out: 1 poems longer than max_len 5"
-    assert len(data.train) == 2
-
-
-def test_several_passes_need_a_form(source: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="several passes need a form"):
-        prepare(job_of([source], passes="1,4"), CPU, print, tmp_path / "data")
-    assert not (tmp_path / "data").exists()
-
-
 def test_a_damaged_file_is_named(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    build(job_of([source], FORMS, ("author",), held_out=0.4), folder)
+    build(spec_of(source, FORMS, ("author",), held_out=0.4), folder)
     names = {f"{side}.{name}" for side in store.SIDES for name in ("tokens", "offsets", "labels")}
     names |= {"store.json", "tokenizer.model"}
     assert {path.name for path in folder.iterdir()} == names | {"manifest.json"}
@@ -397,7 +372,7 @@ def test_a_damaged_file_is_named(source: Path, tmp_path: Path) -> None:
 )
 def test_a_folder_of_another_kind(source: Path, tmp_path: Path, change: dict[str, Any]) -> None:
     folder = tmp_path / "data"
-    build(job_of([source], FORMS), folder)
+    build(spec_of(source, FORMS), folder)
     text = json.dumps({**json.loads((folder / "store.json").read_text()), **change})
     (folder / "store.json").write_text(text)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -418,26 +393,26 @@ def test_a_full_disk_leaves_nothing(
         with monkeypatch.context() as patch:
             patch.setattr(store.ArrayFile, name, full)
             with pytest.raises(CorpusError, match=r"data: cannot be written .No space left"):
-                build(job_of([source]), tmp_path / "data")
+                build(spec_of(source), tmp_path / "data")
         assert [path.name for path in tmp_path.iterdir()] == ["poems.jsonl"]
 
 
 def test_what_a_killed_process_left_goes_away(source: Path, tmp_path: Path) -> None:
     (tmp_path / ".data.tmp" / "spool").mkdir(parents=True)
     (tmp_path / ".data.tmp" / "spool" / "codes").write_bytes(b"abc")
-    build(job_of([source]), tmp_path / "data")
+    build(spec_of(source), tmp_path / "data")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "poems.jsonl"]
     with pytest.raises(CorpusError, match="data exists; remove it, or choose another name"):
-        build(job_of([source]), tmp_path / "data")
+        build(spec_of(source), tmp_path / "data")
 
 
 def test_a_folder_that_was_tokenized_is_the_whole_corpus(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    build(job_of([source], FORMS, ("author",)), folder)
+    build(spec_of(source, FORMS, ("author",)), folder)
     plan = partial(RunSpec.plan, configure("tiny", {"precision": "fp32"}))
-    job = plan([folder])
-    assert (job.forms, job.labels) == (FORMS, ("author",))
-    assert plan([folder], forms=["3x4", "3x2"], labels=["author"]) == job
+    spec = plan([folder])
+    assert (spec.forms, spec.labels) == (FORMS, ("author",))
+    assert plan([folder], forms=["3x4", "3x2"], labels=["author"]) == spec
     for wrong, says in (
         ({"forms": ["3x2"]}, "--form 3x2, 3x4; leave out --form"),
         ({"labels": ["dynasty"]}, "--label author; leave out --label"),
@@ -448,9 +423,30 @@ def test_a_folder_that_was_tokenized_is_the_whole_corpus(source: Path, tmp_path:
     for sources in ([folder, source], [source, folder]):
         with pytest.raises(CorpusError, match="data is tokenized; give it alone"):
             plan(sources)
-    data, config = prepare(job, CPU, lambda _: None, tmp_path / "unused")
-    same(data, open_store(folder))
-    assert config.model.label_sizes == data.codec.label_sizes
-    assert not (tmp_path / "unused").exists()
     with pytest.raises(CorpusError, match="data is tokenized already"):
-        build(job, tmp_path / "more")
+        build(spec.corpus, tmp_path / "more")
+    trained = trainer.train([folder], tmp_path / "run", preset="tiny", steps=1, quiet=True)
+    assert trained.codec.to_dict() == open_store(folder).codec.to_dict()
+    assert not (tmp_path / "run" / "data").exists()
+
+
+@given(st.lists(st.sampled_from(["", "tang", "song", "ming"]), max_size=12), st.integers(1, 4))
+@settings(deadline=None)
+def test_known_values_are_the_frequent_ones(values: list[str], least: int) -> None:
+    counts = Counter(values)
+    frequent = {v: n for v, n in counts.items() if v and n >= least}
+    if len(frequent) < 2:
+        message = f"^label dynasty: {len(frequent)} values that {least} poems have, expected 2"
+        with pytest.raises(CorpusError, match=message):
+            known_values("dynasty", counts, least, Counter())
+        return
+    known = known_values("dynasty", counts, least, Counter())
+    assert known == tuple(v for v, _ in counts.most_common() if v in frequent)
+
+
+@pytest.mark.parametrize(
+    ("there", "says"), [({"author": 3, "dynasty": 1}, "author, dynasty; --set min_l"), ({}, "none")]
+)
+def test_what_there_is_to_tell_apart_is_said(there: dict[str, int], says: str) -> None:
+    with pytest.raises(CorpusError, match=f"the poems have the fields {says}"):
+        known_values("title", {"": 4}, 1, Counter(there))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poetvae.config import configure
-from poetvae.data.corpus import read_corpus, sample_folder
+from poetvae.data.corpus import CorpusSpec, read_corpus, sample_folder
 from poetvae.errors import CorpusError
 from poetvae.evaluation.ngram import NGram
 from poetvae.evaluation.samples import area_under_curve, compare, sample_quality, two_sample_auc
@@ -24,7 +24,7 @@ from poetvae.text.tokenizer import PoemTokenizer
 
 FORM = Form(5, 2)
 WORDS = ("rain", "snow", "wind", "fire")
-CORPUS = read_corpus([sample_folder()], [FORM], 0.4)
+CORPUS = read_corpus(CorpusSpec([sample_folder()], forms=[FORM], held_out=0.4))
 KNOWN, HUMAN = CORPUS.train, [*CORPUS.valid, *CORPUS.test]
 TOKENIZER = PoemTokenizer.train(("".join(p.verses) for p in [*KNOWN, *HUMAN]), 1)
 CODEC = PoemCodec(TOKENIZER, 10, {FORM: len(KNOWN)})

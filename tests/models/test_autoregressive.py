@@ -24,9 +24,9 @@ from poetvae.errors import ConfigError
 from poetvae.models import VAE, Autoregressive, LatentSample, build
 from poetvae.nn import GCNN
 from poetvae.poet import Poet
-from poetvae.training import spec as job
 from poetvae.training import trainer
 from poetvae.training.loss import objective
+from poetvae.training.spec import read_run
 
 V, T = 10, 6
 CONFIG = ModelConfig(
@@ -292,7 +292,7 @@ def test_generation_leaves_the_mode_of_the_model(poet: Poet) -> None:
 
 def test_the_report_is_exact(poet: Poet, run: Path) -> None:
     assert isinstance(poet.model, Autoregressive)
-    held_out = job.read(job.RunSpec.load(run)).test
+    held_out = read_run(run).test
     store = encode_poems(poet.codec, held_out)
     batch = store.batch(range(len(store)))
     nll = poet.model.nll(batch.tokens, batch.mask)

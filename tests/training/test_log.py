@@ -16,8 +16,9 @@ from test_trainer import COUPLETS, SETTINGS
 
 from poetvae import cli
 from poetvae.errors import ConfigError
-from poetvae.training import log as tracking
+from poetvae.training import log as history
 from poetvae.training import trainer
+from poetvae.training.log import METRICS, recording
 
 Curves = dict[str, list[tuple[int, float]]]
 
@@ -77,7 +78,7 @@ def test_after_a_resume_no_step_comes_twice(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
-    append = trainer._append
+    append = history.append
 
     def cut_off(path: Path, line: dict[str, Any]) -> None:
         append(path, line)
@@ -85,10 +86,10 @@ def test_after_a_resume_no_step_comes_twice(
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "_append", cut_off)
+        patch.setattr(history, "append", cut_off)
         with pytest.raises(KeyboardInterrupt):
             train(corpus, run)
-    assert max(step for step, _ in shown(run)["train/nll"]) == 4  # it was not told of the sixth
+    assert max(step for step, _ in shown(run)["train/nll"]) == 4  # the sixth did not reach it
     train(corpus, run, resume=True)  # goes on at the checkpoint of step 4
     check_same(run)
     assert [step for step, _ in shown(run)["train/loss"]] == [2, 4, 6, 8, 10]
@@ -106,13 +107,13 @@ def test_a_run_without_gets_its_curves_when_it_is_resumed_with(
 
 def test_a_viewer_that_is_open_forgets_what_is_written_anew(tmp_path: Path) -> None:
     viewer = EventAccumulator(str(tmp_path / "tensorboard"), size_guidance={"scalars": 0})
-    with tracking.tracking(tmp_path, True) as track:
-        track({"step": 2, "nll": 9.0})
-        track({"step": 4, "nll": 8.0})
+    with recording(tmp_path, True, True) as record:
+        record(METRICS, {"step": 2, "nll": 9.0})
+        record(METRICS, {"step": 4, "nll": 8.0})
     viewer.Reload()
     (tmp_path / "metrics.jsonl").write_text('{"step": 2, "nll": 9.0}\n')
-    with tracking.tracking(tmp_path, True) as track:
-        track({"step": 4, "nll": 7.0})
+    with recording(tmp_path, True, True) as record:
+        record(METRICS, {"step": 4, "nll": 7.0})
     viewer.Reload()
     expected = [(2, 9.0), (4, 7.0)]
     assert [(p.step, p.value) for p in viewer.Scalars("train/nll")] == expected
