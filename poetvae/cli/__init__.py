@@ -3,7 +3,7 @@
 Bodies of commands import late, so that ``poetvae --help`` does not wait for torch.
 """
 
-from . import completion, core, demo, export, latent, pictures, write
+from . import corpus, latent, measure, pictures, share, train, write
 from .common import cli, main
 
-__all__ = ["cli", "completion", "core", "demo", "export", "latent", "main", "pictures", "write"]
+__all__ = ["cli", "corpus", "latent", "main", "measure", "pictures", "share", "train", "write"]

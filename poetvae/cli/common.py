@@ -7,11 +7,14 @@ import json
 import os
 import secrets
 import sys
+import tomllib
 import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from functools import partial, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -22,9 +25,12 @@ from .terminal import note as note
 from .terminal import quiet as quiet
 
 if TYPE_CHECKING:
+    from ..data.corpus import Corpus
     from ..poet import Poet
-    from ..text.poem import Form, Poem
+    from ..text.poem import Poem
 
+
+FORMS = ("5x2", "5x4", "5x8", "7x2", "7x4", "7x8")
 
 C = TypeVar("C", bound=click.Command)
 F = TypeVar("F", bound=Callable[..., Any])
@@ -126,30 +132,129 @@ def _members(hint: Any) -> tuple[Any, ...]:
     return typing.get_args(hint) or (hint,)
 
 
-FORMS = ("5x2", "5x4", "5x8", "7x2", "7x4", "7x8")
-model_options = options(
-    click.option(
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model a command is to use, and where."""
+
+    name: str | None
+    device: str
+
+    def __str__(self) -> str:
+        return "the packaged model" if self.name is None else self.name
+
+    @property
+    def run(self) -> Path | None:
+        """The run folder that it is, if it is one."""
+        there = self.name is not None and (Path(self.name) / "train.json").exists()
+        return Path(self.name) if self.name and there else None
+
+    def load(self) -> Poet:
+        """The model, ready to use."""
+        from ..poet import Poet
+        from ..runtime import keep_freed_memory
+
+        keep_freed_memory()
+        return Poet.from_pretrained(self.name, self.device, log=note)
+
+
+@dataclass(frozen=True)
+class CorpusChoice:
+    """Which corpus a command is to read, and what of it."""
+
+    sources: tuple[str, ...]
+    forms: tuple[str, ...]
+    strict: bool
+
+    def read(self, poet: Poet, sources: Sequence[str] = ()) -> Corpus:
+        """What it has for a model: of these forms, or the model's own.
+
+        `sources` are others to read instead; without any, the embedded sample is.
+        """
+        from ..data.corpus import CorpusSpec, read_corpus, sample_folder
+        from ..text.poem import Form
+
+        chosen = sources or self.sources or (sample_folder(),)
+        forms = [Form.parse(form) for form in self.forms] or poet.forms
+        return read_corpus(CorpusSpec(chosen, forms=forms, strict=self.strict))
+
+    def poems(self, poet: Poet) -> list[Poem]:
+        """Those that fit a model."""
+        return fitting(poet, self.read(poet).train)
+
+
+def model_options(command: F) -> F:
+    """--model and --device, which the command gets as one `ModelChoice`."""
+
+    @click.option(
         "--model",
         metavar="MODEL",
         shell_complete=files,
         help="Run or model folder, or owner/name on the hub; absent = packaged weights.",
-    ),
-    click.option("--device", default="auto", help="auto, cpu or cuda."),
+    )
+    @click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
+    @wraps(command)
+    def gathered(*args: Any, model: str | None, device: str, **rest: Any) -> Any:
+        return command(*args, model=ModelChoice(model, device), **rest)
+
+    return cast(F, gathered)
+
+
+def corpus_options(command: F) -> F:
+    """CORPUS, --form and --strict, which the command gets as one `CorpusChoice`."""
+
+    @corpus_argument
+    @forms_option
+    @strict_option
+    @wraps(command)
+    def gathered(
+        *args: Any, corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, **rest: Any
+    ) -> Any:
+        return command(*args, corpus=CorpusChoice(corpus, forms, strict), **rest)
+
+    return cast(F, gathered)
+
+
+forms_option = click.option(
+    "--form",
+    "forms",
+    multiple=True,
+    metavar="5x2",
+    shell_complete=known(FORMS),
+    help="Take this form; can repeat.",
 )
-corpus_options = options(
-    click.option(
-        "--form",
-        "forms",
-        multiple=True,
-        metavar="5x2",
-        shell_complete=known(FORMS),
-        help="Take this form; can repeat.",
-    ),
-    click.option("--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."),
+strict_option = click.option(
+    "--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."
 )
 corpus_argument = click.argument("corpus", nargs=-1, shell_complete=files)
+
+
+def number_option(
+    flag: str,
+    default: float | None,
+    doc: str,
+    *,
+    least: int = 0,
+    most: int | None = None,
+    name: str = "",
+) -> Callable[[F], F]:
+    """A whole number from `least` on, whose default `--help` shows."""
+    kind = click.IntRange(least, most)
+    names = (flag, name) if name else (flag,)
+    return click.option(*names, type=kind, default=default, show_default=True, help=doc)
+
+
+label_option = click.option(
+    "--label", "labels", multiple=True, metavar="FIELD", help="Condition on dynasty, author, ..."
+)
+valid_option = click.option(
+    "--valid", multiple=True, metavar="CORPUS", help="Held-out poems; repeatable."
+)
+set_option = click.option(
+    "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 seed_option = click.option("--seed", type=click.IntRange(min=0), help="Repeat exactly.")
+fixed_seed_option = number_option("--seed", 0, "")
 
 
 @example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
@@ -165,19 +270,6 @@ def cli(context: click.Context, debug: bool) -> None:
     """A machine that writes verse from a latent space."""
     if context.invoked_subcommand is None:
         click.echo(WELCOME)
-
-
-def load(model: str | None, device: str) -> Poet:
-    from ..poet import Poet
-    from ..runtime import keep_freed_memory
-
-    keep_freed_memory()
-    return Poet.from_pretrained(model, device, log=note)
-
-
-def called(model: str | None) -> str:
-    """What a model is called in messages."""
-    return "the packaged model" if model is None else model
 
 
 def stdin() -> Iterator[str]:
@@ -208,6 +300,23 @@ def named(pairs: tuple[str, ...], option: str, example: str) -> dict[str, str]:
     return values
 
 
+def settings_of(config: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Settings of a file of TOML, overruled by KEY=VALUE pairs.
+
+    Raises:
+        ConfigError: it cannot be read, or is none.
+    """
+    settings: dict[str, Any] = {}
+    if config is not None:
+        try:
+            settings.update(tomllib.loads(Path(config).read_text(encoding="utf-8")))
+        except OSError as error:
+            raise ConfigError(f"{config}: cannot be read ({error.strerror})") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{config} is not TOML: {error}") from error
+    return settings | named(pairs, "--set", "latent_dim=64")
+
+
 def drawn_seed() -> int:
     """A seed, for somebody who gave none."""
     return secrets.randbelow(2**31)
@@ -228,13 +337,6 @@ def progress_bar(unit: str) -> Any:
     from ..runtime import without_bar
 
     return partial(tqdm, unit=unit, disable=without_bar(quiet()), file=sys.stderr)
-
-
-def wanted_forms(poet: Poet, forms: Sequence[str]) -> list[Form]:
-    """The forms to select of a corpus; absent: the model's own."""
-    from ..text.poem import Form
-
-    return [Form.parse(form) for form in forms] or poet.forms
 
 
 def fitting(poet: Poet, poems: Sequence[Poem]) -> list[Poem]:

@@ -11,22 +11,22 @@ import click
 
 from ..errors import ConfigError, CorpusError
 from .common import (
-    called,
+    CorpusChoice,
+    ModelChoice,
     cli,
-    corpus_argument,
     corpus_options,
     emit,
     example,
     fitting,
     json_option,
     known_seed,
-    load,
     model_options,
+    number_option,
     options,
     progress_bar,
     seed_option,
     stdin,
-    wanted_forms,
+    strict_option,
 )
 from .terminal import note
 
@@ -43,14 +43,8 @@ labelled_options = options(
         metavar="CORPUS",
         help="Poems that have it and poems that do not; absent: those a run was trained on.",
     ),
-    click.option("--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."),
-    click.option(
-        "--limit",
-        type=click.IntRange(min=2),
-        default=5000,
-        show_default=True,
-        help="Poems of a side, spread evenly.",
-    ),
+    strict_option,
+    number_option("--limit", 5000, "Poems of a side, spread evenly.", least=2),
 )
 
 
@@ -59,9 +53,9 @@ labelled_options = options(
 @click.argument("texts", nargs=-1)
 @model_options
 @json_option
-def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json: bool) -> None:
+def reconstruct(texts: tuple[str, ...], model: ModelChoice, as_json: bool) -> None:
     """Send TEXTS (or the lines of stdin) through the latent space and back."""
-    poet = load(model, device)
+    poet = model.load()
     lines = texts if texts and texts != ("-",) else [x for x in stdin() if x.strip()]
     if not lines:
         raise CorpusError("no text came; give poems as arguments, or a line each on stdin")
@@ -77,13 +71,7 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
 @cli.command()
 @click.argument("texts", nargs=-1, required=True)
 @model_options
-@click.option(
-    "--steps",
-    type=click.IntRange(min=2),
-    default=8,
-    show_default=True,
-    help="Poems from one text to the next, ends included.",
-)
+@number_option("--steps", 8, "Poems from one text to the next, ends included.", least=2)
 @click.option(
     "--mode",
     type=click.Choice(["lerp", "slerp", "bridge"]),
@@ -93,7 +81,7 @@ def reconstruct(texts: tuple[str, ...], model: str | None, device: str, as_json:
 )
 @json_option
 def interpolate(
-    texts: tuple[str, ...], model: str | None, device: str, steps: int, mode: str, as_json: bool
+    texts: tuple[str, ...], model: ModelChoice, steps: int, mode: str, as_json: bool
 ) -> None:
     """Write the poems on the way from a text to the next: two TEXTS or more.
 
@@ -104,7 +92,7 @@ def interpolate(
 
     if len(texts) < 2:
         raise ConfigError(f"{len(texts)} text; give two or more to go from one to the next")
-    poet = load(model, device)
+    poet = model.load()
     _tell_unknown(poet, texts)
     legs = [poet.interpolate(a, b, steps, mode) for a, b in pairwise(texts)]
     poems = [poem.text for poem in (*legs[0], *(p for leg in legs[1:] for p in leg[1:]))]
@@ -121,7 +109,7 @@ def interpolate(
 @cli.command()
 @click.argument("text")
 @model_options
-@click.option("-n", "n", type=click.IntRange(min=1), default=4, show_default=True)
+@number_option("-n", 4, "", least=1)
 @click.option(
     "--distance",
     type=float,
@@ -133,8 +121,7 @@ def interpolate(
 @json_option
 def vary(
     text: str,
-    model: str | None,
-    device: str,
+    model: ModelChoice,
     n: int,
     distance: float,
     seed: int | None,
@@ -143,7 +130,7 @@ def vary(
     """Say TEXT in other words: distinct poems around it."""
     from ..text.diff import distance as differing
 
-    poet = load(model, device)
+    poet = model.load()
     _tell_unknown(poet, [text])
     poems = [p.text for p in poet.vary(text, n, distance=distance, seed=known_seed(seed))]
     read = _as_written(poet, text)
@@ -159,42 +146,30 @@ def vary(
 @example("poetvae neighbours --model my-poet 山月臨窗白，溪風入座清。 poems.txt -n 3")
 @cli.command()
 @click.argument("text")
-@corpus_argument
 @model_options
 @corpus_options
-@click.option("-n", "n", type=click.IntRange(min=1), default=10, show_default=True)
+@number_option("-n", 10, "", least=1)
 @click.option("--index", "file", metavar="FILE", help="Read from it; or, if absent, write it.")
 @json_option
 def neighbours(
-    text: str,
-    corpus: tuple[str, ...],
-    model: str | None,
-    device: str,
-    forms: tuple[str, ...],
-    strict: bool,
-    n: int,
-    file: str | None,
-    as_json: bool,
+    text: str, model: ModelChoice, corpus: CorpusChoice, n: int, file: str | None, as_json: bool
 ) -> None:
     """Find the poems of CORPUS that lie nearest to TEXT, with their distances.
 
     With --index FILE the poems are encoded once: where there is such a file, no CORPUS is read.
     """
-    from ..data.corpus import CorpusSpec, read_corpus
     from ..latent.index import Index
 
-    poet = load(model, device)
+    poet = model.load()
     _tell_unknown(poet, [text])
     if file is not None and Path(file).exists():
-        if corpus:
+        if corpus.sources:
             note(f"{file} is there: the corpus is not read; remove the file to index anew")
         index = Index.load(file, poet.model)
-    elif not corpus:
+    elif not corpus.sources:
         raise ConfigError("nothing to search among; give a CORPUS, or an --index that is there")
     else:
-        spec = CorpusSpec(corpus, forms=wanted_forms(poet, forms), strict=strict)
-        poems = fitting(poet, read_corpus(spec).train)
-        index = poet.index(poems, progress_bar("batch"))
+        index = poet.index(corpus.poems(poet), progress_bar("batch"))
         if file is not None:
             index.save(file)
     for poem, distance in poet.neighbours(text, index, n):
@@ -221,8 +196,7 @@ def neighbours(
 @json_option
 def edit(
     text: str,
-    model: str | None,
-    device: str,
+    model: ModelChoice,
     toward: str,
     strength: float,
     sources: tuple[str, ...],
@@ -237,7 +211,7 @@ def edit(
     """
     from ..text.diff import changed, marked
 
-    poet = load(model, device)
+    poet = model.load()
     _tell_unknown(poet, [text])
     back = poet.reconstruct(text)[0].text
     direction = poet.direction(toward, _labelled(poet, model, sources, strict), limit)
@@ -273,7 +247,7 @@ def edit(
 @click.option("--tones", is_flag=True, help="Towards the tones of regulated verse.")
 @click.option("--toward", metavar="KEY=VALUE", help="Towards the words of such poems: author=李白.")
 @click.option("--form", metavar="5x2", help="One of the model's forms, without TEXT.")
-@click.option("--steps", type=click.IntRange(min=0), default=100, show_default=True)
+@number_option("--steps", 100, "")
 @click.option(
     "--near", type=float, default=0.1, show_default=True, help="Weight of log p(z) beside it."
 )
@@ -283,8 +257,7 @@ def edit(
 @json_option
 def optimise(
     text: str | None,
-    model: str | None,
-    device: str,
+    model: ModelChoice,
     contains: str | None,
     tones: bool,
     toward: str | None,
@@ -307,7 +280,7 @@ def optimise(
     ]
     if len(chosen) != 1:
         raise ConfigError("give one of --contains, --tones and --toward")
-    poet = load(model, device)
+    poet = model.load()
     if text is None:
         how["seed"] = known_seed(seed)
     else:
@@ -349,16 +322,12 @@ def _as_written(poet: Poet, text: str) -> str:
     return compose(content(poem, form), form)
 
 
-def _labelled(poet: Poet, model: str | None, sources: tuple[str, ...], strict: bool) -> list[Poem]:
+def _labelled(poet: Poet, model: ModelChoice, sources: tuple[str, ...], strict: bool) -> list[Poem]:
     """The poems of sources; absent: those that a run was trained on."""
-    from ..data.corpus import CorpusSpec, read_corpus
+    if sources:
+        return CorpusChoice(sources, (), strict).poems(poet)
+    if model.run is None:
+        raise CorpusError(f"{model} has no train.json: what it learnt is not known; give --corpus")
     from ..training.spec import read_run
 
-    if sources:
-        spec = CorpusSpec(sources, forms=poet.forms, strict=strict)
-        return fitting(poet, read_corpus(spec).train)
-    if model is None or not (Path(model) / "train.json").exists():
-        raise CorpusError(
-            f"{called(model)} has no train.json: what it learnt is not known; give --corpus"
-        )
-    return fitting(poet, read_run(Path(model)).train)
+    return fitting(poet, read_run(model.run).train)

@@ -13,15 +13,16 @@ import click
 from ..errors import ConfigError
 from ..files import check_suffix
 from .common import (
+    CorpusChoice,
+    ModelChoice,
     cli,
-    corpus_argument,
     corpus_options,
     example,
     fitting,
-    load,
+    fixed_seed_option,
     model_options,
+    number_option,
     progress_bar,
-    wanted_forms,
 )
 from .terminal import files, note
 
@@ -103,33 +104,21 @@ def _named_apart(runs: Sequence[str], found: Sequence[History]) -> list[History]
 
 @example("poetvae map --model my-poet --clusters 4 --out map.html")
 @cli.command("map")
-@corpus_argument
 @model_options
 @corpus_options
 @click.option("--out", required=True, metavar="FILE", help="The .html, .png or .svg to write.")
 @click.option("--label", metavar="FIELD", help="Colour by this: author, dynasty, form…")
-@click.option(
+@number_option(
     "--clusters",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Colour by so many clusters of k-means; 0 = by those of a mixture prior, if any.",
+    0,
+    "Colour by so many clusters of k-means; 0 = by those of a mixture prior, if any.",
 )
-@click.option(
-    "--grid",
-    type=click.IntRange(0, 64),
-    default=12,
-    show_default=True,
-    help="Decode so many times so many points of the plane; 0 = none.",
-)
+@number_option("--grid", 12, "Decode so many times so many points of the plane; 0 = none.", most=64)
 @click.option("--limit", type=click.IntRange(min=2), help="Take so many poems, evenly spread.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@fixed_seed_option
 def draw_map(
-    corpus: tuple[str, ...],
-    model: str | None,
-    device: str,
-    forms: tuple[str, ...],
-    strict: bool,
+    model: ModelChoice,
+    corpus: CorpusChoice,
     out: str,
     label: str | None,
     clusters: int,
@@ -144,16 +133,14 @@ def draw_map(
     CORPUS absent: the embedded sample.
     """
     suffix = check_suffix(Path(out), (".html", ".png", ".svg"))
-    from ..data.corpus import CorpusSpec, read_corpus, sample_folder
     from ..latent.attributes import spread
     from ..latent.clusters import clusters_of, purity
     from ..latent.plane import Plane
     from ..plotting.map_image import plot_map
     from ..plotting.map_page import write_map
 
-    poet = load(model, device)
-    wanted = wanted_forms(poet, forms)
-    read = read_corpus(CorpusSpec(corpus or (sample_folder(),), forms=wanted, strict=strict))
+    poet = model.load()
+    read = corpus.read(poet)
     for line in read.report.lines():
         note(line)
     poems = spread(fitting(poet, read.train), limit)
@@ -174,7 +161,7 @@ def draw_map(
     form = str(max(forms_of, key=lambda form: forms_of[form])) if poet.forms else None
     decoded = (poem.text for part in parts for poem in poet.decode(part, form=form))
     written = [(x, y, text) for (x, y), text in zip(nodes.tolist(), decoded, strict=True)]
-    name = "poetvae" if model is None else Path(model).resolve().name
+    name = "poetvae" if model.name is None else Path(model.name).resolve().name
     title = f"{len(poems):,} poems in the latent space of {name}"
     if suffix == ".html":
         groups = {name: groups[name] for name in sorted(groups, key=lambda name: name != first)}

@@ -13,12 +13,12 @@ from ..errors import ConfigError, CorpusError
 from ..generation.options import SamplingOptions
 from .common import (
     FORMS,
+    ModelChoice,
     cli,
     drawn_seed,
     emit,
     example,
     json_option,
-    load,
     model_options,
     named,
     options,
@@ -80,8 +80,7 @@ count_option = click.option(
 @options_of(Conditions)
 @sampling_options
 def generate(
-    model: str | None,
-    device: str,
+    model: ModelChoice,
     n: int,
     lines: tuple[str, ...],
     pairs: tuple[str, ...],
@@ -91,7 +90,7 @@ def generate(
     **wanted: Any,
 ) -> None:
     """Write poems. What is asked of them holds in every one, or an error says why it cannot."""
-    poet = load(model, device)
+    poet = model.load()
     labels = named(pairs, "--label", "dynasty=tang")
     chosen = drawn_seed() if seed is None else seed
     poems = poet.generate(n, seed=chosen, labels=labels, lines=_numbered(lines), **wanted)
@@ -109,8 +108,7 @@ def generate(
 @sampling_options
 def complete(
     text: str,
-    model: str | None,
-    device: str,
+    model: ModelChoice,
     n: int,
     pairs: tuple[str, ...],
     script: str | None,
@@ -126,7 +124,7 @@ def complete(
     texts = [line for line in stdin() if line.strip()] if text == "-" else [text]
     if not texts:
         raise CorpusError("no text came; give one on each line")
-    poet = load(model, device)
+    poet = model.load()
     labels = named(pairs, "--label", "dynasty=tang")
     chosen = drawn_seed() if seed is None else seed
     for i, one in enumerate(texts):

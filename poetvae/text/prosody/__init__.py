@@ -1,12 +1,7 @@
-"""Sounds and metre: one module a language."""
+"""Sounds and metre: what a language tells of its verse, one module a language."""
 
 from .chinese import (
-    FREE,
-    LEVEL,
-    OBLIQUE,
     RHYMES,
-    UNKNOWN,
-    Reading,
     levels,
     patterns,
     readings,
@@ -19,23 +14,8 @@ from .chinese import (
     tones,
     unknown,
 )
+from .interface import FREE, LEVEL, OBLIQUE, UNKNOWN, Language, Reading
 
-__all__ = [
-    "FREE",
-    "LEVEL",
-    "OBLIQUE",
-    "RHYMES",
-    "UNKNOWN",
-    "Reading",
-    "levels",
-    "patterns",
-    "readings",
-    "regulated",
-    "rhyme",
-    "rhyme_ok",
-    "rhymes",
-    "schemes",
-    "tone_pattern",
-    "tones",
-    "unknown",
-]
+__all__ = ["FREE", "LEVEL", "OBLIQUE", "RHYMES", "UNKNOWN", "Language", "Reading", "levels"]
+__all__ += ["patterns", "readings", "regulated", "rhyme", "rhyme_ok", "rhymes", "schemes"]
+__all__ += ["tone_pattern", "tones", "unknown"]

@@ -26,9 +26,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
 from itertools import product
-from typing import NamedTuple
 
 from ..poem import Form, form_of, is_han
+from .interface import FREE, LEVEL, OBLIQUE, UNKNOWN, Reading
 
 RHYMES = {
     "平": "東冬江支微魚虞齊佳灰真文元寒刪先蕭肴豪歌麻陽庚青蒸尤侵覃鹽咸",
@@ -39,7 +39,6 @@ RHYMES = {
 """The 106 rhyme classes of 平水韻 by tone; each is named by a character that no other has."""
 _TONE = {name: tone for tone, names in RHYMES.items() for name in names}
 _ORDER = {name: i for i, name in enumerate(_TONE)}
-LEVEL, OBLIQUE, FREE, UNKNOWN = "平", "仄", "中", "？"
 _OPPOSITE = {LEVEL: OBLIQUE, OBLIQUE: LEVEL}
 
 # The kinds of five-character verse, by their second and their last character.
@@ -49,13 +48,6 @@ _FIVE = {
     (OBLIQUE, LEVEL): ("中仄仄平平",),
     (LEVEL, LEVEL): ("平平中仄平", "中平平仄平"),
 }
-
-
-class Reading(NamedTuple):
-    """One reading of a character: its tone, one of 平上去入, and its rhyme class."""
-
-    tone: str
-    rhyme: str
 
 
 @cache

@@ -1,0 +1,131 @@
+"""The commands that look at corpora, and make them ready to train on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from ..errors import ConfigError
+from .common import (
+    CorpusChoice,
+    ModelChoice,
+    cli,
+    corpus_options,
+    emit,
+    example,
+    fixed_seed_option,
+    json_option,
+    label_option,
+    model_options,
+    number_option,
+    set_option,
+    settings_of,
+    valid_option,
+)
+from .terminal import note
+
+
+@example("poetvae corpus stats poems.txt")
+@cli.group()
+def corpus() -> None:
+    """Look at corpora, and make them ready to train on."""
+
+
+@example("poetvae corpus stats poems.txt")
+@corpus.command()
+@corpus_options
+@json_option
+def stats(corpus: CorpusChoice, as_json: bool) -> None:
+    """What is in CORPUS, what was dropped and why; absent = the embedded sample."""
+    from ..data.corpus import CorpusReport, CorpusSpec, read_corpus, read_poems, sample_folder
+    from ..text.poem import Form
+
+    sources = corpus.sources or (str(sample_folder()),)
+    forms, report = [Form.parse(form) for form in corpus.forms], CorpusReport()
+    if forms:
+        report = read_corpus(CorpusSpec(sources, forms=forms, strict=corpus.strict)).report
+    else:
+        for _ in read_poems(*sources, strict=corpus.strict, report=report):
+            pass
+    if as_json:
+        emit(report.as_dict())
+    else:
+        click.echo("\n".join(report.lines()))
+
+
+@example("poetvae corpus tokenize --form 5x2 --out couplets")
+@corpus.command()
+@click.option("--out", required=True, metavar="FOLDER", help="The folder to write.")
+@corpus_options
+@label_option
+@valid_option
+@set_option
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes; one a core, at most 8, if absent."
+)
+def tokenize(
+    corpus: CorpusChoice,
+    out: str,
+    labels: tuple[str, ...],
+    valid: tuple[str, ...],
+    pairs: tuple[str, ...],
+    workers: int | None,
+) -> None:
+    """Number CORPUS once, for many runs to train on; absent = the embedded sample.
+
+    What is learnt, held out and known is settled here: max_len, held_out, min_count and min_label
+    can be --set. Memory does not grow with the corpus, neither here nor in training.
+    """
+    from ..config import configure
+    from ..data.tokenize import build
+    from ..training.spec import RunSpec
+
+    config = configure("base", settings_of(None, pairs))
+    spec = RunSpec.plan(config, corpus.sources, valid, corpus.forms, labels, corpus.strict)
+    spec.check()
+    for line in build(spec.corpus, Path(out), workers).lines():
+        note(line)
+    click.echo(out)
+    note(f"done; now train on it with: poetvae train {out} --out my-poet")
+
+
+@example("poetvae corpus themes --model my-poet --clusters 4")
+@corpus.command()
+@model_options
+@corpus_options
+@number_option(
+    "--clusters", 0, "So many clusters of k-means; 0 = those of the model's mixture prior."
+)
+@fixed_seed_option
+@json_option
+def themes(
+    model: ModelChoice, corpus: CorpusChoice, clusters: int, seed: int, as_json: bool
+) -> None:
+    """The clusters of CORPUS in latent space, by what is more frequent in them than elsewhere.
+
+    Their purity is given for each field of the poems with at most 50 values, beside the share of
+    the commonest value, which one cluster alone would have. CORPUS absent: the embedded sample.
+    """
+    from ..latent.clusters import characteristic, clusters_of, purity
+
+    poet = model.load()
+    poems = corpus.poems(poet)
+    found = clusters_of(poet.model, poet.latents(poems), clusters, seed)
+    if not found:
+        raise ConfigError("this model's prior is no mixture; say how many --clusters to look for")
+    words = characteristic([poem.text for poem in poems], found)
+    for cluster, size in Counter(found).most_common():
+        shown = next(p.text for p, c in zip(poems, found, strict=True) if c == cluster)
+        row = {"cluster": cluster, "poems": size, "characters": words[cluster], "example": shown}
+        if as_json:
+            emit(row)
+        else:
+            line = shown.replace("\n", " / ")
+            click.echo(f"{cluster}\t{size / len(poems):.1%}\t{words[cluster]}\t{line}")
+    for name in sorted({"form", *(name for poem in poems for name in poem.meta)}):
+        values = [poem.value(name) for poem in poems]
+        if 2 <= len(set(values)) <= 50:
+            share = Counter(values).most_common(1)[0][1] / len(values)
+            note(f"purity by {name}: {purity(found, values):.3f}; commonest value {share:.3f}")

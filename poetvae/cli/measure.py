@@ -1,0 +1,193 @@
+"""The commands that measure: models on poems, poems by a model, and what a model is."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..config import PRESETS, fields
+from ..errors import ConfigError, CorpusError
+from .common import (
+    CorpusChoice,
+    ModelChoice,
+    cli,
+    corpus_options,
+    emit,
+    example,
+    fitting,
+    fixed_seed_option,
+    json_option,
+    model_options,
+    number_option,
+    progress_bar,
+    show,
+    stdin,
+)
+from .terminal import files, note, quiet
+
+
+@example("poetvae evaluate --model my-poet --iw 10 --samples 500")
+@cli.command()
+@model_options
+@corpus_options
+@number_option("--iw", 100, "Samples of the importance-weighted bound.", least=1)
+@number_option("--curve", 100, "Poems to show the bound on with 1 to 1000 samples; 0 = none.")
+@number_option("--samples", 10_000, "Poems to write and compare with human ones; 0 = none.")
+@number_option("--gap", 0, "Poems to split log p(x) - ELBO on, which takes minutes; 0 = none.")
+@click.option("--temperature", type=float, default=1.0, show_default=True, help="Of the samples.")
+@click.option("--passes", type=int, help="To write in; the most it was trained for if absent.")
+@click.option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
+@click.option(
+    "--against", multiple=True, metavar="CORPUS", help="Training text, where MODEL is no run."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Score only so many poems.")
+@fixed_seed_option
+@json_option
+def evaluate(
+    model: ModelChoice,
+    corpus: CorpusChoice,
+    iw: int,
+    curve: int,
+    samples: int,
+    gap: int,
+    temperature: float,
+    passes: int | None,
+    judge: str | None,
+    against: tuple[str, ...],
+    limit: int | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Score CORPUS: the likelihood in nats, what z carries, and how samples compare with it.
+
+    Absent, with a run folder as MODEL: the poems it held out to test with.
+    """
+    from ..data.dataset import encode_poems
+    from ..evaluation.inference_gap import inference_gap
+    from ..evaluation.likelihood import evaluate
+    from ..evaluation.samples import sample_quality
+    from ..training.spec import read_run
+
+    poet = model.load()
+    if gap and not poet.model.has_latent:
+        raise ConfigError("an autoregressive model's likelihood is exact; leave out --gap")
+    referee = None
+    if judge is not None:
+        judging = ModelChoice(judge, model.device).load()
+        if judging.model.has_latent:
+            raise ConfigError(f"{judge} is no autoregressive model; train one with --preset ar")
+        referee = judging.model.causal, judging.codec
+    learned = read_run(model.run) if model.run else None
+    if learned is None and not corpus.sources:
+        raise CorpusError(f"{model} has no train.json: nothing is held out; give a CORPUS")
+    known = learned.train if learned else []
+    if against:
+        known = corpus.read(poet, against).train
+    if learned and not corpus.sources:
+        read, poems = learned, learned.test or learned.valid
+    else:
+        read = corpus.read(poet)
+        poems = read.train
+    for line in read.report.lines():
+        note(line)
+    human = fitting(poet, poems)[:limit]
+    store = encode_poems(poet.codec, human)
+    values = evaluate(
+        poet.model,
+        poet.codec,
+        store,
+        samples=iw,
+        seed=seed,
+        passes=passes,
+        curve_poems=curve,
+        progress=progress_bar("batch"),
+    ).as_dict()
+    if gap:
+        latent = poet.model.latent
+        values["gap"] = inference_gap(latent, poet.codec, store, poems=gap, seed=seed).as_dict()
+    if samples:
+        try:
+            values |= sample_quality(
+                poet.model,
+                poet.codec,
+                human,
+                [poem for poem in known if poet.codec.fits(poem)],
+                n=samples,
+                temperature=temperature,
+                passes=passes,
+                seed=seed,
+                judge=referee,
+                quiet=quiet(),
+            )
+        except CorpusError as error:  # the likelihood stands without them
+            note(f"no samples: {error}")
+    show(values, as_json)
+
+
+@example("poetvae score --model my-poet poems.txt")
+@cli.command()
+@click.argument("source", default="-", shell_complete=files)
+@model_options
+@number_option("--iw", 10, "Samples of the importance-weighted bound.", least=1)
+@click.option("--sort", is_flag=True, help="Strangest first.")
+@fixed_seed_option
+@json_option
+def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_json: bool) -> None:
+    """Score the lines of SOURCE, a poem each (absent: of stdin): which do not belong?
+
+    nll is in nats a poem; anomaly is nll_per_char in standard deviations above the mean of the
+    lines given.
+    """
+    poet = model.load()
+    if source == "-":
+        lines = list(stdin())
+    else:
+        try:
+            lines = Path(source).read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise CorpusError(f"{source} is not UTF-8; convert it") from error
+    lines = [line for line in lines if line.strip()]
+    if not lines:
+        raise CorpusError(f"{source}: no text came; give a poem on each line")
+    scores = poet.score(lines, samples=iw, seed=seed)
+    if sort:
+        scores.sort(key=lambda one: -one["anomaly"])
+    for one in scores:
+        if as_json:
+            emit(one)
+        else:
+            click.echo(f"{one['nll_per_char']:.3f}\t{one['anomaly']:+.2f}\t{one['text']}")
+
+
+@example("poetvae info")
+@cli.command()
+@model_options
+@json_option
+def info(model: ModelChoice, as_json: bool) -> None:
+    """What the model is; without --model also versions, presets and settings."""
+    import torch
+
+    values: dict[str, Any] = {}
+    if model.name is None:
+        values = {
+            "poetvae": __version__,
+            "python": sys.version.split()[0],
+            "torch": torch.__version__,
+            "cuda": torch.cuda.is_available(),
+            "threads": torch.get_num_threads(),
+            "presets": list(PRESETS),
+            "settings": {n: f.metadata["doc"] for n, f in fields().items()},
+        }
+    poet = model.load()
+    values |= {
+        "model": str(model),
+        "parameters": poet.model.num_parameters(),
+        "forms": {str(form): count for form, count in poet.codec.forms.items()},
+        "fields": {name: list(values) for name, values in poet.codec.fields.items()},
+        **vars(poet.model.config),
+    }
+    show(values, as_json)

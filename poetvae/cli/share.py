@@ -1,0 +1,90 @@
+"""The commands that share: a page, a model for other programs, completion in shells."""
+
+from __future__ import annotations
+
+import click
+
+from .common import ModelChoice, cli, example, model_options, note
+
+
+@example("poetvae demo --model my-poet --port 0 --check")
+@cli.command()
+@model_options
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on; 0.0.0.0 = every one of this machine.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=7860,
+    show_default=True,
+    help="Where it is taken, the next free one of the ten after it; 0 = any.",
+)
+@click.option(
+    "--trust", multiple=True, metavar="NAME", help="Answer to this host name too; can repeat."
+)
+@click.option("--check", is_flag=True, help="Ask the page once, and end.")
+@click.option("--access-log", is_flag=True, help="Tell of every request on stderr.")
+def demo(
+    model: ModelChoice,
+    host: str,
+    port: int,
+    trust: tuple[str, ...],
+    check: bool,
+    access_log: bool,
+) -> None:
+    """Serve a page to write verse on; prints its address.
+
+    It works offline and answers this machine alone, unless --host says otherwise: then give the
+    names under which others know it with --trust. Ctrl-C ends it.
+    """
+    from ..poet import Poet
+    from ..web.server import serve
+
+    # Not by `load`: memory kept for the next step of a training would grow with many threads.
+    serve(
+        Poet.from_pretrained(model.name, model.device, log=note),
+        host,
+        port,
+        trust=trust,
+        check=check,
+        verbose=access_log,
+    )
+
+
+@example("poetvae export --model my-poet --to onnx --out my-poet.onnx")
+@cli.command()
+@model_options
+@click.option("--to", "kind", type=click.Choice(["onnx"]), required=True, help="The format.")
+@click.option("--out", required=True, metavar="FILE", help="The decoder; ends in .onnx.")
+@click.option("--passes", type=int, help="To write in; the most it was trained for if absent.")
+def export(model: ModelChoice, kind: str, out: str, passes: int | None) -> None:
+    """Write a model for programs without torch or Python; prints the names of the files.
+
+    FILE is the decoder, from z to logits; the encoder, from tokens to a Gaussian over z, lies
+    beside it with -encoder before the suffix. The batch is as large as one likes. The vocabulary,
+    the forms and the labels are in the metadata of the files, as JSON.
+    """
+    from ..export import export_onnx
+
+    for path in export_onnx(model.load(), out, passes):
+        click.echo(path)
+
+
+@example("poetvae completion bash")
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete the commands, options and values of poetvae.
+
+    Put it where your shell starts: ~/.bashrc, ~/.zshrc, or
+    ~/.config/fish/completions/poetvae.fish.
+    """
+    from click.shell_completion import get_completion_class
+
+    complete = get_completion_class(shell)
+    assert complete is not None
+    click.echo(complete(cli, {}, "poetvae", "_POETVAE_COMPLETE").source())

@@ -1,0 +1,87 @@
+"""The command to train."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from ..config import PRESETS
+from .common import (
+    cli,
+    corpus_argument,
+    example,
+    forms_option,
+    label_option,
+    seed_option,
+    set_option,
+    settings_of,
+    strict_option,
+    valid_option,
+)
+from .terminal import files, known, note, quiet
+
+
+@example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
+@cli.command()
+@corpus_argument
+@click.option(
+    "--out", required=True, metavar="RUN", shell_complete=files, help="The run folder to write."
+)
+@click.option(
+    "--preset",
+    metavar="NAME[,NAME]",
+    shell_complete=known(PRESETS),
+    help=f"{', '.join(PRESETS)}; base if absent; later overrule.",
+)
+@click.option("--epochs", type=float, help="Train so many times through the corpus (10 if absent).")
+@click.option("--steps", type=int, help="Or so many steps.")
+@click.option("--minutes", type=float, help="Or about so many minutes.")
+@click.option("--batch-size", type=int, help="Poems in a step.")
+@click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
+@seed_option
+@valid_option
+@set_option
+@click.option("--config", metavar="FILE.toml", shell_complete=files, help="Settings from a file.")
+@forms_option
+@strict_option
+@label_option
+@click.option("--resume", is_flag=True, help="Continue the run in --out, if there is one.")
+@click.option("--force", is_flag=True, help="Replace the run in --out.")
+@click.option("--tensorboard", is_flag=True, help="Write the curves to RUN/tensorboard, too.")
+def train(
+    corpus: tuple[str, ...],
+    out: str,
+    preset: str | None,
+    pairs: tuple[str, ...],
+    config: str | None,
+    batch_size: int | None,
+    seed: int | None,
+    resume: bool,
+    **how: Any,
+) -> None:
+    """Train a model on CORPUS: files, folders, hub names or - ; absent = the embedded sample.
+    Or a folder that `corpus tokenize` wrote, with the forms and labels that it has.
+
+    Settings: --config FILE.toml is overruled by --set, and that by the options.
+    """
+    settings = settings_of(config, pairs)
+    if batch_size is not None:
+        settings["batch_size"] = batch_size
+    if seed is not None:
+        settings["seed"] = seed
+    from ..training import trainer
+
+    trainer.train(
+        corpus,
+        out,
+        preset=preset,
+        settings=settings,
+        resume=resume,
+        log=note,
+        quiet=quiet(),
+        **how,
+    )
+    if os.environ.get("RANK", "0") == "0":
+        note(f"done; now write poems with: poetvae generate --model {out} -n 4")

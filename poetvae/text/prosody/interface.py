@@ -1,0 +1,44 @@
+"""What a language tells of its verse: the one thing that the rest of the package knows of it.
+
+A language is a module of facts and functions that fits `Language`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from ..poem import Form
+
+LEVEL, OBLIQUE, FREE, UNKNOWN = "平", "仄", "中", "？"
+"""The two kinds of syllable that metre opposes; either; and a syllable of unknown sound."""
+
+
+class Reading(NamedTuple):
+    """One reading of a token: its tone, and its rhyme class."""
+
+    tone: str
+    rhyme: str
+
+
+class Language(Protocol):
+    """What is asked of a language; tokens are single characters."""
+
+    def readings(self, char: str, simplified: bool = True) -> frozenset[Reading]:
+        """All readings of a token; none if it is not known."""
+
+    def levels(self, char: str) -> frozenset[str]:
+        """What a token may be, of LEVEL and OBLIQUE; none if it is not known."""
+
+    def patterns(self, form: Form) -> tuple[tuple[tuple[str, ...], ...], ...]:
+        """The metrical patterns of a form, by scheme and verse; empty where it has none."""
+
+    def regulated(self, verses: Sequence[str], strict: bool = False) -> bool | None:
+        """Whether verses keep a metre of their form; None where it has none."""
+
+    def rhyme(self, verses: Sequence[str]) -> str | None:
+        """The rhyme class that verses share; None if they share none or need none."""
+
+    def unknown(self, text: str) -> Counter[str]:
+        """The tokens of a text without a known sound, counted."""
