@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from ..config import ModelConfig
 from ..data.dataset import Batch
-from .base import ExportPart, Score, TextModel, export_inputs
+from .base import ExportPart, TextModel, export_inputs
 from .bounds import LatentSample
 from .layers import Labels, final_norm, initialise, project, small_normal, stack, text_nll
 
@@ -81,18 +81,6 @@ class Autoregressive(TextModel):
         """The nll in nats, (1, B), and no latent; settings of one have no effect."""
         nll = self.nll(batch).unsqueeze(0)
         return LatentSample(nll, nll.new_zeros(1, nll.shape[1], 0))
-
-    @torch.no_grad()
-    def score(
-        self,
-        batch: Batch,
-        samples: int = 1,
-        generator: torch.Generator | None = None,
-        passes: int | None = None,
-    ) -> Score:
-        """Exact, whatever the samples and passes."""
-        nll = self.nll(batch)
-        return Score(nll, torch.zeros_like(nll), nll)
 
     def description(self) -> tuple[str, str, str]:
         """A causal language model."""

@@ -110,7 +110,8 @@ class TextModel(nn.Module):
     @property
     def pass_choices(self) -> tuple[int, ...]:
         """The numbers of passes that it was trained to write in; empty where there is no choice."""
-        return ()
+        choices = tuple(sorted(set(self.config.passes))) if self.has_latent else ()
+        return choices if len(choices) > 1 else ()
 
     def check_passes(self, passes: int | None) -> int:
         """In how many passes it writes; absent: the most that it was trained for.
@@ -134,6 +135,7 @@ class TextModel(nn.Module):
         """The likeliest component of its prior for each z (N, D); None without components."""
         return None
 
+    @torch.no_grad()
     def score(
         self,
         batch: Batch,
@@ -141,19 +143,21 @@ class TextModel(nn.Module):
         generator: torch.Generator | None = None,
         passes: int | None = None,
     ) -> Score:
-        """How likely poems are, by so many samples of z, written in so many passes."""
-        raise NotImplementedError
+        """How likely poems are: exactly, or by the importance-weighted bound (Burda et al. 2016,
+        arXiv 1509.00519, equation 8) with so many samples of z, written in so many passes."""
+        if not self.has_latent:
+            nll = self.causal.nll(batch)
+            return Score(nll, torch.zeros_like(nll), nll)
+        draw = self.latent.sample_posterior(batch, samples, generator, passes)
+        bound = -iwae(log_weights(draw))
+        return Score(draw.nll[0], kl_by_unit(draw).sum(dim=1), bound, draw.posterior)
 
     def description(self) -> tuple[str, str, str]:
         """For a card: what it is, its tag on a hub, and how it writes."""
         raise NotImplementedError
 
     def export_parts(self, passes: int | None) -> list[ExportPart]:
-        """What programs without torch need of it, the decoder first.
-
-        Raises:
-            ConfigError: as `check_passes` and `LatentModel.decode` do.
-        """
+        """What programs without torch need of it, the decoder first; errors as of `decode`."""
         raise NotImplementedError
 
     def export_metadata(self, passes: int | None) -> dict[str, Any]:
@@ -180,12 +184,6 @@ class LatentModel(TextModel, ABC):
     def latent(self) -> LatentModel:
         """Itself."""
         return self
-
-    @property
-    def pass_choices(self) -> tuple[int, ...]:
-        """The numbers of passes that it was trained to write in; empty where there is no choice."""
-        choices = tuple(sorted(set(self.config.passes)))
-        return choices if len(choices) > 1 else ()
 
     @property
     def passes(self) -> int:
@@ -272,19 +270,6 @@ class LatentModel(TextModel, ABC):
         z = torch.stack([posterior.sample(generator) for _ in range(draws)])
         nll = torch.stack([self.nll(one, batch, passes or self.passes) for one in z])
         return LatentSample(nll, z, posterior, prior)
-
-    @torch.no_grad()
-    def score(
-        self,
-        batch: Batch,
-        samples: int = 1,
-        generator: torch.Generator | None = None,
-        passes: int | None = None,
-    ) -> Score:
-        """By the importance-weighted bound (Burda et al. 2016, arXiv 1509.00519, equation 8)."""
-        draw = self.sample_posterior(batch, samples, generator, passes)
-        bound = -iwae(log_weights(draw))
-        return Score(draw.nll[0], kl_by_unit(draw).sum(dim=1), bound, draw.posterior)
 
     def manner(self) -> str:
         """How it writes, in words."""
