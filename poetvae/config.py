@@ -180,42 +180,22 @@ class Config:
         return dataclasses.asdict(self)
 
 
+# fmt: off
 PRESETS: dict[str, dict[str, Any]] = {
     "base": {},
     # A third of the work of base, for comparing the members of the family.
     "small": {"embed_dim": 128, "d_model": 128, "latent_dim": 64},
     # The published demo this project grew from: 64 channels, mean pooling, Adam at 1e-3, beta 1.
     "seed": {
-        "embed_dim": 64,
-        "d_model": 64,
-        "latent_dim": 64,
-        "encoder_layers": 2,
-        "decoder_layers": 1,
-        "dilations": (1,),
-        "norm": "none",
-        "pooling": "mean",
-        "positions": False,
-        "inject": False,
-        "tied": False,
-        "beta_schedule": "constant",
-        "batch_size": 64,
-        "learning_rate": 1e-3,
-        "lr_schedule": "constant",
-        "adam_beta2": 0.999,
-        "weight_decay": 0.0,
-        "clip_norm": 0.0,
+        "embed_dim": 64, "d_model": 64, "latent_dim": 64, "encoder_layers": 2, "decoder_layers": 1,
+        "dilations": (1,), "norm": "none", "pooling": "mean", "positions": False, "inject": False,
+        "tied": False, "beta_schedule": "constant", "batch_size": 64, "learning_rate": 1e-3,
+        "lr_schedule": "constant", "adam_beta2": 0.999, "weight_decay": 0.0, "clip_norm": 0.0,
         "ema": 0.0,
     },
     "tiny": {
-        "embed_dim": 32,
-        "d_model": 32,
-        "latent_dim": 16,
-        "encoder_layers": 2,
-        "decoder_layers": 2,
-        "batch_size": 32,
-        "learning_rate": 5e-3,
-        "ema": 0.98,
-        "min_count": 1,
+        "embed_dim": 32, "d_model": 32, "latent_dim": 16, "encoder_layers": 2, "decoder_layers": 2,
+        "batch_size": 32, "learning_rate": 5e-3, "ema": 0.98, "min_count": 1,
     },
     # Members of the family: each is a few settings on top of a size, as in small,vq.
     "ae": {"sample": False, "beta": 0.0},
@@ -225,43 +205,26 @@ PRESETS: dict[str, dict[str, Any]] = {
     "iwae": {"iw_samples": 8, "gradient": "dreg"},
     "infill": {"observe": 0.7},
     "few": {
-        "passes": (1, 2, 4, 8, 8, 8),
-        "observe": 0.2,
-        "encoder_layers": 1,
-        "decoder_layers": 1,
+        "passes": (1, 2, 4, 8, 8, 8), "observe": 0.2, "encoder_layers": 1, "decoder_layers": 1,
         "pooling_heads": 2,
     },
     # One character after the other, as many parameters as base.
     "ar": {
-        "kind": "autoregressive",
-        "encoder_layers": 0,
-        "decoder_layers": 9,
-        "dropout": 0.1,
+        "kind": "autoregressive", "encoder_layers": 0, "decoder_layers": 9, "dropout": 0.1,
         "learning_rate": 2e-3,
     },
     "ar-large": {
-        "kind": "autoregressive",
-        "embed_dim": 512,
-        "d_model": 768,
-        "encoder_layers": 0,
-        "decoder_layers": 17,
-        "dropout": 0.2,
-        "batch_size": 1024,
-        "learning_rate": 1e-3,
+        "kind": "autoregressive", "embed_dim": 512, "d_model": 768, "encoder_layers": 0,
+        "decoder_layers": 17, "dropout": 0.2, "batch_size": 1024, "learning_rate": 1e-3,
         "ema": 0.9995,
     },
     "large": {
-        "embed_dim": 512,
-        "d_model": 768,
-        "latent_dim": 256,
-        "encoder_layers": 6,
-        "decoder_layers": 9,
-        "dropout": 0.1,
-        "batch_size": 1024,
-        "learning_rate": 1e-3,
+        "embed_dim": 512, "d_model": 768, "latent_dim": 256, "encoder_layers": 6,
+        "decoder_layers": 9, "dropout": 0.1, "batch_size": 1024, "learning_rate": 1e-3,
         "ema": 0.9995,
     },
 }
+# fmt: on
 
 
 def fields() -> dict[str, dataclasses.Field[Any]]:
