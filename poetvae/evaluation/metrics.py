@@ -26,28 +26,10 @@ def repeats(texts: Sequence[Text]) -> NDArray[np.bool_]:
     return np.array([len(set(chars)) < len(chars) for chars in joined], dtype=bool)
 
 
-def repeat_rate(texts: Sequence[Text]) -> float:
-    """The share of texts in which a character stands more than once.
-
-    Raises:
-        CorpusError: no text.
-    """
-    return _share(repeats(texts))
-
-
 def novel(texts: Sequence[Text], known: Iterable[Text]) -> NDArray[np.bool_]:
     """By text, whether it is not among the known ones."""
     seen = frozenset(known)
     return np.array([text not in seen for text in texts], dtype=bool)
-
-
-def novelty(texts: Sequence[Text], known: Iterable[Text]) -> float:
-    """The share of texts that are not among the known ones.
-
-    Raises:
-        CorpusError: no text.
-    """
-    return _share(novel(texts, known))
 
 
 def copied_lines(texts: Sequence[Text], known_lines: Iterable[str]) -> float:

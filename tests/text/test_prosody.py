@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from poetvae.text.poem import Form, split_verses
 from poetvae.text.prosody import (
     RHYMES,
+    Language,
     Reading,
+    chinese,
     levels,
     patterns,
     readings,
@@ -21,7 +23,6 @@ from poetvae.text.prosody import (
     rhyme_ok,
     rhymes,
     schemes,
-    tone_pattern,
     tones,
     unknown,
 )
@@ -173,18 +174,14 @@ def test_what_is_not_known_has_no_reading() -> None:
     assert unknown("a，□㐂㐂天") == {"㐂": 2}
 
 
-def test_tone_pattern_says_what_each_character_is() -> None:
-    assert tone_pattern("白日依山盡") == "仄仄平平仄"
-    assert tone_pattern("看天□月") == "中平？仄"
-    assert tone_pattern("") == ""
+def test_what_each_character_is() -> None:
+    found = ["".join(sorted(levels(char))) for char in "白日依山盡看□"]
+    assert found == ["仄", "仄", "平", "平", "仄", "仄平", ""]
 
 
-@given(texts)
-def test_a_pattern_has_a_sign_for_each_character(text: str) -> None:
-    pattern = tone_pattern(text)
-    assert len(pattern) == len(text)
-    assert set(pattern) <= set("平仄中？")
-    assert sum(unknown(text).values()) <= pattern.count("？")
+def test_chinese_is_a_language() -> None:
+    language: Language = chinese
+    assert language.rhyme(split_verses(CLIMBING)) is not None
 
 
 @pytest.mark.parametrize(

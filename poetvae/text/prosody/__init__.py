@@ -10,12 +10,11 @@ from .chinese import (
     rhyme_ok,
     rhymes,
     schemes,
-    tone_pattern,
     tones,
     unknown,
 )
-from .interface import FREE, LEVEL, OBLIQUE, UNKNOWN, Language, Reading
+from .interface import FREE, LEVEL, OBLIQUE, Language, Reading
 
-__all__ = ["FREE", "LEVEL", "OBLIQUE", "RHYMES", "UNKNOWN", "Language", "Reading", "levels"]
+__all__ = ["FREE", "LEVEL", "OBLIQUE", "RHYMES", "Language", "Reading", "levels"]
 __all__ += ["patterns", "readings", "regulated", "rhyme", "rhyme_ok", "rhymes", "schemes"]
-__all__ += ["tone_pattern", "tones", "unknown"]
+__all__ += ["tones", "unknown"]

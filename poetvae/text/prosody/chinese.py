@@ -28,7 +28,7 @@ from importlib.resources import files
 from itertools import product
 
 from ..poem import Form, form_of, is_han
-from .interface import FREE, LEVEL, OBLIQUE, UNKNOWN, Reading
+from .interface import FREE, LEVEL, OBLIQUE, Reading
 
 RHYMES = {
     "平": "東冬江支微魚虞齊佳灰真文元寒刪先蕭肴豪歌麻陽庚青蒸尤侵覃鹽咸",
@@ -84,13 +84,6 @@ def rhymes(char: str) -> frozenset[str]:
 def levels(char: str) -> frozenset[str]:
     """What a character may be, of 平 (level) and 仄 (oblique); none if it is not known."""
     return frozenset(LEVEL if tone == LEVEL else OBLIQUE for tone in tones(char))
-
-
-def tone_pattern(text: str) -> str:
-    """What each character is: 平 level, 仄 oblique, 中 read in both ways, ？ not known."""
-    return "".join(
-        FREE if len(found) > 1 else next(iter(found), UNKNOWN) for found in map(levels, text)
-    )
 
 
 def unknown(text: str) -> Counter[str]:

@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 
 from ..poem import Form
 
-LEVEL, OBLIQUE, FREE, UNKNOWN = "平", "仄", "中", "？"
-"""The two kinds of syllable that metre opposes; either; and a syllable of unknown sound."""
+LEVEL, OBLIQUE, FREE = "平", "仄", "中"
+"""The two kinds of syllable that metre opposes, and either."""
 
 
 class Reading(NamedTuple):
