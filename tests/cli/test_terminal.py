@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 import pytest
-from commands import process, shell
+from commands import Words, process, shell
 
 from poetvae.cli import cli, terminal
 from poetvae.runtime import without_bar
@@ -107,7 +107,7 @@ def test_every_command_can_be_quiet_or_verbose() -> None:
 
 
 def test_quiet_leaves_results_and_errors(run: Path) -> None:
-    how = ["vary", "--model", run, COUPLET]
+    how: Words = ["vary", "--model", run, COUPLET]
     assert "seed " in shell(*how)[2]
     code, out, err = shell(*how, "-q")
     assert (code, err) == (0, "")

@@ -16,6 +16,10 @@ FIELDS = {field.name: field.metadata for field in fields(Conditions)}
 COMPANIONS = {about["companion"] for about in FIELDS.values()} - {""}
 
 
+def of(name: str, value: Any) -> Conditions:
+    return Conditions(**{name: value})
+
+
 @pytest.mark.parametrize("name", sorted(FIELDS.keys() - COMPANIONS))
 def test_every_field_has_a_rule_that_takes_what_it_says(name: str) -> None:
     about = FIELDS[name]
@@ -37,9 +41,9 @@ def test_what_is_none_of_the_choices_is_refused() -> None:
     assert chosen == [("where", ("heads", "ends", "diagonal")), ("tones", ("strict", "lenient"))]
     for name, among in chosen:
         for value in among:
-            assert getattr(Conditions(**{name: value}), name) == value
+            assert getattr(of(name, value), name) == value
         with pytest.raises(ConstraintError) as error:
-            Conditions(**{name: "x"})
+            of(name, "x")
         assert str(error.value) == f"{name} is 'x'; expected {' or '.join(among)}"
 
 
@@ -91,7 +95,7 @@ def test_nothing_asked(asked: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", ["first_line", "template", "acrostic", "rhyme"])
 def test_an_empty_text_is_asked_for(name: str) -> None:
     """For the rule to say that no poem can be that."""
-    assert Conditions(**{name: ""})
+    assert of(name, "")
 
 
 def test_texts_may_be_one_or_pairs() -> None:

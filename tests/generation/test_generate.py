@@ -133,11 +133,12 @@ def test_the_form_asked_for(form: Form) -> None:
     assert {len("".join(poem.lines)) for poem in poems} == {form.size}
 
 
-def test_drawn_forms_follow_their_counts() -> None:
-    n = 2000
-    drawn = Counter(poem.form for poem in generate(MODELS["two", None], TWO, n, seed=3))
+@pytest.mark.parametrize(("counts", "share"), [((1, 3), 0.75), ((0, 0), 0.5)])
+def test_drawn_forms_follow_their_counts(counts: tuple[int, int], share: float) -> None:
+    n, codec = 2000, replace(TWO, forms=dict(zip((COUPLET, QUATRAIN), counts, strict=True)))
+    drawn = Counter(poem.form for poem in generate(MODELS["two", None], codec, n, seed=3))
     assert drawn.keys() == {"2x2", "3x4"}
-    assert abs(drawn["3x4"] - 0.75 * n) < 5 * math.sqrt(n * 0.75 * 0.25)
+    assert abs(drawn["3x4"] - share * n) < 5 * math.sqrt(n * share * (1 - share))
 
 
 def test_a_form_that_is_not_written() -> None:
@@ -221,17 +222,15 @@ def test_no_poem_at_no_z() -> None:
         ("candidates", [0, 1001], "1 to 1000"),
     ],
 )
-def test_numbers_out_of_bounds(name: str, values: list[float], expected: str) -> None:
+def test_numbers_out_of_bounds(name: str, values: list[Any], expected: str) -> None:
     for value in values:
         with pytest.raises(ConfigError, match=f"{name} is {value}; expected {expected}"):
             generate(MODELS["one", None], ONE, **{name: value})
 
 
 def test_options_by_name_are_conditions_and_sampling() -> None:
-    given_ = {"acrostic": "山水", "where": None, "temperature": 0.5, "top_k": None, "labels": {}}
-    conditions, sampling = read_options(given_)
-    assert conditions == Conditions(acrostic="山水")
-    assert sampling == SamplingOptions(temperature=0.5)
+    named = {"acrostic": "山水", "where": None, "temperature": 0.5, "top_k": None}
+    assert read_options(named) == (Conditions(acrostic="山水"), SamplingOptions(temperature=0.5))
     assert read_options({}) == (Conditions(), SamplingOptions())
     with pytest.raises(TypeError, match=r"no option 'rime'; there are acrostic, candidates, con"):
         read_options({"rhyme": "尤", "rime": None})
@@ -276,11 +275,6 @@ def test_top_k_keeps_the_k_likeliest(weights: list[int], k: int) -> None:
     torch.testing.assert_close(kept[torch.isfinite(kept)], logits[torch.isfinite(kept)])
 
 
-def test_top_k_keeps_all_that_tie() -> None:
-    kept = filter_logits(torch.tensor([[1.0, 2.0, 1.0, 0.0]]), top_k=2)
-    assert torch.isfinite(kept).tolist() == [[True, True, True, False]]
-
-
 @given(WEIGHTS, st.data())
 @settings(deadline=None)
 def test_top_p_keeps_the_fewest_that_reach_p(weights: list[int], data: st.DataObject) -> None:
@@ -308,10 +302,17 @@ def test_filters_work_row_by_row_and_together() -> None:
     assert torch.isfinite(both).tolist() == [True, True, False, False]
 
 
-@pytest.mark.parametrize("top_p", [5e-324, 1e-30, 0.01])
-def test_the_likeliest_always_stays(top_p: float) -> None:
-    kept = filter_logits(torch.tensor([0.0, 3.0, 1.0]), top_p=top_p)
-    assert torch.isfinite(kept).tolist() == [False, True, False]
+@pytest.mark.parametrize(
+    ("logits", "how", "kept"),
+    [
+        ([1.0, 2.0, 1.0, 0.0], {"top_k": 2}, [True, True, True, False]),  # all that tie
+        *[([0.0, 3.0, 1.0], {"top_p": p}, [False, True, False]) for p in (5e-324, 1e-30, 0.01)],
+    ],
+)
+def test_ties_and_the_likeliest_stay(
+    logits: list[float], how: dict[str, Any], kept: list[bool]
+) -> None:
+    assert torch.isfinite(filter_logits(torch.tensor(logits), **how)).tolist() == kept
 
 
 @pytest.mark.parametrize(
@@ -363,12 +364,6 @@ def test_labels_reach_the_characters() -> None:
     starts = ["".join(poem.lines)[:4] for poem in as_quatrain]
     assert ["".join(poem.lines) for poem in as_couplet] != starts
     assert all(is_han(start) for start in starts)
-
-
-def test_forms_without_poems_are_drawn_alike() -> None:
-    codec = replace(TWO, forms={COUPLET: 0, QUATRAIN: 0})
-    forms = {poem.form for poem in generate(MODELS["two", None], codec, 50, seed=1)}
-    assert forms == {"2x2", "3x4"}
 
 
 MEMBERS: dict[str, dict[str, Any]] = {
