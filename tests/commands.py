@@ -17,6 +17,8 @@ import pytest
 
 from poetvae import cli
 
+COUPLET = "山月臨窗白，溪風入座清。"
+COUPLETS = [f"{a}上春山遠，{a}前秋水清。" for a in "天地日月風花雪雨江河湖海松竹梅蘭東西南北"]
 Words = list[str | Path]
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 import torch
-from commands import shell
+from commands import COUPLETS, shell
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +35,6 @@ from poetvae.training.spec import RunSpec
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 RANDOM = st.randoms(use_true_random=False)
-COUPLETS = [f"{a}上春山遠，{a}前秋水清。" for a in "天地日月風花雪雨江河湖海松竹梅蘭"]
 
 
 def script(name: str) -> ModuleType:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from commands import Result, shell
+from commands import COUPLETS, Result, shell
 
 from poetvae import cli
 from poetvae.config import ModelConfig
@@ -18,8 +18,6 @@ from poetvae.models import Autoregressive
 from poetvae.plotting import map_image as plots_map
 from poetvae.poet import Poet
 from poetvae.text.poem import Form, Poem
-
-COUPLETS = [f"{a}上春山遠，{a}前秋水清。" for a in "天地日月風花雪雨江河湖海松竹梅蘭東西南北"]
 
 
 @pytest.fixture

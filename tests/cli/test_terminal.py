@@ -15,12 +15,11 @@ from pathlib import Path
 
 import click
 import pytest
-from commands import Words, process, shell
+from commands import COUPLET, Words, process, shell
 
 from poetvae.cli import cli, terminal
 from poetvae.runtime import without_bar
 
-COUPLET = "山月臨窗白，溪風入座清。"
 TRAIN = "train --form 5x2 --preset tiny --steps 4 --set log_every=1 --set validate_every=2 "
 TRAIN += "--set d_model=8 --set embed_dim=8 --set latent_dim=2 --set precision=fp32"
 
@@ -95,15 +94,6 @@ def test_a_command_that_no_use_names_is_there_all_the_same(
 
 
 # Saying less, and more
-
-
-def test_every_command_can_be_quiet_or_verbose() -> None:
-    leaves = [*cli.commands.values()]
-    for command in leaves:
-        if isinstance(command, click.Group):
-            leaves += command.commands.values()
-        else:
-            assert {"-q", "-v"} <= {o for p in command.params for o in p.opts}, command.name
 
 
 def test_quiet_leaves_results_and_errors(run: Path) -> None:

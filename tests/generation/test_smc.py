@@ -107,19 +107,13 @@ def p_value(drawn: Tensor, shares: dict[tuple[int, ...], float]) -> float:
     counts = Counter(map(tuple, drawn.tolist()))
     assert counts.keys() <= shares.keys()
     n = len(drawn)
-    rest = [0.0, 0.0]
-    statistic, cells = 0.0, 0
-    for string, share in shares.items():
-        if n * share < 10:
-            rest[0] += counts[string]
-            rest[1] += n * share
-        else:
-            statistic += (counts[string] - n * share) ** 2 / (n * share)
-            cells += 1
-    if rest[1] > 5:
-        statistic += (rest[0] - rest[1]) ** 2 / rest[1]
-        cells += 1
-    half = torch.tensor([(cells - 1) / 2, statistic / 2], dtype=torch.double)
+    cells = [(counts[string], n * share) for string, share in shares.items()]
+    rare = [cell for cell in cells if cell[1] < 10]
+    cells = [cell for cell in cells if cell[1] >= 10]
+    found, expected = sum(seen for seen, _ in rare), sum(wanted for _, wanted in rare)
+    cells += [(found, expected)] if expected > 5 else []
+    statistic = sum((seen - wanted) ** 2 / wanted for seen, wanted in cells)
+    half = torch.tensor([(len(cells) - 1) / 2, statistic / 2], dtype=torch.double)
     return float(torch.special.gammaincc(half[0], half[1]))
 
 
