@@ -138,8 +138,9 @@ def test_a_bridge_stands_between_what_was_given(poet: Poet) -> None:
 
 def refused(reader: Poet, text: str, message: str) -> None:
     for call in (reader.encode, reader.reconstruct):
-        with pytest.raises(CorpusError, match=message):
-            call([text])
+        for texts in (text, [text], [COUPLETS[0], text]):
+            with pytest.raises(CorpusError, match=message):
+                call(texts)
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "，。"])
