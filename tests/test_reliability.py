@@ -14,13 +14,13 @@ import signal
 import socket
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
+from commands import COUPLETS, shell
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +35,6 @@ from poetvae.training.spec import RunSpec
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 RANDOM = st.randoms(use_true_random=False)
-COUPLETS = [f"{a}上春山遠，{a}前秋水清。" for a in "天地日月風花雪雨江河湖海松竹梅蘭"]
 
 
 def script(name: str) -> ModuleType:
@@ -46,25 +45,6 @@ def script(name: str) -> ModuleType:
 
 
 mutations = script("mutations")
-
-
-def ends(*words: str, stdin: bytes = b"") -> tuple[int, str]:
-    """A command line in this process: its exit code, and what it says on stderr."""
-    code: object = 0
-    said = io.StringIO()
-    given = io.TextIOWrapper(io.BytesIO(stdin))
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("default")
-        patch.setattr(warnings, "showwarning", warnings.showwarning)
-        patch.setattr(sys, "argv", ["poetvae", *words])
-        patch.setattr(sys, "stdin", given)
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
-            try:
-                cli.main()
-            except SystemExit as stop:
-                code = stop.code
-    assert isinstance(code, int)
-    return code, said.getvalue()
 
 
 # Accidents, in processes of their own
@@ -235,7 +215,7 @@ def test_any_command_with_any_words_is_one_line_and_a_code(
     folder = tmp_path_factory.getbasetemp()
     words = mutations.command_line(rng, [str(run)] * 8 + [str(folder), "none"], folder)
     with contextlib.chdir(folder):
-        code, said = ends(*words, stdin=mutations.hostile_bytes(rng))
+        code, _, said = shell(*words, stdin=mutations.hostile_bytes(rng))
     assert code in (0, 1, 2), said
     if code:
         assert sum(line.lower().startswith("error: ") for line in said.splitlines()) == 1, said
@@ -295,7 +275,7 @@ def test_nothing_is_asked_of_the_network(
         ("plot", str(run), "--out", str(tmp_path / "curves.svg")),
         ("score", "--model", str(run), "-"),
     ):
-        code, said = ends(*words, stdin=COUPLETS[0].encode())
+        code, _, said = shell(*words, stdin=COUPLETS[0].encode())
         assert (code, asked) == (0, []), said
 
 

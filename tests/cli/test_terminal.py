@@ -10,31 +10,18 @@ import subprocess
 import sys
 import termios
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from commands import COUPLET, Words, process, shell
 
-import poetvae
-from poetvae.cli import cli, main, terminal
+from poetvae.cli import cli, terminal
 from poetvae.runtime import without_bar
 
-COUPLET = "山月臨窗白，溪風入座清。"
-Say = Callable[..., tuple[object, str, str]]
 TRAIN = "train --form 5x2 --preset tiny --steps 4 --set log_every=1 --set validate_every=2 "
 TRAIN += "--set d_model=8 --set embed_dim=8 --set latent_dim=2 --set precision=fp32"
-
-
-def poetry(*words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """A command as a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "poetvae", *map(str, words)],
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-        env={**os.environ, **env},
-    )
 
 
 def seen(*words: str | Path, **env: str) -> str:
@@ -45,11 +32,11 @@ def seen(*words: str | Path, **env: str) -> str:
     everywhere = {**os.environ, **env}
     with subprocess.Popen(
         command, stdin=theirs, stdout=theirs, stderr=theirs, env=everywhere
-    ) as process:
+    ) as running:
         os.close(theirs)
         shown = b"".join(iter(lambda: _read(ours), b""))
     os.close(ours)
-    assert process.returncode == 0, shown.decode()
+    assert running.returncode == 0, shown.decode()
     return shown.decode()
 
 
@@ -80,7 +67,7 @@ def completed(*words: str, **env: str) -> list[str]:
 
 
 def test_alone_it_says_what_it_is_and_three_commands() -> None:
-    done = poetry()
+    done = process()
     assert (done.returncode, done.stderr) == (0, "")
     first, *rest = done.stdout.splitlines()
     assert first == "A machine that writes classical Chinese verse from a latent space."
@@ -91,7 +78,7 @@ def test_alone_it_says_what_it_is_and_three_commands() -> None:
 
 
 def test_help_has_every_command_once_by_use() -> None:
-    text = poetry("--help").stdout
+    text = process("--help").stdout
     shown = re.findall(r"^  ([a-z]+)  ", text, re.MULTILINE)
     assert sorted(shown) == sorted(cli.commands)
     uses = re.findall(r"^([A-Z][a-z ]+):$", text, re.MULTILINE)
@@ -106,52 +93,23 @@ def test_a_command_that_no_use_names_is_there_all_the_same(
         assert re.search(r"Others:\n  sing  Sing\.", cli.get_help(context))
 
 
-def test_the_version() -> None:
-    assert poetry("--version").stdout == f"poetvae, version {poetvae.__version__}\n"
-
-
 # Saying less, and more
 
 
-def test_every_command_can_be_quiet_or_verbose() -> None:
-    leaves = [*cli.commands.values()]
-    for command in leaves:
-        if isinstance(command, click.Group):
-            leaves += command.commands.values()
-        else:
-            assert {"-q", "-v"} <= {o for p in command.params for o in p.opts}, command.name
-
-
-@pytest.fixture
-def say(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Say:
-    """Runs a command in this process: its exit code, stdout, stderr."""
-
-    def run(*words: str | Path) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["poetvae", *map(str, words)])
-        code: object = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = stop.code
-        return code, *capsys.readouterr()
-
-    return run
-
-
-def test_quiet_leaves_results_and_errors(say: Say, run: Path) -> None:
-    how = ["vary", "--model", run, COUPLET]
-    assert "seed " in say(*how)[2]
-    code, out, err = say(*how, "-q")
+def test_quiet_leaves_results_and_errors(run: Path) -> None:
+    how: Words = ["vary", "--model", run, COUPLET]
+    assert "seed " in shell(*how)[2]
+    code, out, err = shell(*how, "-q")
     assert (code, err) == (0, "")
     assert len(out.splitlines()) >= 1
-    code, out, err = say(*how, "-q", "--distance", "-1")
+    code, out, err = shell(*how, "-q", "--distance", "-1")
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
 
 
-def test_quiet_training_says_nothing_and_usual_one_shows_poems(say: Say, tmp_path: Path) -> None:
-    assert say(*TRAIN.split(), "--out", tmp_path / "a", "--quiet") == (0, "", "")
-    _, _, told = say(*TRAIN.split(), "--out", tmp_path / "b")
+def test_quiet_training_says_nothing_and_usual_one_shows_poems(tmp_path: Path) -> None:
+    assert shell(TRAIN, "--out", tmp_path / "a", "--quiet") == (0, "", "")
+    _, _, told = shell(TRAIN, "--out", tmp_path / "b")
     for step in (2, 4):
         assert re.search(rf"^step {step}/4 .*\n    \S{{5}}，\S{{5}}。$", told, re.MULTILINE)
 
@@ -170,10 +128,10 @@ def speak() -> Iterator[click.Command]:
             warnings.showwarning = terminal.warn
             warnings.warn("beware", stacklevel=1)
 
-    level = logging.getLogger("poetvae").level
+    level, handlers = logging.getLogger("poetvae").level, [*logging.getLogger().handlers]
     yield command
     assert logging.getLogger("poetvae").level == level
-    assert not any(isinstance(h, terminal._Notes) for h in logging.getLogger().handlers)
+    assert logging.getLogger().handlers == handlers
 
 
 @pytest.mark.parametrize(
@@ -222,14 +180,14 @@ def test_where_a_bar_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_gets_its_script(shell: str) -> None:
-    done = poetry("completion", shell)
+    done = process("completion", shell)
     assert done.returncode == 0
     assert f"_POETVAE_COMPLETE={shell}_complete" in done.stdout
 
 
 def test_bash_takes_it(tmp_path: Path) -> None:
     script = tmp_path / "completion"
-    script.write_text(poetry("completion", "bash").stdout)
+    script.write_text(process("completion", "bash").stdout)
     done = subprocess.run(
         ["bash", "-c", f". {script}; complete -p poetvae"], capture_output=True, check=True
     )

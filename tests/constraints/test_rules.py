@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from itertools import chain
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from poetvae.constraints import rules
 from poetvae.constraints.constraint import Constraint
+from poetvae.constraints.options import TONES, Conditions
 from poetvae.errors import ConfigError, ConstraintError
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form
@@ -95,30 +97,30 @@ def test_a_line_is_as_it_is_given(n: int, text: str) -> None:
     agrees(rules.line(CODEC, QUATRAIN, n, text), QUATRAIN, lambda v: v[n - 1] == "白日依山盡", 200)
 
 
+def keeps(wanted: str) -> Callable[[tuple[str, ...]], bool]:
+    """Whether a poem has these characters, from its beginning; _ is any."""
+    return lambda lines: all(w in ("_", c) for w, c in zip(wanted, "".join(lines), strict=False))
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [
-        ("春_月＿□", ["春_月__"]),
-        ("春_月__，_____。____江", ["春_月__", "_____", "____江"]),
-        ("春_月________________江", ["春_月__", "_____", "_____", "____江"]),
-        ("_____\n____江", ["_____", "____江"]),
+        ("春_月＿□", "春_月__"),
+        ("春_月__，_____。____江", "春_月___________江"),
+        ("春_月________________江", "春_月________________江"),
+        ("_____\n____江", "_________江"),
     ],
 )
-def test_a_template_keeps_what_is_no_blank(text: str, kept: list[str]) -> None:
-    def meets(lines: tuple[str, ...]) -> bool:
-        pairs = zip("".join(kept), "".join(lines), strict=False)
-        return all(wanted in ("_", char) for wanted, char in pairs)
-
-    agrees(rules.template(CODEC, QUATRAIN, text), QUATRAIN, meets, 200)
+def test_a_template_keeps_what_is_no_blank(text: str, kept: str) -> None:
+    agrees(rules.template(CODEC, QUATRAIN, text), QUATRAIN, keeps(kept), 200)
 
 
-@pytest.mark.parametrize("where", rules.WHERE)
-def test_an_acrostic_stands_where_it_is_wanted(where: str) -> None:
-    def meets(lines: tuple[str, ...]) -> bool:
-        columns = {"heads": [0, 0, 0], "ends": [4, 4, 4], "diagonal": [0, 1, 2]}[where]
-        return "".join(lines[i][j] for i, j in enumerate(columns)) == "春夏秋"
-
-    agrees(rules.acrostic(CODEC, QUATRAIN, "春夏秋", where), QUATRAIN, meets, 200)
+@pytest.mark.parametrize(
+    ("where", "kept"),
+    [("heads", "春____夏____秋"), ("ends", "____春____夏____秋"), ("diagonal", "春_____夏_____秋")],
+)
+def test_an_acrostic_stands_where_it_is_wanted(where: str, kept: str) -> None:
+    agrees(rules.acrostic(CODEC, QUATRAIN, "春夏秋", where), QUATRAIN, keeps(kept), 200)
 
 
 @pytest.mark.parametrize("text", ["月", "明月", "白日依山盡"])
@@ -128,11 +130,11 @@ def test_a_text_is_contained_in_one_line(text: str) -> None:
     agrees(constraint, QUATRAIN, lambda lines: any(text in line for line in lines), 300)
 
 
-@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("name", TONES)
 @pytest.mark.parametrize("form", [COUPLET, QUATRAIN, SEVEN, EIGHT])
-def test_tones_agree_with_regulated_verse(form: Form, strict: bool) -> None:
-    n = 2000 if form.lines == 4 else 500
-    agrees(rules.tones(CODEC, form, strict), form, lambda lines: regulated(lines, strict), n)
+def test_tones_agree_with_regulated_verse(form: Form, name: str) -> None:
+    n, strict = 2000 if form.lines == 4 else 500, name == "strict"
+    agrees(rules.tones(CODEC, form, name), form, lambda lines: regulated(lines, strict), n)
 
 
 @pytest.mark.parametrize("form", [QUATRAIN, EIGHT])
@@ -140,37 +142,26 @@ def test_any_rhyme_agrees_with_rhyme_ok(form: Form) -> None:
     agrees(rules.rhyme(CODEC, form), form, rhyme_ok, 2000)
 
 
+@pytest.mark.parametrize("form", [QUATRAIN, COUPLET])
 @pytest.mark.parametrize(
     ("name", "classes"), [("尤", "尤"), ("流", "尤"), ("簪", "侵覃"), ("东", "東")]
 )
-def test_a_named_rhyme_is_in_all_even_lines(name: str, classes: str) -> None:
+def test_a_named_rhyme_is_in_all_even_lines(form: Form, name: str, classes: str) -> None:
     assert name in chain(*RHYMES.values()) or rhymes(name) == set(classes)
 
     def meets(lines: tuple[str, ...]) -> bool:
         return any(all(c in rhymes(line[-1]) for line in lines[1::2]) for c in classes)
 
-    agrees(rules.rhyme(CODEC, QUATRAIN, name), QUATRAIN, meets, 1000)
+    agrees(rules.rhyme(CODEC, form, name), form, meets, 1000)
 
 
-def test_a_couplet_rhymes_in_its_second_line() -> None:
-    constraint = rules.rhyme(CODEC, COUPLET, "尤")
-    agrees(constraint, COUPLET, lambda lines: "尤" in rhymes(lines[1][-1]), 200)
+FEW = "白日依山盡黃河入海流"
 
 
-def test_characters_are_forbidden_or_alone_allowed() -> None:
-    few = "白日依山盡黃河入海流"
-    agrees(
-        rules.forbidden(CODEC, COUPLET, few + "X"),
-        COUPLET,
-        lambda lines: not set(few) & set("".join(lines)),
-        300,
-    )
-    agrees(
-        rules.only(CODEC, COUPLET, few),
-        COUPLET,
-        lambda lines: set("".join(lines)) <= set(few),
-        300,
-    )
+def test_characters_are_left_out_or_alone_allowed() -> None:
+    without, only = rules.without(CODEC, COUPLET, FEW + "X"), rules.only(CODEC, COUPLET, FEW)
+    agrees(without, COUPLET, lambda lines: not set(FEW) & set("".join(lines)), 300)
+    agrees(only, COUPLET, lambda lines: set("".join(lines)) <= set(FEW), 300)
 
 
 def test_no_character_twice() -> None:
@@ -216,20 +207,17 @@ def test_free_form_has_openings_contained_texts_and_choices_of_characters() -> N
     containing = rules.contains(FREE, None, "明月")
     assert len(containing.alternatives) == 11
     assert all("明月" in text for text in free_texts(containing))
-    late = torch.tensor(
-        [[*TOKENIZER.encode("白"), TOKENIZER.eos_id, *TOKENIZER.encode("明月白白白白白白白白")]]
-    )
-    assert not containing.satisfied(late)
+    ids = TOKENIZER.encode("白白明月白白白白白白白白")
+    ids[1] = TOKENIZER.eos_id  # what comes after it is not read
+    assert not containing.satisfied(torch.tensor([ids]))
     for text in free_texts(rules.only(FREE, None, "明月a")):
         assert set(text) <= set("明月a ，。\n□")
-    for text in free_texts(rules.forbidden(FREE, None, "明月")):
+    for text in free_texts(rules.without(FREE, None, "明月")):
         assert not set(text) & set("明月")
 
 
 def test_all_at_once_is_the_intersection_of_each() -> None:
-    constraint = rules.requested(
-        CODEC,
-        SEVEN,
+    asked = Conditions(
         lines={4: "夜半鐘聲到客船"},
         acrostic="月",
         template="_落_____",
@@ -239,6 +227,7 @@ def test_all_at_once_is_the_intersection_of_each() -> None:
         no_repeat=True,
         without="白",
     )
+    constraint = rules.requested(CODEC, SEVEN, asked)
     strings = draw(constraint, 2000)
     kept = constraint.satisfied(strings)
     assert kept.any()
@@ -256,9 +245,22 @@ def test_all_at_once_is_the_intersection_of_each() -> None:
 
 
 def test_nothing_asked_is_all_that_may_be_written() -> None:
-    asked, base = rules.requested(CODEC, SEVEN), rules.of_form(CODEC, SEVEN)
+    asked = rules.requested(CODEC, SEVEN, Conditions())
+    base = rules.of_form(CODEC, SEVEN)
     assert torch.equal(asked.allowed, base.allowed)
     assert not asked.says
+
+
+BLOCKED = "白日依山盡，黃河入海流，白日依山盡，黃河入海流"
+NO_RHYME = "expected a rhyme class such as 尤, or a character of a known sound"
+
+
+def said(form: Form | None, asked: dict[str, Any]) -> str:
+    """Why no poem can be what is asked."""
+    codec = PoemCodec(TOKENIZER, 220, {form: 1}) if form else FREE
+    with pytest.raises(ConstraintError) as error:
+        rules.requested(codec, form, Conditions(**asked))
+    return str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -316,20 +318,9 @@ def test_nothing_asked_is_all_that_may_be_written() -> None:
             "line 1, position 1: the acrostic wants 山, the choice wants one of 白日",
         ),
         (
-            {"template": "白日依山盡，黃河入海流，白日依山盡，黃河入海流", "contains": "明月"},
+            {"template": BLOCKED, "contains": "明月"},
             "the template and the text 明月 cannot be met together; leave one of them out",
         ),
-    ],
-)
-def test_a_conflict_is_named(asked: dict[str, object], words: str) -> None:
-    with pytest.raises(ConstraintError) as error:
-        rules.requested(CODEC, QUATRAIN, **asked)  # type: ignore[arg-type]
-    assert str(error.value) == words
-
-
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
         ({"first_line": "白日依山"}, "the first line: '白日依山' has 4 characters; expected 5"),
         ({"lines": {5: "白日依山盡"}}, "line 5 of 5x4: expected 1 to 4"),
         ({"lines": {0: "白日依山盡"}}, "line 0 of 5x4: expected 1 to 4"),
@@ -345,28 +336,12 @@ def test_a_conflict_is_named(asked: dict[str, object], words: str) -> None:
         ),
         ({"acrostic": ""}, "the acrostic: '' has 0 characters; expected 1 to 4"),
         (
-            {"acrostic": "春", "where": "left"},
-            "an acrostic at 'left': expected heads, ends, diagonal",
-        ),
-        (
             {"contains": "春夏秋冬春夏"},
             "the text 春夏秋冬春夏: '春夏秋冬春夏' has 6 characters; expected 1 to 5",
         ),
         ({"contains": "龘龘"}, "this model cannot write 龘; take other characters"),
-        (
-            {"rhyme": "x"},
-            "rhyme 'x': expected a rhyme class such as 尤, or a character of a known sound",
-        ),
-        (
-            {"rhyme": ""},
-            "rhyme '': expected a rhyme class such as 尤, or a character of a known sound",
-        ),
-        (
-            {"rhyme": "尤侵"},
-            "rhyme '尤侵': expected a rhyme class such as 尤, or a character of a known sound",
-        ),
+        *[({"rhyme": name}, f"rhyme {name!r}: {NO_RHYME}") for name in ("x", "", "尤侵")],
         ({"rhyme": "咸"}, "this model knows no character of the rhyme 咸; take another"),
-        ({"tones": "loose"}, "tones 'loose': expected strict or lenient"),
         ({"only": "龘"}, "this model cannot write 龘; take other characters"),
         (
             {"without": POEMS + "看重㐂々"},
@@ -374,50 +349,40 @@ def test_a_conflict_is_named(asked: dict[str, object], words: str) -> None:
         ),
     ],
 )
-def test_what_cannot_be_asked_for_is_named(asked: dict[str, object], words: str) -> None:
-    with pytest.raises(ConstraintError) as error:
-        rules.requested(CODEC, QUATRAIN, **asked)  # type: ignore[arg-type]
-    assert str(error.value) == words
-
-
-def test_forms_have_what_their_lines_allow() -> None:
-    with pytest.raises(ConstraintError, match="regulated verse has lines of 5 or 7 characters"):
-        rules.tones(CODEC, Form(6, 4))
-    with pytest.raises(ConstraintError, match="even lines rhyme, and 5x3 has 3"):
-        rules.rhyme(CODEC, Form(5, 3))
-    with pytest.raises(ConstraintError, match="5x2 has one line to rhyme; name a rhyme class"):
-        rules.rhyme(CODEC, COUPLET)
+def test_what_cannot_be_asked_for_is_named(asked: dict[str, Any], words: str) -> None:
+    assert said(QUATRAIN, asked) == words
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("form", "asked", "words"),
     [
-        {"lines": {2: "白"}},
-        {"acrostic": "春"},
-        {"tones": "strict"},
-        {"rhyme": "any"},
-        {"no_repeat": True},
+        (Form(6, 4), {"tones": "strict"}, "regulated verse has lines of 5 or 7 characters"),
+        (Form(5, 3), {"rhyme": "any"}, "even lines rhyme, and 5x3 has 3"),
+        (COUPLET, {"rhyme": "any"}, "5x2 has one line to rhyme; name a rhyme class"),
+        (Form(5, 44), {"tones": "lenient"}, "come to 14680064 alternatives"),
+        *[
+            (None, asked, "needs a fixed form, such as 5x4")
+            for asked in (
+                {"lines": {2: "白"}},
+                {"acrostic": "春"},
+                {"tones": "strict"},
+                {"rhyme": "any"},
+                {"no_repeat": True},
+            )
+        ],
+        (None, {"first_line": "白" * 11}, "has 11 characters; expected 1 to 10"),
+        (None, {"contains": "白" * 12}, "has 12 characters; expected 1 to 11"),
+        (None, {"template": "白" * 12}, "has 12 characters; expected 1 to 11"),
     ],
 )
-def test_free_form_has_no_lines_to_ask_for(asked: dict[str, object]) -> None:
-    with pytest.raises(ConstraintError, match="needs a fixed form, such as 5x4"):
-        rules.requested(FREE, None, **asked)  # type: ignore[arg-type]
-
-
-def test_texts_too_long_for_free_form_are_named() -> None:
-    with pytest.raises(ConstraintError, match="has 11 characters; expected 1 to 10"):
-        rules.line(FREE, None, 1, "白" * 11)
-    with pytest.raises(ConstraintError, match="has 12 characters; expected 1 to 11"):
-        rules.contains(FREE, None, "白" * 12)
-    with pytest.raises(ConstraintError, match="has 12 characters; expected 1 to 11"):
-        rules.template(FREE, None, "白" * 12)
+def test_forms_have_what_their_lines_allow(
+    form: Form | None, asked: dict[str, Any], words: str
+) -> None:
+    assert words in said(form, asked)
 
 
 def test_a_form_that_the_model_does_not_write_is_refused() -> None:
     with pytest.raises(ConfigError, match="this model does not write 7x8; it writes 5x2"):
-        rules.requested(CODEC, Form(7, 8))
-
-
-def test_too_many_alternatives_are_refused_before_they_are_made() -> None:
-    with pytest.raises(ConstraintError, match="come to 14680064 alternatives"):
-        rules.tones(CODEC, Form(5, 44))
+        rules.requested(CODEC, Form(7, 8), Conditions())
+    with pytest.raises(ConstraintError, match="an acrostic at 'left': expected heads, ends, diag"):
+        rules.acrostic(CODEC, QUATRAIN, "春", "left")

@@ -16,20 +16,16 @@ from torch import Tensor, nn
 
 from poetvae import models
 from poetvae.config import ModelConfig
+from poetvae.constraints.constraint import Constraint
+from poetvae.constraints.options import Conditions
 from poetvae.constraints.rules import requested
 from poetvae.errors import ConfigError, ConstraintError
-from poetvae.generation.generate import (
-    BATCH,
-    Generated,
-    allowed_tokens,
-    choose_tokens,
-    decode,
-    filter_logits,
-    generate,
-)
+from poetvae.generation import generate as generation
+from poetvae.generation.generate import BATCH, LIKELIEST, Generated, allowed_tokens, decode
+from poetvae.generation.options import SamplingOptions, read_options
 from poetvae.generation.passes import write
-from poetvae.models import Model
-from poetvae.models.vae import VAE
+from poetvae.generation.sampling import choose_tokens, filter_logits
+from poetvae.models import LatentModel, TextModel
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form, Poem, is_han
 from poetvae.text.tokenizer import PoemTokenizer
@@ -43,21 +39,17 @@ TWO = PoemCodec(TOKENIZER, 12, {COUPLET: 1, QUATRAIN: 3})
 FREE = PoemCodec(TOKENIZER, 9)
 
 
-def build(codec: PoemCodec, tempting: int | None = None) -> VAE:
-    """A random model; a tempting token is likelier than all others together, everywhere."""
+def build(max_len: int, **settings: Any) -> TextModel:
+    """A small random model."""
     torch.manual_seed(1)
-    config = ModelConfig(
-        vocab_size=V,
-        max_len=codec.max_len,
-        label_sizes=codec.label_sizes,
-        embed_dim=4,
-        d_model=4,
-        latent_dim=3,
-        encoder_layers=0,
-        decoder_layers=1,
-        tied=False,
-    )
-    model = VAE(config).eval()
+    small = {"embed_dim": 4, "d_model": 4, "latent_dim": 3, "encoder_layers": 0}
+    sizes = {"vocab_size": V, "max_len": max_len, "decoder_layers": 1}
+    return models.build(ModelConfig(**{**small, **sizes, **settings})).eval()
+
+
+def tempted(codec: PoemCodec, tempting: int | None = None) -> LatentModel:
+    """A model of strong opinions; a tempting token is likelier than all others, everywhere."""
+    model = build(codec.max_len, label_sizes=codec.label_sizes, tied=False).latent
     for p in model.parameters():
         nn.init.normal_(p, std=0.7)
     if tempting is not None:
@@ -67,8 +59,22 @@ def build(codec: PoemCodec, tempting: int | None = None) -> VAE:
     return model
 
 
+def generate(
+    model: TextModel,
+    codec: PoemCodec,
+    n: int = 1,
+    *,
+    form: Form | None = None,
+    constraint: Constraint | None = None,
+    **options: Any,
+) -> list[Generated]:
+    """`generation.generate`, with its options as keywords."""
+    how = SamplingOptions(**options)
+    return generation.generate(model, codec, n, form=form, constraint=constraint, options=how)
+
+
 MODELS = {
-    (name, token): build(codec, token)
+    (name, token): tempted(codec, token)
     for name, codec in (("one", ONE), ("two", TWO), ("free", FREE))
     for token in (None, *TOKENIZER.special_ids, TOKENIZER.newline_id)
 }
@@ -127,11 +133,12 @@ def test_the_form_asked_for(form: Form) -> None:
     assert {len("".join(poem.lines)) for poem in poems} == {form.size}
 
 
-def test_drawn_forms_follow_their_counts() -> None:
-    n = 2000
-    drawn = Counter(poem.form for poem in generate(MODELS["two", None], TWO, n, seed=3))
+@pytest.mark.parametrize(("counts", "share"), [((1, 3), 0.75), ((0, 0), 0.5)])
+def test_drawn_forms_follow_their_counts(counts: tuple[int, int], share: float) -> None:
+    n, codec = 2000, replace(TWO, forms=dict(zip((COUPLET, QUATRAIN), counts, strict=True)))
+    drawn = Counter(poem.form for poem in generate(MODELS["two", None], codec, n, seed=3))
     assert drawn.keys() == {"2x2", "3x4"}
-    assert abs(drawn["3x4"] - 0.75 * n) < 5 * math.sqrt(n * 0.75 * 0.25)
+    assert abs(drawn["3x4"] - share * n) < 5 * math.sqrt(n * share * (1 - share))
 
 
 def test_a_form_that_is_not_written() -> None:
@@ -158,7 +165,7 @@ def test_more_poems_than_a_batch() -> None:
     assert len({poem.text for poem in poems}) > 2 * BATCH
 
 
-def by_hand(model: VAE, codec: PoemCodec, z: Tensor, poem: Generated) -> float:
+def by_hand(model: LatentModel, codec: PoemCodec, z: Tensor, poem: Generated) -> float:
     """log p(x | z) of a poem's characters, one after the other."""
     form = Form.parse(poem.form) if poem.form else None
     ids = TOKENIZER.encode("".join(poem.lines) if form else poem.text)
@@ -179,7 +186,8 @@ def test_log_prob_is_that_of_the_characters(name: str, how: dict[str, Any]) -> N
     choices: list[Form | None] = [*codec.forms] or [None]
     forms = [choices[i % len(choices)] for i in range(8)]
     z = torch.randn(8, 3)
-    poems = decode(model, codec, z, forms, generator=torch.Generator().manual_seed(6), **how)
+    generator = torch.Generator().manual_seed(6)
+    poems = decode(model, codec, z, forms, SamplingOptions(**how), generator)
     assert [poem.form for poem in poems] == [str(form) if form else None for form in forms]
     for poem, row in zip(poems, z, strict=True):
         assert poem.log_prob == pytest.approx(by_hand(model, codec, row, poem), abs=1e-4)
@@ -200,25 +208,32 @@ def test_temperature_0_writes_the_likeliest_of_the_allowed() -> None:
     assert generate(model, TWO, 3, temperature=0, seed=1) == again
 
 
-def test_no_poem_at_no_z() -> None:
-    assert decode(MODELS["one", None], ONE, torch.zeros(0, 3), []) == []
-
-
 @pytest.mark.parametrize(
-    ("bad", "message"),
+    ("name", "values", "expected"),
     [
-        *[({"n": n}, "n is .* at least 1") for n in (0, -1)],
-        *[
-            ({"temperature": t}, "temperature is .* 0 to 100")
-            for t in (-0.1, 100.5, math.nan, math.inf)
-        ],
-        *[({"top_k": k}, "top_k is .* at least 1") for k in (0, -3)],
-        *[({"top_p": p}, "top_p is .* more than 0, at most 1") for p in (0.0, -0.5, 1.5, math.nan)],
+        ("n", [0, -1], "at least 1"),
+        ("temperature", [-0.1, 100.5, math.nan, math.inf], "0 to 100"),
+        ("top_k", [0, -3], "at least 1"),
+        ("top_p", [0.0, -0.5, 1.5, math.nan], "more than 0, at most 1"),
+        ("candidates", [0, 1001], "1 to 1000"),
     ],
 )
-def test_numbers_out_of_bounds(bad: dict[str, Any], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        generate(MODELS["one", None], ONE, **bad)
+def test_numbers_out_of_bounds(name: str, values: list[Any], expected: str) -> None:
+    for value in values:
+        with pytest.raises(ConfigError, match=f"{name} is {value}; expected {expected}"):
+            generate(MODELS["one", None], ONE, **{name: value})
+
+
+def test_options_by_name_are_conditions_and_sampling() -> None:
+    named = {"acrostic": "山水", "where": None, "temperature": 0.5, "top_k": None}
+    assert read_options(named) == (Conditions(acrostic="山水"), SamplingOptions(temperature=0.5))
+    assert read_options({}) == (Conditions(), SamplingOptions())
+    with pytest.raises(TypeError, match=r"no option 'rime'; there are acrostic, candidates, con"):
+        read_options({"rhyme": "尤", "rime": None})
+    with pytest.raises(ConfigError, match="temperature is -1"):
+        read_options({"temperature": -1})
+    with pytest.raises(ConstraintError, match="tones is 'loose'"):
+        read_options({"tones": "loose"})
 
 
 def test_a_poem_as_values_and_as_text() -> None:
@@ -256,11 +271,6 @@ def test_top_k_keeps_the_k_likeliest(weights: list[int], k: int) -> None:
     torch.testing.assert_close(kept[torch.isfinite(kept)], logits[torch.isfinite(kept)])
 
 
-def test_top_k_keeps_all_that_tie() -> None:
-    kept = filter_logits(torch.tensor([[1.0, 2.0, 1.0, 0.0]]), top_k=2)
-    assert torch.isfinite(kept).tolist() == [[True, True, True, False]]
-
-
 @given(WEIGHTS, st.data())
 @settings(deadline=None)
 def test_top_p_keeps_the_fewest_that_reach_p(weights: list[int], data: st.DataObject) -> None:
@@ -288,34 +298,34 @@ def test_filters_work_row_by_row_and_together() -> None:
     assert torch.isfinite(both).tolist() == [True, True, False, False]
 
 
-@pytest.mark.parametrize("top_p", [5e-324, 1e-30, 0.01])
-def test_the_likeliest_always_stays(top_p: float) -> None:
-    kept = filter_logits(torch.tensor([0.0, 3.0, 1.0]), top_p=top_p)
-    assert torch.isfinite(kept).tolist() == [False, True, False]
+@pytest.mark.parametrize(
+    ("logits", "how", "kept"),
+    [
+        ([1.0, 2.0, 1.0, 0.0], {"top_k": 2}, [True, True, True, False]),  # all that tie
+        *[([0.0, 3.0, 1.0], {"top_p": p}, [False, True, False]) for p in (5e-324, 1e-30, 0.01)],
+    ],
+)
+def test_ties_and_the_likeliest_stay(
+    logits: list[float], how: dict[str, Any], kept: list[bool]
+) -> None:
+    assert torch.isfinite(filter_logits(torch.tensor(logits), **how)).tolist() == kept
 
 
 @pytest.mark.parametrize(
-    ("temperature", "top_k", "top_p"),
-    [(1.0, None, None), (0.5, None, None), (2.0, None, None), (1.0, 2, None), (2.0, None, 0.65)],
+    ("options", "kept"),
+    [
+        *[(SamplingOptions(temperature), [0, 1, 2, 3, 4]) for temperature in (1.0, 0.5, 2.0)],
+        (SamplingOptions(1.0, top_k=2), [0, 3]),
+        # Shares 0.23, 0.14, 0.08, 0.37, 0.18: 0.37 + 0.23 falls short of it.
+        (SamplingOptions(2.0, top_p=0.65), [0, 3, 4]),
+    ],
 )
-def test_draws_follow_the_distribution(
-    temperature: float, top_k: int | None, top_p: float | None
-) -> None:
+def test_draws_follow_the_distribution(options: SamplingOptions, kept: list[int]) -> None:
     n, logits = 20_000, torch.tensor([1.0, 0.0, -1.0, 2.0, 0.5, 3.0])
     allowed = torch.tensor([True, True, True, True, True, False])
-    tokens = choose_tokens(
-        logits.expand(n, 1, 6),
-        allowed.expand(1, 6),
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        generator=torch.Generator().manual_seed(8),
-    )
-    weights = [math.exp(x / temperature) for x in (1.0, 0.0, -1.0, 2.0, 0.5)]
-    if top_k == 2:
-        weights = [weights[0], 0, 0, weights[3], 0]
-    if top_p == 0.65:  # shares 0.23, 0.14, 0.08, 0.37, 0.18: 0.37 + 0.23 falls short of it
-        weights = [weights[0], 0, 0, weights[3], weights[4]]
+    generator = torch.Generator().manual_seed(8)
+    tokens = choose_tokens(logits.expand(n, 1, 6), allowed.expand(1, 6), options, generator)
+    weights = [math.exp(logits[i] / options.temperature) * (i in kept) for i in range(5)]
     counts = tokens.flatten().bincount(minlength=6).tolist()
     for count, share in zip(counts, [w / sum(weights) for w in weights] + [0.0], strict=True):
         assert abs(count - n * share) <= 5 * math.sqrt(n * share * (1 - share))
@@ -327,7 +337,7 @@ def test_a_tiny_temperature_takes_the_likeliest(temperature: float, seed: int) -
     generator = torch.Generator().manual_seed(seed)
     logits = torch.tensor([[[3.0, 1.0, 2.0], [1e4, -1e4, 2e4]]])
     allowed = torch.tensor([[False, True, True], [True, True, True]])
-    drawn = choose_tokens(logits, allowed, temperature=temperature, generator=generator)
+    drawn = choose_tokens(logits, allowed, SamplingOptions(temperature), generator)
     assert drawn.tolist() == [[2, 2]]
 
 
@@ -347,43 +357,16 @@ def test_labels_reach_the_characters() -> None:
     assert all(is_han(start) for start in starts)
 
 
-def test_forms_without_poems_are_drawn_alike() -> None:
-    codec = replace(TWO, forms={COUPLET: 0, QUATRAIN: 0})
-    forms = {poem.form for poem in generate(MODELS["two", None], codec, 50, seed=1)}
-    assert forms == {"2x2", "3x4"}
-
-
-def family() -> dict[str, Model]:
-    """Random models of every kind that writes, for `ONE`."""
-    found: dict[str, Model] = {}
-    members: dict[str, dict[str, Any]] = {
-        "vae": {},
-        "mixture": {"prior": "mixture", "components": 3},
-        "infill": {"observe": 0.5},
-        "few": {"observe": 0.5, "passes": (1, 2, 3, 8)},
-        "told nothing": {"passes": (1, 3)},
-        "vqvae": {"kind": "vqvae", "codebook_size": 5, "code_dim": 2, "prior_layers": 1},
-        "autoregressive": {"kind": "autoregressive"},
-    }
-    for name, settings_ in members.items():
-        torch.manual_seed(1)
-        config = ModelConfig(
-            **{
-                "vocab_size": V,
-                "max_len": 4,
-                "embed_dim": 4,
-                "d_model": 4,
-                "latent_dim": 3,
-                "encoder_layers": 0,
-                "decoder_layers": 1,
-                **settings_,
-            }
-        )
-        found[name] = models.build(config).eval()
-    return found
-
-
-FAMILY = family()
+MEMBERS: dict[str, dict[str, Any]] = {
+    "vae": {},
+    "mixture": {"prior": "mixture", "components": 3},
+    "infill": {"observe": 0.5},
+    "few": {"observe": 0.5, "passes": (1, 2, 3, 8)},
+    "told nothing": {"passes": (1, 3)},
+    "vqvae": {"kind": "vqvae", "codebook_size": 5, "code_dim": 2, "prior_layers": 1},
+    "autoregressive": {"kind": "autoregressive"},
+}
+FAMILY = {name: build(4, **settings) for name, settings in MEMBERS.items()}
 WANTS = st.fixed_dictionaries(
     {},
     optional={
@@ -416,7 +399,7 @@ def test_what_is_asked_for_holds(
     name: str, wants: dict[str, Any], how: dict[str, Any], passes: int
 ) -> None:
     try:
-        constraint = requested(ONE, COUPLET, **wants)
+        constraint = requested(ONE, COUPLET, Conditions(**wants))
     except ConstraintError:
         return
     if name == "few":
@@ -433,12 +416,11 @@ def test_what_is_asked_for_holds(
 
 
 def test_passes_decide_in_turn_and_see_what_was_decided() -> None:
-    model = FAMILY["few"]
-    assert isinstance(model, VAE)
+    model = FAMILY["few"].latent
     z = torch.randn(6, 3, generator=torch.Generator().manual_seed(2))
     allowed = allowed_tokens(ONE, COUPLET)
     with torch.no_grad():
-        tokens, log_probs, _ = write(model, z, allowed, passes=3, temperature=0)
+        tokens, log_probs, _ = write(model, z, allowed, passes=3, options=LIKELIEST)
         seen = torch.full_like(tokens, model.mask_id)
         for places in ([0, 3], [1], [2]):
             log_p = model.decode(z, history=seen, passes=3).log_softmax(-1)
@@ -449,16 +431,19 @@ def test_passes_decide_in_turn_and_see_what_was_decided() -> None:
             seen[:, places] = tokens[:, places]
 
 
-def test_passes_that_a_model_cannot_do() -> None:
-    for name in ("vae", "vqvae", "infill"):
-        with pytest.raises(ConfigError, match="--preset few"):
-            generate(FAMILY[name], ONE, passes=2)
-    with pytest.raises(ConfigError, match="trained to write in 1,2,3,8; "):
-        generate(FAMILY["few"], ONE, passes=5)
-    with pytest.raises(ConfigError, match="passes is 0"):
-        generate(FAMILY["few"], ONE, passes=0)
-    with pytest.raises(ConfigError, match="leave out passes"):
-        generate(FAMILY["autoregressive"], ONE, passes=1)
+@pytest.mark.parametrize(
+    ("names", "passes", "message"),
+    [
+        (("vae", "vqvae", "infill"), 2, "--preset few"),
+        (("few",), 5, "trained to write in 1,2,3,8; "),
+        (("few",), 0, "passes is 0"),
+        (("autoregressive",), 1, "leave out passes"),
+    ],
+)
+def test_passes_that_a_model_cannot_do(names: tuple[str, ...], passes: int, message: str) -> None:
+    for name in names:
+        with pytest.raises(ConfigError, match=message):
+            generate(FAMILY[name], ONE, passes=passes)
 
 
 @pytest.mark.parametrize("name", ["vae", "vqvae", "autoregressive"])
@@ -470,5 +455,3 @@ def test_the_likeliest_of_the_candidates_is_kept(name: str) -> None:
     if name == "autoregressive":
         for i, poem in enumerate(best):
             assert poem.log_prob == max(other.log_prob for other in few[4 * i : 4 * i + 4])
-    with pytest.raises(ConfigError, match="candidates is 0"):
-        generate(model, ONE, candidates=0)

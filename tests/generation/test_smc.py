@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from poetvae.generation import smc as particles
 from poetvae.generation.constrained import sample_constrained
 from poetvae.generation.passes import write
 from poetvae.generation.smc import Particles, choose_z
-from poetvae.models import VAE, VQVAE, Autoregressive, LatentModel, build
+from poetvae.models import VQVAE, LatentModel, build
 
 V, T = 11, 3
 LETTERS = range(6, V)  # above the special tokens and the line break
@@ -24,24 +25,14 @@ WRITABLE = torch.zeros(T, V, dtype=torch.bool)
 WRITABLE[:, list(LETTERS)] = True
 
 
-def make(std: float = 1.2, **settings: object) -> VAE | VQVAE:
+SMALL = {"embed_dim": 4, "d_model": 4, "latent_dim": 1, "encoder_layers": 0, "decoder_layers": 1}
+
+
+def make(std: float = 1.2, **settings: Any) -> LatentModel:
     """A small model with one latent dimension, of which its characters depend strongly."""
     torch.manual_seed(3)
-    config = ModelConfig(
-        **{
-            "vocab_size": V,
-            "max_len": T,
-            "embed_dim": 4,
-            "d_model": 4,
-            "latent_dim": 1,
-            "encoder_layers": 0,
-            "decoder_layers": 1,
-            "tied": False,
-            **settings,
-        }  # type: ignore[arg-type]
-    )
-    model = build(config).eval()
-    assert not isinstance(model, Autoregressive)
+    config = ModelConfig(**{"vocab_size": V, "max_len": T, "tied": False, **SMALL, **settings})
+    model = build(config).latent.eval()
     for p in model.parameters():
         if p.requires_grad:
             nn.init.normal_(p, std=std)
@@ -116,23 +107,17 @@ def p_value(drawn: Tensor, shares: dict[tuple[int, ...], float]) -> float:
     counts = Counter(map(tuple, drawn.tolist()))
     assert counts.keys() <= shares.keys()
     n = len(drawn)
-    rest = [0.0, 0.0]
-    statistic, cells = 0.0, 0
-    for string, share in shares.items():
-        if n * share < 10:
-            rest[0] += counts[string]
-            rest[1] += n * share
-        else:
-            statistic += (counts[string] - n * share) ** 2 / (n * share)
-            cells += 1
-    if rest[1] > 5:
-        statistic += (rest[0] - rest[1]) ** 2 / rest[1]
-        cells += 1
-    half = torch.tensor([(cells - 1) / 2, statistic / 2], dtype=torch.double)
+    cells = [(counts[string], n * share) for string, share in shares.items()]
+    rare = [cell for cell in cells if cell[1] < 10]
+    cells = [cell for cell in cells if cell[1] >= 10]
+    found, expected = sum(seen for seen, _ in rare), sum(wanted for _, wanted in rare)
+    cells += [(found, expected)] if expected > 5 else []
+    statistic = sum((seen - wanted) ** 2 / wanted for seen, wanted in cells)
+    half = torch.tensor([(len(cells) - 1) / 2, statistic / 2], dtype=torch.double)
     return float(torch.special.gammaincc(half[0], half[1]))
 
 
-KINDS: dict[str, VAE | VQVAE] = {
+KINDS = {
     "strong vae": make(),  # repeats itself so much that poems without repeats are too rare
     "vae": make(0.5),
     "vqvae": make(0.5, kind="vqvae", codebook_size=4, code_stride=2, code_dim=2, prior_layers=1),

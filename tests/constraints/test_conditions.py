@@ -1,0 +1,105 @@
+"""What may be asked of a poem: each field has its rule, and nothing asked is nothing."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from poetvae.constraints import rules
+from poetvae.constraints.options import Conditions
+from poetvae.errors import ConstraintError
+
+FIELDS = {field.name: field.metadata for field in fields(Conditions)}
+COMPANIONS = {about["companion"] for about in FIELDS.values()} - {""}
+
+
+def of(name: str, value: Any) -> Conditions:
+    return Conditions(**{name: value})
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS.keys() - COMPANIONS))
+def test_every_field_has_a_rule_that_takes_what_it_says(name: str) -> None:
+    about = FIELDS[name]
+    rule = getattr(rules, about["rule"] or name)
+    assert rule.__doc__
+    codec, form, *rest = inspect.signature(rule).parameters.values()
+    assert (codec.name, form.name) == ("codec", "form")
+    alone = name == "no_repeat"
+    assert len(rest) == (0 if alone else 2 if about["companion"] or about["rule"] else 1)
+
+
+def test_companions_are_fields() -> None:
+    assert {"where"} == COMPANIONS
+    assert FIELDS.keys() >= COMPANIONS
+
+
+def test_what_is_none_of_the_choices_is_refused() -> None:
+    chosen = [(name, among) for name, about in FIELDS.items() if (among := about["among"])]
+    assert chosen == [("where", ("heads", "ends", "diagonal")), ("tones", ("strict", "lenient"))]
+    for name, among in chosen:
+        for value in among:
+            assert getattr(of(name, value), name) == value
+        with pytest.raises(ConstraintError) as error:
+            of(name, "x")
+        assert str(error.value) == f"{name} is 'x'; expected {' or '.join(among)}"
+
+
+def test_large_unions_are_called_last() -> None:
+    asked = Conditions(
+        rhyme="any",
+        contains=["月", "明月"],
+        tones="strict",
+        no_repeat=True,
+        only="山",
+        without="水",
+        acrostic="春",
+        where="ends",
+        template="_風",
+        lines={2: "二", 1: "一"},
+        first_line="首",
+    )
+    assert list(asked.calls()) == [
+        ("first_line", ("首",)),
+        ("line", (2, "二")),
+        ("line", (1, "一")),
+        ("template", ("_風",)),
+        ("acrostic", ("春", "ends")),
+        ("without", ("水",)),
+        ("only", ("山",)),
+        ("no_repeat", ()),
+        ("tones", ("strict",)),
+        ("contains", ("月",)),
+        ("contains", ("明月",)),
+        ("rhyme", ("any",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"where": "diagonal"},
+        {"lines": {}, "contains": ()},
+        {"contains": "", "without": "", "only": "", "no_repeat": False},
+        {"first_line": None, "template": None, "acrostic": None, "rhyme": None, "tones": None},
+    ],
+)
+def test_nothing_asked(asked: dict[str, Any]) -> None:
+    assert not Conditions(**asked)
+    assert not list(Conditions(**asked).calls())
+
+
+@pytest.mark.parametrize("name", ["first_line", "template", "acrostic", "rhyme"])
+def test_an_empty_text_is_asked_for(name: str) -> None:
+    """For the rule to say that no poem can be that."""
+    assert of(name, "")
+
+
+def test_texts_may_be_one_or_pairs() -> None:
+    assert list(Conditions(contains="明月").calls()) == [("contains", ("明月",))]
+    assert Conditions(contains=("",))
+    pairs = Conditions(lines=[(1, "一"), (1, "二")])
+    assert list(pairs.calls()) == [("line", (1, "一")), ("line", (1, "二"))]
