@@ -17,7 +17,7 @@ from torch.distributions import Normal, kl_divergence
 from poetvae.config import ModelConfig
 from poetvae.data.dataset import Batch, TokenStore
 from poetvae.evaluation.likelihood import CURVE, Report, evaluate
-from poetvae.models.bounds import effective_samples, importance_weights, iwae, mutual_information
+from poetvae.models.bounds import effective_samples, iwae, log_weights, mutual_information
 from poetvae.models.vae import VAE
 from poetvae.nn import DiagonalGaussian
 from poetvae.text.codec import PoemCodec
@@ -81,7 +81,7 @@ def exact(model: VAE, batch: Batch) -> Tensor:
 def test_probabilities_of_all_texts_sum_to_one() -> None:
     model, batch = build(), every_text()
     assert exact(model, batch).exp().sum().item() == pytest.approx(1, abs=1e-5)
-    by_z = [model.nll(z.expand(len(batch), 1), batch.tokens, batch.mask) for z in torch.randn(5, 1)]
+    by_z = [model.nll(z.expand(len(batch), 1), batch) for z in torch.randn(5, 1)]
     totals = torch.stack(by_z).neg().exp().sum(dim=1)
     torch.testing.assert_close(totals, torch.ones(5), atol=1e-5, rtol=0)
 
@@ -95,15 +95,14 @@ def weighed() -> list[tuple[float, Tensor, Tensor, Tensor]]:
     model = build()
     results = []
     for poem in ([6, EOS], [6, 7], [7, NEWLINE]):
-        store = TokenStore([poem], T, 0)
-        batch = store.batch([0] * REPEATS)
-        generator = torch.Generator().manual_seed(5)
-        weights, draw = importance_weights(model, batch, 64, generator)
+        one = TokenStore([poem], T, 0).batch([0])
+        draw = model.sample_posterior(one.repeat(REPEATS), 64, torch.Generator().manual_seed(5))
+        weights = log_weights(draw)
         assert isinstance(draw.posterior, DiagonalGaussian)
         nll, kl = draw.nll[0], draw.posterior.kl()
         assert weights.shape == draw.nll.shape == (64, REPEATS)
         assert kl.shape == (REPEATS,)
-        results.append((float(exact(model, store.batch([0]))), weights, nll, kl))
+        results.append((float(exact(model, one)), weights, nll, kl))
     return results
 
 
@@ -163,11 +162,10 @@ def plane() -> tuple[Tensor, Tensor, Tensor]:
         p = model.decode(grid).double().softmax(dim=2)  # (G, 3, V)
     density = torch.exp(-0.5 * grid.double().square().sum(dim=1)) / (2 * math.pi) * step**2
     likelihood = torch.einsum("g,gi,gj,gk->ijk", density, p[:, 0], p[:, 1], p[:, 2])
-    generator = torch.Generator().manual_seed(7)
-    weights, draw = importance_weights(model, batch, 1024, generator)
-    elbo = weights.mean(dim=0)
+    draw = model.sample_posterior(batch, 1024, torch.Generator().manual_seed(7))
     assert draw.z.shape == (1024, len(texts), 2)
-    return likelihood.flatten().log(), weights.double(), elbo.double()
+    weights = log_weights(draw)
+    return likelihood.flatten().log(), weights.double(), weights.mean(dim=0).double()
 
 
 def test_quadrature_in_the_plane_is_a_distribution_over_all_texts(
@@ -295,7 +293,7 @@ def test_report_of_a_store() -> None:
     model, store = build(), TokenStore(POEMS, T, 0)
     batch = store.batch(range(6))
     report = evaluate(model, FREE, store, samples=1000)
-    posterior = model.encode(batch.tokens, batch.mask)
+    posterior = model.encode(batch)
     assert isinstance(posterior, DiagonalGaussian)
     q = Normal(posterior.mean, posterior.stddev)
     kl = kl_divergence(q, Normal(torch.zeros(6, 1), torch.ones(6, 1))).mean().item()
