@@ -6,7 +6,6 @@ import dataclasses
 import json
 import math
 import typing
-from collections import Counter
 from importlib import import_module
 from typing import Any
 
@@ -31,8 +30,7 @@ from poetvae.config import (
 )
 from poetvae.data.dataset import Batch
 from poetvae.errors import ConfigError
-from poetvae.models import VAE, TextModel, build
-from poetvae.models.priors import Prior
+from poetvae.models import VAE, TextModel, build, priors
 from poetvae.nn import DiagonalGaussian
 from poetvae.training.schedules import SCHEDULES
 from poetvae.training.step import Slice, make_optimizer, update
@@ -89,19 +87,12 @@ def agreeing(changes: dict[str, Any], preset: str = "base") -> dict[str, Any]:
     return {name: value for name, value in changes.items() if name not in TOGETHER}
 
 
-def test_field_names_are_unique_across_the_classes() -> None:
-    counts = Counter(f.name for part in PARTS for f in dataclasses.fields(part))
-    assert set(counts.values()) == {1}
-    assert counts.keys() == fields().keys() == flat(Config()).keys()
-
-
-def test_every_field_is_documented_and_bounded() -> None:
+def test_every_field_has_a_name_of_its_own_a_meaning_and_bounds() -> None:
+    names = [f.name for part in PARTS for f in dataclasses.fields(part)]
+    assert sorted(names) == sorted(fields()) == sorted(flat(Config()))
     for name, item in fields().items():
         assert item.metadata["doc"]
         assert TYPES[name] is bool or name in BOUNDED or name in CHOICES, name
-
-
-def test_defaults_are_within_their_own_bounds() -> None:
     assert configure(settings=flat(Config())) == configure() == configure("base") == Config()
 
 
@@ -173,7 +164,7 @@ def test_bounds_themselves_are_allowed_and_no_more(name: str) -> None:
             configure(settings={name: wrap(value)})
 
 
-NO_NUMBERS = [
+NO_NUMBERS: list[Any] = [
     True, False, None, "", "three", "nan", "inf", math.nan, math.inf, -math.inf, [1], {}, "1;2",
     10**400, -(10**400), "9" * 5000, b"1",
 ]  # fmt: skip
@@ -219,11 +210,12 @@ def test_what_is_registered_can_be_chosen_by_its_name(
             assert flat(configure(settings=changes))[key] == name
 
 
-@pytest.mark.parametrize("path", [*MODELS.values(), *(f"priors.{name}" for name in PRIORS.values())])
-def test_registries_name_classes_that_exist(path: str) -> None:
-    module, name = path.split(".")
-    found = getattr(import_module(f"poetvae.models.{module}"), name)
-    assert issubclass(found, TextModel if path in MODELS.values() else Prior)
+def test_registries_name_classes_that_exist() -> None:
+    for path in MODELS.values():
+        module, name = path.split(".")
+        assert issubclass(getattr(import_module(f"poetvae.models.{module}"), name), TextModel)
+    for name in PRIORS.values():
+        assert issubclass(getattr(priors, name), priors.Prior)
 
 
 @pytest.mark.parametrize("preset", ["", "Base", "no such", "seed "])

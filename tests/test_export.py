@@ -175,7 +175,9 @@ def test_the_posterior_of_codes_is_a_point(tmp_path: Path) -> None:
     for n in (1, 2, 5):
         inputs = some_poems(n, poet)
         tokens, mask, labels, *_ = inputs.values()
-        close(outputs(runner, inputs)[0], poet.model.latent.encode(Batch(tokens, mask, labels)).mode)
+        close(
+            outputs(runner, inputs)[0], poet.model.latent.encode(Batch(tokens, mask, labels)).mode
+        )
 
 
 @torch.no_grad()

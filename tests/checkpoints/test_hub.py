@@ -299,7 +299,7 @@ def test_what_is_no_json_is_no_model(served: Hub) -> None:
 
 def test_a_command_takes_a_name(served: Hub, poet: Poet, tmp_path: Path) -> None:
     def info(endpoint: str, offline: str) -> subprocess.CompletedProcess[str]:
-        words = [*"-W error -m poetvae info --json --model".split(), NAME]
+        words = ["-W", "error", "-m", "poetvae", "info", "--json", "--model", NAME]
         where = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": offline}
         return subprocess.run(
             [sys.executable, *words],

@@ -9,8 +9,6 @@ import os
 import pickle
 import resource
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -113,6 +111,12 @@ def outcome(folder: Path) -> Saved | str:
         return load_folder(folder)
     except CheckpointError as error:
         return str(error)
+
+
+def fill(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
 
 
 @pytest.fixture
@@ -280,9 +284,7 @@ def test_any_flipped_bit_and_any_torn_end_is_noticed(
     torn: bool,
 ) -> None:
     where = tmp_path_factory.getbasetemp() / "bits"
-    where.mkdir(exist_ok=True)
-    for each, data in originals.items():
-        (where / each).write_bytes(data)
+    fill(where, originals)
     byte, bit = divmod(place % (8 * len(originals[name])), 8)
     flipped = bytearray(originals[name])
     flipped[byte] ^= 1 << bit
@@ -351,25 +353,16 @@ def test_a_config_without_a_part(folder: Path, key: str) -> None:
 @pytest.mark.parametrize(
     ("part", "change"),
     [
-        ("model", {"d_model": 10**9}),
-        ("model", {"d_model": 10**400}),
-        ("model", {"dropout": 10**400}),
-        ("model", {"dropout": float("nan")}),
-        ("model", {"vocab_size": 10**12}),
-        ("model", {"vocab_size": 1_000_000}),
-        ("model", {"max_len": 4096}),
+        *(("model", {"d_model": size}) for size in (10**9, 10**400)),
+        *(("model", {"dropout": share}) for share in (10**400, float("nan"))),
+        *(("model", {"vocab_size": size}) for size in (10**12, 1_000_000)),
+        *(("model", {name: 4096}) for name in ("max_len", "latent_dim")),
         ("model", {"label_sizes": [100_000] * 1000}),
-        ("model", {"latent_dim": 4096}),
         ("model", {"d_model": 4096, "embed_dim": 4096, "kernel_size": 63}),
         ("model", {"d_model": 4096, "encoder_layers": 64, "decoder_layers": 64, "kernel_size": 63}),
-        ("model", {"dilations": []}),
-        ("model", {"unheard_of": 1}),
-        ("text", {"forms": {"99x999": 1}}),
-        ("text", {"forms": {"2x2": 10**12, "1x4": 1}}),
-        ("text", {"forms": {"2x2": True}}),
-        ("text", {"forms": {"sonnet": 1}}),
-        ("text", {"forms": [1]}),
-        ("text", {"forms": None}),
+        *(("model", {name: []}) for name in ("dilations", "unheard_of")),
+        *(("text", {"forms": forms}) for forms in ({"99x999": 1}, {"2x2": 10**12, "1x4": 1})),
+        *(("text", {"forms": forms}) for forms in ({"2x2": True}, {"sonnet": 1}, [1], None)),
         ("text", {"more": 1}),
     ],
     ids=lambda value: str(value)[:40],
@@ -402,9 +395,7 @@ def test_any_value_anywhere_in_a_config_loads_or_is_refused(
     value: object,
 ) -> None:
     where = tmp_path_factory.getbasetemp() / "values"
-    where.mkdir(exist_ok=True)
-    for each, data in originals.items():
-        (where / each).write_bytes(data)
+    fill(where, originals)
     config = json.loads(originals["config.json"])
     config[key[0]] = {**config[key[0]], key[1]: value} if key[1] else value
     forge(where, "config.json", json.dumps(config).encode())
@@ -683,31 +674,15 @@ def test_a_single_file_is_replaced_whole_or_not_at_all(
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
-LIMITED = """
-import resource, sys
-from pathlib import Path
-from poetvae.checkpoints.model_folder import load_folder, save_folder
-from poetvae.files import write_file
-from poetvae.errors import CheckpointError
-
-saved = load_folder(sys.argv[1])
-for parameter in saved.model.parameters():
-    parameter.data.zero_()
-resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-for folder, overwrite in ((sys.argv[2], False), (sys.argv[1], True)):
+def test_files_that_may_not_grow_so_large(folder: Path) -> None:
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, most))
     try:
-        save_folder(folder, saved, "card", overwrite)
-    except CheckpointError as error:
-        print(error)
-"""
-
-
-def test_files_that_may_not_grow_so_large(folder: Path, tmp_path: Path) -> None:
-    words = [sys.executable, "-c", LIMITED, str(folder), str(tmp_path / "new")]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert done.stderr == ""
-    lines = [line.split(": ", 1)[1] for line in done.stdout.splitlines()]
-    assert lines == ["cannot be written (File too large)"] * 2
+        for target in (folder.with_name("new"), folder):
+            with pytest.raises(CheckpointError, match=r"cannot be written \(File too large\)$"):
+                save_folder(target, OTHER, "card", overwrite=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
     assert same(load_folder(folder), ONE)
-    assert [p.name for p in tmp_path.iterdir()] == ["model"]
+    assert list(folder.parent.iterdir()) == [folder]
     assert sorted(p.name for p in folder.iterdir()) == FILES

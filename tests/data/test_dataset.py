@@ -27,8 +27,7 @@ def test_a_batch_holds_the_poems_asked_for(
     store = TokenStore(poems, max_len, PAD, labels)
     index = data.draw(st.lists(st.integers(0, len(poems) - 1), max_size=5))
     batch = store.batch(index)
-    assert len(store) == len(poems)
-    assert len(batch) == len(index)
+    assert (len(store), len(batch)) == (len(poems), len(index))
     assert batch.tokens.tolist() == [poems[i] + [PAD] * (max_len - len(poems[i])) for i in index]
     assert batch.mask.tolist() == [[t < len(poems[i]) for t in range(max_len)] for i in index]
     assert batch.tokens.shape == batch.mask.shape == (len(index), max_len)
@@ -63,10 +62,10 @@ def test_a_store_of_nothing() -> None:
 FIELDS = ("tokens", "mask", "labels", "observed", "noisy")
 
 
-@pytest.mark.parametrize("given", [(), ("labels",), ("observed", "noisy"), FIELDS])
-def test_a_batch_moves_and_repeats_whole(given: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("more", [(), ("labels",), ("observed", "noisy"), FIELDS])
+def test_a_batch_moves_and_repeats_whole(more: tuple[str, ...]) -> None:
     rows = torch.tensor([[1, 2, 0], [3, 0, 0]])
-    parts = {"tokens": rows, "mask": rows > 0, **{name: rows + 1 for name in given}}
+    parts = {"tokens": rows, "mask": rows > 0, **dict.fromkeys(more, rows + 1)}
     batch = Batch(**parts)
     moved, twice = batch.to("meta"), batch.repeat(2)
     assert (len(batch), len(moved), len(twice)) == (2, 2, 4)
@@ -298,15 +297,15 @@ def test_shares_of_what_is_not_told() -> None:
     assert equal(corrupt(batch, MASK)[0], batch)
     every, _ = corrupt(batch, MASK, observe=1.0, noise=1.0, dropout=1.0)
     some, _ = corrupt(batch, MASK, observe=0.5, noise=0.3, dropout=0.2)
-    for given, noise, dropout in ((every, 1.0, 1.0), (some, 0.3, 0.2)):
-        assert given.noisy is not None
-        assert given.labels is not None
-        hidden = share(given.noisy[batch.mask] == MASK)
+    for one, noise, dropout in ((every, 1.0, 1.0), (some, 0.3, 0.2)):
+        assert one.noisy is not None
+        assert one.labels is not None
+        hidden = share(one.noisy[batch.mask] == MASK)
         assert hidden == pytest.approx(noise, abs=0.02 * (noise < 1))
-        assert share(given.labels == 0) == pytest.approx(dropout, abs=0.02 * (dropout < 1))
+        assert share(one.labels == 0) == pytest.approx(dropout, abs=0.02 * (dropout < 1))
     assert every.observed is not None
     assert some.observed is not None
-    shown, less = (share((one != MASK).any(dim=1)) for one in (every.observed, some.observed))
+    shown, less = (share((o != MASK).any(dim=1)) for o in (every.observed, some.observed))
     assert less == pytest.approx(0.5 * shown, abs=0.03)
     assert shown > 0.8
 
