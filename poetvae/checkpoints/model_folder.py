@@ -264,7 +264,7 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
     files = _read_files(folder, MODEL_FILES)
     config = _parse(folder / "config.json", files["config.json"])
     found = config.get("format"), config.get("version"), config.get("kind")
-    if found[:2] != ("poetvae", FORMAT_VERSION) or found[2] not in MODELS:
+    if found[:2] != ("poetvae", FORMAT_VERSION) or found[2] not in [*MODELS]:
         raise CheckpointError(
             f"{folder}/config.json says format, version, kind = {found}; this version of poetvae "
             f"reads ('poetvae', {FORMAT_VERSION}, {' or '.join(map(repr, MODELS))})"

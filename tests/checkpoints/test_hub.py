@@ -169,16 +169,9 @@ def test_what_exists_is_a_path_and_what_does_not_is_a_name(
 @pytest.mark.parametrize(
     ("name", "revision"),
     [
-        ("a", None),
-        ("a/b/c", None),
-        ("a/..", None),
-        ("a/b@../../x", None),
-        ("a/b", "../../x"),
-        ("a/b", "/etc/passwd"),
-        ("a/b", ""),
+        *((name, None) for name in ("a", "a/b/c", "a/..", "a/b@../../x", "a/b\n", "a/ｂ")),
+        *(("a/b", revision) for revision in ("../../x", "/etc/passwd", "")),
         ("a/b@v1", "v2"),
-        ("a/b\n", None),
-        ("a/ｂ", None),
     ],
 )
 def test_what_is_no_name_is_refused_before_anything_is_looked_up(
@@ -238,30 +231,28 @@ def test_a_copy_that_is_damaged_is_fetched_again(served: Hub) -> None:
 
 def test_what_the_hub_does_not_have(served: Hub) -> None:
     assert "no such folder, and the hub http://127.0.0.1:" in refused("someone/else")
-    served.status = 403
-    assert "for those alone who were granted access" in refused()
-    served.status = 401
-    assert "has no such model, or keeps it private" in refused()
-    served.status = 500
-    assert "gave no answer that could be used" in refused()
+    for status, says in (
+        (403, "for those alone who were granted access"),
+        (401, "has no such model, or keeps it private"),
+        (500, "gave no answer that could be used"),
+    ):
+        served.status = status
+        assert says in refused()
     assert len(served.asked) == 4  # nothing is asked twice
 
 
-def test_a_hub_that_is_not_there_is_given_up_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("there", "seconds"), [(False, 10), (True, 30)])
+def test_a_hub_that_is_not_there_or_says_nothing_is_given_up(
+    served: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool, seconds: float
 ) -> None:
-    point_to(monkeypatch, "http://127.0.0.1:9", tmp_path / "cache")
+    served.delay = 60.0
+    if there:
+        monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.1)
+    else:
+        point_to(monkeypatch, "http://127.0.0.1:9", tmp_path / "cache")
     began = time.monotonic()
     assert "gave no answer that could be used" in refused()
-    assert time.monotonic() - began < 10
-
-
-def test_a_hub_that_says_nothing_is_given_up(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    served.delay = 60.0
-    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.1)
-    began = time.monotonic()
-    assert "no answer that could be used" in refused()
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < seconds
 
 
 # A hostile one
@@ -296,10 +287,8 @@ def test_what_is_no_json_is_no_model(served: Hub) -> None:
     config = b"[" * 10_000
     served.files["config.json"] = config
     manifest = json.loads(served.files["manifest.json"])
-    manifest["files"]["config.json"] = {
-        "size": len(config),
-        "sha256": hashlib.sha256(config).hexdigest(),
-    }
+    sha256 = hashlib.sha256(config).hexdigest()
+    manifest["files"]["config.json"] = {"size": len(config), "sha256": sha256}
     served.files["manifest.json"] = json.dumps(manifest).encode()
     with pytest.raises(CheckpointError, match=r"config\.json is not a JSON object"):
         Poet.from_pretrained(NAME)
@@ -308,30 +297,23 @@ def test_what_is_no_json_is_no_model(served: Hub) -> None:
 # The command line
 
 
-def command(
-    served: str, cache: Path, *words: str, offline: str = "0"
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "poetvae", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            **os.environ,
-            "HF_ENDPOINT": served,
-            "HF_HOME": str(cache),
-            "HF_HUB_OFFLINE": offline,
-        },
-    )
-
-
 def test_a_command_takes_a_name(served: Hub, poet: Poet, tmp_path: Path) -> None:
-    words = ["info", "--model", NAME, "--json"]
-    first = command(constants.ENDPOINT, tmp_path / "home", *words)
+    def info(endpoint: str, offline: str) -> subprocess.CompletedProcess[str]:
+        words = ["-W", "error", "-m", "poetvae", "info", "--json", "--model", NAME]
+        where = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": offline}
+        return subprocess.run(
+            [sys.executable, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | where,
+        )
+
+    first = info(constants.ENDPOINT, "0")
     assert first.returncode == 0
     assert first.stderr == f"{NAME}: no such folder; asking the hub {constants.ENDPOINT}\n"
     assert json.loads(first.stdout)["parameters"] == poet.model.num_parameters()
-    again = command("http://127.0.0.1:9", tmp_path / "home", *words, offline="1")
+    again = info("http://127.0.0.1:9", "1")
     assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, "")
 
 
@@ -413,11 +395,8 @@ def test_a_push_that_fails_is_one_line(api: type[Api], poet: Poet) -> None:
     with pytest.raises(CheckpointError, match="is no name on a hub"):
         poet.push_to_hub("verse")
     api.failure = OSError("no route\nto it")
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(CheckpointError, match=rf"^{NAME}: the hub .*no route[^\n]*$"):
         poet.push_to_hub(NAME)
-    assert str(caught.value).startswith(f"{NAME}: the hub ")
-    assert "no route" in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_nothing_of_huggingface_hub_changes(served: Hub) -> None:

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from torch import Tensor
 
 from poetvae.data.dataset import Batch, TokenStore, batch_index, corrupt, derive_seed
 
@@ -26,17 +27,13 @@ def test_a_batch_holds_the_poems_asked_for(
     store = TokenStore(poems, max_len, PAD, labels)
     index = data.draw(st.lists(st.integers(0, len(poems) - 1), max_size=5))
     batch = store.batch(index)
-    assert len(store) == len(poems)
-    assert len(batch) == len(index)
+    assert (len(store), len(batch)) == (len(poems), len(index))
     assert batch.tokens.tolist() == [poems[i] + [PAD] * (max_len - len(poems[i])) for i in index]
     assert batch.mask.tolist() == [[t < len(poems[i]) for t in range(max_len)] for i in index]
     assert batch.tokens.shape == batch.mask.shape == (len(index), max_len)
     assert (batch.tokens.dtype, batch.mask.dtype) == (torch.int64, torch.bool)
-    if labelled:
-        assert batch.labels is not None
-        assert batch.labels.tolist() == [labels[i] for i in index]
-    else:
-        assert batch.labels is None
+    assert (batch.labels is not None) == labelled
+    assert batch.labels is None or batch.labels.tolist() == [labels[i] for i in index]
 
 
 @given(POEMS, st.integers(1, 10), st.one_of(st.none(), st.integers(0, 10)))
@@ -58,18 +55,35 @@ def test_a_poem_that_is_too_long() -> None:
 
 def test_a_store_of_nothing() -> None:
     store = TokenStore([], 4, PAD)
-    assert len(store) == 0
-    assert list(store.batches(3)) == []
+    assert (len(store), list(store.batches(3))) == (0, [])
     assert store.batch([]).tokens.shape == (0, 4)
 
 
-def test_a_batch_moves_whole() -> None:
-    moved = TokenStore([[1, 2]], 3, PAD, [[1]]).batch([0]).to("meta")
-    assert moved.labels is not None
-    assert {x.device.type for x in (moved.tokens, moved.mask, moved.labels)} == {"meta"}
-    bare = TokenStore([[1, 2]], 3, PAD).batch([0]).to("meta")
-    assert (bare.tokens.device.type, bare.labels) == ("meta", None)
-    assert isinstance(bare, Batch)
+FIELDS = ("tokens", "mask", "labels", "observed", "noisy")
+
+
+@pytest.mark.parametrize("more", [(), ("labels",), ("observed", "noisy"), FIELDS])
+def test_a_batch_moves_and_repeats_whole(more: tuple[str, ...]) -> None:
+    rows = torch.tensor([[1, 2, 0], [3, 0, 0]])
+    parts = {"tokens": rows, "mask": rows > 0, **dict.fromkeys(more, rows + 1)}
+    batch = Batch(**parts)
+    moved, twice = batch.to("meta"), batch.repeat(2)
+    assert (len(batch), len(moved), len(twice)) == (2, 2, 4)
+    assert batch.repeat(1) is batch
+    for name in FIELDS:
+        if name not in parts:
+            assert getattr(moved, name) is getattr(twice, name) is None
+            continue
+        assert getattr(moved, name).device.type == "meta"
+        assert torch.equal(getattr(twice, name), torch.cat([parts[name]] * 2))
+
+
+def test_whole_poems_fill_all_positions() -> None:
+    tokens, labels = torch.tensor([[1, 2], [3, 4]]), torch.tensor([[1], [2]])
+    batch = Batch.whole(tokens, labels)
+    assert (batch.tokens is tokens, batch.labels is labels) == (True, True)
+    assert batch.mask.tolist() == [[True, True]] * 2
+    assert batch.observed is batch.noisy is Batch.whole(tokens).labels is None
 
 
 @given(POEMS, POEMS, st.booleans())
@@ -108,13 +122,7 @@ def test_a_store_is_the_same_in_any_type_and_place(
     assert other.fingerprint == store.fingerprint
     assert [other.poem(i) for i in range(len(other))] == poems
     index = range(len(poems))
-    one, two = store.batch(index), other.batch(index)
-    assert torch.equal(one.tokens, two.tokens)
-    assert torch.equal(one.mask, two.mask)
-    if labelled:
-        assert one.labels is not None
-        assert two.labels is not None
-        assert torch.equal(one.labels, two.labels)
+    assert equal(store.batch(index), other.batch(index))
 
 
 def test_batches_are_gathered_where_the_store_is() -> None:
@@ -246,17 +254,22 @@ def labelled(poems: list[list[int]]) -> Batch:
     return TokenStore(poems, 7, PAD, labels).batch(range(len(poems)))
 
 
+def equal(one: Batch, other: Batch) -> bool:
+    """Whether two batches have the same parts, and the same in them."""
+    pairs = zip(vars(one).values(), vars(other).values(), strict=True)
+    return all(a is b if a is None or b is None else torch.equal(a, b) for a, b in pairs)
+
+
 @given(FEW, SHARES, SHARES, SHARES, st.integers(0, 2**31))
 @settings(deadline=None)
-def test_conceal(
+def test_corrupt(
     poems: list[list[int]], observe: float, noise: float, dropout: float, seed: int
 ) -> None:
     batch = labelled(poems)
     torch.manual_seed(seed)
-    given = corrupt(batch, MASK, observe=observe, noise=noise, dropout=dropout)
-    assert given["tokens"] is batch.tokens
-    assert given["mask"] is batch.mask
-    observed, noisy, labels = given["observed"], given["noisy"], given["labels"]
+    given, passes = corrupt(batch, MASK, observe=observe, noise=noise, dropout=dropout)
+    assert (given.tokens is batch.tokens, given.mask is batch.mask, passes) == (True, True, 1)
+    observed, noisy = given.observed, given.noisy
     assert (observed is None, noisy is None) == (observe == 0, noise == 0)
     if observed is not None:
         assert ((observed == batch.tokens) | (observed == MASK)).all()
@@ -265,52 +278,54 @@ def test_conceal(
     if noisy is not None:
         assert ((noisy == batch.tokens) | (noisy == MASK)).all()
         assert torch.equal(noisy[~batch.mask], batch.tokens[~batch.mask])
-    assert labels is not None
+    assert given.labels is not None
     assert batch.labels is not None
-    assert ((labels == batch.labels) | (labels == 0)).all()
+    assert ((given.labels == batch.labels) | (given.labels == 0)).all()
     torch.manual_seed(seed)
-    again = corrupt(batch, MASK, observe=observe, noise=noise, dropout=dropout)
-    assert given.pop("passes") == again.pop("passes") == 1
-    assert all(
-        one is other is None or (one is not None and other is not None and torch.equal(one, other))
-        for one, other in zip(given.values(), again.values(), strict=True)
-    )
+    again, _ = corrupt(batch, MASK, observe=observe, noise=noise, dropout=dropout)
+    assert equal(given, again)
 
 
-def test_shares_of_what_is_concealed() -> None:
+def share(values: Tensor | None) -> float:
+    assert values is not None
+    return float(values.float().mean())
+
+
+def test_shares_of_what_is_not_told() -> None:
     torch.manual_seed(0)
     batch = labelled([[5, 6, 7, 8, 9, 5]] * 4000)
-    none = corrupt(batch, MASK)
-    assert none["observed"] is none["noisy"] is None
-    assert none["labels"] is batch.labels
-    every = corrupt(batch, MASK, observe=1.0, noise=1.0, dropout=1.0)
-    some = corrupt(batch, MASK, observe=0.5, noise=0.3, dropout=0.2)
-    assert all(value is not None for value in (*every.values(), *some.values()))
-    assert (every["noisy"][batch.mask] == MASK).all()
-    assert not every["labels"].any()
-    hidden = (some["noisy"][batch.mask] == MASK).float().mean()
-    assert float(hidden) == pytest.approx(0.3, abs=0.02)
-    unknown = (some["labels"] == 0).float().mean()
-    assert float(unknown) == pytest.approx(0.2, abs=0.02)
-    shown = {
-        name: float((given["observed"] != MASK).any(dim=1).float().mean())
-        for name, given in (("every", every), ("some", some))
-    }
-    assert shown["some"] == pytest.approx(0.5 * shown["every"], abs=0.03)
-    assert shown["every"] > 0.8
+    assert equal(corrupt(batch, MASK)[0], batch)
+    every, _ = corrupt(batch, MASK, observe=1.0, noise=1.0, dropout=1.0)
+    some, _ = corrupt(batch, MASK, observe=0.5, noise=0.3, dropout=0.2)
+    for one, noise, dropout in ((every, 1.0, 1.0), (some, 0.3, 0.2)):
+        assert one.noisy is not None
+        assert one.labels is not None
+        hidden = share(one.noisy[batch.mask] == MASK)
+        assert hidden == pytest.approx(noise, abs=0.02 * (noise < 1))
+        assert share(one.labels == 0) == pytest.approx(dropout, abs=0.02 * (dropout < 1))
+    assert every.observed is not None
+    assert some.observed is not None
+    shown, less = (share((o != MASK).any(dim=1)) for o in (every.observed, some.observed))
+    assert less == pytest.approx(0.5 * shown, abs=0.03)
+    assert shown > 0.8
 
 
 def test_what_is_observed_has_every_shape() -> None:
     """A run in the middle, a beginning alone, an end alone, characters here and there."""
     torch.manual_seed(0)
-    observed = corrupt(labelled([[5, 5, 5, 5]] * 2000), MASK, observe=1.0)["observed"]
+    observed = corrupt(labelled([[5, 5, 5, 5]] * 2000), MASK, observe=1.0)[0].observed
     assert observed is not None
     patterns = {tuple(row) for row in (observed[:, :4] != MASK).int().tolist()}
-    assert patterns == {
-        pattern for pattern in itertools.product((0, 1), repeat=4) if pattern != (1, 1, 1, 1)
-    }
+    assert patterns == {*itertools.product((0, 1), repeat=4)} - {(1, 1, 1, 1)}
+
+
+def test_passes_are_drawn_by_their_share() -> None:
+    torch.manual_seed(0)
+    drawn = [corrupt(labelled([[5]]), MASK, passes=(1, 4, 4, 4))[1] for _ in range(800)]
+    assert set(drawn) == {1, 4}
+    assert drawn.count(4) / 800 == pytest.approx(0.75, abs=0.06)
 
 
 def test_without_labels_there_are_none_to_drop() -> None:
     batch = TokenStore([[5, 6]], 2, PAD).batch([0])
-    assert corrupt(batch, MASK, dropout=1.0)["labels"] is None
+    assert corrupt(batch, MASK, dropout=1.0)[0].labels is None

@@ -16,6 +16,7 @@ from poetvae.latent.index import FORMAT, Index, fingerprint
 from poetvae.poet import Poet
 
 TEXTS = ["瀑響分雲出，橋形得水成。", "斷岸支漁網，危峰戴草亭。", "沙痕知潦退，石髮見潮生。"]
+SHAPES = "index holds .* expected"
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
@@ -59,11 +60,6 @@ def test_a_poem_is_its_own_nearest_neighbour(poet: Poet, index: Index) -> None:
     assert len(poet.neighbours(TEXTS[0], index)) == 3
 
 
-def test_no_poem_to_search_among(poet: Poet) -> None:
-    with pytest.raises(CorpusError, match="no poem to search among"):
-        poet.index([])
-
-
 def test_saved_and_loaded(poet: Poet, index: Index, tmp_path: Path) -> None:
     index.texts = ["", "a\nb", "詩\ud800𠮷"]  # whatever a text may be
     index.save(tmp_path / "index")
@@ -100,60 +96,43 @@ def test_a_torn_index_is_refused(poet: Poet, index: Index, tmp_path: Path, keep:
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "says"),
     [
-        {"z": torch.zeros(3, 5)},
-        {"z": torch.zeros(3, 4, dtype=torch.float64)},
-        {"z": torch.zeros(0, 4), "offsets": torch.zeros(1, dtype=torch.int64)},
-        {"z": torch.zeros(())},
-        {"offsets": torch.zeros(3, dtype=torch.int64)},
-        {"offsets": torch.zeros(4)},
-        {"text": torch.zeros(2, 2, dtype=torch.uint8)},
-        {"more": torch.zeros(1)},
+        ({"z": torch.zeros(3, 5)}, SHAPES),
+        ({"z": torch.zeros(3, 4, dtype=torch.float64)}, SHAPES),
+        ({"z": torch.zeros(0, 4), "offsets": torch.zeros(1, dtype=torch.int64)}, SHAPES),
+        ({"z": torch.zeros(())}, SHAPES),
+        ({"offsets": torch.zeros(3, dtype=torch.int64)}, SHAPES),
+        ({"offsets": torch.zeros(4)}, SHAPES),
+        ({"text": torch.zeros(2, 2, dtype=torch.uint8)}, SHAPES),
+        ({"more": torch.zeros(1)}, SHAPES),
+        ({"z": torch.full((3, 4), torch.nan)}, "its parts do not agree"),
+        ({"offsets": torch.tensor([0, 40, 36, 108])}, "its parts do not agree"),
+        ({"offsets": torch.tensor([0, 36, 72, 107])}, "its parts do not agree"),
+        ({"offsets": torch.tensor([0, 36, 71, 108])}, "its texts are not UTF-8"),
     ],
     ids=str,
 )
-def test_parts_of_other_shapes_are_refused(
-    poet: Poet, index: Index, tmp_path: Path, change: dict[str, Tensor]
-) -> None:
-    path = tmp_path / "index"
-    index.save(path)
-    parts, about = tensors(path) | change, {**FORMAT, "model": index.model}
-    path.write_bytes(safetensors.torch.save(parts, about))
-    with pytest.raises(CheckpointError, match=r"index holds .* expected"):
-        Index.load(path, poet.model)
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "says"),
-    [
-        ("z", torch.full((3, 4), torch.nan), "its parts do not agree"),
-        ("offsets", torch.tensor([0, 40, 36, 108]), "its parts do not agree"),
-        ("offsets", torch.tensor([0, 36, 72, 107]), "its parts do not agree"),
-        ("offsets", torch.tensor([0, 36, 71, 108]), "its texts are not UTF-8"),
-    ],
-)
-def test_parts_that_do_not_agree_are_refused(
-    poet: Poet, index: Index, tmp_path: Path, name: str, value: Tensor, says: str
+def test_parts_that_do_not_fit_or_agree_are_refused(
+    poet: Poet, index: Index, tmp_path: Path, change: dict[str, Tensor], says: str
 ) -> None:
     path = tmp_path / "index"
     index.save(path)
     parts, about = tensors(path), {**FORMAT, "model": index.model}
     assert len(parts["text"]) == 108
-    path.write_bytes(safetensors.torch.save(parts | {name: value}, about))
+    path.write_bytes(safetensors.torch.save(parts | change, about))
     with pytest.raises(CheckpointError, match=says):
         Index.load(path, poet.model)
 
 
-def test_what_is_no_index(poet: Poet, tmp_path: Path) -> None:
+def test_what_is_no_index_and_where_none_can_be(poet: Poet, index: Index, tmp_path: Path) -> None:
     path = tmp_path / "file"
     with pytest.raises(CheckpointError, match=r"file: cannot be read \(No such file"):
         Index.load(path, poet.model)
     path.write_bytes(safetensors.torch.save({"z": torch.zeros(1)}))
     with pytest.raises(CheckpointError, match="no index of this version"):
         Index.load(path, poet.model)
-
-
-def test_an_index_that_cannot_be_written(index: Index, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="cannot be written"):
         index.save(tmp_path / "missing" / "index")
+    with pytest.raises(CorpusError, match="no poem to search among"):
+        poet.index([])

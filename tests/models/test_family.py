@@ -1,7 +1,8 @@
-"""One table of properties, which every member of the family has."""
+"""One table of properties, which every member of the family has, whatever its settings."""
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import subprocess
@@ -12,17 +13,20 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from poetvae.checkpoints import model_folder as checkpoint
+from poetvae.checkpoints.card import model_card
 from poetvae.checkpoints.model_folder import Saved, load_folder, load_state, save_folder
-from poetvae.config import configure
+from poetvae.config import MODELS, configure
 from poetvae.data.dataset import Batch, corrupt
 from poetvae.errors import ConfigError
 from poetvae.latent.paths import variations
-from poetvae.models import VAE, VQVAE, Autoregressive, LatentModel, LatentSample, Model, build
-from poetvae.nn import DiagonalGaussian, Mixture
+from poetvae.models import VQVAE, LatentSample, TextModel, build, evaluating
+from poetvae.models.bounds import iwae, log_weights
 from poetvae.text.codec import PoemCodec
 from poetvae.text.tokenizer import PoemTokenizer
 from poetvae.training import trainer
@@ -33,9 +37,6 @@ TOKENIZER = PoemTokenizer.train(["山月臨窗白溪"])
 CODEC = PoemCodec(TOKENIZER, 6, {}, {"dynasty": ("tang", "song")})
 MASK, T, V = TOKENIZER.mask_id, 6, len(TOKENIZER)
 TINY: dict[str, Any] = {
-    "vocab_size": V,
-    "max_len": T,
-    "label_sizes": (3,),
     "embed_dim": 5,
     "d_model": 6,
     "latent_dim": 3,
@@ -57,105 +58,133 @@ PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
     "autoencoder": ("ae", {}),
     "sparse": ("sparse-ae", {}),
     "vqvae": ("vq", {}),
-    "autoregressive": ("ar", {"dropout": 0.0, "encoder_layers": 1}),
+    "autoregressive": ("ar", {"dropout": 0.0}),
     "infill": ("infill", {}),
     "few": ("few", {"passes": "1,3"}),
     "iwae": ("iwae", {}),
 }
+SIZES = {"vocab_size": V, "max_len": T, "label_sizes": (3,)}
 FAMILY = {
-    name: configure(preset, {**TINY, **changes}) for name, (preset, changes) in PRESETS.items()
+    name: configure(preset, {**SIZES, **TINY, **changes})
+    for name, (preset, changes) in PRESETS.items()
 }
 family = pytest.mark.parametrize("name", FAMILY)
 latent = pytest.mark.parametrize("name", [name for name in FAMILY if name != "autoregressive"])
 LENGTHS = (6, 3, 1, 4)
+Changes = dict[str, Any]
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "embed_dim": st.just(6),
+        "decoder_layers": st.integers(0, 3),
+        "kernel_size": st.integers(1, 4),
+        "dilations": st.sampled_from([(1,), (2, 1), (7,)]),
+        "norm": st.just("none"),
+        "pooling": st.sampled_from(["mean", "mean+max"]),
+        "residual_scale": st.just(0.7),
+        "positions": st.just(False),
+        "inject": st.just(False),
+        "tied": st.just(False),
+        "observe": st.just(0.5),
+        "label_sizes": st.just(()),
+    },
+)
+varied = settings(deadline=None, max_examples=12)
 
 
-def make(name: str, seed: int = 0) -> Model:
+def make(name: str, changes: Changes | None = None) -> TextModel:
     """A model in evaluation whose weights are large enough for everything to be seen."""
-    torch.manual_seed(seed)
-    model = build(FAMILY[name].model).eval()
+    torch.manual_seed(0)
+    config = FAMILY[name].model
+    kept = {**(changes or {}), **({"label_sizes": (3,)} if name == "label" else {})}
+    model = build(replace(config, **kept)).eval()
     for p in model.parameters():
         if p.requires_grad or name != "vqvae":
             nn.init.normal_(p, std=0.4)
     return model
 
 
-def poems(lengths: tuple[int, ...] = LENGTHS) -> Batch:
-    """Poems of these lengths, with labels, and with anything in the padding."""
-    tokens = torch.randint(5, V, (len(lengths), T))
+def poems(model: TextModel, lengths: tuple[int, ...] = LENGTHS) -> Batch:
+    """Poems of these lengths, with the labels of the model, and with anything in the padding."""
+    n, labelled = len(lengths), bool(model.config.label_sizes)
+    tokens = torch.randint(5, V, (n, T))
     mask = torch.arange(T) < torch.tensor(lengths).unsqueeze(1)
-    return Batch(tokens, mask, torch.randint(1, 3, (len(lengths), 1)))
+    return Batch(tokens, mask, torch.randint(1, 3, (n, 1)) if labelled else None)
 
 
-def mode(model: LatentModel, batch: Batch) -> Tensor:
-    return model.encode(batch.tokens, batch.mask, batch.labels).mode
+def mode(model: TextModel, batch: Batch) -> Tensor:
+    return model.latent.encode(batch).mode
 
 
-def nll(model: Model, batch: Batch) -> Tensor:
+def nll(model: TextModel, batch: Batch) -> Tensor:
     """Of each poem, without noise: z the mode of its posterior."""
-    if isinstance(model, Autoregressive):
-        return model.nll(batch.tokens, batch.mask, batch.labels)
-    return model.nll(mode(model, batch), batch.tokens, batch.mask, labels=batch.labels)
+    if not model.has_latent:
+        return model.causal.nll(batch)
+    return model.latent.nll(mode(model, batch), batch)
 
 
 def part(batch: Batch, rows: list[int]) -> Batch:
-    assert batch.labels is not None
-    return Batch(batch.tokens[rows], batch.mask[rows], batch.labels[rows])
+    labels = None if batch.labels is None else batch.labels[rows]
+    return Batch(batch.tokens[rows], batch.mask[rows], labels)
 
 
 @family
-def test_neither_padding_nor_other_poems_change_a_poem(name: str) -> None:
-    model, batch = make(name), poems()
+@given(CHANGES)
+@varied
+def test_neither_padding_nor_other_poems_change_a_poem(name: str, changes: Changes) -> None:
+    model = make(name, changes)
+    batch = poems(model)
     whole = nll(model, batch)
-    filled = Batch(torch.where(batch.mask, batch.tokens, 0), batch.mask, batch.labels)
+    filled = replace(batch, tokens=torch.where(batch.mask, batch.tokens, 0))
     torch.testing.assert_close(nll(model, filled), whole)
-    for i in range(len(batch)):
+    for i, length in enumerate(LENGTHS):
         alone = part(batch, [i])
         torch.testing.assert_close(nll(model, alone), whole[[i]], atol=1e-5, rtol=1e-4)
-        if isinstance(model, LatentModel):
-            assert alone.labels is not None
-            length = LENGTHS[i]
-            cut = model.encode(alone.tokens[:, :length], alone.mask[:, :length], alone.labels)
-            torch.testing.assert_close(cut.mode, mode(model, batch)[[i]], atol=1e-5, rtol=1e-4)
+        if model.has_latent:
+            cut = Batch.whole(alone.tokens[:, :length], alone.labels)
+            expected = mode(model, batch)[[i]]
+            torch.testing.assert_close(mode(model, cut), expected, atol=1e-5, rtol=1e-4)
 
 
 @family
 def test_labels_matter_and_may_be_unknown(name: str) -> None:
-    model, batch = make(name), part(poems(), [0, 0, 0])
-    found = nll(model, Batch(batch.tokens, batch.mask, torch.tensor([[0], [1], [2]])))
-    assert len(set(found.tolist())) == 3
-    absent = nll(model, Batch(batch.tokens, batch.mask, None))
+    model = make(name)
+    batch = replace(part(poems(model), [0, 0, 0]), labels=torch.tensor([[0], [1], [2]]))
+    assert len(set(nll(model, batch).tolist())) == 3
+    absent = nll(model, replace(batch, labels=None))
     assert torch.isfinite(absent).all()
     torch.testing.assert_close(absent, absent[0].expand(3))
 
 
 @family
 def test_shapes_of_a_draw(name: str) -> None:
-    model, batch = make(name), poems()
-    draw = model(batch.tokens, batch.mask, batch.labels, samples=3)
-    sampled = isinstance(model, VAE) and model.has_bound
-    d = model.latent_dim if isinstance(model, LatentModel) else 0
+    model = make(name)
+    batch = poems(model)
+    draw = model(batch, samples=3)
+    sampled = model.bound_name(3) == "IWAE-3"
+    d = model.latent.latent_dim if model.has_latent else 0
     assert draw.nll.shape == (3 if sampled else 1, 4)
     assert draw.z.shape == (*draw.nll.shape, d)
-    assert (draw.posterior is None) == isinstance(model, Autoregressive)
-    assert (draw.commitment is not None) == isinstance(model, VQVAE)
+    assert (draw.posterior is None) == (name == "autoregressive")
+    assert (draw.commitment is not None) == (name == "vqvae")
     assert (draw.prior is None) == (name in ("autoencoder", "sparse", "autoregressive"))
     if draw.prior is not None:
         assert draw.prior.log_prob(draw.z).shape == draw.nll.shape
-        assert draw.posterior is not None
         assert draw.posterior.log_prob(draw.z).shape == draw.nll.shape
+    for z, found in zip(draw.z, draw.nll, strict=True):
+        expected = model.latent.nll(z, batch) if model.has_latent else nll(model, batch)
+        torch.testing.assert_close(found, expected)
     terms = objective(draw, FAMILY[name].objective)
     assert terms.nll.shape == terms.kl.shape == terms.loss.shape == (4,)
 
 
 @latent
 def test_shapes_of_the_latent(name: str) -> None:
-    model, batch = make(name), poems()
-    assert isinstance(model, LatentModel)
-    d = 12 if isinstance(model, VQVAE) else 3  # three codes of four numbers
+    model = make(name).latent
+    d = 12 if name == "vqvae" else 3  # three codes of four numbers
     assert model.latent_dim == d
-    assert mode(model, batch).shape == (4, d)
-    assert model.encode(batch.tokens, batch.mask).sample().shape == (4, d)
+    assert mode(model, poems(model)).shape == (4, d)
+    assert model.encode(replace(poems(model), labels=None)).sample().shape == (4, d)
     for labels in (None, torch.tensor([[0], [1], [2]])):
         z = model.prior(3, labels).sample(torch.Generator().manual_seed(0))
         assert z.shape == (3, d)
@@ -165,68 +194,118 @@ def test_shapes_of_the_latent(name: str) -> None:
         assert torch.equal(z, again)
 
 
-def test_kinds_of_priors() -> None:
-    kinds = {}
-    for name in ("vae", "mixture", "label", "infill", "few"):
-        model = make(name)
-        assert isinstance(model, VAE)
-        kinds[name] = type(model.prior(2))
-    assert kinds.pop("mixture") is Mixture
-    assert set(kinds.values()) == {DiagonalGaussian}
-    model = make("label")
-    assert isinstance(model, VAE)
-    labels = torch.tensor([[0], [1], [2]])
-    prior = model.prior(3, labels)
-    assert isinstance(prior, DiagonalGaussian)
-    assert model.prior_mean is not None
-    torch.testing.assert_close(prior.mean, model.prior_mean(labels))
-    assert not prior.logvar.any()
-    with pytest.raises(ConfigError, match="prior=label needs labels: train with --label"):
-        build(replace(FAMILY["label"].model, label_sizes=()))
-
-
 @family
-def test_has_bound(name: str) -> None:
-    model = make(name)
-    if isinstance(model, LatentModel):
-        assert model.has_bound == (name not in ("autoencoder", "sparse"))
-
-
-@family
-def test_nll_is_the_cross_entropy_of_the_logits(name: str) -> None:
-    model, batch = make(name), poems()
-    if isinstance(model, Autoregressive):
-        logits = model.decode(batch.tokens, batch.labels)
+def test_a_model_answers_for_itself(name: str) -> None:
+    model, few = make(name), name == "few"
+    bounds = {"vqvae": "ELBO", "autoregressive": "exact", "autoencoder": "none", "sparse": "none"}
+    assert model.bound_name(5) == bounds.get(name, "IWAE-5")
+    assert model.has_bound == (model.bound_name(1) != "none")
+    assert model.pass_choices == ((1, 3) if few else ())
+    assert model.check_passes(None) == (3 if few else 1)
+    often = {"few": 3, "vqvae": 1 + 3, "autoregressive": T}
+    assert model.network_passes() == often.get(name, 1)
+    if name == "autoregressive":
+        assert (model.has_latent, model.causal) == (False, model)
+        with pytest.raises(ConfigError, match="has no latent space; give a VAE"):
+            _ = model.latent
+        with pytest.raises(ConfigError, match="a pass a character; leave out passes"):
+            model.check_passes(1)
     else:
-        logits = model.decode(mode(model, batch), labels=batch.labels)
-    by_place = F.cross_entropy(logits.transpose(1, 2), batch.tokens, reduction="none")
-    expected = (by_place * batch.mask).sum(dim=1)
-    torch.testing.assert_close(nll(model, batch), expected, atol=1e-5, rtol=1e-4)
+        assert (model.has_latent, model.latent) == (True, model)
+        with pytest.raises(ConfigError, match="no autoregressive model; train one with"):
+            _ = model.causal
+        with pytest.raises(ConfigError, match="passes is 0; expected at least 1"):
+            model.check_passes(0)
+        assert model.check_passes(7) == 7  # it is for `decode` to say that it did not learn that
+    z = torch.randn(5, model.latent.latent_dim) if model.has_latent else torch.zeros(5, 0)
+    used = {
+        "vqvae": {"mutual_information", "codes_used", "codebook_perplexity"},
+        "mixture": {"cluster_perplexity"},
+    }
+    assert model.usage(z).keys() == used.get(name, set())
+    assert (model.components_of(z) is not None) == (name == "mixture")
+    kinds = {"vqvae": "VQ-VAE with 8 codes", "autoregressive": "causal language model"}
+    kinds |= dict.fromkeys(("autoencoder", "sparse"), "text autoencoder with 3 latent dimensions")
+    manners = {"few": "in 3 passes of its decoder", "autoregressive": "one character after the o"}
+    card = model_card(model, CODEC, "")
+    assert kinds.get(name, "text variational autoencoder with 3 latent dimensions") in card
+    assert f"It writes {manners.get(name, 'all characters at once')}" in card
 
 
 @family
-def test_forward_is_determined_by_the_seed(name: str) -> None:
-    batch = poems()
+def test_a_score_is_the_bound_by_its_samples(name: str) -> None:
+    model = make(name)
+    batch = poems(model)
+    score = model.score(batch, 3, torch.Generator().manual_seed(1))
+    assert score.recon.shape == score.kl.shape == score.bound.shape == (4,)
+    if not model.has_latent:
+        assert score.posterior is None
+        assert not score.kl.any()
+        torch.testing.assert_close(score.bound, nll(model, batch))
+        return
+    draw = model.latent.sample_posterior(batch, 3, torch.Generator().manual_seed(1))
+    assert len(draw.nll) == (3 if model.bound_name(3) == "IWAE-3" else 1)
+    torch.testing.assert_close(score.bound, -iwae(log_weights(draw)))
+    torch.testing.assert_close(score.recon, draw.nll[0])
+    expected = model.latent.nll(draw.z[-1], batch, model.latent.passes)
+    torch.testing.assert_close(draw.nll[-1], expected)
 
-    def drawn(training: bool) -> LatentSample:
+
+@family
+@given(CHANGES, st.lists(st.integers(1, T), min_size=1, max_size=3), st.booleans())
+@varied
+def test_nll_is_the_cross_entropy_of_the_logits_of_what_is_not_given(
+    name: str, changes: Changes, lengths: list[int], training: bool
+) -> None:
+    model = make(name, changes)
+    batch = poems(model, tuple(lengths))
+    hidden = batch.mask
+    if model.has_latent and model.config.observe:
+        shown = torch.arange(T) % 2 == 0
+        batch = replace(batch, observed=torch.where(shown, batch.tokens, MASK))
+        hidden = hidden & ~shown
+    if model.has_latent:
+        logits = model.latent.decode(mode(model, batch), batch.observed, batch.labels)
+    else:
+        logits = model.causal.decode(batch.tokens, batch.labels)
+    assert logits.shape == (len(lengths), T, V)
+    by_place = F.cross_entropy(logits.transpose(1, 2), batch.tokens, reduction="none")
+    with torch.set_grad_enabled(training):
+        found = nll(model, batch)
+    assert found.requires_grad == training
+    torch.testing.assert_close(found, (by_place * hidden).sum(dim=1), atol=1e-5, rtol=1e-4)
+
+
+@family
+@pytest.mark.parametrize("training", [True, False])
+def test_forward_is_determined_by_the_seed(name: str, training: bool) -> None:
+    batch = poems(make(name))
+
+    def drawn() -> LatentSample:
         model = make(name).train(training)
         torch.manual_seed(5)
-        draw: LatentSample = model(batch.tokens, batch.mask, batch.labels)
+        draw: LatentSample = model(batch)
         return draw
 
-    for training in (True, False):
-        one, again = drawn(training), drawn(training)
-        assert torch.equal(one.nll, again.nll)
-        assert torch.equal(one.z, again.z)
+    one, again = drawn(), drawn()
+    assert torch.equal(one.nll, again.nll)
+    assert torch.equal(one.z, again.z)
 
 
 @family
-def test_gradients_reach_every_parameter_that_is_learnt(name: str) -> None:
-    model, config = make(name).train(), FAMILY[name]
-    torch.manual_seed(1)
-    given = corrupt(poems((6,) * 24), MASK, observe=config.model.observe)
-    given["passes"] = max(config.model.passes, default=1)
-    draw = model(**given, samples=config.objective.iw_samples)
+@given(CHANGES)
+@varied
+def test_every_parameter_is_counted_once_and_learns(name: str, changes: Changes) -> None:
+    config = FAMILY[name]
+    if config.model.observe or "observe" in changes:  # what is shown tells of its neighbours alone
+        changes = {**changes, "kernel_size": 3, "dilations": (1,), "decoder_layers": 1}
+    model = make(name, changes).train()
+    assert "embedding.weight" in dict(model.named_parameters())
+    shared = {p.data_ptr(): p.numel() for p in model.state_dict().values()}
+    assert model.num_parameters() == sum(shared.values())
+    batch, _ = corrupt(poems(model, (6,) * 24), MASK, observe=model.config.observe)
+    passes = max(config.model.passes, default=1)
+    draw = model(batch, passes=passes, samples=config.objective.iw_samples)
     torch.autograd.backward(objective(draw, config.objective).loss.mean())
     for key, p in model.named_parameters():
         if p.requires_grad:
@@ -238,9 +317,9 @@ def test_gradients_reach_every_parameter_that_is_learnt(name: str) -> None:
 @family
 def test_thirty_steps_lower_the_loss(name: str) -> None:
     torch.manual_seed(0)
-    config, batch = FAMILY[name], poems((6,) * 8)
+    config = FAMILY[name]
     model = build(config.model)
-    optimizer = make_optimizer(model, config.train)
+    batch, optimizer = poems(model, (6,) * 8), make_optimizer(model, config.train)
     losses = [float(update(model, optimizer, [Slice(batch)], config, 0.5)[2]) for _ in range(30)]
     assert all(map(math.isfinite, losses))
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
@@ -248,22 +327,30 @@ def test_thirty_steps_lower_the_loss(name: str) -> None:
 
 @family
 def test_saved_and_loaded_it_is_the_same(name: str, tmp_path: Path) -> None:
-    model, batch = make(name), poems()
+    model = make(name)
+    batch = poems(model)
     save_folder(tmp_path / "model", Saved(model, CODEC), "A card.\n")
     loaded = load_folder(tmp_path / "model")
     assert loaded.model.config == model.config
     assert loaded.codec.to_dict() == CODEC.to_dict()
     assert type(loaded.model) is type(model)
-    torch.testing.assert_close(nll(loaded.model.eval(), batch), nll(model, batch), rtol=0, atol=0)
+    torch.testing.assert_close(nll(loaded.model, batch), nll(model, batch), rtol=0, atol=0)
 
 
-@family
-def test_token_vectors_have_one_name_and_shared_weights_count_once(name: str) -> None:
-    model = make(name)
-    assert dict(model.named_parameters())["embedding.weight"] is model.embedding.weight
-    assert model.num_parameters() == sum(
-        {p.data_ptr(): p.numel() for p in model.state_dict().values()}.values()
-    )
+def test_every_kind_is_built_and_has_a_member_here() -> None:
+    built = {config.model.kind: type(build(config.model)) for config in FAMILY.values()}
+    assert {kind: found.__name__ for kind, found in built.items()} == {
+        kind: path.split(".")[1] for kind, path in MODELS.items()
+    }
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_evaluating_leaves_the_mode_as_it_was(training: bool) -> None:
+    model = make("vae").train(training)
+    with contextlib.suppress(KeyError), evaluating(model):
+        assert not any(module.training for module in model.modules())
+        raise KeyError
+    assert {module.training for module in model.modules()} == {training}
 
 
 # What a vector of codes is worth, by enumeration
@@ -294,14 +381,14 @@ def test_the_prior_over_codes_sums_to_at_most_one(enumerated: tuple[VQVAE, Tenso
 @torch.no_grad()
 def test_codes_give_a_lower_bound(enumerated: tuple[VQVAE, Tensor]) -> None:
     model, codes = enumerated
-    z, mask = model.vectors(codes), torch.ones(64, 4, dtype=torch.bool)
+    z = model.vectors(codes)
     for poem in torch.randint(5, V, (6, 4)):
-        row = poem.unsqueeze(0)
-        terms = objective(model(row, mask[:1]), FAMILY["vqvae"].objective)
-        joint = model.prior(64).log_prob(z) - model.nll(z, row.expand(64, -1), mask)
+        batch = Batch.whole(poem.unsqueeze(0))
+        terms = objective(model(batch), FAMILY["vqvae"].objective)
+        joint = model.prior(64).log_prob(z) - model.nll(z, batch.repeat(64))
         log_p = joint.logsumexp(dim=0)
         assert (terms.nll + terms.kl).item() >= -log_p.item()
-        (own,) = model.codes(mode(model, Batch(row, mask[:1], None)))
+        (own,) = model.codes(mode(model, batch))
         (place,) = (codes == own).all(dim=1).nonzero().flatten().tolist()
         torch.testing.assert_close(terms.elbo[0], joint[place], atol=1e-4, rtol=1e-5)
 
@@ -320,29 +407,20 @@ def test_codes_are_drawn_as_their_prior_says(enumerated: tuple[VQVAE, Tensor]) -
     assert ((share.view(8, 8) - expected).abs() < error).all()
 
 
-# Runs of members whose training keeps more than weights
+# Runs
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("corpus") / "couplets.txt"
+@pytest.mark.parametrize("name", ["vqvae", "mixture", "autoregressive"])
+def test_a_resumed_run_is_the_same_bit_for_bit(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = tmp_path / "couplets.txt"
     chars = [[chr(0x4E00 + (i * i + 7 * j) % 31) for j in range(10)] for i in range(60)]
     lines = ["".join([*c[:5], "，", *c[5:], "。"]) for c in chars]
-    path.write_text("\n\n".join(lines), encoding="utf-8")
-    return path
-
-
-@pytest.mark.parametrize("name", ["vqvae", "mixture"])
-def test_a_resumed_run_is_the_same_bit_for_bit(
-    name: str, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    free = {"vocab_size", "max_len", "label_sizes"}
-    changes = {key: value for key, value in TINY.items() if key not in free}
-    if name == "mixture":
-        changes["components"] = 3
+    corpus.write_text("\n\n".join(lines), encoding="utf-8")
     options: dict[str, Any] = {
-        "preset": "cluster" if name == "mixture" else "vq",
-        "settings": {**changes, "held_out": 0.2, "min_count": 1, "validate_every": 4, "ema": 0.9},
+        "preset": PRESETS[name][0],
+        "settings": {**TINY, "held_out": 0.2, "min_count": 1, "validate_every": 4, "ema": 0.9},
         "forms": ["5x2"],
         "quiet": True,
     }
@@ -362,25 +440,20 @@ def test_a_resumed_run_is_the_same_bit_for_bit(
         trainer.train([corpus], tmp_path / "halved", steps=8, **options)
     monkeypatch.undo()
     trainer.train(out=tmp_path / "halved", resume=True, quiet=True)
-    states = [load_state(tmp_path / run / "checkpoints" / "step-8") for run in ("whole", "halved")]
-    assert states[0]["model"].keys() == states[1]["model"].keys()
-    for key, value in states[0]["model"].items():
-        assert torch.equal(value, states[1]["model"][key]), key
-    averages = [
-        load_folder(tmp_path / run / "checkpoints" / "step-8") for run in ("whole", "halved")
-    ]
-    for (key, one), other in zip(
-        averages[0].model.named_parameters(), averages[1].model.parameters(), strict=True
-    ):
-        assert torch.equal(one, other), key
+    for file in ("model.safetensors", "checkpoints/step-8/model.safetensors"):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "halved" / file).read_bytes()
+    one, other = (load_state(tmp_path / run / "checkpoints/step-8") for run in ("whole", "halved"))
+    assert one.keys() == other.keys()
+    assert one["step"] == other["step"] == 8
+    assert one["model"].keys() == other["model"].keys()
+    for key, value in one["model"].items():
+        assert torch.equal(value, other["model"][key]), key
 
 
 def test_a_point_has_nothing_around_it() -> None:
-    model = build(configure("tiny,ae", {"vocab_size": 12, "max_len": 4}).model)
-    assert isinstance(model, LatentModel)
-    batch = Batch(torch.full((1, 4), 7), torch.ones(1, 4, dtype=torch.bool), None)
+    model = make("autoencoder")
     with pytest.raises(ConfigError, match="is a point; give a VAE"):
-        variations(model, batch, 2, 1.0, torch.Generator())
+        variations(model.latent, poems(model, (4,)), 2, 1.0, torch.Generator())
 
 
 def test_abstract_networks_do_not_import_the_compiler() -> None:

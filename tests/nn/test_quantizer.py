@@ -56,9 +56,7 @@ def test_codes_are_moving_averages_of_the_vectors_that_choose_them() -> None:
     torch.testing.assert_close(module.total.data[:, 0], torch.tensor(total))
     codes = [t / u for t, u in zip(total, usage, strict=True)]
     torch.testing.assert_close(module.codebook.data[:, 0], torch.tensor(codes))
-
-
-def test_codes_come_to_the_means_of_their_vectors() -> None:
+    # In time they come to the means.
     module = quantizer(torch.tensor([[-1.0], [1.0]]), decay=0.5).train()
     for _ in range(40):
         module(torch.tensor([[-5.0], [-3.0], [2.0], [4.0], [6.0], [8.0]]))

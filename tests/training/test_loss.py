@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
-from torch.distributions import (
-    Categorical,
-    Independent,
-    MixtureSameFamily,
-    Normal,
-    kl_divergence,
-)
+from torch.distributions import Independent, Normal, kl_divergence
 
 from poetvae.config import ObjectiveConfig
 from poetvae.models import LatentSample
@@ -69,25 +64,9 @@ def test_the_terms(b: int, d: int, config: ObjectiveConfig, progress: float) -> 
     paid = [sum(max(config.free_bits, float(u)) for u in poem) for poem in kl]
     expected = nll + weight * torch.tensor(paid, dtype=torch.double)
     torch.testing.assert_close(terms.loss, expected)
-
-
-def test_at_beta_1_the_loss_is_the_negative_elbo_of_torch() -> None:
-    mean, logvar = torch.randn(2, 3, 4, dtype=torch.double)
-    nll = torch.rand(3, dtype=torch.double)
-    terms = objective(drawn(nll, DiagonalGaussian(mean, logvar)), ObjectiveConfig())
-    q = Independent(Normal(mean, (0.5 * logvar).exp()), 1)
-    p = Independent(Normal(torch.zeros_like(mean), torch.ones_like(mean)), 1)
-    torch.testing.assert_close(terms.loss, nll + kl_divergence(q, p))
-    torch.testing.assert_close(terms.loss, -terms.elbo)
-
-
-def test_beta_comes_up_with_its_schedule() -> None:
-    nll, draw, kl = problem(3, 2)
-    config = ObjectiveConfig(beta=4.0, beta_schedule="linear", beta_warmup=0.5)
-    for progress, weight in [(0.0, 0.0), (0.25, 2.0), (0.5, 4.0), (1.0, 4.0)]:
-        loss = objective(draw, config, progress).loss
-        torch.testing.assert_close(loss, nll + weight * kl.sum(dim=1))
-    torch.testing.assert_close(objective(draw, config).loss, nll + 4 * kl.sum(dim=1))
+    torch.testing.assert_close(objective(draw, ObjectiveConfig()).loss, -terms.elbo)
+    risen = objective(draw, ObjectiveConfig(beta=4.0, beta_warmup=0.5), progress).loss
+    torch.testing.assert_close(risen, nll + 4 * min(1.0, progress / 0.5) * kl.sum(dim=1))
 
 
 def test_a_unit_below_its_free_bits_is_left_alone() -> None:
@@ -137,15 +116,11 @@ def test_below_its_capacity_a_poem_is_told_to_say_more() -> None:
 
 @pytest.mark.parametrize("point", [True, False])
 def test_sparsity_is_the_l1_norm_of_the_code(point: bool) -> None:
-    mean = torch.randn(3, 4, requires_grad=True)
-    nll, posterior = torch.rand(3), DiagonalGaussian(mean, torch.zeros(3, 4))
-    draw = (
-        LatentSample(nll.unsqueeze(0), mean.unsqueeze(0), Point(mean))
-        if point
-        else drawn(nll, posterior)
-    )
-    config = ObjectiveConfig(beta=0.0, sparsity=0.3)
-    terms = objective(draw, config)
+    mean, nll = torch.randn(3, 4, requires_grad=True), torch.rand(3)
+    draw = drawn(nll, DiagonalGaussian(mean, torch.zeros(3, 4)))
+    if point:
+        draw = replace(draw, posterior=Point(mean), prior=None)
+    terms = objective(draw, ObjectiveConfig(beta=0.0, sparsity=0.3))
     torch.testing.assert_close(terms.loss, nll + 0.3 * mean.abs().sum(dim=1))
     (gradient,) = torch.autograd.grad(terms.loss.sum(), mean)
     torch.testing.assert_close(gradient, 0.3 * mean.sign())
@@ -159,12 +134,9 @@ def test_an_autoencoder_pays_for_no_kl() -> None:
 
 
 def test_commitment_is_weighed_and_is_no_part_of_the_bound() -> None:
-    nll, posterior = torch.rand(2), DiagonalGaussian(torch.randn(2, 3), torch.zeros(2, 3))
-    plain = drawn(nll, posterior)
-    distance = torch.tensor([1.0, 4.0])
-    committed = LatentSample(plain.nll, plain.z, plain.posterior, plain.prior, distance)
-    config = ObjectiveConfig(commitment=0.5)
-    one, other = objective(plain, config), objective(committed, config)
+    plain = drawn(torch.rand(2), DiagonalGaussian(torch.randn(2, 3), torch.zeros(2, 3)))
+    distance, config = torch.tensor([1.0, 4.0]), ObjectiveConfig(commitment=0.5)
+    one, other = (objective(replace(plain, commitment=c), config) for c in (None, distance))
     torch.testing.assert_close(other.loss, one.loss + 0.5 * distance)
     torch.testing.assert_close(other.elbo, one.elbo)
 
@@ -176,11 +148,9 @@ def test_against_a_mixture_the_kl_is_estimated_from_the_draws() -> None:
     draw = LatentSample(
         torch.rand(6, 5).double(), q.sample(None, 6), q, Mixture(logits, means, logvars, 5)
     )
-    theirs = MixtureSameFamily(
-        Categorical(logits=logits), Independent(Normal(means, (0.5 * logvars).exp()), 1)
-    )
+    parts = log_normal(draw.z.unsqueeze(2), means, (0.5 * logvars).exp())
     log_q = log_normal(draw.z, mean, (0.5 * logvar).exp())
-    log_p: Tensor = theirs.log_prob(draw.z)  # type: ignore[no-untyped-call]
+    log_p = torch.logsumexp(logits.log_softmax(dim=0) + parts, dim=2)
     expected = (log_q - log_p).mean(dim=0)
     torch.testing.assert_close(objective(draw, ObjectiveConfig()).kl, expected)
 
