@@ -19,7 +19,7 @@ from poetvae.config import ModelConfig, ObjectiveConfig
 from poetvae.data.dataset import Batch, encode_poems
 from poetvae.errors import ConfigError
 from poetvae.models import Autoregressive, LatentSample
-from poetvae.nn import GCNN
+from poetvae.nn import GCNN, GatedResidualBlock
 from poetvae.poet import Poet
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form
@@ -74,10 +74,10 @@ def test_steps_of_a_stack_give_what_it_gives_at_once(
     kernel: int, dilations: tuple[int, ...], layers: int, norm: str | None, cond: int, t: int
 ) -> None:
     stack = GCNN(
-        3, layers, kernel, dilations=dilations, causal=True, in_channels=2 if layers else 3,
-        norm=norm, scale=0.7, condition_channels=cond,
+        3, layers, kernel, dilations=dilations, causal=True, norm=norm, scale=0.7,
+        condition_channels=cond,
     ).double()  # fmt: skip
-    x = torch.randn(2, 2 if layers else 3, t, dtype=torch.double)
+    x = torch.randn(2, 3, t, dtype=torch.double)
     condition = torch.randn(2, cond, dtype=torch.double) if cond else None
     seen, outputs = stack.start(2), []
     sizes = [state.shape for state in seen]
@@ -89,10 +89,10 @@ def test_steps_of_a_stack_give_what_it_gives_at_once(
 
 
 @pytest.mark.parametrize("options", [{"causal": False}, {"causal": True, "groups": 2}])
-def test_a_stack_that_cannot_step_says_so(options: dict[str, int]) -> None:
-    stack = GCNN(4, 1, 3, **options)  # type: ignore[arg-type]
+def test_a_block_that_cannot_step_says_so(options: dict[str, int]) -> None:
+    block = GatedResidualBlock(4, 4, 3, **options)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="step needs causal=True and groups=1"):
-        stack.step(torch.zeros(1, 4), [torch.zeros(1, 2, 4)])
+        block.step(torch.zeros(1, 4), torch.zeros(1, 2, 4))
 
 
 @given(CONFIGS, st.integers(1, 3))
