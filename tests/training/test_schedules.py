@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
+from poetvae import config
 from poetvae.training.schedules import SCHEDULES, constant, cosine, cyclical, linear
 
 SHARE = st.floats(0, 1)
 NAMES = sorted(SCHEDULES)
 
 
-def test_names() -> None:
-    assert NAMES == ["constant", "cosine", "cyclical", "linear"]
+def test_the_settings_name_these_schedules() -> None:
+    assert tuple(SCHEDULES) == config.SCHEDULES == tuple(f.__name__ for f in SCHEDULES.values())
 
 
 @given(st.sampled_from(NAMES), SHARE, SHARE)
