@@ -49,9 +49,8 @@ def build(
     with new_store(folder) as temporary:
         spool = Spool(temporary / "spool", len(spec.columns))
         report = _collect(spec, spool, workers, chunk)
-        counted = _count(spec, spool)
-        codec = _codec(spec, spool, counted)
-        described = Described(codec, tuple(spec.labels), report, counted.longer)
+        codec, longer = _count(spec, spool)
+        described = Described(codec, tuple(spec.labels), report, longer)
         writer = StoreWriter(temporary, described)
         for side, tokens, lengths, labels in _numbered(spec, spool, codec):
             writer.add(side, tokens, lengths, labels)
@@ -83,10 +82,6 @@ def known_values(
     return values
 
 
-def _max_len(spec: CorpusSpec) -> int:
-    return max((form.size for form in spec.forms), default=spec.max_len)
-
-
 def _collect(spec: CorpusSpec, spool: Spool, workers: int, chunk: int) -> CorpusReport:
     """Put all items into the spool, and mark those that are repeated."""
     parts = [(check_sources(sources), side) for sources, side in spec.parts]
@@ -102,60 +97,44 @@ def _collect(spec: CorpusSpec, spool: Spool, workers: int, chunk: int) -> Corpus
     return reports[0]
 
 
-@dataclass
-class _Counted:
-    """What is counted of the items to train on.
+def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
+    """How to number what is frequent enough to train on, and how many poems are too long.
 
-    Attributes:
-        longer: how many are too long.
-        characters: of the others.
-        values: how many of the others have each value of each column, in the order they come.
+    Raises:
+        CorpusError: all are too long, or a label has fewer than two values.
     """
-
-    longer: int
-    characters: dict[str, int]
-    values: list[Counter[str]]
-
-
-def _count(spec: CorpusSpec, spool: Spool) -> _Counted:
-    """Count what is to be learnt from; CorpusError when all of it is too long."""
-    max_len, longer, shortest, fitting = _max_len(spec), 0, 2**31 - 1, 0
-    codes, names = np.zeros(UNICODE, np.int64), list(spool.values)
-    values = [Counter[str]() for _ in spec.columns]
+    max_len = max((form.size for form in spec.forms), default=spec.max_len)
+    longer, shortest, characters = 0, 2**31 - 1, np.zeros(UNICODE, np.int64)
+    names, values = list(spool.values), {name: Counter[str]() for name in spec.columns}
     for block in spool.blocks():
         train = block.sides == 0
         kept = train & (block.lengths <= max_len)
         shortest = min(shortest, int(block.lengths[train].min(initial=shortest)))
         longer += int((train & ~kept).sum())
-        fitting += int(kept.sum())
-        codes += np.bincount(block.codes[np.repeat(kept, block.lengths)], minlength=UNICODE)
-        for column, counts in zip(block.columns[kept].T, values, strict=True):
+        codes = block.codes[np.repeat(kept, block.lengths)]
+        characters += np.bincount(codes, minlength=UNICODE)
+        for column, counts in zip(block.columns[kept].T, values.values(), strict=True):
             places, first, n = np.unique(column, return_index=True, return_counts=True)
             for i in np.argsort(first).tolist():
                 counts[names[places[i]]] += int(n[i])
-    if not fitting:
+    if not characters.any():
         raise CorpusError(
             f"every poem is longer than max_len {max_len}; the shortest takes {shortest} "
             f"positions: --set max_len={shortest} or more, or select a --form"
         )
-    there = np.flatnonzero(codes).tolist()
-    characters = {chr(code): int(codes[code]) for code in there if chr(code) != END}
-    return _Counted(longer, characters, values)
-
-
-def _codec(spec: CorpusSpec, spool: Spool, counted: _Counted) -> PoemCodec:
-    """How the poems are numbered: characters, forms and label values that are frequent enough."""
-    values = dict(zip(spec.columns, counted.values, strict=True))
+    characters[ord(END)] = 0
+    seen = {chr(code): int(characters[code]) for code in np.flatnonzero(characters).tolist()}
     forms = values.pop("form") if spec.forms else Counter[str]()
-    return PoemCodec(
-        PoemTokenizer.from_counts(counted.characters, spec.min_count),
-        _max_len(spec),
+    codec = PoemCodec(
+        PoemTokenizer.from_counts(seen, spec.min_count),
+        max_len,
         {form: forms[str(form)] for form in spec.forms},
         {
             name: known_values(name, counts, spec.min_label, spool.fields)
             for name, counts in values.items()
         },
     )
+    return codec, longer
 
 
 def _numbered(
