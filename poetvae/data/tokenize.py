@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import CorpusError
 from ..text.codec import PoemCodec
 from ..text.tokenizer import PoemTokenizer
-from .corpus import CorpusReport, CorpusSpec, check_selected, check_sources, complete_report
+from .corpus import CorpusReport, CorpusSpec, complete_report, read_parts
 from .repeated import SideCounts, mark_repeated, rank
 from .selection import CHUNK, END, Items, gather
 from .store import SIDES, Described, StoreWriter, new_store
@@ -48,12 +48,18 @@ def build(
     workers = min(os.cpu_count() or 1, 8) if workers is None else workers
     with new_store(folder) as temporary:
         spool = Spool(temporary / "spool", len(spec.columns))
-        report = _collect(spec, spool, workers, chunk)
+        report = CorpusReport()
+        for names, side, part in read_parts(spec, report):
+            for items in gather(names, spec, part, side, workers, chunk):
+                spool.add(items)
+                part.add(items.report)
+        spool.mark_repeated()
+        complete_report(report, spec, spool.counts)
         codec, longer = _count(spec, spool)
         described = Described(codec, tuple(spec.labels), report, longer)
         writer = StoreWriter(temporary, described)
-        for side, tokens, lengths, labels in _numbered(spec, spool, codec):
-            writer.add(side, tokens, lengths, labels)
+        for block in _numbered(spec, spool, codec):
+            writer.add(*block)
         writer.finish()
         shutil.rmtree(temporary / "spool")
     return described
@@ -80,21 +86,6 @@ def known_values(
             f"poems have the fields {names}; --set min_label=1 takes rare values too"
         )
     return values
-
-
-def _collect(spec: CorpusSpec, spool: Spool, workers: int, chunk: int) -> CorpusReport:
-    """Put all items into the spool, and mark those that are repeated."""
-    parts = [(check_sources(sources), side) for sources, side in spec.parts]
-    reports = []
-    for sources, side in parts:
-        reports.append(report := CorpusReport())
-        for items in gather(sources, spec, report, side, workers, chunk):
-            spool.add(items)
-            report.add(items.report)
-        check_selected(sources, spec, report)
-    spool.mark_repeated()
-    complete_report(reports[0], spec, spool.counts)
-    return reports[0]
 
 
 def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
