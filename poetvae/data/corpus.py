@@ -22,7 +22,7 @@ from ..config import ModelConfig, TrainConfig
 from ..errors import CorpusError
 from ..text.cleaning import UNBALANCED, clean
 from ..text.poem import Form, Poem, content, held_out, select
-from .repeated import SideCounts, mark_repeated, rank, text_hash
+from .repeated import SideCounts, mark_repeated, rank, text_hashes
 from .sources import SUFFIXES, Record, check_source, read_source
 
 Source = str | Path
@@ -197,7 +197,7 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
         records = read_records(names, spec.strict, part)
         items += select_items(records, spec, side, part, set())
     sides = np.fromiter((item.side for item in items), np.uint8, len(items))
-    hashes = np.fromiter((text_hash(item.chars) for item in items), np.uint64, len(items))
+    hashes = text_hashes(item.chars for item in items)
     counts.items += np.bincount(sides, minlength=3)
     mark_repeated(sides, hashes, rank(sides), counts)
     complete_report(report, spec, counts)
