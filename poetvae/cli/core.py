@@ -202,9 +202,10 @@ def evaluate(
         raise CorpusError(f"{called(model)} has no train.json: nothing is held out; give a CORPUS")
     if against:
         known = read_corpus(CorpusSpec(against, forms=wanted, strict=strict)).train
-    read = learned
     if corpus:
         read = read_corpus(CorpusSpec(corpus, forms=wanted, strict=strict))
+    else:
+        read = learned
     poems = read.train if corpus else read.test or read.valid
     for line in read.report.lines():
         note(line)
