@@ -22,7 +22,7 @@ from ..config import ModelConfig, TrainConfig
 from ..errors import CorpusError
 from ..text.cleaning import UNBALANCED, clean
 from ..text.poem import Form, Poem, content, held_out, select
-from .repeated import SideCounts, mark_repeated, rank, text_hash
+from .repeated import SideCounts, mark_repeated, rank, text_hashes
 from .sources import SUFFIXES, Record, check_source, read_source
 
 Source = str | Path
@@ -70,11 +70,6 @@ class CorpusSpec:
         if not self.forms:
             return tuple(self.labels)
         return "form", *(name for name in self.labels if name != "form")
-
-    @property
-    def parts(self) -> list[tuple[Sequence[Source], int]]:
-        """What is read, with the side of its poems that are not held out."""
-        return [(self.sources, 0), *([(self.valid, 1)] if self.valid else [])]
 
 
 @dataclass
@@ -197,22 +192,36 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
             to train on.
     """
     items: list[Item] = []
-    counts, reports = SideCounts(), []
-    for sources, side in spec.parts:
-        reports.append(report := CorpusReport())
-        records = read_records(check_sources(sources), spec.strict, report)
-        items += select_items(records, spec, side, report, set())
-        check_selected(sources, spec, report)
+    report, counts = CorpusReport(), SideCounts()
+    for names, side, part in read_parts(spec, report):
+        records = read_records(names, spec.strict, part)
+        items += select_items(records, spec, side, part, set())
     sides = np.fromiter((item.side for item in items), np.uint8, len(items))
-    hashes = np.fromiter((text_hash(item.chars) for item in items), np.uint64, len(items))
+    hashes = text_hashes(item.chars for item in items)
     counts.items += np.bincount(sides, minlength=3)
     mark_repeated(sides, hashes, rank(sides), counts)
-    complete_report(reports[0], spec, counts)
+    complete_report(report, spec, counts)
     poems: list[list[Poem]] = [[], [], [], []]
     for item, place in zip(items, sides.tolist(), strict=True):
         poems[place].append(item.poem)
     train, valid, test, _ = poems
-    return Corpus(train, valid, test, reports[0])
+    return Corpus(train, valid, test, report)
+
+
+def read_parts(
+    spec: CorpusSpec, report: CorpusReport
+) -> Iterator[tuple[list[str], int, CorpusReport]]:
+    """What is to be read one after the other: sources, the side of their poems, and their report.
+
+    Raises:
+        CorpusError: one is not there or, when it was read, nothing of it was kept or selected.
+    """
+    parts = [(check_sources(spec.sources), 0, report)]
+    if spec.valid:
+        parts.append((check_sources(spec.valid), 1, CorpusReport()))
+    for part in parts:
+        yield part
+        check_selected(part[0], spec, part[2])
 
 
 def check_sources(sources: Iterable[Source]) -> list[str]:

@@ -6,6 +6,7 @@ validate, 2 to test.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -30,13 +31,14 @@ class SideCounts:
     shared: Counts = field(default_factory=lambda: np.zeros(3, np.int64))
 
 
-def text_hash(chars: str) -> int:
-    """64 bits that tell texts apart.
+def text_hashes(texts: Iterable[str]) -> Words:
+    """64 bits for each text that tell it from others.
 
     Among 10**9 texts two different ones are taken for one with a probability of 0.03, among 10**7
     of 3e-6; one of the two is then not learnt.
     """
-    return int.from_bytes(blake2b(chars.encode(), digest_size=8).digest(), "little")
+    digests = [blake2b(text.encode(), digest_size=8).digest() for text in texts]
+    return np.frombuffer(b"".join(digests), "<u8")
 
 
 def rank(sides: NDArray[np.uint8], first: int = 0) -> Words:

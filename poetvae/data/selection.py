@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from ..errors import CorpusError
 from .corpus import CorpusReport, CorpusSpec, read_records, select_items
-from .repeated import text_hash
+from .repeated import text_hashes
 from .sources import Record
 
 END = "\ud800"
@@ -62,23 +62,22 @@ class Items:
 def items_of(records: Iterable[Record], spec: CorpusSpec, side: int = 0) -> Items:
     """The items of entries, with the values of the corpus's columns; see `corpus.select_items`."""
     report, fields, end = CorpusReport(), Counter[str](), "" if spec.forms else END
-    texts, hashes, sides, places = [], [], bytearray(), []
+    texts, sides, places = [], bytearray(), []
     values: dict[str, int] = {}
     names = spec.columns
     for poem, chars, place in select_items(records, spec, side, report):
-        texts.append(chars + end)
-        hashes.append(text_hash(chars))
+        texts.append(chars)
         sides.append(place)
         if names:
             if poem.meta:
                 fields.update(poem.meta.keys())
             for name in names:
                 places.append(values.setdefault(poem.value(name), len(values)))
-    n, codes = len(texts), "".join(texts).encode("utf-32-le", "surrogatepass")
+    n, codes = len(texts), "".join([text + end for text in texts])
     return Items(
-        np.frombuffer(codes, "<u4"),
-        np.fromiter(map(len, texts), np.int32, n),
-        np.array(hashes, np.uint64),
+        np.frombuffer(codes.encode("utf-32-le", "surrogatepass"), "<u4"),
+        np.fromiter(map(len, texts), np.int32, n) + np.int32(len(end)),
+        text_hashes(texts),
         np.frombuffer(bytes(sides), np.uint8),
         np.array(places, np.int32).reshape(n, len(names)),
         list(values),

@@ -64,17 +64,12 @@ def check_source(name: str) -> str:
     Raises:
         CorpusError: for a path where nothing is, and for a file of an unknown format.
     """
-    if name == "-" or os.path.isdir(name) or (not os.path.exists(name) and _is_hub_name(name)):
-        return name
-    if not os.path.exists(name):
+    known = name.endswith(SUFFIXES)
+    if name != "-" and not os.path.exists(name) and (known or not _HUB_NAME.fullmatch(name)):
         raise CorpusError(f"{name}: no such file or folder; check the path")
-    if not name.endswith(SUFFIXES) and os.path.isfile(name):
+    if os.path.isfile(name) and not known:
         raise CorpusError(f"{name}: unknown format; expected a name in {', '.join(SUFFIXES)}")
     return name
-
-
-def _is_hub_name(name: str) -> bool:
-    return _HUB_NAME.fullmatch(name) is not None and not name.endswith(SUFFIXES)
 
 
 def read_source(name: str, ignored: Counter[str]) -> Iterator[Record]:

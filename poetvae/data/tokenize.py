@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import CorpusError
 from ..text.codec import PoemCodec
 from ..text.tokenizer import PoemTokenizer
-from .corpus import CorpusReport, CorpusSpec, check_selected, check_sources, complete_report
+from .corpus import CorpusReport, CorpusSpec, complete_report, read_parts
 from .repeated import SideCounts, mark_repeated, rank
 from .selection import CHUNK, END, Items, gather
 from .store import SIDES, Described, StoreWriter, new_store
@@ -48,13 +48,18 @@ def build(
     workers = min(os.cpu_count() or 1, 8) if workers is None else workers
     with new_store(folder) as temporary:
         spool = Spool(temporary / "spool", len(spec.columns))
-        report = _collect(spec, spool, workers, chunk)
-        counted = _count(spec, spool)
-        codec = _codec(spec, spool, counted)
-        described = Described(codec, tuple(spec.labels), report, counted.longer)
+        report = CorpusReport()
+        for names, side, part in read_parts(spec, report):
+            for items in gather(names, spec, part, side, workers, chunk):
+                spool.add(items)
+                part.add(items.report)
+        spool.mark_repeated()
+        complete_report(report, spec, spool.counts)
+        codec, longer = _count(spec, spool)
+        described = Described(codec, tuple(spec.labels), report, longer)
         writer = StoreWriter(temporary, described)
-        for side, tokens, lengths, labels in _numbered(spec, spool, codec):
-            writer.add(side, tokens, lengths, labels)
+        for block in _numbered(spec, spool, codec):
+            writer.add(*block)
         writer.finish()
         shutil.rmtree(temporary / "spool")
     return described
@@ -83,79 +88,44 @@ def known_values(
     return values
 
 
-def _max_len(spec: CorpusSpec) -> int:
-    return max((form.size for form in spec.forms), default=spec.max_len)
+def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
+    """How to number what is frequent enough to train on, and how many poems are too long.
 
-
-def _collect(spec: CorpusSpec, spool: Spool, workers: int, chunk: int) -> CorpusReport:
-    """Put all items into the spool, and mark those that are repeated."""
-    parts = [(check_sources(sources), side) for sources, side in spec.parts]
-    reports = []
-    for sources, side in parts:
-        reports.append(report := CorpusReport())
-        for items in gather(sources, spec, report, side, workers, chunk):
-            spool.add(items)
-            report.add(items.report)
-        check_selected(sources, spec, report)
-    spool.mark_repeated()
-    complete_report(reports[0], spec, spool.counts)
-    return reports[0]
-
-
-@dataclass
-class _Counted:
-    """What is counted of the items to train on.
-
-    Attributes:
-        longer: how many are too long.
-        characters: of the others.
-        values: how many of the others have each value of each column, in the order they come.
+    Raises:
+        CorpusError: all are too long, or a label has fewer than two values.
     """
-
-    longer: int
-    characters: dict[str, int]
-    values: list[Counter[str]]
-
-
-def _count(spec: CorpusSpec, spool: Spool) -> _Counted:
-    """Count what is to be learnt from; CorpusError when all of it is too long."""
-    max_len, longer, shortest, fitting = _max_len(spec), 0, 2**31 - 1, 0
-    codes, names = np.zeros(UNICODE, np.int64), list(spool.values)
-    values = [Counter[str]() for _ in spec.columns]
+    max_len = max((form.size for form in spec.forms), default=spec.max_len)
+    longer, shortest, characters = 0, 2**31 - 1, np.zeros(UNICODE, np.int64)
+    names, values = list(spool.values), {name: Counter[str]() for name in spec.columns}
     for block in spool.blocks():
         train = block.sides == 0
         kept = train & (block.lengths <= max_len)
         shortest = min(shortest, int(block.lengths[train].min(initial=shortest)))
         longer += int((train & ~kept).sum())
-        fitting += int(kept.sum())
-        codes += np.bincount(block.codes[np.repeat(kept, block.lengths)], minlength=UNICODE)
-        for column, counts in zip(block.columns[kept].T, values, strict=True):
+        codes = block.codes[np.repeat(kept, block.lengths)]
+        characters += np.bincount(codes, minlength=UNICODE)
+        for column, counts in zip(block.columns[kept].T, values.values(), strict=True):
             places, first, n = np.unique(column, return_index=True, return_counts=True)
             for i in np.argsort(first).tolist():
                 counts[names[places[i]]] += int(n[i])
-    if not fitting:
+    if not characters.any():
         raise CorpusError(
             f"every poem is longer than max_len {max_len}; the shortest takes {shortest} "
             f"positions: --set max_len={shortest} or more, or select a --form"
         )
-    there = np.flatnonzero(codes).tolist()
-    characters = {chr(code): int(codes[code]) for code in there if chr(code) != END}
-    return _Counted(longer, characters, values)
-
-
-def _codec(spec: CorpusSpec, spool: Spool, counted: _Counted) -> PoemCodec:
-    """How the poems are numbered: characters, forms and label values that are frequent enough."""
-    values = dict(zip(spec.columns, counted.values, strict=True))
+    characters[ord(END)] = 0
+    seen = {chr(code): int(characters[code]) for code in np.flatnonzero(characters).tolist()}
     forms = values.pop("form") if spec.forms else Counter[str]()
-    return PoemCodec(
-        PoemTokenizer.from_counts(counted.characters, spec.min_count),
-        _max_len(spec),
+    codec = PoemCodec(
+        PoemTokenizer.from_counts(seen, spec.min_count),
+        max_len,
         {form: forms[str(form)] for form in spec.forms},
         {
             name: known_values(name, counts, spec.min_label, spool.fields)
             for name, counts in values.items()
         },
     )
+    return codec, longer
 
 
 def _numbered(

@@ -24,14 +24,14 @@ def diagnose(report: Report | None, config: Config, progress: float) -> list[str
         config: what the model is and how it is trained.
         progress: share of the training done.
     """
-    found: list[str] = []
+    advice: list[str] = []
     if report is None:
-        return found
+        return advice
     weighed = config.objective.beta > 0 and beta(config.objective, progress) > 0.5 * min(
         1.0, config.objective.beta
     )
     if config.model.kind == "vae" and weighed and report.kl_per_poem < COLLAPSED:
-        found.append(
+        advice.append(
             f"posterior collapse: z carries {report.kl_per_poem:.2f} nats a poem, "
             f"{report.active_units} of {config.model.latent_dim} units are active; the decoder "
             "writes without it. Try --set beta_warmup=0.5, --set free_bits=0.1 (nats a unit), "
@@ -41,14 +41,14 @@ def diagnose(report: Report | None, config: Config, progress: float) -> list[str
     positions = report.poems * -(-config.model.max_len // config.model.code_stride)
     expected = size * (1 - math.exp(-positions / size))  # of codes that are equally likely
     if report.codes_used is not None and report.codes_used < ALIVE * expected:
-        found.append(
+        advice.append(
             f"dead codes: {report.codes_used} of {size} are in use "
             f"(perplexity {report.codebook_perplexity:.0f}). Try a smaller --set codebook_size, "
             "--set code_decay=0.95, or a larger --batch-size"
         )
     if report.cluster_perplexity is not None and report.cluster_perplexity < CLUSTERS:
-        found.append(
+        advice.append(
             f"clusters collapsed: {report.cluster_perplexity:.1f} of {config.model.components} are "
             "in use. Try a smaller --set beta or latent_dim, or --set beta_warmup=0.5"
         )
-    return found
+    return advice

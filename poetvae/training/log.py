@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import MALFORMED, CheckpointError, ConfigError
 from ..files import write_file
 
-METRICS, SAMPLES, TENSORBOARD = "metrics.jsonl", "samples.jsonl", "tensorboard"
+METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
 KEYS = (
     "nll",
     "kl",
@@ -31,6 +31,7 @@ KEYS = (
     "valid_active_units",
 )
 Line = dict[str, Any]
+Record = Callable[[str, Line], None]
 Row = dict[str, float]
 
 
@@ -41,10 +42,8 @@ def check_tensorboard() -> None:
 
 
 @contextlib.contextmanager
-def recording(
-    run: Path, on: bool, tensorboard: bool = False
-) -> Iterator[Callable[[str, Line], None]]:
-    """Takes lines for the files of a run: their name, and a step with what was at it.
+def recording(run: Path, on: bool, tensorboard: bool = False) -> Iterator[Record]:
+    """Takes the name of a file of a run, and a line for it: a step with what was at it.
 
     With `tensorboard` each number of `metrics.jsonl` goes to a curve, too. What was written before
     is written anew: after a resume no step comes twice, and a run that was begun without has its
@@ -53,18 +52,35 @@ def recording(
     Args:
         on: whether anything is written: one process of a training does.
     """
-    if not on:
-        yield lambda name, line: None
-        return
     with contextlib.ExitStack() as opened:
-        show: Callable[[Line], None] = opened.enter_context(_curves(run)) if tensorboard else _hide
+        writer: Any = None
+        if on and tensorboard:
+            from torch.utils.tensorboard import SummaryWriter
+
+            # Purged from step 0 on, what older files say is forgotten; removing a file that a
+            # viewer has open would stop it.
+            writer = SummaryWriter(str(run / "tensorboard"), purge_step=0, flush_secs=10)
+            opened.enter_context(writer)
+            if (run / METRICS).exists():
+                for text in (run / METRICS).read_bytes().splitlines():
+                    _draw(writer, json.loads(text))
 
         def record(name: str, line: Line) -> None:
-            append(run / name, line)
-            if name == METRICS:
-                show(line)
+            if on:
+                append(run / name, line)
+            if writer and name == METRICS:
+                _draw(writer, line)
 
         yield record
+
+
+def _draw(writer: Any, line: Line) -> None:
+    """Each number to a curve by its step: valid/nll for valid_nll, train/nll for nll."""
+    for name, value in line.items():
+        part, _, rest = name.partition("_")
+        if name != "step":
+            tag = f"valid/{rest}" if part == "valid" else f"train/{name}"
+            writer.add_scalar(tag, value, line["step"])
 
 
 def append(path: Path, line: Line) -> None:
@@ -99,36 +115,6 @@ def _is_until(step: int, line: bytes) -> bool:
         return line.endswith(b"\n") and int(json.loads(line)["step"]) <= step
     except (LookupError, TypeError, ValueError):
         return False
-
-
-def _hide(line: Line) -> None:
-    pass
-
-
-@contextlib.contextmanager
-def _curves(run: Path) -> Iterator[Callable[[Line], None]]:
-    from torch.utils.tensorboard import SummaryWriter
-
-    # Purged from step 0 on, what older files say is forgotten; removing a file that a viewer has
-    # open would stop it.
-    with SummaryWriter(str(run / TENSORBOARD), purge_step=0, flush_secs=10) as writer:
-
-        def show(line: Line) -> None:
-            for name, value in line.items():
-                if name != "step":
-                    writer.add_scalar(tag(name), value, line["step"])
-
-        path = run / METRICS
-        if path.exists():
-            for text in path.read_text(encoding="utf-8").splitlines():
-                show(json.loads(text))
-        yield show
-
-
-def tag(name: str) -> str:
-    """The name of a curve: valid/nll for valid_nll, train/nll for nll."""
-    part, _, rest = name.partition("_")
-    return f"valid/{rest}" if part == "valid" else f"train/{name}"
 
 
 @dataclass(frozen=True)

@@ -113,22 +113,23 @@ def processes(device: str = "auto") -> Iterator[Group]:
         ConfigError: the device cannot be used here.
         LostProcessError: another process has gone.
     """
-    found = choose_device(device)
+    chosen = choose_device(device)
     size = int(os.environ.get("WORLD_SIZE", "1"))
+    restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
     if size == 1 or "RANK" not in os.environ:
-        yield Group(found, restarted=_restarted())
+        yield Group(chosen, restarted=restarted)
         return
-    if found.type == "cuda" and found.index is None:
-        found = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-        torch.cuda.set_device(found)
-    backend = "cpu:gloo,cuda:nccl" if found.type == "cuda" else "gloo"
+    if chosen.type == "cuda" and chosen.index is None:
+        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(chosen)
+    backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
     with _lost():
         store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
         store = meeting(store, rank, size)
         distributed.init_process_group(
             backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE
         )
-    group = Group(found, rank, size, _restarted())
+    group = Group(chosen, rank, size, restarted)
     yield group  # after a failure the process ends, and what it is connected with notices
     group.wait()
     distributed.destroy_process_group()
@@ -138,8 +139,8 @@ def meeting(store: Store, rank: int, size: int) -> Store:
     """A part of a store that all processes of a start share, and none of a start before.
 
     torchrun gives processes that it starts anew the store of those that have gone, whose addresses
-    they would then wait for. So each brings a token, the first one says which tokens it has found,
-    and once all have seen their own among them, that list names the part.
+    they would then wait for. So each brings a token, the first one lists the tokens it has got, and
+    once all have seen their own among them, that list names the part.
     """
     mine = secrets.token_hex(8)
     store.set(f"token/{rank}", mine)
@@ -155,10 +156,6 @@ def meeting(store: Store, rank: int, size: int) -> Store:
         if store.check(["agreed"]) and mine in (agreed := store.get("agreed").decode()):
             return PrefixStore(agreed, store)
         time.sleep(0.02)
-
-
-def _restarted() -> bool:
-    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
 @contextlib.contextmanager

@@ -100,28 +100,29 @@ def create(
     making, old = (run.with_name(f".{run.name}.{end}") for end in ("tmp", "old.tmp"))
     try:
         making.mkdir(parents=True, exist_ok=True)
-        with locked(making), _removed_on_error(making):
-            shutil.rmtree(making / "data", ignore_errors=True)
-            spec, codec = _begin(making, planned, length, group, log, steps_in)
-        # From here on nothing in it is open: a system may refuse to move it else.
-        with _removed_on_error(making):
+        with contextlib.ExitStack() as at_end:
+            with locked(making):
+                at_end.callback(shutil.rmtree, making, ignore_errors=True)
+                shutil.rmtree(making / "data", ignore_errors=True)
+                spec, codec = _fill(making, planned, length, group, log, steps_in)
+            # Nothing in it is open or mapped any more, or some systems would not move it.
             shutil.rmtree(old, ignore_errors=True)
             if run.exists():
-                with locked(run):  # or another training has it
-                    pass
+                with locked(run):
+                    pass  # nobody trains it
                 os.rename(run, old)
             os.rename(making, run)
-        sync(run.parent)
-        shutil.rmtree(old, ignore_errors=True)
+            sync(run.parent)
+            shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise CheckpointError(f"{run}: cannot be written ({error.strerror})") from error
     return spec, open_store(_folder(spec, run), codec, verify=False)
 
 
-def _begin(
+def _fill(
     making: Path, planned: RunSpec, length: Length, group: Group, log: Log, steps_in: StepsIn
 ) -> tuple[RunSpec, PoemCodec]:
-    """Fill a folder with what is there before the first step."""
+    """Put into a folder what is there before the first step."""
     planned.check()
     folder = _folder(planned, making)
     if not folder.exists():
@@ -145,12 +146,12 @@ def _completed(config: Config, codec: PoemCodec, group: Group) -> Config:
     Raises:
         ConfigError: there is no such model, or a batch has fewer poems than slices.
     """
-    known = {
+    sizes = {
         "vocab_size": len(codec.tokenizer),
         "max_len": codec.max_len,
         "label_sizes": codec.label_sizes,
     }
-    model = from_dict(ModelConfig, {**asdict(config.model), **known})
+    model = from_dict(ModelConfig, {**asdict(config.model), **sizes})
     precision, slices = config.train.precision, config.train.slices or group.size
     if precision == "auto":
         precision = "bf16" if bf16_is_faster(group.device) else "fp32"
@@ -161,8 +162,8 @@ def _completed(config: Config, codec: PoemCodec, group: Group) -> Config:
             f"{slices} slices of a batch of {config.train.batch_size}; give a larger "
             "batch_size, or fewer slices or processes"
         )
-    return replace(
-        config, model=model, train=replace(config.train, precision=precision, slices=slices)
+    return Config(
+        model, config.objective, replace(config.train, precision=precision, slices=slices)
     )
 
 
@@ -183,15 +184,6 @@ def _reopen(run: Path) -> tuple[RunSpec, Data]:
 def _folder(spec: RunSpec, run: Path) -> Path:
     """The numbered poems of a run."""
     return spec.corpus.tokenized or run / "data"
-
-
-@contextlib.contextmanager
-def _removed_on_error(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def check_same(

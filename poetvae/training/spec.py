@@ -108,14 +108,9 @@ class RunSpec:
         values = {
             "poetvae": __version__,
             "torch": torch.__version__,
+            **vars(self),
             "config": self.config.to_dict(),
-            "sources": self.sources,
-            "valid": self.valid,
-            "forms": [str(form) for form in self.forms],
-            "labels": self.labels,
-            "strict": self.strict,
-            "steps": self.steps,
-            "fingerprint": self.fingerprint,
+            "forms": list(map(str, self.forms)),
         }
         values = {**values, "sha256": _digest(values)}
         text = json.dumps(values, indent=2, ensure_ascii=False)

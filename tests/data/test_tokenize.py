@@ -203,11 +203,11 @@ def test_processes_give_the_same_in_the_same_order(tmp_path: Path) -> None:
     spec = spec_of(source, held_out=0.2)
     build(spec, tmp_path / "one", workers=1)
     build(spec, tmp_path / "two", workers=2, chunk=5)
-    assert contents(tmp_path / "two") == contents(tmp_path / "one")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+    one, two = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("one", "two")
+    )
+    assert one == two
 
 
 def die(*_: object, **__: object) -> None:
@@ -335,11 +335,9 @@ def test_a_tokenized_corpus_is_read_as_text(source: Path, tmp_path: Path) -> Non
 
 
 def test_text_of_free_form(tmp_path: Path) -> None:
-    source = write(tmp_path / "a.txt", [f"a rose\nis {a} rose\n" for a in "abcd"])
-    build(spec_of(source), tmp_path / "data")
-    assert [p.text for p in read_store(tmp_path / "data").train] == [
-        f"a rose\nis {a} rose" for a in "abcd"
-    ]
+    poems = [f"a rose\nis {a} rose" for a in "abcd"]
+    build(spec_of(write(tmp_path / "a.txt", [f"{p}\n" for p in poems])), tmp_path / "data")
+    assert [p.text for p in read_store(tmp_path / "data").train] == poems
 
 
 def test_a_damaged_file_is_named(source: Path, tmp_path: Path) -> None:

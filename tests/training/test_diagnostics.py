@@ -32,9 +32,12 @@ def test_a_healthy_model_is_left_alone() -> None:
     assert diagnose(None, settings(), 1.0) == []
 
 
-@pytest.mark.parametrize(
-    ("kl", "progress", "changes", "expected"),
-    [
+COLLAPSE = "posterior collapse: z carries {kl_per_poem:.2f} nats a poem, {active_units} of 16 units"
+DEAD = "dead codes: {codes_used} of 512 are in use (perplexity {codebook_perplexity:.0f})"
+CLUSTERS = "clusters collapsed: {cluster_perplexity:.1f} of 10 are in use"
+CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], float, bool]] = [
+    (COLLAPSE, "tiny", {"kl_per_poem": kl, "active_units": 1}, changes, progress, expected)
+    for kl, progress, changes, expected in (
         (0.9, 1.0, {}, True),
         (1.1, 1.0, {}, False),
         (0.9, 0.05, {"beta_warmup": 0.2}, False),  # beta is still coming up
@@ -43,55 +46,45 @@ def test_a_healthy_model_is_left_alone() -> None:
         (0.9, 1.0, {"beta": 0.25}, True),
         (0.9, 0.05, {"beta": 0.25, "beta_warmup": 0.2}, False),
         (0.9, 1.0, {"capacity": 5.0}, True),
-    ],
-)
-def test_posterior_collapse(
-    kl: float, progress: float, changes: dict[str, Any], expected: bool
+    )
+]
+CASES += [  # what has no KL to lose has not collapsed
+    (COLLAPSE, f"tiny,{kind}", {"kl_per_poem": 0.0, "active_units": 0}, {}, 1.0, False)
+    for kind in ("ae", "vq", "ar")
+]
+CASES += [  # fifty positions can hardly use more than 45 codes
+    (DEAD, "tiny,vq", {"poems": n, "codes_used": k, "codebook_perplexity": k / 2}, {}, 1.0, dead)
+    for dead, cases in {False: [(1000, 500), (1000, 300), (10, 45)],
+                        True: [(1000, 200), (1000, 1), (10, 5)]}.items()
+    for n, k in cases
+]  # fmt: skip
+CASES += [
+    (CLUSTERS, "tiny,cluster", {"cluster_perplexity": perplexity}, {}, 1.0, perplexity < 1.5)
+    for perplexity in (1.0, 1.4, 1.6)
+]
+
+
+@pytest.mark.parametrize(("says", "preset", "measured", "changes", "progress", "expected"), CASES)
+def test_what_is_wrong_is_said(
+    says: str,
+    preset: str,
+    measured: dict[str, Any],
+    changes: dict[str, Any],
+    progress: float,
+    expected: bool,
 ) -> None:
-    found = diagnose(report(kl_per_poem=kl, active_units=1), settings(**changes), progress)
-    assert len(found) == expected
-    for line in found:
-        assert line.startswith(f"posterior collapse: z carries {kl:.2f} nats a poem, 1 of 16 units")
-        assert "--set free_bits=" in line
-
-
-@pytest.mark.parametrize("preset", ["tiny,ae", "tiny,vq", "tiny,ar"])
-def test_what_has_no_kl_to_lose_has_not_collapsed(preset: str) -> None:
-    assert diagnose(report(kl_per_poem=0.0, active_units=0), settings(preset), 1.0) == []
-
-
-@pytest.mark.parametrize(
-    ("poems", "used", "expected"),
-    [
-        (1000, 500, False),
-        (1000, 300, False),
-        (1000, 200, True),
-        (1000, 1, True),
-        (10, 45, False),  # fifty positions can hardly use more
-        (10, 5, True),
-    ],
-)
-def test_dead_codes(poems: int, used: int, expected: bool) -> None:
-    scored = report(poems=poems, codes_used=used, codebook_perplexity=used / 2, bound="ELBO")
-    found = diagnose(scored, settings("tiny,vq"), 1.0)
-    assert len(found) == expected
-    for line in found:
-        assert line.startswith(f"dead codes: {used} of 512 are in use (perplexity {used / 2:.0f})")
-
-
-@pytest.mark.parametrize(("perplexity", "expected"), [(1.0, True), (1.4, True), (1.6, False)])
-def test_collapsed_clusters(perplexity: float, expected: bool) -> None:
-    found = diagnose(report(cluster_perplexity=perplexity), settings("tiny,cluster"), 1.0)
-    assert len(found) == expected
-    for line in found:
-        assert line.startswith(f"clusters collapsed: {perplexity:.1f} of 10 are in use")
+    advice = diagnose(report(**measured), settings(preset, **changes), progress)
+    assert len(advice) == expected
+    for line in advice:
+        assert line.startswith(says.format_map(measured))
+        assert "--set " in line
 
 
 def test_advice_is_settings_that_are_taken() -> None:
     scored = report(kl_per_poem=0.1, active_units=0, cluster_perplexity=1.0)
-    found = diagnose(scored, settings("tiny,cluster"), 1.0)
-    assert len(found) == 2
-    for line in found:
+    advice = diagnose(scored, settings("tiny,cluster"), 1.0)
+    assert len(advice) == 2
+    for line in advice:
         for word in line.replace(",", " ").split():
             name, _, value = word.partition("=")
             if value:

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
     EventAccumulator,
 )
-from test_trainer import COUPLETS, SETTINGS
+from test_trainer import SETTINGS
+from test_trainer import corpus as corpus
 
 from poetvae import cli
 from poetvae.errors import ConfigError
@@ -21,14 +22,6 @@ from poetvae.training import trainer
 from poetvae.training.log import METRICS, recording
 
 Curves = dict[str, list[tuple[int, float]]]
-
-
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    """Twenty couplets."""
-    path = tmp_path / "couplets.txt"
-    path.write_text("\n".join(COUPLETS), encoding="utf-8")
-    return path
 
 
 def train(corpus: Path, run: Path, **how: Any) -> None:

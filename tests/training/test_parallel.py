@@ -17,6 +17,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_resume import corpus as corpus
+from test_resume import outcome
 from torch.distributed import HashStore  # type: ignore[attr-defined]
 
 from poetvae.checkpoints.model_folder import checkpoints, load_state
@@ -50,17 +52,8 @@ cli.main()
 """
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fifty couplets."""
-    path = tmp_path_factory.mktemp("corpus") / "couplets.txt"
-    chars = [[chr(0x4E00 + (i * i + 7 * j) % 61) for j in range(10)] for i in range(50)]
-    path.write_text("\n".join("".join([*c[:5], "，", *c[5:], "。"]) for c in chars), "utf-8")
-    return path
-
-
 def launch(corpus: Path, run: Path, processes: int, *more: str, program: Path | None = None) -> str:
-    """Train under torchrun; what it said."""
+    """Train under torchrun; its standard error."""
     start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     what = [str(program)] if program else ["-m", "poetvae"]
     command = [sys.executable, *start, "--max-restarts", "2", *what, "train", str(corpus)]
@@ -72,18 +65,6 @@ def launch(corpus: Path, run: Path, processes: int, *more: str, program: Path | 
     )
     assert done.returncode == 0, done.stderr
     return done.stderr
-
-
-def outcome(run: Path) -> dict[str, Any]:
-    """All that a finished run has to show, save how long it took."""
-    files = [run / "model.safetensors", run / "samples.jsonl", run / "train.json"]
-    files += [folder / "model.safetensors" for _, folder in checkpoints(run)]
-    metrics = (run / "metrics.jsonl").read_text("utf-8").splitlines()
-    return {
-        "files": [path.read_bytes().replace(str(run).encode(), b"") for path in files],
-        "metrics": [{**json.loads(line), "seconds": 0} for line in metrics],
-        "state": [str(load_state(folder)) for _, folder in checkpoints(run)],
-    }
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +80,9 @@ def test_a_killed_process_makes_no_difference(
 ) -> None:
     program = tmp_path / "killed.py"
     program.write_text(KILLED)
-    said = launch(corpus, tmp_path / "run", 2, program=program)
-    assert "Signal 9 (SIGKILL)" in said or "another process of this training has gone" in said
-    assert outcome(tmp_path / "run") == outcome(undisturbed)
+    lines = launch(corpus, tmp_path / "run", 2, program=program)
+    assert "Signal 9 (SIGKILL)" in lines or "another process of this training has gone" in lines
+    assert outcome(tmp_path / "run", STEPS) == outcome(undisturbed, STEPS)
     assert [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")] == []
 
 
