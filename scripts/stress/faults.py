@@ -120,13 +120,7 @@ class FileCalls:
     cut may lose. `begin` is a part of a path: calls are counted from the first with it on.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        at: int = 0,
-        happens: Callable[[FileCalls], None] | None = None,
-        begin: str = "",
-    ) -> None:
+    def __init__(self, root: Path, at: int = 0, happens: Any = None, begin: str = "") -> None:
         self.root, self.at, self.happens, self.begin = str(root), at, happens, begin
         self.seen: list[str] = []
         self.unsynced: dict[str, int] = {}  # with the size that is on disk for sure

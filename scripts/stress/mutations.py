@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import random
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import click
 
 from poetvae import cli
+from poetvae.files import manifest_bytes, manifest_entry
 
 
 def forge(folder: Path, files: dict[str, bytes]) -> None:
@@ -19,11 +19,11 @@ def forge(folder: Path, files: dict[str, bytes]) -> None:
     for name, data in files.items():
         (folder / name).write_bytes(data)
     listed = {
-        path.name: {"size": path.stat().st_size, "sha256": sha256(path.read_bytes()).hexdigest()}
+        path.name: manifest_entry(path.read_bytes())
         for path in sorted(folder.iterdir())
         if path.is_file() and path.name not in ("README.md", "manifest.json")
     }
-    (folder / "manifest.json").write_text(json.dumps({"files": listed}))
+    (folder / "manifest.json").write_bytes(manifest_bytes(listed))
 
 
 def flipped(data: bytes, place: int, bit: int) -> bytes:

@@ -19,6 +19,8 @@ def siege(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, with one request of each of these kinds."""
     monkeypatch.syspath_prepend(STRESS)
     module = importlib.import_module("siege")
+    times = [kind.times for kind in module.KINDS.values()]
+    assert (sum(times[:5]), sum(times)) == (100, 200)
     few = {name: module.KINDS[name]._replace(times=1) for name in KINDS}
     monkeypatch.setattr(module, "KINDS", few)
     monkeypatch.setattr(module, "EVERY", len(KINDS) // 2)
