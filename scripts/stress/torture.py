@@ -12,6 +12,7 @@ something leaves its folder, and the line that repeats it; the exit code is 1 th
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gzip
 import json
@@ -456,7 +457,8 @@ def place(r: Round) -> None:
     def before() -> None:
         os.chdir(here)
         if where.startswith("closed"):
-            "".encode("utf-8-sig")  # the codec, which lies where nobody may not read
+            for codec in ("utf-8-sig", "utf-32-le"):
+                codecs.lookup(codec)  # they may lie where nobody may not read
             os.setgid(65534)  # root may write anywhere
             os.setuid(65534)
 
@@ -465,7 +467,8 @@ def place(r: Round) -> None:
     civil(done, 0, 1, 2)
     for path in mine:
         check(path.read_text() == "mine", f"{path} is another")
-    check(not list(closed.iterdir()), "a closed folder was written to")
+    replaced = closed.stat().st_uid == 65534  # whole, which its parent allows of an empty folder
+    check(replaced or not list(closed.iterdir()), "a closed folder was written to")
     check(Path("/dev/null").is_char_device(), "/dev/null is gone")
     if done.code == 0:
         load_folder(here / run)
