@@ -1,6 +1,6 @@
 """Whatever is given, and whatever happens: nothing is lost, and what is wrong is one line.
 
-The long version is `scripts/torture.py`; what it is made of is tested here, a little of each.
+The long version is `scripts/stress/torture.py`; its parts are tested here, a little of each.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -33,39 +32,27 @@ from poetvae.text.poem import Poem
 from poetvae.training import trainer
 from poetvae.training.spec import RunSpec
 
-SCRIPTS = Path(__file__).parent.parent / "scripts"
+SCRIPTS = Path(__file__).parent.parent / "scripts" / "stress"
 RANDOM = st.randoms(use_true_random=False)
 
 
-def script(name: str) -> ModuleType:
-    """A module of scripts/."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(SCRIPTS))
-        return importlib.import_module(name)
-
-
-mutations = script("mutations")
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(str(SCRIPTS))
+    mutations = importlib.import_module("mutations")
 
 
 # Accidents, in processes of their own
 
 ACCIDENTS = """
-import json
+import os
+import types
 import torture
 from poetvae.training import trainer
 
-def careless(path, line):
-    with open(path, "a") as file:
-        file.write(json.dumps(line) + "\\n")
-
-for rounds, faults, append in (
-    ("1", ["kill-in-save"], trainer._append),
-    ("1", ["power-cut"], careless),
-):
-    trainer._append = append
-    only = [word for fault in faults for word in ("--only", fault)]
+careless = types.SimpleNamespace(**{**vars(os), "fsync": lambda handle: None})
+for fault, trainer.os in (("kill-in-save", os), ("power-cut", careless)):
     try:
-        torture.main(["--rounds", rounds, *only], standalone_mode=False)
+        torture.main(["--rounds", "1", "--only", fault], standalone_mode=False)
         print("code 0")
     except SystemExit as stop:
         print("code", stop.code)
@@ -73,15 +60,12 @@ for rounds, faults, append in (
 
 
 def test_nothing_is_lost_and_what_would_be_is_seen(tmp_path: Path) -> None:
+    path = os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parents[1])])
     done = subprocess.run(
         [sys.executable, "-c", ACCIDENTS],
         capture_output=True,
         text=True,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent)]),
-            "TMPDIR": str(tmp_path),
-        },
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tmp_path)},
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -9,20 +9,20 @@ from types import ModuleType
 import pytest
 from click.testing import CliRunner
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+STRESS = Path(__file__).parents[2] / "scripts" / "stress"
 KINDS = ["write", "walk", "score", "assets", "foreign_host", "wrong_values", "markup", "broken"]
 KINDS += ["great_body", "files", "uploads", "leave"]
 
 
 @pytest.fixture
 def siege(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, with a few requests of each kind."""
-    monkeypatch.syspath_prepend(SCRIPTS)
+    """The script, with one request of each of these kinds."""
+    monkeypatch.syspath_prepend(STRESS)
     module = importlib.import_module("siege")
-    for mix in (module.GOOD, module.HOSTILE):
-        for kind in mix:
-            monkeypatch.setitem(mix, kind, int(kind.__name__ in KINDS))
-    monkeypatch.setattr(module, "REQUESTS", len(KINDS))
+    times = [kind.times for kind in module.KINDS.values()]
+    assert (sum(times[:5]), sum(times)) == (100, 200)
+    few = {name: module.KINDS[name]._replace(times=1) for name in KINDS}
+    monkeypatch.setattr(module, "KINDS", few)
     monkeypatch.setattr(module, "EVERY", len(KINDS) // 2)
     return module
 
@@ -49,7 +49,7 @@ def test_the_page_stands(siege: ModuleType, run: Path, tmp_path: Path) -> None:
 )
 def test_a_wrong_refusal_is_found(siege: ModuleType, status: int, text: str, why: str) -> None:
     with pytest.raises(siege.WrongError, match=why):
-        siege.refused(siege.Answer(status, {}, text), 404)
+        siege.Answer(status, text).refuses(404)
 
 
 def test_poems_are_read_off_the_page(siege: ModuleType) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import json
 import random
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from poetvae import cli
+from poetvae.files import manifest_bytes, manifest_entry
 
 
 def forge(folder: Path, files: dict[str, bytes]) -> None:
@@ -19,41 +19,38 @@ def forge(folder: Path, files: dict[str, bytes]) -> None:
     for name, data in files.items():
         (folder / name).write_bytes(data)
     listed = {
-        path.name: {"size": path.stat().st_size, "sha256": _sha256(path)}
+        path.name: manifest_entry(path.read_bytes())
         for path in sorted(folder.iterdir())
         if path.is_file() and path.name not in ("README.md", "manifest.json")
     }
-    (folder / "manifest.json").write_text(json.dumps({"files": listed}))
+    (folder / "manifest.json").write_bytes(manifest_bytes(listed))
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def flipped(data: bytes, place: int, bit: int) -> bytes:
+    """The data with one bit turned."""
+    changed = bytearray(data or b"\0")
+    changed[place] ^= 1 << bit
+    return bytes(changed)
 
 
 def damaged(rng: random.Random, data: bytes, other: bytes = b"") -> tuple[str, bytes]:
     """The data as a bad disk, a bad line or a bad hand leaves it, and what was done."""
     place = rng.randrange(len(data)) if data else 0
     length = rng.choice([1, 2, 8, 64, 4096])
-    kinds: dict[str, bytes] = {
-        "truncated": data[:place],
+    head, tail = data[:place], data[place + length :]
+    kinds = {
+        "truncated": head,
         "emptied": b"",
         "extended": data + rng.randbytes(length),
         "repeated": data + data,
-        "zeroed": data[:place] + bytes(min(length, len(data) - place)) + data[place + length :],
+        "zeroed": head + bytes(min(length, len(data) - place)) + tail,
         "flipped": flipped(data, place, rng.randrange(8)),
-        "scrambled": data[:place] + rng.randbytes(length) + data[place + length :],
-        "cut out": data[:place] + data[place + length :],
+        "scrambled": head + rng.randbytes(length) + tail,
+        "cut out": head + tail,
         "another's": other,
     }
     kind = rng.choice([name for name, value in kinds.items() if value != data])
     return kind, kinds[kind]
-
-
-def flipped(data: bytes, place: int, bit: int) -> bytes:
-    """The data with one bit turned."""
-    if not data:
-        return b"\1"
-    return data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :]
 
 
 HOSTILE: tuple[Any, ...] = (
@@ -65,7 +62,7 @@ HOSTILE: tuple[Any, ...] = (
 
 def hostile_json(rng: random.Random, data: bytes) -> tuple[str, bytes]:
     """A JSON file with values at which a careless reader breaks, and what was done."""
-    crafted: dict[str, bytes] = {
+    crafted = {
         "deep": b"[" * 200_000,
         "deep objects": b'{"a":' * 200_000,
         "large": b'{"model": "' + b"x" * 10_000_000 + b'"}',
@@ -82,14 +79,7 @@ def hostile_json(rng: random.Random, data: bytes) -> tuple[str, bytes]:
     values = json.loads(data)
     done = []
     for _ in range(rng.choice([1, 1, 1, 2, 5])):
-        places: list[tuple[Any, Any]] = []
-        stack = [values]
-        while stack:
-            node = stack.pop()
-            keys = list(node) if isinstance(node, dict) else list(range(len(node)))
-            places += [(node, key) for key in keys]
-            stack += [node[key] for key in keys if isinstance(node[key], dict | list)]
-        if not places:
+        if not (places := _places(values)):
             break
         node, key = rng.choice(places)
         value = copy.deepcopy(rng.choice(HOSTILE))
@@ -104,27 +94,37 @@ def hostile_json(rng: random.Random, data: bytes) -> tuple[str, bytes]:
     return ", ".join(done), json.dumps(values).encode("utf-8", "surrogatepass")
 
 
-def hostile_bytes(rng: random.Random) -> bytes:
-    """A corpus that nobody meant: of whatever encoding, with whatever in it."""
-    pieces = [
+def _places(node: Any) -> list[tuple[Any, Any]]:
+    """Each object and list of a JSON value, with each of its keys."""
+    if not isinstance(node, dict | list):
+        return []
+    keys = list(node) if isinstance(node, dict) else range(len(node))
+    return [place for key in keys for place in ((node, key), *_places(node[key]))]
+
+
+PIECES = (
+    *(
         "山月臨窗白，溪風入座清。",
         "春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落知多少。",
         "a rose is a rose",
-        *("", " ", "\n", "\r\n", "\r", "\t", "\0", "\ufeff", "\u2028", "\u2029", "\x1a", "\x85"),
-        *("□", "□□□□□，□□□□□。", "𠀀𠀁", "\U0002ceb0", "⿰木目", "字\ufe00", "葛\U000e0100", "﨑"),
-        *("😀", "👨\u200d👩\u200d👧", "שלום", "\u202eabc", "e\u0301", "ﷺ", "題：", "，，", "（注"),
-        *("{", "[", '"', "{}", '{"text": 5}', '[{"paragraphs": ["a"]}]', "x" * 9999),
-        '{"text": "山月臨窗白，溪風入座清。"}',
-    ]
-    text = rng.choice(["\n", "", "\n\n"]).join(rng.choices(pieces, k=rng.choice([0, 1, 2, 9, 60])))
+    ),
+    *("", " ", "\n", "\r\n", "\r", "\t", "\0", "\ufeff", "\u2028", "\u2029", "\x1a", "\x85"),
+    *("□", "□□□□□，□□□□□。", "𠀀𠀁", "\U0002ceb0", "⿰木目", "字\ufe00", "葛\U000e0100", "﨑"),
+    *("😀", "👨\u200d👩\u200d👧", "שלום", "\u202eabc", "e\u0301", "ﷺ", "題：", "，，", "（注"),
+    *("{", "[", '"', "{}", '{"text": 5}', '[{"paragraphs": ["a"]}]', "x" * 9999),
+    '{"text": "山月臨窗白，溪風入座清。"}',
+)
+
+
+def hostile_bytes(rng: random.Random) -> bytes:
+    """A corpus that nobody meant: of whatever encoding, with whatever in it."""
+    text = rng.choice(["\n", "", "\n\n"]).join(rng.choices(PIECES, k=rng.choice([0, 1, 2, 9, 60])))
     encoding = rng.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "gb18030", "big5", "surrogate"])
     if encoding == "surrogate":
         data = (text + "\ud800\udfff").encode("utf-8", "surrogatepass")
     else:
         data = text.encode(encoding, "replace")
-    if rng.random() < 0.3:
-        data = damaged(rng, data or b"x", rng.randbytes(50))[1]
-    return data
+    return damaged(rng, data or b"x", rng.randbytes(50))[1] if rng.random() < 0.3 else data
 
 
 def bomb(canary: Path) -> bytes:
@@ -137,20 +137,24 @@ def lying_header(rng: random.Random, data: bytes) -> bytes:
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     name = rng.choice([key for key in header if key != "__metadata__"])
-    entry = header[name]
-    kind = rng.randrange(6)
-    if kind == 0:
-        entry["shape"] = rng.choice([[2**40], [0], [], [-1], [2**62, 4], [1] * 1000])
-    elif kind == 1:
-        entry["data_offsets"] = rng.choice([[0, 2**60], [5, 1], [-4, 0], [0]])
-    elif kind == 2:
-        entry["dtype"] = rng.choice(["F64", "I64", "BF16", "BOOL", "X", ""])
-    elif kind == 3:
-        header[rng.choice(["", "x", "../x", "x" * 10_000])] = entry
-    elif kind == 4:
+    lies: dict[str, list[Any]] = {
+        "shape": [[2**40], [0], [], [-1], [2**62, 4], [1] * 1000],
+        "data_offsets": [[0, 2**60], [5, 1], [-4, 0], [0]],
+        "dtype": ["F64", "I64", "BF16", "BOOL", "X", ""],
+        "another": ["", "x", "../x", "x" * 10_000],
+        "missing": [None],
+        "size": [2**63, 2**32, 0, size + 10**6],
+    }
+    kind = rng.choice(list(lies))
+    lie = rng.choice(lies[kind])
+    if kind == "size":
+        return int.to_bytes(lie, 8, "little") + data[8:]
+    if kind == "another":
+        header[lie] = header[name]
+    elif kind == "missing":
         del header[name]
     else:
-        return rng.choice([2**63, 2**32, 0, size + 10**6]).to_bytes(8, "little") + data[8:]
+        header[name][kind] = lie
     text = json.dumps(header).encode()
     return len(text).to_bytes(8, "little") + text + data[8 + size :]
 
@@ -164,31 +168,25 @@ WORDS = (
 
 def command_line(rng: random.Random, models: list[str], folder: Path) -> list[str]:
     """Any command with any options, each with any word; nothing that takes long, as a server."""
-    path: list[str] = []
+    words: list[str] = []
     node: click.Command = cli.cli
     while isinstance(node, click.Group):
-        name = rng.choice(sorted(node.commands.keys() - {"demo"}))
-        path, node = [*path, name], node.commands[name]
-    words = [*path]
+        words.append(rng.choice(sorted(node.commands.keys() - {"demo"})))
+        node = node.commands[words[-1]]
+    values = {
+        "model": models,
+        "out": [f"{folder}/o{x}" for x in ("", ".png", ".csv", ".svg", ".x")],
+    }
     for option in node.params:
         if isinstance(option, click.Argument):
-            words += [rng.choice(WORDS) for _ in range(rng.choice([0, 1, 1, 2]))]
-            continue
-        if not isinstance(option, click.Option) or option.name in ("help", "version"):
-            continue
-        given = option.required or option.name in ("model", "out") or rng.random() < 0.2
-        if not given:
-            continue
-        flag = rng.choice(option.opts)
-        if option.is_flag:
-            words.append(flag)
-        elif option.name == "model":
-            words += [flag, rng.choice(models)]
-        elif option.name == "out":
-            words += [flag, str(folder / rng.choice(["o", "o.png", "o.csv", "o.svg", "o.x"]))]
-        else:
-            words += [flag, rng.choice(WORDS)]
-    if "train" in path:
+            words += rng.choices(WORDS, k=rng.choice([0, 1, 1, 2]))
+        elif option.name not in ("help", "version") and (
+            option.required or option.name in values or rng.random() < 0.2
+        ):
+            words.append(rng.choice(option.opts))
+            if not getattr(option, "is_flag", False):
+                words.append(rng.choice(values.get(str(option.name), WORDS)))
+    if "train" in words[:2]:
         words += ["--steps", "1", "--preset", "tiny", "--set=d_model=8"]
     for name, least in (("--iw", "1"), ("--samples", "0"), ("--curve", "0"), ("--limit", "4")):
         if any(name in option.opts for option in node.params) and name not in words:
