@@ -475,7 +475,7 @@ def passes(o: SimpleNamespace) -> None:
             cells += [f"{r.elbo_per_char:.3f}", f"{r.kl_per_poem:.2f}"]
             rows.append([*cells, *common.cells(sides["samples"], QUALITY), f"{rate:.0f}"])
     rows.append(["human", *[""] * 5, *common.cells(human, QUALITY), ""])
-    columns = "run, parameters, passes, nats/char, ELBO, rate, o.judge, 4-gram o.judge, reverse, "
+    columns = "run, parameters, passes, nats/char, ELBO, rate, judge, 4-gram judge, reverse, "
     columns += "tones, repeats, poems/s"
     publish(o.write, "passes", table(columns.split(", "), rows))
 
