@@ -29,7 +29,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[1]))  # where a folder is run, it is the only place
 
 import common
-from common import cells, command, publish, table
+from common import cells, publish, table
 
 from bench import contestants, costs, lines
 from bench.contestants import VOCAB, Act, compete, in_turn, ours, stepping
@@ -64,8 +64,10 @@ def main() -> None:
     keep_freed_memory()
 
 
+command = partial(common.command, main)
+
+
 @command(
-    main,
     "corpus...",
     out=Path,
     epochs=9.0,
@@ -155,7 +157,7 @@ def decode(model: LatentModel, number: int) -> None:
         logits_at(model, z, slice(t, None, model.passes), passes=model.passes)
 
 
-@command(main, "run", poems=100, candidates=256)
+@command("run", poems=100, candidates=256)
 def correlation(o: SimpleNamespace) -> None:
     """Dual total correlation of held-out poems under an autoregressive RUN, in nats a poem.
 
@@ -212,7 +214,7 @@ def one_out(
     return -whole, -alone
 
 
-@command(main, "runs...", seconds=3.0, rounds=3, threads=THREADS)
+@command("runs...", seconds=3.0, rounds=3, threads=THREADS)
 def generate(o: SimpleNamespace) -> None:
     """Poems a second and ms for one poem of trained RUNS, in turn: one pass, or one a character.
 
@@ -235,7 +237,6 @@ def generate(o: SimpleNamespace) -> None:
 
 
 @command(
-    main,
     preset=("seed", "base"),
     batch_size=0,
     rounds=7,
@@ -288,7 +289,7 @@ def train(o: SimpleNamespace) -> None:
         publish(o.write, "training-speed", costs.training_table(results))
 
 
-@command(main, preset=("base", "seed"), steps=20, threads=THREADS)
+@command(preset=("base", "seed"), steps=20, threads=THREADS)
 def where(o: SimpleNamespace) -> None:
     """Where a training step's time goes, in ms by kind of work; float32, one column a preset."""
     torch.set_num_threads(o.threads)
@@ -300,7 +301,7 @@ def where(o: SimpleNamespace) -> None:
     publish(o.write, "where", costs.shares_table(columns))
 
 
-@command(main, preset=("tiny", "seed", "small", "base"))
+@command(preset=("tiny", "seed", "small", "base"))
 def memory(o: SimpleNamespace) -> None:
     """Peak resident memory of training each preset, five steps in a process of its own."""
     rows = [[f"`{preset}`", *costs.memory_cells(preset)] for preset in o.preset]
@@ -308,7 +309,7 @@ def memory(o: SimpleNamespace) -> None:
     publish(o.write, "memory", table([*columns, "torch alone: MiB", "peak: MiB"], rows))
 
 
-@command(main, "[run]", rounds=7)
+@command("[run]", rounds=7)
 def startup(o: SimpleNamespace) -> None:
     """Seconds of commands beside those of importing torch, in turn; RUN absent: a tiny new one."""
     python = [sys.executable, "-m", "poetvae"]
@@ -331,7 +332,6 @@ def run_command(words: Sequence[str], number: int) -> None:
 
 
 @command(
-    main,
     preset="base",
     lengths="10,20,40,80",
     vocabularies="1000,3000,6000,12000,50000",
@@ -354,26 +354,23 @@ def scale(o: SimpleNamespace) -> None:
     def steps(key: str, sizes: list[int]) -> list[costs.Cost]:
         return costs.step_seconds(o.preset, [{key: n} for n in sizes], o.rounds, o.seconds)
 
-    measures: dict[str, tuple[str, Callable[[list[int]], Sequence[costs.Cost]]]] = {
-        "length": (o.lengths, partial(steps, "length")),
-        "vocabulary": (o.vocabularies, partial(steps, "vocab")),
-        "batch": (o.batches, partial(steps, "batch")),
-        "corpus": (o.corpora, lambda sizes: [*map(costs.draw_seconds, sizes)]),
-        "processes": (
-            o.processes,
-            lambda sizes: [costs.distributed_seconds(o.preset, n) for n in sizes],
-        ),
+    def each(sizes: str, measure: Callable[[list[int]], list[costs.Cost]]) -> costs.Costs:
+        numbers = [int(part) for part in sizes.split(",") if part]
+        return dict(zip(numbers, measure(numbers), strict=True))
+
+    found = {
+        "length": each(o.lengths, partial(steps, "length")),
+        "vocabulary": each(o.vocabularies, partial(steps, "vocab")),
+        "batch": each(o.batches, partial(steps, "batch")),
+        "corpus": each(o.corpora, lambda sizes: [*map(costs.draw_seconds, sizes)]),
+        "processes": each(o.processes, partial(costs.distributed_seconds, o.preset)),
     }
-    found = {}
-    for axis, (text, measure) in measures.items():
-        sizes = [int(part) for part in text.split(",") if part]
-        found[axis] = dict(zip(sizes, measure(sizes), strict=True))
     publish(o.write, "scale", costs.scale_table(found))
     if o.plot:
         costs.plot_scale(found, o.plot)
 
 
-command(main, lines=(100_000, 1_000_000))(lines.lines)
+command(lines=(100_000, 1_000_000))(lines.lines)
 
 if __name__ == "__main__":
     main()

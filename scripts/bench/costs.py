@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import subprocess
@@ -21,6 +20,7 @@ from poetvae.config import configure
 from poetvae.data.dataset import TokenStore, batch_index
 from poetvae.plotting.curves import SUFFIXES, save
 from poetvae.runtime import keep_freed_memory
+from poetvae.training.log import read_history
 
 KINDS = {
     "matrix products": ("mm", "addmm", "bmm", "baddbmm"),
@@ -31,7 +31,7 @@ KINDS = {
     "optimizer, clipping, average": ("_fused_adamw_", "lerp_", "mul_", "linalg_vector_norm"),
 }
 Cost = tuple[float, float]  # seconds of a step or draw, and characters a second
-Growth = Mapping[str, Mapping[int, Cost]]
+Costs = dict[int, Cost]  # by size
 
 
 def by_kind(seconds: Iterable[tuple[str, float]], whole: float) -> dict[str, float]:
@@ -148,33 +148,29 @@ def draw_seconds(poems: int, batch: int = 256, times: int = 50) -> Cost:
     return seconds, 10 * batch / seconds
 
 
-def distributed_seconds(preset: str, processes: int, batch: int = 256) -> Cost:
+def distributed_seconds(preset: str, processes: Sequence[int], batch: int = 256) -> list[Cost]:
     """Of training steps by processes of a thread each that share batches of random couplets."""
     codes = np.random.default_rng(0).integers(0x4E00, 0x4E00 + 6000, (10_000, 10)).tolist()
     texts = ("".join(map(chr, row)) for row in codes)
+    options = f"--preset {preset} --form 5x2 --steps 12 --batch-size {batch} --quiet --set slices=4"
+    options += " --set log_every=4 --set min_count=1 --set precision=fp32 --set validate_on=1"
+    environment, found = {**os.environ, "OMP_NUM_THREADS": "1"}, []
     with tempfile.TemporaryDirectory() as folder:
-        corpus, run = Path(folder) / "couplets.txt", Path(folder) / "run"
+        corpus = Path(folder) / "couplets.txt"
         corpus.write_text("\n\n".join(f"{x[:5]}，{x[5:]}。" for x in texts), encoding="utf-8")
-        words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-        words += ["-m", "poetvae", "train", str(corpus), "--out", str(run), "--preset", preset]
-        words += f"--form 5x2 --steps 12 --batch-size {batch} --quiet".split()
-        for setting in (
-            "slices=4",
-            "log_every=4",
-            "min_count=1",
-            "precision=fp32",
-            "validate_on=1",
-        ):
-            words += ["--set", setting]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        subprocess.run([sys.executable, *words], check=True, stdout=sys.stderr, env=environment)
-        lines = [json.loads(x) for x in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
-    first, *_, last = [line for line in lines if "seconds" in line]
-    seconds = (last["seconds"] - first["seconds"]) / (last["step"] - first["step"])
-    return seconds, 10 * batch / seconds
+        for n in processes:
+            run = Path(folder) / f"run-{n}"
+            words = f"-m torch.distributed.run --standalone --nproc-per-node {n} -m poetvae train"
+            words = f"{sys.executable} {words} {corpus} --out {run} {options}"
+            subprocess.run(words.split(), check=True, stdout=sys.stderr, env=environment)
+            rows = [row for row in read_history(run).rows if "seconds" in row]
+            seconds = rows[-1]["seconds"] - rows[0]["seconds"]
+            seconds /= rows[-1]["step"] - rows[0]["step"]
+            found.append((seconds, 10 * batch / seconds))
+    return found
 
 
-def scale_table(found: Growth) -> str:
+def scale_table(found: Mapping[str, Costs]) -> str:
     """A row for each size on each axis."""
     rows = [
         [axis, f"{size:,}", f"{1000 * seconds:,.{1 if seconds >= 0.01 else 3}f}", f"{rate:,.0f}"]
@@ -184,7 +180,7 @@ def scale_table(found: Growth) -> str:
     return table(["what grows", "to", "ms a step or draw", "characters/s"], rows)
 
 
-def plot_scale(found: Growth, out: Path) -> None:
+def plot_scale(found: Mapping[str, Costs], out: Path) -> None:
     """Milliseconds by size, a panel for each axis, beside growth in proportion."""
 
     def draw() -> Any:

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # where a folder is run, it 
 
 import common
 from check_poems import Wanted
-from common import Judge, command, load_judge, publish, table
+from common import Judge, cells, load_judge, publish, table
 
 from poetvae.constraints.rules import of_form, requested
 from poetvae.data.corpus import read_poems
@@ -63,6 +63,9 @@ QUALITY = {
 def main() -> None:
     """Study the relatives of the model."""
     keep_freed_memory()
+
+
+command = partial(common.command, main)
 
 
 def load(run: Path, fixed: bool = True) -> tuple[Poet, LatentModel, Any]:
@@ -103,7 +106,7 @@ def verdict(referee: Judge | None, poems: Sequence[Poem]) -> str:
     return with_interval(judged(*referee, poems), ".3f") if referee else ""
 
 
-@command(main, model=Path, judge=None, prose_from=(), other=(), iw=10, limit=0)
+@command(model=Path, judge=None, prose_from=(), other=(), iw=10, limit=0)
 def anomaly(o: SimpleNamespace) -> None:
     """Which damage do models notice? Areas under the ROC curve; 0.5 is chance.
 
@@ -152,7 +155,7 @@ def areas(
         yield [f"{area_under_curve(torch.cat(pair), positive):.3f}" for pair in pairs]
 
 
-@command(main, "runs...", judge=None, pairs=2000)
+@command("runs...", judge=None, pairs=2000)
 def holes(o: SimpleNamespace) -> None:
     """What do latent spaces hold where no poem is? Judged nats per character of what RUNS decode
     from codes of poems, halfway between two, from the prior, from a Gaussian fitted to the codes.
@@ -168,12 +171,12 @@ def holes(o: SimpleNamespace) -> None:
             texts = [text for part in torch.split(z, BATCH) for text in poet.decode(part)]
             kinds[kind] = [Poem(tuple(text.split("\n"))) for text in texts]
         for kind, poems in kinds.items():
-            cells = [run.name, kind, f"{len(poems):,}"]
-            cells += [with_interval(judged(ngram, codec, poems), ".3f"), verdict(referee, poems)]
-            cells += [with_interval(repeats([poem.verses for poem in poems]), ".1%")]
-            cells += [f"{len({poem.text for poem in poems}) / len(poems):.1%}"]
-            right = kind == "reconstructions"
-            rows.append([*cells, f"{accuracy(human, poems):.1%}" if right else ""])
+            row = [run.name, kind, f"{len(poems):,}"]
+            row += [with_interval(judged(ngram, codec, poems), ".3f"), verdict(referee, poems)]
+            row += [with_interval(repeats([poem.verses for poem in poems]), ".1%")]
+            row += [f"{len({poem.text for poem in poems}) / len(poems):.1%}"]
+            right = f"{accuracy(human, poems):.1%}" if kind == "reconstructions" else ""
+            rows.append([*row, right])
     columns = ["run", "decoded from", "poems", "4-gram judge", "`ar` judge", "repeats", "distinct"]
     publish(o.write, "holes", table([*columns, "characters right"], rows))
 
@@ -200,7 +203,7 @@ def accuracy(human: Sequence[Poem], back: Sequence[Poem]) -> float:
     return right / sum(len(a) for a, _ in pairs)
 
 
-@command(main, "run", field=str, samples=2000, least=100, limit=20_000, epochs=8)
+@command("run", field=str, samples=2000, least=100, limit=20_000, epochs=8)
 def conditional(o: SimpleNamespace) -> None:
     """Do samples have the label that RUN was asked for? A classifier says, which has learnt from
     human poems alone, equally many of each value; beside it what it says of held-out human poems.
@@ -254,7 +257,7 @@ def by_value(poems: Iterable[Poem], field: str) -> dict[str, list[Poem]]:
     return dict(sorted(found.items()))
 
 
-@command(main, "run", judge=None, iw=100, limit=0)
+@command("run", judge=None, iw=100, limit=0)
 def completion(o: SimpleNamespace) -> None:
     """How many nats a character does one half of a poem cost, given the other? RUN has learnt to be
     shown characters (--preset infill or few); the autoregressive model is exact, and goes forward
@@ -271,14 +274,14 @@ def completion(o: SimpleNamespace) -> None:
     }
     passes, rows = sorted({1, model.passes}), []
     for kind, known in kinds.items():
-        cells = [kind, str(int((~known[: form.size]).sum()))]
+        row = [kind, str(int((~known[: form.size]).sum()))]
         for p in passes:
-            cells.append(with_interval(hidden_nats(poet, human, known, o.iw, p), ".3f"))
+            row.append(with_interval(hidden_nats(poet, human, known, o.iw, p), ".3f"))
         if referee:
             forward = not bool((known[1:] & ~known[:-1]).any())  # nothing known after a hidden one
             exact = hidden_nats(Poet(*referee), human, known) if forward else np.empty(0)
-            cells.append(with_interval(exact, ".3f"))
-        rows.append(cells)
+            row.append(with_interval(exact, ".3f"))
+        rows.append(row)
     columns = [f"{len(human):,} test poems", "characters"]
     columns += [f"nats/char, IWAE-{o.iw}" + f", passes {p}" * (len(passes) > 1) for p in passes]
     publish(o.write, "completion", table([*columns, *["autoregressive"] * bool(referee)], rows))
@@ -303,7 +306,7 @@ def hidden_nats(
     return torch.cat(nats).numpy()
 
 
-@command(main, "run", judge=None, n=10_000, rhyme="尤", contains="月", acrostic="春夏秋冬")
+@command("run", judge=None, n=10_000, rhyme="尤", contains="月", acrostic="春夏秋冬")
 def constraints(o: SimpleNamespace) -> None:
     """Are poems what they were asked to be, and does asking spoil them? The share that
     check_poems.py accepts; judged nats per character, also of poems whose z is of the prior, where
@@ -331,12 +334,12 @@ def constraints(o: SimpleNamespace) -> None:
         pairs = asked(poet, wishes, o.n)
         rate = len(pairs) / (time.perf_counter() - begin)
         met = counted(np.array([one.fault(list(poem.lines)) is None for one, poem in pairs]))
-        cells = [kind, *met, verdict(referee, [poem.poem for _, poem in pairs]), "", ""]
+        row = [kind, *met, verdict(referee, [poem.poem for _, poem in pairs]), "", ""]
         if kind != "nothing":
             masked = asked(poet, wishes, o.n, weighed=False)
-            cells[-2] = verdict(referee, [poem.poem for _, poem in masked])
-            cells[-1] = f"{np.mean([worth(poet, one) for one in wishes[:20]]):.1%}"
-        rows.append([*cells, f"{rate:,.0f}"])
+            row[-2] = verdict(referee, [poem.poem for _, poem in masked])
+            row[-1] = f"{np.mean([worth(poet, one) for one in wishes[:20]]):.1%}"
+        rows.append([*row, f"{rate:,.0f}"])
     columns = ["asked for", "poems", "as asked", "`ar` judge", "z of the prior, `ar` judge"]
     publish(o.write, "constraints", table([*columns, "z worth", "poems/s"], rows))
 
@@ -372,7 +375,7 @@ def worth(poet: Poet, wish: Wanted) -> float:
     return drawn.ess / len(drawn.z)
 
 
-@command(main, "corpus...", out=Path, runs=(), preset_base="", epochs=9.0, samples=2000, iw=100)
+@command("corpus...", out=Path, runs=(), preset_base="", epochs=9.0, samples=2000, iw=100)
 def family(o: SimpleNamespace) -> None:
     """Train and score relatives on CORPUS: one split, one budget, one table.
 
@@ -413,18 +416,11 @@ def family_cells(r: dict[str, Any]) -> list[str]:
     formats |= {"kl_per_poem": ".2f", "recon_per_poem": ".2f", "active": ""}
     formats |= {"recon_char_accuracy": ".1%"}
     judges = {key: QUALITY[key] for key in ("judge_nll_per_char", "reverse_nll_per_char")}
-    return common.cells(r, formats) + common.cells(r.get("samples", {}), judges)
+    return cells(r, formats) + cells(r.get("samples", {}), judges)
 
 
 @command(
-    main,
-    "corpus...",
-    out=Path,
-    betas="0.1,0.3,1,3,10",
-    preset="base",
-    epochs=9.0,
-    iw=10,
-    picture=None,
+    "corpus...", out=Path, betas="0.1,0.3,1,3,10", preset="base", epochs=9.0, iw=10, picture=None
 )
 def rate_distortion(o: SimpleNamespace) -> None:
     """Train a run for each beta on CORPUS: how many nats z carries, and what is left to guess.
@@ -441,13 +437,13 @@ def rate_distortion(o: SimpleNamespace) -> None:
         rate, distortion = r["kl_per_poem"], r["recon_per_poem"]
         points.append({"name": o.preset, "beta": beta, "rate": rate, "distortion": distortion})
     formats = {"beta": "g", "rate": ".2f", "distortion": ".2f", "ELBO": ".2f"}
-    rows = [common.cells({**p, "ELBO": -p["rate"] - p["distortion"]}, formats) for p in points]
+    rows = [cells({**p, "ELBO": -p["rate"] - p["distortion"]}, formats) for p in points]
     publish(o.write, "rate-distortion", table([*formats], rows))
     if o.picture:
         comparison.plot_rate_distortion(o.picture, points)
 
 
-@command(main, "runs...", judge=None, iw=20, samples=5000, candidates=4, limit=0)
+@command("runs...", judge=None, iw=20, samples=5000, candidates=4, limit=0)
 def passes(o: SimpleNamespace) -> None:
     """Each of RUNS in each number of passes that it was trained for: the bound, and its samples.
 
@@ -470,11 +466,11 @@ def passes(o: SimpleNamespace) -> None:
             rate = o.samples / (time.monotonic() - began)
             sides = compare(codec, [one.poem for one in made], test, known, judge=referee)
             human, chosen = sides["human"], f", best of {choice}" if choice > 1 else ""
-            cells = [run.name, f"{r.parameters:,}", f"{r.passes}{chosen}"]
-            cells += [f"{r.nll_per_char:.3f}, {r.bound}"]
-            cells += [f"{r.elbo_per_char:.3f}", f"{r.kl_per_poem:.2f}"]
-            rows.append([*cells, *common.cells(sides["samples"], QUALITY), f"{rate:.0f}"])
-    rows.append(["human", *[""] * 5, *common.cells(human, QUALITY), ""])
+            row = [run.name, f"{r.parameters:,}", f"{r.passes}{chosen}"]
+            row += [f"{r.nll_per_char:.3f}, {r.bound}"]
+            row += [f"{r.elbo_per_char:.3f}", f"{r.kl_per_poem:.2f}"]
+            rows.append([*row, *cells(sides["samples"], QUALITY), f"{rate:.0f}"])
+    rows.append(["human", *[""] * 5, *cells(human, QUALITY), ""])
     columns = "run, parameters, passes, nats/char, ELBO, rate, judge, 4-gram judge, reverse, "
     columns += "tones, repeats, poems/s"
     publish(o.write, "passes", table(columns.split(", "), rows))
