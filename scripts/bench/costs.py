@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import subprocess
@@ -20,7 +21,6 @@ from poetvae.config import configure
 from poetvae.data.dataset import TokenStore, batch_index
 from poetvae.plotting.curves import SUFFIXES, save
 from poetvae.runtime import keep_freed_memory
-from poetvae.training.log import read_history
 
 KINDS = {
     "matrix products": ("mm", "addmm", "bmm", "baddbmm"),
@@ -163,7 +163,8 @@ def distributed_seconds(preset: str, processes: Sequence[int], batch: int = 256)
             words = f"-m torch.distributed.run --standalone --nproc-per-node {n} -m poetvae train"
             words = f"{sys.executable} {words} {corpus} --out {run} {options}"
             subprocess.run(words.split(), check=True, stdout=sys.stderr, env=environment)
-            rows = [row for row in read_history(run).rows if "seconds" in row]
+            lines = (run / "metrics.jsonl").read_text("utf-8").splitlines()
+            rows = [row for row in map(json.loads, lines) if "seconds" in row]
             seconds = rows[-1]["seconds"] - rows[0]["seconds"]
             seconds /= rows[-1]["step"] - rows[0]["step"]
             found.append((seconds, 10 * batch / seconds))
