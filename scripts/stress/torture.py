@@ -40,6 +40,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # a fork must not find threads
 
 import click
 import faults
+import poetvae.cli.core
 import safetensors.torch
 import torch
 import torch._dynamo
@@ -47,7 +48,6 @@ from checks import WrongError, check, publish, table
 from faults import Child, Ended, FileCalls, before_call, bound_files, bound_memory, command
 from mutations import bomb, command_line, damaged, forge, hostile_bytes, hostile_json, lying_header
 
-import poetvae.cli.core
 import poetvae.training.step
 from poetvae.checkpoints.model_folder import checkpoints, latest_checkpoint, load_folder, load_state
 from poetvae.data.corpus import sample_folder
