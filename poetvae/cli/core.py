@@ -202,10 +202,7 @@ def evaluate(
         raise CorpusError(f"{called(model)} has no train.json: nothing is held out; give a CORPUS")
     if against:
         known = read_corpus(CorpusSpec(against, forms=wanted, strict=strict)).train
-    if corpus:
-        read = read_corpus(CorpusSpec(corpus, forms=wanted, strict=strict))
-    else:
-        read = learned
+    read = read_corpus(CorpusSpec(corpus, forms=wanted, strict=strict)) if corpus else learned
     poems = read.train if corpus else read.test or read.valid
     for line in read.report.lines():
         note(line)
