@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from common import table
@@ -23,7 +22,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from poetvae.config import configure
 from poetvae.data.dataset import TokenStore, batch_index
-from poetvae.plotting.curves import SUFFIXES, save
+from poetvae.plotting.curves import SUFFIXES, picture
 from poetvae.runtime import keep_freed_memory
 from poetvae.training.trainer import train
 
@@ -230,12 +229,8 @@ def scale_table(found: Growth) -> str:
 
 def plot_scale(found: Growth, out: Path) -> None:
     """Milliseconds by size, a panel for each axis, beside growth in proportion."""
-
-    def draw() -> Any:
-        from matplotlib.figure import Figure
-
-        axes = [axis for axis in AXES if found[axis]]
-        figure = Figure(figsize=(2.6 * len(axes), 2.8), layout="constrained")
+    axes = [axis for axis in AXES if found[axis]]
+    with picture(out, SUFFIXES, (2.6 * len(axes), 2.8), dpi=100) as figure:
         for place, axis in enumerate(axes, 1):
             sizes = list(found[axis])
             spent = [1000 * cost["seconds"] for cost in found[axis].values()]
@@ -247,6 +242,3 @@ def plot_scale(found: Growth, out: Path) -> None:
             panel.set(title=axis, ylabel="ms" if place == 1 else "")
             panel.set_xticks(sizes, [f"{n // 1000}k" if n >= 1000 else str(n) for n in sizes])
             panel.minorticks_off()
-        return figure
-
-    save(out, SUFFIXES, draw)

@@ -17,10 +17,9 @@ from torch import Tensor
 
 from ..errors import ConfigError, CorpusError
 from ..files import check_suffix, write_file
+from ..latent.plane import GridPoint
 
 MOST_VALUES = 2**16
-GridPoint = tuple[float, float, str]
-"""Where on the plane, and the poem decoded there."""
 
 
 def write_map(

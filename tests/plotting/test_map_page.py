@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from poetvae.errors import ConfigError, CorpusError
-from poetvae.latent.plane import Plane
-from poetvae.plotting.map_page import GridPoint, write_map
+from poetvae.latent.plane import GridPoint, Plane
+from poetvae.plotting.map_page import write_map
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
