@@ -15,16 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import get_data_path, image
-from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
 from poetvae import cli
 from poetvae.errors import CheckpointError, ConfigError
-from poetvae.plotting import curves as plots
-from poetvae.plotting import map_image as plots_map
+from poetvae.plotting import map_image
 from poetvae.plotting.comparison import plot_ladder, plot_rate_distortion
-from poetvae.plotting.curves import apart, plot_curves
+from poetvae.plotting.curves import COLOURS, SUFFIXES, apart, picture, plot_curves
 from poetvae.plotting.map_image import plot_map
 from poetvae.poet import Poet
 from poetvae.text.poem import has_han
@@ -98,29 +96,16 @@ def metrics(tmp_path: Path) -> Path:
     return make_run(tmp_path / "my-run", TRAINING + VALIDATION)
 
 
-@pytest.fixture
-def history(metrics: Path) -> History:
-    """What is read of it."""
-    return read_history(metrics)
-
-
 @pytest.fixture(scope="module")
 def svg(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The picture of such a run."""
     return drawn(make_run(tmp_path_factory.mktemp("runs") / "my-run", TRAINING + VALIDATION))
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[History]:
-    """Draw nothing, which is quick; what was to be drawn."""
-    asked = []
-
-    def draw(run: History) -> Figure:
-        asked.append(run)
-        return Figure(figsize=(1, 1))
-
-    monkeypatch.setattr(plots, "_draw_one", draw)
-    return asked
+def blank(out: str | Path) -> None:
+    """A small picture of nothing."""
+    with picture(out, SUFFIXES, (1, 1)):
+        pass
 
 
 # What a run recorded
@@ -194,11 +179,8 @@ def test_it_needs_neither_torch_nor_pyplot(metrics: Path) -> None:
     ("name", "magic"),
     [("a.png", b"\x89PNG"), ("a.PNG", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")],
 )
-@pytest.mark.usefixtures("calls")
-def test_the_suffix_names_the_format(
-    history: History, tmp_path: Path, name: str, magic: bytes
-) -> None:
-    plot_curves(str(tmp_path / name), [history])
+def test_the_suffix_names_the_format(tmp_path: Path, name: str, magic: bytes) -> None:
+    blank(str(tmp_path / name))
     assert (tmp_path / name).read_bytes().startswith(magic)
 
 
@@ -223,9 +205,9 @@ def test_several_runs_have_a_colour_and_their_name_each(tmp_path: Path) -> None:
     svg = drawn(*runs)
     assert {"one  6.000", "two  6.010", "three  6.020"} <= {*texts(svg)}
     assert "one is the best of 3: 6.000 nats a character on held-out poems" in texts(svg)
-    for colour in plots.COLOURS[:3]:
+    for colour in COLOURS[:3]:
         assert len(curves(svg, colour.lower())) == 4
-    (score, *_), (last, *_) = curves(svg, BLUE), curves(svg, plots.COLOURS[2].lower())
+    (score, *_), (last, *_) = curves(svg, BLUE), curves(svg, COLOURS[2].lower())
     assert score[-1, 1] > last[-1, 1]  # lower is better
 
 
@@ -237,9 +219,18 @@ def test_runs_without_a_bound_and_very_many(tmp_path: Path, runs: int) -> None:
     assert ("is the best of" in svg.read_text()) is (runs > 2)
 
 
-def test_no_runs(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no runs to draw; give at least one"):
-        plot_curves(tmp_path / "a.svg", [])
+@pytest.mark.parametrize(
+    ("draw", "line"),
+    [
+        (plot_curves, "no runs to draw; give at least one"),
+        (plot_ladder, "no bounds to draw; give at least one model"),
+        (plot_rate_distortion, "no rates to draw; give at least one row"),
+    ],
+)
+def test_nothing_to_draw(tmp_path: Path, draw: Any, line: str) -> None:
+    with pytest.raises(ConfigError, match=line):
+        draw(tmp_path / "a.svg", [])
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=12), st.floats(0.01, 10))
@@ -250,9 +241,6 @@ def test_places_move_apart_and_no_further_than_they_must(places: list[float], st
     assert sum(found) == pytest.approx(sum(places), abs=1e-6)
     if (np.diff(sorted(places)) > step).all():
         assert found == pytest.approx(sorted(places))
-
-
-def test_two_that_touch_move_as_far_as_each_other() -> None:
     assert apart([1.0, 1.0, 9.0], 2.0) == [0.0, 2.0, 9.0]
 
 
@@ -314,42 +302,42 @@ def test_no_run_and_no_metrics(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["curves", "curves.gif", ".png", ""])
-def test_other_suffixes_are_refused(history: History, name: str) -> None:
+def test_other_suffixes_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"ends in \.png, \.svg, \.pdf"):
-        plot_curves(name, [history])
+        blank(name)
 
 
-@pytest.mark.usefixtures("calls")
-def test_a_place_that_cannot_be_written(history: History, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
     for out in ("nowhere/a.png", "folder.png", "file/a.png", "a" * 300 + ".png"):
         with pytest.raises(ConfigError, match="cannot be written"):
-            plot_curves(tmp_path / out, [history])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png", "my-run"]
+            blank(tmp_path / out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png"]
 
 
-@pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_failure_leaves_the_old_file(
-    metrics: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def fail(*_: object) -> None:
         raise error
 
-    out = metrics / "curves.png"
+    out = tmp_path / "curves.png"
     out.write_bytes(b"old")
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(ConfigError if isinstance(error, OSError) else KeyboardInterrupt):
-        plot_curves(out, [read_history(metrics)])
+        blank(out)
+    with pytest.raises(KeyError), picture(out, SUFFIXES, (1, 1)):
+        raise KeyError
     assert out.read_bytes() == b"old"
-    assert sorted(path.name for path in metrics.iterdir()) == ["curves.png", "metrics.jsonl"]
+    assert list(tmp_path.iterdir()) == [out]
 
 
-def test_matplotlib_is_missing(metrics: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matplotlib_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ConfigError, match=r"pip install 'poetvae\[plot\]'"):
-        plot_curves(metrics / "curves.png", [read_history(metrics)])
+        blank(tmp_path / "curves.png")
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> object:
@@ -362,7 +350,6 @@ def command(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> object:
     return 0
 
 
-@pytest.mark.usefixtures("calls")
 def test_the_command(
     metrics: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -480,14 +467,6 @@ def test_names_beside_points_do_not_cover_each_other(tmp_path: Path) -> None:
             assert abs(x - other[0]) > 30 or abs(y - other[1]) >= 9
 
 
-def test_no_rates_and_another_suffix(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no rates to draw; give at least one row"):
-        plot_rate_distortion(tmp_path / "a.svg", [])
-    with pytest.raises(ConfigError, match=r"ends in \.png, \.svg, \.pdf"):
-        plot_rate_distortion(tmp_path / "a.gif", RATES)
-    assert list(tmp_path.iterdir()) == []
-
-
 # Maps
 
 POINTS = np.random.default_rng(0).normal(size=(60, 2))
@@ -513,9 +492,6 @@ def test_a_map_has_its_poems_axes_and_labels(tmp_path: Path) -> None:
         assert f">{text}<" in svg
     fills = {c: svg.count(f"fill: {c}") for c in (BLUE, RED, "#b2b2b2")}
     assert list(fills.values()) == [31, 21, 11]  # and one in the legend
-
-
-def test_a_map_may_have_a_title(tmp_path: Path) -> None:
     plot_map(tmp_path / "map.svg", POINTS, None, [], AXES, title="60 poems of 山月")
     assert r"60 poems of \u5c71\u6708" in texts((tmp_path / "map.svg").read_text())
 
@@ -532,7 +508,7 @@ def test_the_ten_most_frequent_values_have_a_colour(tmp_path: Path) -> None:
 def test_characters_without_a_font_are_left_out_with_one_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plots_map, "FONTS", ())
+    monkeypatch.setattr(map_image, "FONTS", ())
     grid = [(0.0, 0.0, "山月臨窗白"), (1.0, 0.0, "溪風入座清"), (0.0, 1.0, "a rose")]
     with pytest.warns(UserWarning) as caught:  # noqa: PT030
         svg = mapped(tmp_path, grid, ["唐"] * 60)
@@ -550,7 +526,7 @@ def test_the_first_font_that_has_most_characters_is_taken(
 ) -> None:
     usual, other = FT2Font(FONT_FOLDER / "DejaVuSans.ttf"), FT2Font(FONT_FOLDER / "STIXGeneral.ttf")
     rare = "".join(map(chr, sorted(other.get_charmap().keys() - usual.get_charmap().keys())[-3:]))
-    monkeypatch.setattr(plots_map, "FONTS", ("/missing.ttc", str(other.fname)))
+    monkeypatch.setattr(map_image, "FONTS", ("/missing.ttc", str(other.fname)))
     svg = mapped(tmp_path, [(0.0, 0.0, rare)])
     assert f">{rare}<" in svg
     assert "font-family: 'STIXGeneral'" in svg
