@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial, wraps
 from html import escape
 from importlib import resources
@@ -59,8 +60,9 @@ def build(poet: Poet) -> gr.Blocks:
             return _send(poet, event)
 
         targets = [tabs, text, opened, offers, *([a, b] if latent else [])]
-        for source in [written, *([there] if latent else [])]:
-            _on(source.select, send, [], targets)
+        _on(written.select, send, [], targets)
+        if latent:
+            _on(there.select, send, [], targets)
     blocks.queue(max_size=WAITING, default_concurrency_limit=1, api_open=False)
     return blocks
 
@@ -75,13 +77,8 @@ def options() -> dict[str, Any]:
         input_placeholder_color="*neutral_500",
     )
     off = ("run_history", "show_error", "ssr_mode", "pwa", "mcp_server", "enable_monitoring")
-    return {
-        "theme": theme,
-        "css": resource("app.css"),
-        "footer_links": [],
-        "max_file_size": 1,
-        **dict.fromkeys(off, False),
-    }
+    own = {"theme": theme, "css": resource("app.css"), "footer_links": [], "max_file_size": 1}
+    return {**own, **dict.fromkeys(off, False)}
 
 
 def resource(name: str) -> str:
@@ -95,7 +92,7 @@ def _write_tab(poet: Poet) -> gr.HTML:
         with Column(scale=2):
             controls: dict[str, Any] = {"form": _form_menu(poet)}
             for row in FIRST:
-                with gr.Row():
+                with gr.Row() if len(row) > 1 else nullcontext():
                     controls |= {name: _control(handlers.CONDITIONS[name]) for name in row}
             labels = [
                 gr.Dropdown([("any", ""), *((v, v) for v in values)], value="", label=name.title())
@@ -178,7 +175,11 @@ def _revise_tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
 
     def begin(text: object) -> tuple[str, str]:
         poem = handlers.read(poet, text)
-        return complete(text) if poem is None else (_opened(poet, poem.text), html.taken())
+        return (
+            complete(text)
+            if poem is None
+            else (html.open_poem(poem.text, bool(poet.forms)), html.taken())
+        )
 
     def anew(event: gr.EventData) -> str:
         poem = _sent(event, "poem")
@@ -190,7 +191,7 @@ def _revise_tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
         if poem is None:
             raise ConfigError("that is no whole poem of this model; press Revise")
         back = html.taken(validation.text("poem before", before))
-        return poem.text, _opened(poet, poem.text), back
+        return poem.text, html.open_poem(poem.text, bool(poet.forms)), back
 
     _on(revise.click, begin, [text], [opened, offers])
     _on(rest.click, complete, [text], [opened, offers])
@@ -206,11 +207,9 @@ def _walk_tab(poet: Poet) -> tuple[gr.Textbox, gr.Textbox]:
         b = PoemBox(label="To", lines=2, value=end, min_width=280)
     steps = gr.Slider(3, handlers.MOST_STEPS, STEPS, step=1, label="Poems on the way")
     button = gr.Button("Walk", variant="primary")
-    told = (
-        "Characters give way one by one; what is open between the two is written."
-        if handlers.bridges(poet)
-        else "The ends are the two poems as the model reads them back."
-    )
+    told = "The ends are the two poems as the model reads them back."
+    if handlers.bridges(poet):
+        told = "Characters give way one by one; what is open between the two is written."
     way = _html(html.note(told), "way")
 
     def walk(a: object, b: object, steps: object) -> str:
@@ -260,15 +259,17 @@ def _send(poet: Poet, event: gr.EventData) -> list[Any]:
     keep = gr.skip()
     ends = [keep, keep] if poet.model.has_latent else []
     if ask == "revise":
-        return [gr.Tabs(selected="revise"), text, _opened(poet, text), html.taken(), *ends]
+        return [
+            gr.Tabs(selected="revise"),
+            text,
+            html.open_poem(text, bool(poet.forms)),
+            html.taken(),
+            *ends,
+        ]
     if ends and ask in ("from", "to"):
         ends = [text, keep] if ask == "from" else [keep, text]
         return [gr.Tabs(selected="walk"), keep, keep, keep, *ends]
     raise ConfigError("a poem can be sent to Revise and to Walk alone")
-
-
-def _opened(poet: Poet, text: str) -> str:
-    return html.open_poem(text, bool(poet.forms))
 
 
 def _form_menu(poet: Poet) -> gr.Dropdown:
@@ -300,15 +301,8 @@ def _on(event: Any, answer: Callable[..., Any], inputs: list[Any], outputs: list
             # A message may quote what was typed, and is shown as HTML.
             raise gr.Error(escape(str(error)), print_exception=False) from None
 
-    event(
-        told,
-        inputs,
-        outputs,
-        concurrency_limit=1,
-        concurrency_id="model",
-        api_visibility="private",
-        show_progress="full",
-    )
+    turns = {"concurrency_limit": 1, "concurrency_id": "model"}
+    event(told, inputs, outputs, api_visibility="private", show_progress="full", **turns)
 
 
 def _sent(event: gr.EventData, key: str) -> object:

@@ -1,7 +1,7 @@
 """What the page answers. Whatever a browser sent is checked here, before a model sees it.
 
 Each value comes as an `object`: it may be of any type. What it should not be is a ConfigError of
-one line; what no poem can be, or no model can read, the errors of `Poet`.
+one line; what no poem can be, or no model can read, the errors of `Poet`, as of its methods.
 """
 
 from __future__ import annotations
@@ -125,10 +125,6 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
         values: of `CONDITIONS` by name, and of `n`, `form` (None or "" = the most frequent one),
             `labels` by field (None or "" = unknown), `temperature`, `passes` (None = the most),
             `candidates` and `seed` (None or "" = a drawn one); any may be absent.
-
-    Raises:
-        ConfigError: a value that cannot be, or too many poems times candidates.
-        ConstraintError: what no poem can meet.
     """
     given = dict(values)
     n = validation.whole("poems", given.pop("n", 1), 1, MOST_POEMS)
@@ -154,12 +150,7 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
 
 
 def read(poet: Poet, value: object) -> Poem | None:
-    """A text as a poem that can be revised; None where it has blanks or lacks lines.
-
-    Raises:
-        ConfigError: no text.
-        CorpusError: a text without any character of writing.
-    """
+    """A text as a poem that can be revised; None where it has blanks or lacks lines."""
     text = validation.text("poem", value)
     if not text:
         raise ConfigError("there is no poem yet; write or paste one")
@@ -172,12 +163,7 @@ def read(poet: Poet, value: object) -> Poem | None:
 def complete(
     poet: Poet, value: object, n: int = MOST_POEMS, seed: int | None = None
 ) -> list[Generated]:
-    """Poems with this text in them: blanks (_) are filled, lines that lack are written.
-
-    Raises:
-        ConfigError: no text.
-        ConstraintError: a text that opens no form of the model.
-    """
+    """Poems with this text in them: blanks (_) are filled, lines that lack are written."""
     text = validation.text("poem", value)
     if not text:
         raise ConfigError("there is no text yet; paste a line, or a poem with _ for what is open")
@@ -190,11 +176,6 @@ def alternatives(
     """Other poems that differ from one in its learnt characters from first to last, counted from 0.
 
     The n likeliest of three times as many, the likeliest first; and the seed.
-
-    Raises:
-        ConfigError: no such characters.
-        CorpusError: a text that is no whole poem of a form of the model.
-        ConstraintError: characters that the model lacks.
     """
     poem, seed = read(poet, value), validation.seed(seed)
     if poem is None:
@@ -220,12 +201,7 @@ def bridges(poet: Poet) -> bool:
 
 
 def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
-    """The poems on the way from a to b, or on a bridge, see `Poet.interpolate`.
-
-    Raises:
-        ConfigError: values that are no texts or steps, or a model without a latent space.
-        CorpusError: texts of no form of the model, or of two.
-    """
+    """The poems on the way from a to b, or on a bridge; see `Poet.interpolate`."""
     start, end = validation.text("from", a), validation.text("to", b)
     if not (start and end):
         raise ConfigError("two poems are needed: one to go from, one to go to")
@@ -254,7 +230,7 @@ def examples(poet: Poet, n: int = 2) -> list[str]:
 
 
 def atlas(poet: Poet) -> Atlas:
-    """The map of `familiar` poems; raises ConfigError for a model without a latent space."""
+    """The map of `familiar` poems."""
     poems, own = familiar(poet)
     z = poet.latents(poems)
     plane = Plane.fit(z)
@@ -265,11 +241,7 @@ def atlas(poet: Poet) -> Atlas:
 def look(
     poet: Poet, atlas: Atlas, x: object, y: object, form: object = None, n: int = 5
 ) -> tuple[str, list[str]]:
-    """The poem that the model writes at a point of the map, and the n poems nearest to it there.
-
-    Raises:
-        ConfigError: a place that is not on the map, or no form of the model.
-    """
+    """The poem that the model writes at a point of the map, and the n poems nearest to it there."""
     (left, low), (right, high) = atlas.bounds
     place = validation.number("x", x, left, right), validation.number("y", y, low, high)
     at = torch.tensor([place])
@@ -280,18 +252,12 @@ def look(
 
 
 def score(poet: Poet, value: object) -> list[Scored]:
-    """Each line as a poem, the least likely first; see `Poet.score` and `Poet.surprise`.
-
-    Raises:
-        ConfigError: no line, too many, or one that is too long.
-        CorpusError: a line that is no poem of the model's forms.
-    """
+    """Each line as a poem, the least likely first; see `Poet.score` and `Poet.surprise`."""
     text = validation.text("poems", value, MOST_SCORED * (validation.MOST_TEXT + 1))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not 1 <= len(lines) <= MOST_SCORED:
         raise ConfigError(f"{len(lines)} poems came; expected 1 to {MOST_SCORED}, a line each")
-    for i, line in enumerate(lines, 1):
-        validation.text(f"poem {i}", line)
+    lines = [validation.text(f"poem {i}", line) for i, line in enumerate(lines, 1)]
     rows = poet.score(lines, seed=0)
     scored = [
         Scored(row["text"], row["nll_per_char"], row["anomaly"], _nats(poet, row["text"]))

@@ -208,6 +208,4 @@ def _seed(seed: int) -> str:
 
 
 def _lang(text: str) -> str:
-    if not has_han(text):
-        return ""
-    return f' lang="zh-{"Hans" if is_simplified(text) else "Hant"}"'
+    return f' lang="zh-{"Hans" if is_simplified(text) else "Hant"}"' if has_han(text) else ""
