@@ -6,7 +6,7 @@ import contextlib
 import io
 import math
 from collections.abc import Iterator, Sequence
-from itertools import product
+from itertools import cycle, product
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -87,10 +87,9 @@ def plain(name: str) -> str:
 
 def looks() -> Iterator[dict[str, Any]]:
     """How each run looks: seven colours, then the same with other lines and marks; for ever."""
-    marked = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
-    while True:
-        for (line, mark), colour in product(marked, COLOURS):
-            yield {"color": colour, "linestyle": line, "marker": mark}
+    marks = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
+    both = product(marks, COLOURS)
+    return cycle([{"color": c, "linestyle": line, "marker": mark} for (line, mark), c in both])
 
 
 def plot_curves(out: str | Path, runs: Sequence[History]) -> None:
@@ -216,11 +215,8 @@ def _name_ends(axes: Axes, runs: Sequence[History]) -> None:
 
 
 def apart(places: Sequence[float], step: float) -> list[float]:
-    """The nearest places, in the same order, of which none is nearer than `step` to the next.
-
-    Least squares under an order (isotonic regression, by pooling adjacent violators) of the places
-    less what the steps before each take.
-    """
+    """The nearest places, in the same order, of which none is nearer than `step` to the next:
+    isotonic regression, by pooling adjacent violators, of the places less the steps before each."""
     pools: list[list[float]] = []
     for i, place in enumerate(sorted(places)):
         pools.append([place - i * step])

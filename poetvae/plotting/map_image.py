@@ -54,19 +54,11 @@ def plot_map(
     font: str | Path | None = None,
     title: str = "",
 ) -> None:
-    """Draw poems on a plane, with the poems decoded at points of it.
+    """Draw poems at `points` (N, 2) of a plane, and texts at those of `grid`, to a .png or .svg.
 
-    A text is drawn where the font has all its characters; one warning tells how many are not.
-
-    Args:
-        out: the .png or .svg file.
-        points: (N, 2).
-        groups: the value of one label for each poem, "" = unknown; the ten most frequent ones
-            have a colour.
-        grid: x, y and text.
-        axes_names: of the two axes.
-        font: a font file; absent: the first known one that has most of the characters.
-        title: stands above the map.
+    A text is drawn where the font (absent: the first known one that has most of the characters) has
+    all of its own; one warning tells how many are not. `groups` is the value of one label for each
+    poem, "" = unknown: the ten most frequent ones have a colour.
 
     Raises:
         ConfigError: the font cannot be read, and as `curves.picture` does.
@@ -126,7 +118,10 @@ def _write_grid(axes: Axes, grid: Sequence[GridPoint], properties: FontPropertie
     columns, rows = sorted({x for x, _, _ in grid}), sorted({y for _, y, _ in grid})
     (x0, y0), (x1, y1) = axes.transData.transform([(0, 0), (1, 1)])
     points = 72 / axes.figure.dpi
-    wide, high = _gap(columns) * (x1 - x0) * points, _gap(rows) * (y1 - y0) * points
+    wide, high = (
+        (places[1] - places[0]) * unit * points if len(places) > 1 else math.inf
+        for places, unit in ((columns, x1 - x0), (rows, y1 - y0))
+    )
     across, up = (
         2 ** math.ceil(math.log2(max(1, SMALLEST * needed / space)))
         for needed, space in ((length + 1, wide), (1.3 * depth + 0.5, high))
@@ -137,10 +132,6 @@ def _write_grid(axes: Axes, grid: Sequence[GridPoint], properties: FontPropertie
     for x, y, text in grid:
         if columns.index(x) % across == 0 and rows.index(y) % up == 0:
             axes.text(x, y, text, **look)
-
-
-def _gap(places: Sequence[float]) -> float:
-    return places[1] - places[0] if len(places) > 1 else math.inf
 
 
 def _lay_out(text: str) -> str:

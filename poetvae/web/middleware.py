@@ -22,7 +22,8 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 # A host name with or without a port; an IPv6 address stands in brackets (RFC 3986, 3.2.2).
 AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::[0-9]{1,5})?")
-ANY = re.compile(".*", re.DOTALL)
+ANY = dict.fromkeys(("GET", "POST"), re.compile(".*", re.DOTALL))
+NONE: Mapping[str, str] = {}
 
 
 class RefusedError(Exception):
@@ -57,21 +58,15 @@ except where a link elsewhere leads here |
         app: App,
         hosts: Iterable[str],
         *,
-        routes: Mapping[str, re.Pattern[str]] | None = None,
-        headers: Mapping[str, str] | None = None,
+        routes: Mapping[str, re.Pattern[str]] = ANY,
+        headers: Mapping[str, str] = NONE,
         max_body: int = 64 * 1024,
         seconds: float = 10.0,
     ) -> None:
-        self.app = app
+        self.app, self.max_body, self.seconds = app, max_body, seconds
         self.hosts = {canonical(host) for host in hosts}
-        self.routes = dict(routes or {"GET": ANY, "POST": ANY})
-        if "GET" in self.routes:
-            self.routes.setdefault("HEAD", self.routes["GET"])
-        self.headers = [
-            (name.lower().encode(), value.encode()) for name, value in (headers or {}).items()
-        ]
-        self.max_body = max_body
-        self.seconds = seconds
+        self.routes = {**routes, "HEAD": routes["GET"]}
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -152,14 +147,14 @@ except where a link elsewhere leads here |
 
     async def _refuse(self, refusal: RefusedError, receive: Receive, send: Send) -> None:
         status, text = refusal.status, f"{refusal}\n".encode()
-        headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(text)).encode()),
-            (b"connection", b"close"),
-        ]
+        headers = {
+            b"content-type": b"text/plain; charset=utf-8",
+            b"content-length": str(len(text)).encode(),
+            b"connection": b"close",
+        }
         if status == 405:
-            headers.append((b"allow", ", ".join(self.routes).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+            headers[b"allow"] = ", ".join(self.routes).encode()
+        await send({"type": "http.response.start", "status": status, "headers": [*headers.items()]})
         await send({"type": "http.response.body", "body": text, "more_body": True})
         # A connection closed on a client that still sends is reset, and the answer lost on its way.
         with contextlib.suppress(TimeoutError):
