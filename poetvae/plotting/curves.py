@@ -29,25 +29,18 @@ LEADER: Any = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6}  # from a name
 INK, QUIET, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
 STYLE: Any = {
     "svg.fonttype": "none",
-    "text.usetex": False,
-    "text.parse_math": False,
     "font.size": 10,
     "text.color": INK,
-    "axes.labelcolor": QUIET,
-    "axes.edgecolor": QUIET,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.titlelocation": "left",
     "axes.titlesize": "medium",
-    "axes.grid": True,
-    "axes.axisbelow": True,
     "grid.color": "#ececec",
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
     "lines.markersize": 4,
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
-    "legend.frameon": False,
+    **dict.fromkeys(("axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), QUIET),
+    **dict.fromkeys(("axes.grid", "axes.axisbelow"), True),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **dict.fromkeys(("text.usetex", "text.parse_math"), False),
 }
 
 

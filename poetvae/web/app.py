@@ -25,6 +25,13 @@ try:
     import gradio as gr
 except ModuleNotFoundError as error:
     raise ConfigError("the page needs gradio: pip install 'poetvae[demo]'") from error
+
+
+def resource(name: str) -> str:
+    """A text file that comes with the page."""
+    return resources.files(__package__).joinpath("static", name).read_text(encoding="utf-8")
+
+
 WAITING = 32  # requests in the queue; more are told to come again
 STEPS = 9
 # The conditions that are seen at once, by row; all others stand under More, as they are declared.
@@ -32,6 +39,12 @@ FIRST = (("first_line",), ("contains", "acrostic"), ("rhyme", "tones"))
 Column = partial(gr.Column, min_width=280)
 Count = partial(gr.Slider, 1, step=1)
 PoemBox = partial(gr.Textbox, max_length=validation.MOST_TEXT)
+Html = partial(
+    gr.HTML,
+    html_template="<div aria-live='polite'>${value}</div>",
+    js_on_load=resource("app.js"),
+    apply_default_css=False,
+)
 
 
 def build(poet: Poet) -> gr.Blocks:
@@ -81,11 +94,6 @@ def options() -> dict[str, Any]:
     return {**own, **dict.fromkeys(off, False)}
 
 
-def resource(name: str) -> str:
-    """A text file that comes with the page."""
-    return resources.files(__package__).joinpath("static", name).read_text(encoding="utf-8")
-
-
 def _write_tab(poet: Poet) -> gr.HTML:
     fields, passes = poet.codec.fields, poet.model.pass_choices
     with gr.Row():
@@ -120,7 +128,7 @@ def _write_tab(poet: Poet) -> gr.HTML:
         with Column(scale=3):
             script = gr.Radio(list(handlers.SCRIPTS), value="as written", label="Characters")
             nothing = html.note("Press Write for a poem.")
-            poems = _html(nothing, "written")
+            poems = Html(nothing, elem_id="written")
     last = gr.State(None)
 
     def answer(script: object, *values: object) -> tuple[str, list[Generated]]:
@@ -165,8 +173,8 @@ def _revise_tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
     with gr.Row():
         revise = gr.Button("Revise", variant="primary")
         rest = gr.Button("Write the rest")
-    opened = _html(html.note("Revise turns each character into a button."), "opened")
-    offers = _html("", "offers")
+    opened = Html(html.note("Revise turns each character into a button."), elem_id="opened")
+    offers = Html("", elem_id="offers")
 
     def complete(text: object) -> tuple[str, str]:
         found = handlers.complete(poet, text)
@@ -210,7 +218,7 @@ def _walk_tab(poet: Poet) -> tuple[gr.Textbox, gr.Textbox]:
     told = "The ends are the two poems as the model reads them back."
     if handlers.bridges(poet):
         told = "Characters give way one by one; what is open between the two is written."
-    way = _html(html.note(told), "way")
+    way = Html(html.note(told), elem_id="way")
 
     def walk(a: object, b: object, steps: object) -> str:
         return html.way(handlers.walk(poet, a, b, steps), bool(poet.forms))
@@ -223,11 +231,11 @@ def _map_tab(poet: Poet) -> gr.HTML:
     atlas = handlers.atlas(poet)
     with gr.Row():
         with Column(scale=3):
-            picture = _html(html.picture(atlas), "picture")
+            picture = Html(html.picture(atlas), elem_id="picture")
         with Column(scale=2):
             form = _form_menu(poet)
             told = html.note("Click on the map to read what the model writes there.")
-            there = _html(told, "there")
+            there = Html(told, elem_id="there")
 
     def look(form: object, event: gr.EventData) -> str:
         return html.place(*handlers.look(poet, atlas, _sent(event, "x"), _sent(event, "y"), form))
@@ -245,7 +253,7 @@ def _score_tab(poet: Poet) -> None:
         value="\n".join(text.replace("\n", "") for text in handlers.examples(poet, 6)),
     )
     button = gr.Button("Score", variant="primary")
-    table = _html(html.note("Which of them do not belong?"), "table")
+    table = Html(html.note("Which of them do not belong?"), elem_id="table")
 
     def score(text: object) -> str:
         return html.scores(handlers.score(poet, text))
@@ -278,16 +286,6 @@ def _form_menu(poet: Poet) -> gr.Dropdown:
     named = [(f"{form} ({lines} lines of {length})", form) for form, length, lines in sizes]
     first = next(iter(forms), "")
     return gr.Dropdown(named or [("free", "")], value=first, label="Form", interactive=True)
-
-
-def _html(value: str, name: str) -> gr.HTML:
-    return gr.HTML(
-        value,
-        html_template="<div aria-live='polite'>${value}</div>",
-        js_on_load=resource("app.js"),
-        apply_default_css=False,
-        elem_id=name,
-    )
 
 
 def _on(event: Any, answer: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
