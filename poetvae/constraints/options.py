@@ -82,8 +82,20 @@ class Conditions:
         label="Regulated tones",
     )
     no_repeat: bool = option(False, "No character comes twice.", rank=1, label="No repeats")
-    without: str = option("", "None of these characters.", metavar="CHARS", label="Without")
-    only: str = option("", "No others.", metavar="CHARS", label="Only")
+    without: str = option(
+        "",
+        "None of these characters.",
+        metavar="CHARS",
+        label="Without",
+        hint="none of these characters",
+    )
+    only: str = option(
+        "",
+        "No others.",
+        metavar="CHARS",
+        label="Only",
+        hint="no other characters than these",
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -16,13 +16,12 @@ from torch import Tensor
 from ..errors import ConstraintError
 from ..text.codec import PoemCodec
 from ..text.poem import is_han
-from ..text.prosody import LEVEL, OBLIQUE, RHYMES, levels, readings, rhymes
+from ..text.prosody import LEVEL, OBLIQUE, RHYMES, TONE_NAMES, levels, readings, rhymes
 from ..text.tokenizer import PoemTokenizer
 from ..text.variants import is_simplified, only_simplified, to_simplified, traditional_variants
 
 CLASSES = "".join(RHYMES.values())
 """The names of all rhyme classes."""
-_TONES = {"平": "level", "上": "rising", "去": "departing", "入": "entering"}
 
 
 def mask(codec: PoemCodec, ids: Iterable[int]) -> Tensor:
@@ -72,7 +71,7 @@ def sound(chars: Iterable[str]) -> str:
     """How characters sound, in words: "陌, entering tone"."""
     found = {reading for char in chars for reading in readings(char)}
     ordered = sorted(found, key=lambda reading: CLASSES.index(reading.rhyme))
-    words = [f"{reading.rhyme}, {_TONES[reading.tone]} tone" for reading in ordered]
+    words = [f"{reading.rhyme}, {TONE_NAMES[reading.tone]} tone" for reading in ordered]
     return " or ".join(words) or "no known sound"
 
 

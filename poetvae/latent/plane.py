@@ -10,6 +10,9 @@ from torch import Tensor
 
 from ..errors import CorpusError
 
+GridPoint = tuple[float, float, str]
+"""Where on the plane, and the poem decoded there."""
+
 
 @dataclass(frozen=True)
 class Plane:

@@ -37,6 +37,7 @@ RHYMES = {
     "入": "屋沃覺質物月曷黠屑藥陌錫職緝合葉洽",
 }
 """The 106 rhyme classes of 平水韻 by tone; each is named by a character that no other has."""
+TONE_NAMES = {"平": "level", "上": "rising", "去": "departing", "入": "entering"}
 _TONE = {name: tone for tone, names in RHYMES.items() for name in names}
 _ORDER = {name: i for i, name in enumerate(_TONE)}
 _OPPOSITE = {LEVEL: OBLIQUE, OBLIQUE: LEVEL}
