@@ -27,17 +27,11 @@ ALIGNMENT = 64  # bytes, a cache line: matrix products into rows that do not beg
 def linear_cross_entropy(
     hidden: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None = None
 ) -> Tensor:
-    """-log softmax(hidden @ weight.T + bias)[target], row by row, in nats.
+    """-log softmax(hidden @ weight.T + bias)[target], row by row, in nats: (N,) float32.
 
-    Args:
-        hidden: (N, C).
-        weight: (V, C).
-        target: (N,) int64.
-        bias: (V,) or absent.
-
-    Returns:
-        (N,) float32. While gradients are recorded a probability below the smallest float32 counts
-        as that (87 nats); otherwise the value is exact. Matrix products run in autocast's type.
+    Of hidden (N, C), weight (V, C), target (N,) int64 and bias (V,). While gradients are recorded a
+    probability below the smallest float32 counts as that (87 nats); otherwise the value is exact.
+    Matrix products run in autocast's type.
     """
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
         nll: Tensor = _LinearCrossEntropy.apply(hidden, weight, target, bias)  # type: ignore[no-untyped-call]
@@ -45,11 +39,9 @@ def linear_cross_entropy(
     dtype = compute_dtype(hidden)
     hidden, weight = hidden.to(dtype), weight.to(dtype)
     bias = None if bias is None else bias.to(dtype)
+    chunks = zip(hidden.split(CHUNK_ROWS), target.split(CHUNK_ROWS), strict=True)
     rows = [
-        F.cross_entropy(F.linear(h, weight, bias).float(), t, reduction="none")
-        for h, t in zip(
-            torch.split(hidden, CHUNK_ROWS), torch.split(target, CHUNK_ROWS), strict=True
-        )
+        F.cross_entropy(F.linear(h, weight, bias).float(), t, reduction="none") for h, t in chunks
     ]
     return torch.cat(rows) if rows else hidden.new_zeros(0, dtype=torch.float32)
 
@@ -107,10 +99,7 @@ def _loss_and_gradients(
         chunk = slice(start, min(start + size, n))
         place = row[: chunk.stop - start], target[chunk]
         p = scratch[: chunk.stop - start]
-        if b is None:
-            torch.mm(h[chunk], w.t(), out=p)
-        else:
-            torch.addmm(b, h[chunk], w.t(), out=p)
+        torch.mm(h[chunk], w.t(), out=p) if b is None else torch.addmm(b, h[chunk], w.t(), out=p)
         p[:, vocab:] = -torch.inf
         torch.softmax(p, dim=1, out=p)
         nll[chunk] = -p[place].float().clamp(min=torch.finfo(torch.float32).tiny).log()

@@ -10,13 +10,10 @@ from torch import Tensor
 
 
 class DiagonalGaussian:
-    """N(mean, diag(exp(logvar))), one for each row.
+    """N(mean, diag(exp(logvar))), one for each row: mean and logvar are (..., D).
 
-    Args:
-        mean: (..., D).
-        logvar: (..., D), logarithm of the variance; held within [-30, 20], where float32 is safe.
-
-    Formulas: Kingma & Welling 2014 (arXiv 1312.6114), equation 10 and appendix B. All in nats.
+    The log variance is held within [-30, 20], where float32 is safe. Formulas: Kingma & Welling
+    2014 (arXiv 1312.6114), equation 10 and appendix B. All in nats.
     """
 
     def __init__(self, mean: Tensor, logvar: Tensor) -> None:
@@ -57,11 +54,10 @@ class DiagonalGaussian:
 
         With `samples`, so many of each: (samples, ..., D).
         """
-        shape = self.mean.shape if samples is None else (samples, *self.mean.shape)
-        noise = torch.randn(
-            shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
-        )
-        return self.mean + self.stddev * noise
+        mean = self.mean
+        shape = mean.shape if samples is None else (samples, *mean.shape)
+        noise = torch.randn(shape, generator=generator, device=mean.device, dtype=mean.dtype)
+        return mean + self.stddev * noise
 
     def kl_by_unit(self, other: DiagonalGaussian | None = None) -> Tensor:
         """(..., D): KL(self || other) of each dimension, in nats; absent other = N(0, I)."""
@@ -82,14 +78,9 @@ class DiagonalGaussian:
 
 
 class Mixture:
-    """p(z) = sum_c pi_c N(z; mean_c, diag(exp(logvar_c))), n independent draws of it.
+    """p(z) = sum_c pi_c N(z; mean_c, diag(exp(logvar_c))); `sample` draws n z of it. In nats.
 
-    Args:
-        logits: (C,), pi before the softmax.
-        mean, logvar: (C, D).
-        n: how many z `sample` draws.
-
-    All in nats.
+    `logits` (C,) are pi before the softmax; mean and logvar are (C, D).
     """
 
     def __init__(self, logits: Tensor, mean: Tensor, logvar: Tensor, n: int = 1) -> None:
@@ -98,13 +89,12 @@ class Mixture:
                 f"logits are {tuple(logits.shape)}, mean {tuple(mean.shape)} and logvar "
                 f"{tuple(logvar.shape)}; expected (C,), (C, D) and (C, D)"
             )
-        self.logits, self.mean, self.logvar, self.n = logits, mean, logvar.clamp(-30.0, 20.0), n
+        self.logits, self.n, self.parts = logits, n, DiagonalGaussian(mean, logvar)
+        self.mean, self.logvar = mean, self.parts.logvar
 
     def log_joint(self, z: Tensor) -> Tensor:
         """(..., C): log pi_c + log N(z; c) of z (..., D)."""
-        square = (z.unsqueeze(-2) - self.mean).square() * torch.exp(-self.logvar)
-        density = -0.5 * (square + self.logvar + math.log(2 * math.pi)).sum(dim=-1)
-        return self.logits.log_softmax(dim=0) + density
+        return self.logits.log_softmax(dim=0) + self.parts.log_prob(z.unsqueeze(-2))
 
     def log_prob(self, z: Tensor) -> Tensor:
         """(...,): log density of z (..., D)."""
@@ -116,12 +106,9 @@ class Mixture:
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """(n, D): a component each, then a draw from it."""
-        chosen = torch.multinomial(
-            self.logits.softmax(dim=0), self.n, replacement=True, generator=generator
-        )
-        noise = torch.randn(
-            self.n, self.mean.shape[1], generator=generator, device=self.mean.device
-        )
+        weights, device = self.logits.softmax(dim=0), self.mean.device
+        chosen = torch.multinomial(weights, self.n, replacement=True, generator=generator)
+        noise = torch.randn(self.n, self.mean.shape[1], generator=generator, device=device)
         return self.mean[chosen] + torch.exp(0.5 * self.logvar[chosen]) * noise
 
 
@@ -147,10 +134,7 @@ class Posterior(Distribution, Protocol):
 
 
 class Point:
-    """All mass on one z (B, D): the posterior of an autoencoder and of a VQ-VAE.
-
-    Among finitely many codes it has probability 1, so its log is 0.
-    """
+    """All mass on one z (B, D): the posterior of an autoencoder and of a VQ-VAE. Log p is 0."""
 
     def __init__(self, z: Tensor) -> None:
         self.mode = z

@@ -54,18 +54,9 @@ class GatedConv1d(nn.Module):
 
     With ``gate="sigmoid"`` it equals ``F.glu(conv(x), dim=1)``. The length is kept: padding is
     symmetric (an even kernel takes its odd position from the right), or all on the left when
-    ``causal``.
-
-    Args:
-        in_channels: channels of the input.
-        out_channels: channels of the output; the convolution makes twice as many.
-        kernel_size: width, even or odd.
-        dilation: distance between the taps.
-        causal: position t sees positions <= t alone.
-        groups: groups of the convolution. Value and gate of an output channel share its group.
-        bias: whether the convolution has a bias.
-        gate: "sigmoid", "tanh", "gelu" or "silu".
-        norm: None, or "layer" to normalise the input's channels first.
+    ``causal``, so that position t sees positions <= t alone. Of ``groups``, value and gate of an
+    output channel share one. ``gate`` is a key of `GATES`; ``norm`` is None, or "layer" to
+    normalise the input's channels first.
 
     Raises:
         ValueError: a size below 1, channels that the groups do not divide, an unknown gate or norm.
@@ -92,10 +83,8 @@ class GatedConv1d(nn.Module):
                 f"{sizes}; each must be at least 1"
             )
         if in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"groups={groups} must divide in_channels={in_channels} "
-                f"and out_channels={out_channels}"
-            )
+            channels = f"in_channels={in_channels} and out_channels={out_channels}"
+            raise ValueError(f"groups={groups} must divide {channels}")
         if gate not in GATES:
             raise ValueError(f"gate is {gate!r}; expected one of {', '.join(GATES)}")
         self.gate, self.causal, self.groups = gate, causal, groups
@@ -120,18 +109,13 @@ class GatedConv1d(nn.Module):
 
     def start(self, batch: int) -> Tensor:
         """What a causal convolution has seen before the first position: (B, span, in_channels)."""
-        weight = self.conv.weight
-        return weight.new_zeros(batch, self.padding[0], self.conv.in_channels)
+        return self.conv.weight.new_zeros(batch, self.padding[0], self.conv.in_channels)
 
     def step(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """One position of a causal convolution: the work does not grow with what came before.
 
-        Args:
-            x: (B, in_channels), the position.
-            seen: (B, span, in_channels), what `start` or the step before gave.
-
-        Returns:
-            (B, out_channels), what `forward` has at that position; and the new `seen`.
+        x (B, in_channels) and `seen` (B, span, in_channels) of `start` or the step before ->
+        (B, out_channels), what `forward` has at that position, and the new `seen`.
 
         Raises:
             ValueError: the convolution is not causal, or has groups.
@@ -168,10 +152,6 @@ class GatedResidualBlock(nn.Module):
     The skip is the identity, or a projection of width 1 where the channels differ.
 
     Args:
-        in_channels, out_channels, kernel_size, dilation, causal, groups, bias, gate:
-            as in `GatedConv1d`.
-        norm: None, or "layer" for pre-normalisation.
-        dropout: probability of zeroing a channel value of the branch while training.
         scale: factor of the sum; sqrt(0.5) keeps the variance (Gehring et al. 2017).
         condition_channels: width of a vector per sequence that every position gets added; 0 = none.
     """
@@ -184,9 +164,6 @@ class GatedResidualBlock(nn.Module):
         *,
         dilation: int = 1,
         causal: bool = False,
-        groups: int = 1,
-        bias: bool = True,
-        gate: str = "sigmoid",
         norm: str | None = "layer",
         dropout: float = 0.0,
         scale: float = 1.0,
@@ -196,14 +173,7 @@ class GatedResidualBlock(nn.Module):
         self.scale = scale
         self.norm = make_norm(norm, in_channels)
         self.gated = GatedConv1d(
-            in_channels,
-            out_channels,
-            kernel_size,
-            dilation=dilation,
-            causal=causal,
-            groups=groups,
-            bias=bias,
-            gate=gate,
+            in_channels, out_channels, kernel_size, dilation=dilation, causal=causal
         )
         self.dropout = nn.Dropout(dropout)
         same = in_channels == out_channels
@@ -234,14 +204,7 @@ class GatedResidualBlock(nn.Module):
 
 
 class GCNN(nn.Module):
-    """A stack of `GatedResidualBlock`, the dilations taken in turn.
-
-    Args:
-        channels: width of every block.
-        num_layers: how many blocks.
-        kernel_size: width of each convolution.
-        dilations: cycled through: block i has ``dilations[i % len(dilations)]``.
-        causal, norm, dropout, scale, condition_channels: as in `GatedResidualBlock`.
+    """A stack of `GatedResidualBlock`: block i has the dilation ``dilations[i % len(dilations)]``.
 
     Raises:
         ValueError: no dilations, or what `GatedConv1d` refuses.
@@ -305,7 +268,7 @@ class GCNN(nn.Module):
         Position by position it gives what `forward` gives at once, with constant work each.
 
         Raises:
-            ValueError: the stack is not causal, or has groups.
+            ValueError: the stack is not causal.
         """
         states = []
         for block, state in zip(self.blocks, seen, strict=True):

@@ -28,10 +28,6 @@ class AttentionPool(nn.Module):
 
     The weights are a softmax over the real positions of a linear map of the channels (structured
     self-attention, Lin et al. 2017, arXiv 1703.03130, without its hidden layer).
-
-    Args:
-        channels: width of the input.
-        heads: how many means are taken.
     """
 
     def __init__(self, channels: int, heads: int) -> None:

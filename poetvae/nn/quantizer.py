@@ -9,11 +9,10 @@ from torch import Tensor, nn
 
 
 class Quantized(NamedTuple):
-    """What became of vectors (..., D).
+    """The nearest code of each vector (..., D), which one it was, and how far it is, squared.
 
-    vectors: (..., D), the nearest code of each; the gradient passes straight through to the input.
-    codes: (...), which one it was, int64.
-    distance: (...), squared distance to it; its gradient reaches the input alone (commitment).
+    The gradient of `vectors` (..., D) passes straight through to the input; that of `distance`
+    (...) reaches the input alone (commitment). `codes` are (...) int64.
     """
 
     vectors: Tensor
@@ -29,14 +28,9 @@ class VectorQuantizer(nn.Module):
     chooses is put where one of the batch's vectors is: so the codebook starts from data, and dead
     codes come back (as in Jukebox, Dhariwal et al. 2020, arXiv 2005.00341, section 3.1).
 
-    The codebook and its averages are parameters without gradient: they are saved with the weights
-    and change in `forward` while training.
-
-    Args:
-        num_codes: K.
-        dim: D.
-        decay: of the moving averages.
-        revive: a code is dead when fewer vectors choose it than this share of the average.
+    The codebook (K, D) and its averages are parameters without gradient: they are saved with the
+    weights and change in `forward` while training. A code is dead when fewer vectors choose it than
+    `revive` of the average.
     """
 
     def __init__(self, num_codes: int, dim: int, decay: float = 0.99, revive: float = 0.03) -> None:
