@@ -31,11 +31,7 @@ class Conditions:
     """
 
     first_line: str | None = option(
-        None,
-        "The first line.",
-        metavar="TEXT",
-        label="First line",
-        hint="a whole line of the form",
+        None, "The first line.", metavar="TEXT", label="First line", hint="a whole line of the form"
     )
     lines: Mapping[int, str] | Sequence[tuple[int, str]] = option(
         (), "Line N; can repeat.", flag="--line", metavar="N=TEXT", repeat=True, rule="line"

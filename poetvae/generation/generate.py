@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ..constraints.constraint import Constraint
 from ..constraints.rules import of_form
@@ -116,7 +116,7 @@ def generate(
         raise ConfigError(f"n is {n}; expected at least 1")
     model.check_passes(options.passes)
     seed, candidates = options.seed, options.candidates
-    generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "generate"))
+    generator = Generator(model.device).manual_seed(derive_seed(seed, "generate"))
     if constraint is not None:
         form = codec.check_form(form or constraint.form)
         base = of_form(codec, form)
@@ -171,7 +171,7 @@ def decode(
     z: Tensor,
     forms: list[Form | None],
     options: SamplingOptions = LIKELIEST,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
 ) -> list[Generated]:
     """The poem at each z (B, D), in the form given for each; temperature 0: the likeliest one.
 
@@ -267,7 +267,7 @@ def _draw_forms(codec: PoemCodec, n: int, form: Form | None, seed: int) -> list[
         return [codec.check_form(form)] * n
     choices = list(codec.forms)
     counts = torch.tensor([max(codec.forms[f], 1) for f in choices], dtype=torch.float)
-    generator = torch.Generator().manual_seed(derive_seed(seed, "forms"))
+    generator = Generator().manual_seed(derive_seed(seed, "forms"))
     drawn = torch.multinomial(counts, n, replacement=True, generator=generator)
     return [choices[i] for i in drawn.tolist()]
 

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from ..constraints.constraint import Constraint
@@ -25,7 +25,7 @@ from ..models import LatentModel
 from ..models.bounds import effective_samples
 from ..nn import DiagonalGaussian
 from ..nn.distributions import Distribution
-from .passes import logits_at
+from .passes import logits_at, rows_of
 
 POOL, POOL_EACH = 64, 8  # draws of the prior at most: so many, and so many for each poem wanted
 WORTH = 1  # draws of p(z | C) for each poem that they need not be worth more than
@@ -40,10 +40,9 @@ Weigh = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Particles:
-    """A population that stands for p(z | C).
+    """A population z (N, D) that stands for p(z | C).
 
     Attributes:
-        z: (N, D).
         log_weights: (N,), of each z, up to a constant.
         log_masses: (N, A), log p(alternative | z) in nats.
         ess: how many draws of p(z | C) the draws of the prior were worth (Kong 1992), 1 to N.
@@ -57,12 +56,10 @@ class Particles:
     temperatures: int = 0
 
     def draw(
-        self, n: int, generator: torch.Generator | None = None, likeliest: bool = False
+        self, n: int, generator: Generator | None = None, likeliest: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """n places of particles, drawn by weight, and an alternative for each, by mass.
-
-        With `likeliest` the alternative is the one with the largest mass.
-        """
+        """n places of particles, drawn by weight, and an alternative for each, by mass; with
+        `likeliest` the one with the largest."""
         weights = self.log_weights.softmax(dim=0)
         place = torch.multinomial(weights, n, replacement=True, generator=generator)
         masses = self.log_masses[place]
@@ -79,7 +76,7 @@ def choose_z(
     writable: Tensor,
     n: int,
     labels: Tensor | None = None,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
     observed: Tensor | None = None,
     weighed: bool = True,
 ) -> Particles:
@@ -90,10 +87,8 @@ def choose_z(
     has to keep it in proportion to 1 / `Constraint.count`.
 
     Args:
-        constraint: within `writable`.
-        writable: (T, V) bool, what the model writes without a constraint.
-        labels: (1, L), of all poems; None without.
-        generator: of the draws.
+        constraint: within `writable` (T, V) bool, what the model writes without a constraint.
+        labels: (1, L), of all poems.
         observed: (T,), what the decoder is shown of every poem, the mask token elsewhere: given, it
             weighs nothing.
         weighed: if not, all z of the prior weigh the same: for comparison.
@@ -112,15 +107,15 @@ def choose_z(
         if not len(places):
             return z.new_zeros(len(z), 1)
         masses = []
-        for one in torch.split(z, rows):
-            known = None if labels is None else labels.expand(len(one), -1)
-            shown = None if observed is None else observed.expand(len(one), -1)
-            logits = logits_at(model, one, places, shown, known)
+        for some in torch.split(z, rows):
+            logits = logits_at(
+                model, some, places, rows_of(observed, len(some)), rows_of(labels, len(some))
+            )
             masses.append(part.log_masses(logits.masked_fill_(unwritable, -torch.inf)))
         return torch.cat(masses)
 
     def prior(size: int) -> Distribution:
-        return model.prior(size, None if labels is None else labels.expand(size, -1))
+        return model.prior(size, rows_of(labels, size))
 
     z = prior(min(POOL + 2 * n, most) if weighed else most).sample(generator)
     masses = weigh(z)
@@ -142,20 +137,18 @@ def _worth(masses: Tensor) -> float:
 
 def _choices(constraint: Constraint, writable: Tensor) -> Tensor:
     """The places at which some alternative takes less than what is writable."""
-    found = []
-    for t, column in enumerate(constraint.alternatives.T):
-        if (writable[t] & ~constraint.sets[column.unique()]).any():
-            found.append(t)
-    return torch.tensor(found, dtype=torch.long, device=writable.device)
+    columns = zip(writable, constraint.alternatives.T, strict=False)
+    less = [bool((row & ~constraint.sets[column.unique()]).any()) for row, column in columns]
+    return torch.tensor(less, device=writable.device).nonzero().flatten()
 
 
 def _lead(
     z: Tensor,
     masses: Tensor,
     weigh: Weigh,
-    log_prior: Callable[[Tensor], Tensor],
+    log_prior: Weigh,
     ess: float,
-    generator: torch.Generator | None,
+    generator: Generator | None,
 ) -> Particles:
     """The population from the prior to p(z | C) through p(z) p(C | z)^t, t from 0 to 1.
 
@@ -181,8 +174,7 @@ def _lead(
             new_logs = new.logsumexp(dim=1)
             ratio = t * (new_logs - logs) + new_density - density
             ratio = ratio - near.log_prob(other) + near.log_prob(z)
-            drawn = torch.rand(size, generator=generator, device=z.device)
-            moved = drawn.log() < ratio
+            moved = torch.rand(size, generator=generator, device=z.device).log() < ratio
             z = torch.where(moved.unsqueeze(1), other, z)
             masses = torch.where(moved.unsqueeze(1), new, masses)
             logs, density = logs.where(~moved, new_logs), density.where(~moved, new_density)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
@@ -32,14 +32,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """How likely B poems are, (B,) each, in nats.
-
-    Attributes:
-        recon: -log p(x | z) at one z drawn from q.
-        kl: KL(q(z | x) || p(z)), or an estimate of it.
-        bound: an upper bound of -log p(x), or that itself where it is known.
-        posterior: q(z | x); None without a latent.
-    """
+    """How likely B poems are, (B,) each, in nats: recon, -log p(x | z) at one z drawn from q; kl,
+    KL(q(z | x) || p(z)) or an estimate of it; bound, an upper bound of -log p(x), or that itself
+    where it is known; and the posterior q(z | x), None without a latent."""
 
     recon: Tensor
     kl: Tensor
@@ -65,10 +60,8 @@ class TextModel(nn.Module):
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
         super().__init__()
         if config.vocab_size <= mask_id:
-            raise ConfigError(
-                f"vocab_size is {config.vocab_size}; expected the size of the tokenizer, "
-                f"more than the {mask_id + 1} special tokens"
-            )
+            wanted = f"the size of the tokenizer, more than the {mask_id + 1} special tokens"
+            raise ConfigError(f"vocab_size is {config.vocab_size}; expected {wanted}")
         self.config, self.mask_id = config, mask_id
 
     @property
@@ -140,7 +133,7 @@ class TextModel(nn.Module):
         self,
         batch: Batch,
         samples: int = 1,
-        generator: torch.Generator | None = None,
+        generator: Generator | None = None,
         passes: int | None = None,
     ) -> Score:
         """How likely poems are: exactly, or by the importance-weighted bound (Burda et al. 2016,
@@ -166,10 +159,7 @@ class TextModel(nn.Module):
 
 
 class LatentModel(TextModel, ABC):
-    """A text model that writes from a latent vector: what `VAE` and `VQVAE` have in common.
-
-    `latent_dim` is D, as z is seen from outside.
-    """
+    """A text model that writes from a latent vector, of `latent_dim` as it is seen from outside."""
 
     has_latent = True
     discrete = False  # whether z is one of finitely many, so that it cannot be moved a little
@@ -219,13 +209,11 @@ class LatentModel(TextModel, ABC):
         """Character distributions at every position, independent given the arguments.
 
         Args:
-            z: (B, D).
+            z, labels: (B, D), (B, L).
             observed: (B, T) token ids where a character is known, the mask token elsewhere; absent
                 = nothing is known.
-            labels: (B, L).
             history: (B, T) token ids of what earlier passes decided; each position sees those of
                 the passes before its own, see `InterleavedDecoder`. Absent = nothing is decided.
-            passes: in how many the poem is written.
 
         Returns:
             logits (B, T, V).
@@ -255,14 +243,13 @@ class LatentModel(TextModel, ABC):
         self,
         batch: Batch,
         samples: int,
-        generator: torch.Generator | None = None,
+        generator: Generator | None = None,
         passes: int | None = None,
     ) -> LatentSample:
         """Draws of z from q(z | x), and the nll of each poem at each; see `bounds.log_weights`.
 
-        With `observed` characters, x is what is hidden, and all is given those. The likelihood is
-        that of writing in so many passes; absent = the most it was trained for. A posterior that is
-        a point has one draw.
+        With `observed` characters, x is what is hidden, and all is given those. Absent passes = the
+        most it was trained for. A posterior that is a point has one draw.
         """
         posterior = self.encode(batch)
         prior = self.prior(len(batch), batch.labels) if self.has_bound else None
@@ -273,9 +260,8 @@ class LatentModel(TextModel, ABC):
 
     def manner(self) -> str:
         """How it writes, in words."""
-        if self.passes == 1:
-            return "all characters at once"
-        return f"in {self.passes} passes of its decoder"
+        several = f"in {self.passes} passes of its decoder"
+        return "all characters at once" if self.passes == 1 else several
 
     def export_parts(self, passes: int | None) -> list[ExportPart]:
         """The decoder, from z to logits, and the encoder, from tokens to the posterior."""
@@ -286,8 +272,7 @@ class LatentModel(TextModel, ABC):
         mask = torch.ones_like(unknown, dtype=torch.bool)
         decoder = {"z": torch.zeros(2, self.latent_dim), **known, **history}
         encoder = {"tokens": unknown, "mask": mask, **known}
-        gaussian = self.bound_name(1).startswith("IWAE")
-        outputs = ("mean", "logvar") if gaussian else ("z",)
+        outputs = ("mean", "logvar") if self.bound_name(1).startswith("IWAE") else ("z",)
         return [
             ExportPart("decoder", _DecoderPart(self, passes), decoder, ("logits",)),
             ExportPart("encoder", _EncoderPart(self), encoder, outputs),
@@ -308,11 +293,15 @@ def export_inputs(model: TextModel) -> tuple[Tensor, dict[str, Tensor]]:
     return unknown, {"labels": torch.zeros(2, len(labels), dtype=torch.long)} if labels else {}
 
 
-class _DecoderPart(nn.Module):
-    def __init__(self, model: LatentModel, passes: int) -> None:
+class ExportModule(nn.Module):
+    """One map of a model as a module of its own, its inputs by name."""
+
+    def __init__(self, model: Any, passes: int = 1) -> None:
         super().__init__()
         self.model, self.passes = model, passes
 
+
+class _DecoderPart(ExportModule):
     def forward(
         self,
         z: Tensor,
@@ -320,14 +309,11 @@ class _DecoderPart(nn.Module):
         observed: Tensor | None = None,
         history: Tensor | None = None,
     ) -> Tensor:
-        return self.model.decode(z, observed, labels, history, self.passes)
+        logits: Tensor = self.model.decode(z, observed, labels, history, self.passes)
+        return logits
 
 
-class _EncoderPart(nn.Module):
-    def __init__(self, model: LatentModel) -> None:
-        super().__init__()
-        self.model = model
-
+class _EncoderPart(ExportModule):
     def forward(
         self,
         tokens: Tensor,

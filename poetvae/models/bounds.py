@@ -9,18 +9,17 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ..nn.distributions import DiagonalGaussian, Distribution, Posterior
 
 
 @dataclass(frozen=True)
 class LatentSample:
-    """K draws of the latent for B poems, and what they are worth.
+    """K draws of the latent for B poems, z (K, B, D), and what they are worth.
 
     Attributes:
         nll: (K, B), -log p(x | z) in nats; without a latent (1, B), -log p(x).
-        z: (K, B, D).
         posterior: q(z | x); None without a latent.
         prior: p(z); None where there is none to pay for, as in an autoencoder.
         commitment: (B,), mean squared distance of the codes to what they stand for, summed over
@@ -65,17 +64,14 @@ def log_ratio(draw: LatentSample, gradient: str = "standard") -> Tensor:
 def log_weights(draw: LatentSample) -> Tensor:
     """log p(x, z) - log q(z | x) of each draw, (K, B), in nats.
 
-    An autoencoder has no prior to weigh with: its weights are the log likelihood alone, and bound
-    nothing.
+    An autoencoder has no prior: its weights are the log likelihood alone, and bound nothing.
     """
     return -draw.nll - log_ratio(draw)
 
 
 def iwae(log_weights: Tensor) -> Tensor:
-    """log mean of the weights over samples: (K, B) -> (B,), a lower bound of log p(x).
-
-    Burda et al. 2016 (arXiv 1509.00519), equation 8.
-    """
+    """log mean of the weights over samples: (K, B) -> (B,), a lower bound of log p(x) (Burda et al.
+    2016, arXiv 1509.00519, equation 8)."""
     return torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))
 
 
@@ -86,17 +82,13 @@ def effective_samples(log_weights: Tensor) -> Tensor:
 
 
 def mutual_information(
-    posterior: DiagonalGaussian, generator: torch.Generator | None = None, rows: int = 256
+    posterior: DiagonalGaussian, generator: Generator | None = None, rows: int = 256
 ) -> float:
-    """E[log q(z | x) - log q(z)] in nats, q(z) the mean of the posteriors of all N poems.
+    """E[log q(z | x) - log q(z)] in nats, q(z) the mean of the posteriors (N, D) of all N poems.
 
     One z of each poem is scored under every posterior (Hoffman & Johnson 2016), so the estimate
-    cannot exceed log N. Minibatches would cap it at the log of their size.
-
-    Args:
-        posterior: of (N, D).
-        generator: of the samples.
-        rows: samples at once; memory is (rows, N) float64.
+    cannot exceed log N. Minibatches would cap it at the log of their size. Memory is (rows, N)
+    float64.
     """
     mean, logvar = posterior.mean.cpu().double(), posterior.logvar.cpu().double()
     z = posterior.sample(generator).cpu().double()

@@ -6,8 +6,6 @@ Channel tensors are (B, C, T) in here, token tensors (B, T).
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -16,8 +14,11 @@ from ..nn.cross_entropy import linear_cross_entropy
 from ..nn.gated_conv import GCNN, make_norm
 
 
-def stack(config: ModelConfig, num_layers: int, **options: Any) -> GCNN:
-    """Gated residual blocks as the configuration says; `options` as of `GCNN`."""
+def stack(
+    config: ModelConfig, num_layers: int, *, inject: bool = False, causal: bool = False
+) -> GCNN:
+    """Gated residual blocks as the configuration says; with `inject`, z as their condition if it
+    says so too."""
     return GCNN(
         config.d_model,
         num_layers,
@@ -26,7 +27,8 @@ def stack(config: ModelConfig, num_layers: int, **options: Any) -> GCNN:
         norm=None if config.norm == "none" else config.norm,
         dropout=config.dropout,
         scale=config.residual_scale,
-        **options,
+        causal=causal,
+        condition_channels=config.latent_dim if inject and config.inject else 0,
     )
 
 
@@ -38,13 +40,8 @@ def final_norm(config: ModelConfig) -> nn.Module:
 def text_nll(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, tokens: Tensor, mask: Tensor
 ) -> Tensor:
-    """-log p of each text, (B,), in nats. No logits are kept.
-
-    Args:
-        hidden: (B, T, E).
-        weight, bias: of the softmax, (V, E) and (V,).
-        tokens, mask: (B, T).
-    """
+    """-log p of each text, (B,), in nats, of hidden (B, T, E), the softmax's weight (V, E) and bias
+    (V,), tokens and mask (B, T). No logits are kept."""
     if needed(mask) is None:
         nll = linear_cross_entropy(hidden.flatten(0, 1), weight, tokens.flatten(), bias)
         return nll.view(tokens.shape).sum(dim=1)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from ..config import PRIORS, ModelConfig
 from ..data.dataset import Batch
@@ -23,11 +22,7 @@ from .layers import initialise
 
 
 class VAE(LatentModel):
-    """Poems to latent vectors and back.
-
-    Args:
-        config: the architecture.
-        mask_id: the token that means "not known yet" in `observed`.
+    """Poems to latent vectors and back; the token `mask_id` means "not known yet" in `observed`.
 
     Raises:
         ConfigError: as its prior does, see `priors`.
@@ -36,10 +31,9 @@ class VAE(LatentModel):
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
         super().__init__(config, mask_id, config.latent_dim)
         self.encoder = Encoder(config, self.embedding, mask_id)
-        self.mean = nn.Linear(self.encoder.out_features, config.latent_dim)
-        self.logvar = (
-            nn.Linear(self.encoder.out_features, config.latent_dim) if config.sample else None
-        )
+        features = self.encoder.out_features
+        self.mean = nn.Linear(features, config.latent_dim)
+        self.logvar = nn.Linear(features, config.latent_dim) if config.sample else None
         self.prior_module: priors.Prior = getattr(priors, PRIORS[config.prior])(config)
         self.apply(initialise)
 
@@ -48,8 +42,7 @@ class VAE(LatentModel):
         return f"IWAE-{samples}" if self.config.sample else "none"
 
     def encode(self, batch: Batch) -> DiagonalGaussian | Point:
-        """q(z | x, labels, observed): a Gaussian over (B, D), in float32; an autoencoder's is a
-        point."""
+        """q(z | x, labels, observed) over (B, D), in float32; an autoencoder's is a point."""
         features = self.encoder(batch)
         mean = self.mean(features).float()
         if self.logvar is None:
@@ -65,21 +58,9 @@ class VAE(LatentModel):
         return prior
 
     def forward(
-        self,
-        batch: Batch,
-        *,
-        passes: int = 1,
-        samples: int = 1,
-        generator: torch.Generator | None = None,
+        self, batch: Batch, *, passes: int = 1, samples: int = 1, generator: Generator | None = None
     ) -> LatentSample:
-        """Draws of z for each poem, and the nll of the poem under each.
-
-        Args:
-            batch: the poems.
-            passes: in how many they are written.
-            samples: K, draws for each poem.
-            generator: of the draws.
-        """
+        """K draws of z for each poem, and at each the nll of the poem in so many passes."""
         posterior = self.encode(batch)
         prior = self.prior(len(batch), batch.labels) if self.has_bound else None
         if isinstance(posterior, Point):

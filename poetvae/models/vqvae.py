@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
@@ -31,7 +31,7 @@ class CodePrior:
     def __init__(self, model: VQVAE, n: int, labels: Tensor | None) -> None:
         self.model, self.n, self.labels = model, n, labels
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, generator: Generator | None = None) -> Tensor:
         """(n, D): codes written one after the other."""
 
         def choose(position: int, logits: Tensor) -> Tensor:
@@ -53,10 +53,6 @@ class CodePrior:
 
 class VQVAE(LatentModel):
     """Poems to codes and back.
-
-    Args:
-        config: the architecture.
-        mask_id: as for `VAE`.
 
     z is the vectors of a poem's codes side by side: D = groups * code_dim.
     """
@@ -110,17 +106,10 @@ class VQVAE(LatentModel):
         return Point(self.vectors(self.quantizer.nearest(self._groups(batch))))
 
     def forward(
-        self,
-        batch: Batch,
-        *,
-        passes: int = 1,
-        samples: int = 1,
-        generator: torch.Generator | None = None,
+        self, batch: Batch, *, passes: int = 1, samples: int = 1, generator: Generator | None = None
     ) -> LatentSample:
-        """The codes of each poem, and its nll given them; arguments as of `VAE.forward`.
-
-        There is one draw, whatever was asked. The codebook follows while training.
-        """
+        """The one draw of each poem, its codes, and its nll given them; while training the codebook
+        follows."""
         quantized = self.quantizer(self._groups(batch))
         z = quantized.vectors.flatten(1)
         return LatentSample(
@@ -132,10 +121,8 @@ class VQVAE(LatentModel):
         )
 
     def usage(self, z: Tensor) -> dict[str, Any]:
-        """The codes in use at z (N, D), and what they tell of the poems.
-
-        As every poem has one string of codes, the information is the entropy of the strings.
-        """
+        """The codes in use at z (N, D), and what they tell of the poems: as each has one string of
+        codes, the entropy of the strings."""
         codes, n = self.codes(z), len(z)
         alike = torch.unique(codes, dim=0, return_counts=True)[1].double()
         return {

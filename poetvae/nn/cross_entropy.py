@@ -39,7 +39,7 @@ def linear_cross_entropy(
     dtype = compute_dtype(hidden)
     hidden, weight = hidden.to(dtype), weight.to(dtype)
     bias = None if bias is None else bias.to(dtype)
-    chunks = zip(hidden.split(CHUNK_ROWS), target.split(CHUNK_ROWS), strict=True)
+    chunks = zip(torch.split(hidden, CHUNK_ROWS), torch.split(target, CHUNK_ROWS), strict=True)
     rows = [
         F.cross_entropy(F.linear(h, weight, bias).float(), t, reduction="none") for h, t in chunks
     ]

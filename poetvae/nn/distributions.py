@@ -6,7 +6,7 @@ import math
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 
 class DiagonalGaussian:
@@ -47,9 +47,7 @@ class DiagonalGaussian:
         """(..., D): the standard deviations."""
         return torch.exp(0.5 * self.logvar)
 
-    def sample(
-        self, generator: torch.Generator | None = None, samples: int | None = None
-    ) -> Tensor:
+    def sample(self, generator: Generator | None = None, samples: int | None = None) -> Tensor:
         """(..., D): mean + stddev * noise, differentiable: the reparameterization trick.
 
         With `samples`, so many of each: (samples, ..., D).
@@ -104,7 +102,7 @@ class Mixture:
         """(..., C): p(c | z) by Bayes' rule: which cluster z (..., D) belongs to."""
         return self.log_joint(z).softmax(dim=-1)
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, generator: Generator | None = None) -> Tensor:
         """(n, D): a component each, then a draw from it."""
         weights, device = self.logits.softmax(dim=0), self.mean.device
         chosen = torch.multinomial(weights, self.n, replacement=True, generator=generator)
@@ -115,7 +113,7 @@ class Mixture:
 class Distribution(Protocol):
     """What a posterior or a prior over z (B, D) can do; densities in nats."""
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, generator: Generator | None = None) -> Tensor:
         """(B, D): a draw of each."""
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -139,7 +137,7 @@ class Point:
     def __init__(self, z: Tensor) -> None:
         self.mode = z
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, generator: Generator | None = None) -> Tensor:
         """(B, D): the point."""
         return self.mode
 
