@@ -33,12 +33,8 @@ def mask(codec: PoemCodec, ids: Iterable[int]) -> Tensor:
 
 
 def tokens_of(codec: PoemCodec, text: str, missing: bool = False) -> list[list[int]]:
-    """By character of a text, the tokens that it may be.
-
-    Args:
-        codec: of the model.
-        text: as typed.
-        missing: whether the model may lack characters, which are then nothing.
+    """By character of a text as typed, the tokens that it may be; none for one that the model lacks,
+    where characters may be missing.
 
     Raises:
         ConstraintError: characters that the model cannot write.

@@ -42,9 +42,8 @@ def sample_constrained(
     n: int,
     labels: Tensor | None = None,
     options: SamplingOptions = PLAIN,
-    *,
     weighed: bool = True,
-    generator: Generator,
+    generator: Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Tokens (n, T) that meet a constraint, and log p of each character, (n, T), in nats.
 
@@ -101,7 +100,6 @@ def sample_constrained(
             break
     assert best is not None
     if (best[2] == -torch.inf).any():
-        raise ConstraintError(
-            f"no poem met the conditions in {TRIES} draws; ask for less, or allow repeats"
-        )
+        why = f"no poem met the conditions in {TRIES} draws"
+        raise ConstraintError(f"{why}; ask for less, or allow repeats")
     return best[:2]

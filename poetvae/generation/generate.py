@@ -35,8 +35,7 @@ class Generated:
     """A poem that a model wrote.
 
     Attributes:
-        text: as people read it.
-        lines: its verses, without punctuation in a fixed form.
+        text, lines: as people read it; its verses, without punctuation in a fixed form.
         form: "5x2", or None in free form.
         seed: together with the options and its place, writes it again.
         log_prob: log p(x | z) of the characters, each in its pass, or log p(x) by an autoregressive
@@ -93,8 +92,6 @@ def generate(
     """Write n poems: in few passes each, or in one step a character by an autoregressive model.
 
     Args:
-        model, codec: of a model folder.
-        n: how many.
         form: one of the model's; absent = that of the constraint, or drawn as often as it was
             trained on, or free form.
         constraint: what every poem must be. An autoregressive model meets it step by step, each
@@ -115,41 +112,30 @@ def generate(
     if n < 1:
         raise ConfigError(f"n is {n}; expected at least 1")
     model.check_passes(options.passes)
-    seed, candidates = options.seed, options.candidates
-    generator = Generator(model.device).manual_seed(derive_seed(seed, "generate"))
-    if constraint is not None:
-        form = codec.check_form(form or constraint.form)
-        base = of_form(codec, form)
-        constraint = (base & constraint).to(model.device)
-        writable = base.allowed[: constraint.length].to(model.device)
-        # What stands past the end of the form is not of the poem.
-        constraint = replace(
-            constraint, alternatives=constraint.alternatives[:, : constraint.length]
-        )
-        forms = [form] * n
-    else:
+    seed, candidates, device = options.seed, options.candidates, model.device
+    generator = Generator(device).manual_seed(derive_seed(seed, "generate"))
+    if constraint is None:
         forms = _draw_forms(codec, n, form, seed)
+    else:
+        form = codec.check_form(form or constraint.form)
+        forms, base = [form] * n, of_form(codec, form)
+        constraint = (base & constraint).to(device)
+        writable = base.allowed[: constraint.length].to(device)
+        # What stands past the end of the form is not of the poem.
+        inside = constraint.alternatives[:, : constraint.length]
+        constraint = replace(constraint, alternatives=inside)
     forms = [form for form in forms for _ in range(candidates)]
     written: list[Generated] = []
     bounds: list[Tensor] = []
     for start in range(0, len(forms), BATCH):
         part = forms[start : start + BATCH]
-        ids = label_ids(codec, part, options.labels, model.device)
-        if constraint is not None:
-            row = None if ids is None else ids[:1]
-            tokens, log_probs = sample_constrained(
-                model,
-                constraint,
-                writable,
-                len(part),
-                row,
-                options,
-                weighed=weighed,
-                generator=generator,
-            )
+        size, ids = len(part), label_ids(codec, part, options.labels, device)
+        if constraint is None:
+            allowed = _allowed(codec, part, device)
+            tokens, log_probs = sample(model, allowed, size, ids, options, generator)
         else:
-            allowed = _allowed(codec, part, model.device)
-            tokens, log_probs = sample(model, allowed, len(part), ids, options, generator)
+            row, how = None if ids is None else ids[:1], (options, weighed, generator)
+            tokens, log_probs = sample_constrained(model, constraint, writable, size, row, *how)
         written += _written(codec, tokens, log_probs, part, seed, constraint)
         if candidates > 1:
             batch = _batch(codec, tokens, part, ids)
@@ -158,10 +144,8 @@ def generate(
         return written
     best = torch.cat(bounds).view(n, candidates).max(dim=1)
     places = (torch.arange(n) * candidates + best.indices.cpu()).tolist()
-    return [
-        replace(written[place], bound=bound)
-        for place, bound in zip(places, best.values.tolist(), strict=True)
-    ]
+    ranked = zip(places, best.values.tolist(), strict=True)
+    return [replace(written[place], bound=bound) for place, bound in ranked]
 
 
 @torch.no_grad()
@@ -180,16 +164,11 @@ def decode(
     """
     if not forms:
         return []
-    tokens, log_probs, _ = write(
-        model,
-        z.to(model.device),
-        _allowed(codec, forms, model.device),
-        labels=label_ids(codec, forms, options.labels, model.device),
-        passes=model.check_passes(options.passes),
-        options=options,
-        generator=generator,
-    )
-    return _written(codec, tokens, log_probs, forms, options.seed)
+    allowed = _allowed(codec, forms, model.device)
+    labels = label_ids(codec, forms, options.labels, model.device)
+    z = z.to(model.device)
+    written = write(model, z, allowed, labels, options=options, generator=generator)
+    return _written(codec, *written[:2], forms, options.seed)
 
 
 def _batch(
@@ -198,8 +177,7 @@ def _batch(
     """Tokens (B, T) that were written, as poems to score."""
     padded = torch.full((len(tokens), codec.max_len), codec.tokenizer.pad_id, device=tokens.device)
     mask = torch.zeros_like(padded, dtype=torch.bool)
-    for row, (ids, form) in enumerate(zip(tokens.tolist(), forms, strict=True)):
-        used = _length(codec, ids, form)
+    for row, used in enumerate(_lengths(codec, tokens, forms)):
         padded[row, :used], mask[row, :used] = tokens[row, :used], True
     return Batch(padded, mask, labels)
 
@@ -219,25 +197,22 @@ def _written(
 ) -> list[Generated]:
     """Token ids (B, T) and the log p of each as poems."""
     met = [True] * len(tokens) if constraint is None else constraint.satisfied(tokens).tolist()
-    rows = tokens.tolist()
-    lengths = [_length(codec, ids, form) for ids, form in zip(rows, forms, strict=True)]
-    ends = torch.tensor(lengths, device=log_probs.device).unsqueeze(1) - 1
+    ends = torch.tensor(_lengths(codec, tokens, forms), device=log_probs.device).unsqueeze(1) - 1
     totals = log_probs.cumsum(dim=1).gather(1, ends).squeeze(1).tolist()
-    names = {form: str(form) if form else None for form in set(forms)}
     written = []
-    for ids, total, form, ok in zip(rows, totals, forms, met, strict=True):
+    for ids, total, form, ok in zip(tokens.tolist(), totals, forms, met, strict=True):
         text = codec.decode(ids, form)
         verses = split_verses(text) if form else tuple(text.split("\n"))
-        written.append(Generated(text, verses, names[form], seed, total, ok))
+        name = str(form) if form else None
+        written.append(Generated(text, verses, name, seed, total, ok))
     return written
 
 
-def _length(codec: PoemCodec, ids: list[int], form: Form | None) -> int:
-    """How many of the tokens are the poem, the end mark of free form included."""
-    if form:
-        return form.size
-    end = codec.tokenizer.eos_id
-    return ids.index(end) + 1 if end in ids else len(ids)
+def _lengths(codec: PoemCodec, tokens: Tensor, forms: list[Form | None]) -> list[int]:
+    """How many of the tokens of each row are the poem, the end mark of free form included."""
+    ends = (tokens == codec.tokenizer.eos_id).int()
+    used = torch.where(ends.any(dim=1), ends.argmax(dim=1) + 1, tokens.shape[1]).tolist()
+    return [form.size if form else n for form, n in zip(forms, used, strict=True)]
 
 
 def allowed_tokens(codec: PoemCodec, form: Form | None) -> Tensor:
