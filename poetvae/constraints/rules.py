@@ -26,15 +26,12 @@ from .constraint import Condition, Constraint, check_number, distinct_rows
 from .options import WHERE, Conditions
 from .vocabulary import CLASSES, level_masks, mask, rhyme_masks, sound, tokens_of, unknown
 
-BLANKS = "_＿□"
-"""What stands for a character that is left open in a template."""
+BLANKS = "_＿□"  # what stands for a character that is left open in a template
 
 
 def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
-    """All that may be written in a form.
-
-    Characters alone in a fixed form. In free form also blanks, line breaks and the end mark, but
-    not at the first position, so that no poem is empty.
+    """All that may be written in a form: characters alone in a fixed one; in free form also blanks,
+    line breaks and the end mark, but not at the first position, so that no poem is empty.
 
     Raises:
         ConfigError: a form that the model does not write.
@@ -52,8 +49,7 @@ def _all_of(
     allowed = torch.zeros(max_len, len(tokenizer), dtype=torch.bool)
     allowed[:, list(writable)] = True
     if form is None:
-        blank = [i for i in writable if not tokenizer.decode([i]).strip()]
-        allowed[0, blank] = False
+        allowed[0, [i for i in writable if not tokenizer.decode([i]).strip()]] = False
     sets, places = distinct_rows(allowed)
     return Constraint(sets, places.unsqueeze(0), form=form)
 
@@ -134,24 +130,19 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     chars = "".join(split_verses(text)) if form else text.strip()
     name = f"the text {chars}"
     masks = [mask(codec, ids) for ids in tokens_of(codec, chars)]
-    if form:
-        _check_length(name, chars, 1, form.length)
-        begins = range(form.length - len(chars) + 1)
-        starts = [i * form.length + j for i in range(form.lines) for j in begins]
-        wants = [dict(enumerate(masks, start)) for start in starts]
-    else:
-        _check_length(name, chars, 1, codec.max_len - 1)
-        goes_on = ~mask(codec, [codec.tokenizer.eos_id])  # What comes after the end is not read.
-        wants = [
-            dict.fromkeys(range(start), goes_on) | dict(enumerate(masks, start))
-            for start in range(codec.max_len - len(chars) + 1)
-        ]
+    _check_length(name, chars, 1, form.length if form else codec.max_len - 1)
+    goes_on = ~mask(codec, [codec.tokenizer.eos_id])  # What comes after the end is not read.
+    wants = []
+    for start in range((form.size if form else codec.max_len) - len(chars) + 1):
+        before = {} if form else dict.fromkeys(range(start), goes_on)
+        if not form or start % form.length <= form.length - len(chars):
+            wants.append(before | dict(enumerate(masks, start)))
     return _union(codec, form, wants, name)
 
 
 def tones(codec: PoemCodec, form: Form | None, strictness: str = "lenient") -> Constraint:
-    """The tones of regulated verse, as `prosody.regulated` has them: "strict", every reading of every
-    character fits; or "lenient", some reading does, and a character that is not known fits anywhere.
+    """The tones of regulated verse, as `prosody.regulated` has them: every reading of a character
+    fits ("strict"), or some reading does, and a character that is not known fits ("lenient").
 
     Raises:
         ConstraintError: a form that regulated verse does not have.
@@ -172,12 +163,13 @@ def tones(codec: PoemCodec, form: Form | None, strictness: str = "lenient") -> C
     either, one = "a known tone" if strict else "any tone", "a tone of one kind"
     columns = enumerate(map(set, zip(*wholes, strict=True)))
     words = {t: meaning.get("".join(c), either if FREE in c else one) for t, c in columns}
-    return _union(codec, form, wants, name, words, heard=True)
+    return _union(codec, form, wants, name, words, by_sound=True)
 
 
 def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
-    """All even lines end in one rhyme class, in some reading; a couplet's second line does. `name` is
-    one of the 106 classes, or another character, which stands for its classes; or "any".
+    """All even lines end in one rhyme class, in some reading; a couplet's second line does.
+
+    `name` is one of the 106 classes, another character, which stands for its classes, or "any".
 
     Raises:
         ConstraintError: free form, an odd number of lines, any class for a couplet, a name without
@@ -202,7 +194,7 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
     ends = range(2 * form.length - 1, form.size, 2 * form.length)
     words = dict.fromkeys(ends, "one class" if name == "any" else " or ".join(classes))
     wants = [dict.fromkeys(ends, members) for members in masks]
-    return _union(codec, form, wants, "the rhyme", words, heard=True)
+    return _union(codec, form, wants, "the rhyme", words, by_sound=True)
 
 
 def without(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
@@ -224,11 +216,7 @@ def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
 
 
 def no_repeat(codec: PoemCodec, form: Form | None) -> Constraint:
-    """No character comes twice.
-
-    Raises:
-        ConstraintError: free form, where marks and blanks have to.
-    """
+    """No character comes twice; a ConstraintError in free form, where marks and blanks have to."""
     form = _fixed_form(form, "a poem without repeats")
     alone = replace(of_form(codec, form), distinct=True)
     return replace(alone, says=(Condition("no repeats", alone),))
@@ -247,11 +235,8 @@ def requested(codec: PoemCodec, form: Form | None, conditions: Conditions) -> Co
 
 
 def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
-    """The model's form with the fewest lines that a text, with or without blanks, opens.
-
-    Raises:
-        ConstraintError: there is none.
-    """
+    """The model's form with the fewest lines that a text, with or without blanks, opens; a
+    ConstraintError where there is none."""
     if not codec.forms:
         return None
     filled = text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA))
@@ -273,7 +258,7 @@ def _union(
     name: str,
     words: Mapping[int, str] | None = None,
     sounds: Mapping[int, str] | None = None,
-    heard: bool = False,
+    by_sound: bool = False,
 ) -> Constraint:
     """The union of products, each given by the sets (V,) at the positions where it wants one."""
     base = of_form(codec, form)
@@ -299,7 +284,7 @@ def _union(
     used = torch.zeros_like(some)
     used[alternatives.flatten()] = True
     alone = Constraint(distinct[used], (used.cumsum(0) - 1)[alternatives], form=form)
-    condition = Condition(name, alone, words or {}, sounds or {}, heard)
+    condition = Condition(name, alone, words or {}, sounds or {}, by_sound)
     return replace(alone, says=(condition,))
 
 
@@ -320,9 +305,9 @@ def _everywhere(
     codec: PoemCodec, form: Form | None, allowed: Tensor, name: str, word: str
 ) -> Constraint:
     """One set at all positions of the poem."""
-    positions = range(form.size if form else codec.max_len)
-    want = dict.fromkeys(positions, allowed)
-    return _union(codec, form, [want], name, dict.fromkeys(positions, word))
+    places = range(form.size if form else codec.max_len)
+    wants = [dict.fromkeys(places, allowed)]
+    return _union(codec, form, wants, name, dict.fromkeys(places, word))
 
 
 def _check_length(name: str, text: str, least: int, most: int) -> None:
@@ -334,8 +319,8 @@ def _check_length(name: str, text: str, least: int, most: int) -> None:
 def _fixed_form(form: Form | None, name: str) -> Form:
     """The form; a ConstraintError in free form."""
     if form is None:
-        why = "needs a fixed form, such as 5x4; this model writes free form"
-        raise ConstraintError(f"{name} {why}")
+        wanted = "a fixed form, such as 5x4; this model writes free form"
+        raise ConstraintError(f"{name} needs {wanted}")
     return form
 
 

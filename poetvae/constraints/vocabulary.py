@@ -20,8 +20,7 @@ from ..text.prosody import LEVEL, OBLIQUE, RHYMES, levels, readings, rhymes
 from ..text.tokenizer import PoemTokenizer
 from ..text.variants import is_simplified, only_simplified, to_simplified, traditional_variants
 
-CLASSES = "".join(RHYMES.values())
-"""The names of all rhyme classes."""
+CLASSES = "".join(RHYMES.values())  # the names of all rhyme classes
 _TONES = {"平": "level", "上": "rising", "去": "departing", "入": "entering"}
 
 
@@ -33,8 +32,7 @@ def mask(codec: PoemCodec, ids: Iterable[int]) -> Tensor:
 
 
 def tokens_of(codec: PoemCodec, text: str, missing: bool = False) -> list[list[int]]:
-    """By character of a text as typed, the tokens that it may be; none for one that the model lacks,
-    where characters may be missing.
+    """By character of a text as typed, the tokens that it may be: none where it may be missing.
 
     Raises:
         ConstraintError: characters that the model cannot write.
@@ -75,21 +73,18 @@ def sound(chars: Iterable[str]) -> str:
 @lru_cache(maxsize=4)
 def level_masks(tokenizer: PoemTokenizer) -> tuple[Tensor, Tensor]:
     """Which tokens may be level and which oblique, (V,) bool each; both for some, none unknown."""
-    found = [levels(char) for char in _chars(tokenizer)]
-    return (
-        torch.tensor([LEVEL in tones for tones in found]),
-        torch.tensor([OBLIQUE in tones for tones in found]),
+    level, oblique = (
+        torch.tensor([tone in levels(char) for char in _chars(tokenizer)])
+        for tone in (LEVEL, OBLIQUE)
     )
+    return level, oblique
 
 
 @lru_cache(maxsize=4)
 def rhyme_masks(tokenizer: PoemTokenizer) -> dict[str, Tensor]:
     """By rhyme class, which tokens may belong to it: (V,) bool."""
-    table = {name: torch.zeros(len(tokenizer), dtype=torch.bool) for name in CLASSES}
-    for i, char in enumerate(_chars(tokenizer)):
-        for name in rhymes(char):
-            table[name][i] = True
-    return table
+    classes = [rhymes(char) for char in _chars(tokenizer)]
+    return {name: torch.tensor([name in found for found in classes]) for name in CLASSES}
 
 
 @lru_cache(maxsize=4)

@@ -3,7 +3,7 @@
 Let C be a constraint, a union of products of token sets (see `constraints`), and p(x) what the
 model writes without it. One pass draws from p(x | C), exact but for the finite population of z:
 
-1. z and an alternative of C, in proportion to the alternative's mass at z (see `particles`);
+1. z and an alternative of C, in proportion to the alternative's mass at z (see `choose_z`);
 2. each character from its own distribution, masked by the alternative; where none may come twice,
    one after the other, masked by what is used;
 3. the draw is kept with probability 1 / (alternatives that contain it) (Karp & Luby 1983,

@@ -92,12 +92,8 @@ def write(
 
 class Stepwise:
     """n strings under a constraint, position after position, each token one that some alternative
-    still has. Positions past those of the constraint take anything.
-
-    Without `repeatable`, (V,) bool, the tokens that alone may come twice, the strings meet the
-    constraint. With it a position may be left without a token: such a string goes on with one that
-    is not allowed.
-    """
+    still has; past its positions, any. Given `repeatable` (V,) bool, the tokens that alone come
+    twice, a position may be left without a token: that string goes on with one not allowed."""
 
     def __init__(
         self,

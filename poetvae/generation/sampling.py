@@ -34,13 +34,11 @@ def choose_tokens(
     options: SamplingOptions = PLAIN,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Token ids (B, T), each drawn from its own distribution.
+    """Token ids (B, T), each drawn from its own distribution, by logits (B, T, V).
 
-    Args:
-        logits: (B, T, V).
-        allowed: which tokens may stand where, broadcast to (B, T, V); at least one everywhere.
-        options: its temperature divides the logits, 0 takes the likeliest token; top_k and top_p
-            are as in `filter_logits`, of what is allowed.
+    `allowed`, broadcast to them, is which tokens may stand where; at least one everywhere. The
+    temperature divides the logits, 0 takes the likeliest token; top_k and top_p are as in
+    `filter_logits`, of what is allowed.
     """
     logits = logits.float().masked_fill(~allowed, -torch.inf)
     if options.temperature == 0:
@@ -51,10 +49,7 @@ def choose_tokens(
 
 
 def choose_scored(
-    logits: Tensor,
-    allowed: Tensor,
-    options: SamplingOptions = PLAIN,
-    generator: Generator | None = None,
+    logits: Tensor, allowed: Tensor, options: SamplingOptions, generator: Generator | None
 ) -> tuple[Tensor, Tensor]:
     """`choose_tokens`, and log p of each token at temperature 1 and among all tokens: (B, T)."""
     if options.plain:
@@ -76,12 +71,11 @@ def choose_distinct(
     used: Tensor,
     repeatable: Tensor,
     shown: Tensor,
-    options: SamplingOptions = PLAIN,
-    generator: Generator | None = None,
+    options: SamplingOptions,
+    generator: Generator | None,
 ) -> tuple[Tensor, Tensor]:
-    """Token ids (B, T), none twice, position after position: those with the least choice first.
-
-    At temperature 0: the likeliest tokens, the most certain positions first.
+    """Token ids (B, T), none twice, position after position: those with the least choice first; at
+    temperature 0 the likeliest tokens, the most certain positions first.
 
     Args:
         logits, allowed: (B, T, V), at least one everywhere.

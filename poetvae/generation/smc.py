@@ -80,21 +80,20 @@ def choose_z(
     observed: Tensor | None = None,
     weighed: bool = True,
 ) -> Particles:
-    """Particles of p(z | C) for n poems.
+    """Particles of p(z | C) for n poems, C within `writable` (T, V), what is written without it.
 
     The masses are those of the untempered decoder in one pass, among the tokens that it may write
-    at all. Where alternatives overlap their sum counts a string more than once: who draws from them
-    has to keep it in proportion to 1 / `Constraint.count`.
+    at all, where some alternative has fewer. Where alternatives overlap their sum counts a string
+    more than once: who draws from them has to keep it in proportion to 1 / `Constraint.count`.
 
-    Args:
-        constraint: within `writable` (T, V) bool, what the model writes without a constraint.
-        labels: (1, L), of all poems.
-        observed: (T,), what the decoder is shown of every poem, the mask token elsewhere: given, it
-            weighs nothing.
-        weighed: if not, all z of the prior weigh the same: for comparison.
+    The labels (1, L) are of all poems. What the decoder is shown of each, `observed` (T,), the mask
+    token elsewhere, weighs nothing. Unless `weighed` all z of the prior weigh the same: for
+    comparison.
     """
+    columns = zip(writable, constraint.alternatives.T, strict=False)
+    less = [bool((row & ~constraint.sets[column.unique()]).any()) for row, column in columns]
+    places = torch.tensor(less, device=writable.device).nonzero().flatten()
     most = min(POOL + POOL_EACH * n, max(POOL, CELLS // len(constraint.alternatives)))
-    places = _choices(constraint, writable)
     if observed is not None:
         places = places[observed[places] == model.mask_id]
         later = model.config.max_len - len(observed)
@@ -108,9 +107,8 @@ def choose_z(
             return z.new_zeros(len(z), 1)
         masses = []
         for some in torch.split(z, rows):
-            logits = logits_at(
-                model, some, places, rows_of(observed, len(some)), rows_of(labels, len(some))
-            )
+            shown, known = rows_of(observed, len(some)), rows_of(labels, len(some))
+            logits = logits_at(model, some, places, shown, known)
             masses.append(part.log_masses(logits.masked_fill_(unwritable, -torch.inf)))
         return torch.cat(masses)
 
@@ -120,8 +118,8 @@ def choose_z(
     z = prior(min(POOL + 2 * n, most) if weighed else most).sample(generator)
     masses = weigh(z)
     if not weighed:
-        return Particles(z, z.new_zeros(len(z)), masses, _worth(masses))
-    while (ess := _worth(masses)) < ENOUGH + WORTH * n and len(z) < most:
+        return Particles(z, z.new_zeros(len(z)), masses, _worth(masses.logsumexp(dim=1)))
+    while (ess := _worth(masses.logsumexp(dim=1))) < ENOUGH + WORTH * n and len(z) < most:
         more = prior(min(len(z), most - len(z))).sample(generator)
         z, masses = torch.cat([z, more]), torch.cat([masses, weigh(more)])
     if ess >= max(ENOUGH, n / 4) or model.discrete:
@@ -130,25 +128,13 @@ def choose_z(
     return _lead(z[:size], masses[:size], weigh, prior(size).log_prob, ess, generator)
 
 
-def _worth(masses: Tensor) -> float:
-    """The effective sample size of particles weighed by their masses (N, A)."""
-    return float(effective_samples(masses.logsumexp(dim=1).unsqueeze(1)))
-
-
-def _choices(constraint: Constraint, writable: Tensor) -> Tensor:
-    """The places at which some alternative takes less than what is writable."""
-    columns = zip(writable, constraint.alternatives.T, strict=False)
-    less = [bool((row & ~constraint.sets[column.unique()]).any()) for row, column in columns]
-    return torch.tensor(less, device=writable.device).nonzero().flatten()
+def _worth(log_weights: Tensor) -> float:
+    """The effective sample size of particles of these weights (N,)."""
+    return float(effective_samples(log_weights.unsqueeze(1)))
 
 
 def _lead(
-    z: Tensor,
-    masses: Tensor,
-    weigh: Weigh,
-    log_prior: Weigh,
-    ess: float,
-    generator: Generator | None,
+    z: Tensor, masses: Tensor, weigh: Weigh, prior: Weigh, ess: float, generator: Generator | None
 ) -> Particles:
     """The population from the prior to p(z | C) through p(z) p(C | z)^t, t from 0 to 1.
 
@@ -157,7 +143,7 @@ def _lead(
     the prior: in many dimensions they go farther than a random walk, and their limit is one.
     """
     size, t, step = len(z), 0.0, 0.5
-    logs, density = masses.logsumexp(dim=1), log_prior(z)
+    logs, density = masses.logsumexp(dim=1), prior(z)
     for count in range(1, STEPS + 1):  # noqa: B007
         rise = _rise(logs, 1 - t)
         t = 1.0 if rise == 1 - t else t + rise
@@ -170,7 +156,7 @@ def _lead(
         for _ in range(MOVES):
             noise = torch.randn(z.shape, generator=generator, device=z.device)
             other = mean + math.sqrt(1 - step**2) * (z - mean) + step * near.stddev * noise
-            new, new_density = weigh(other), log_prior(other)
+            new, new_density = weigh(other), prior(other)
             new_logs = new.logsumexp(dim=1)
             ratio = t * (new_logs - logs) + new_density - density
             ratio = ratio - near.log_prob(other) + near.log_prob(z)
@@ -188,14 +174,11 @@ def _lead(
 
 def _rise(logs: Tensor, most: float) -> float:
     """The largest exponent up to `most` that leaves half of the effective sample size."""
-
-    def size(exponent: float) -> float:
-        return float(effective_samples((exponent * logs).unsqueeze(1)))
-
-    if size(most) >= len(logs) / 2:
+    if _worth(most * logs) >= len(logs) / 2:
         return most
     low, high = 0.0, most
     for _ in range(30):
         middle = (low + high) / 2
-        low, high = (middle, high) if size(middle) >= len(logs) / 2 else (low, middle)
+        enough = _worth(middle * logs) >= len(logs) / 2
+        low, high = (middle, high) if enough else (low, middle)
     return low

@@ -1,8 +1,5 @@
-"""The causal language model: one character after the other, likelihood exact.
-
-The gated convolutional language model of Dauphin et al. 2017 (arXiv 1612.08083): the baseline that
-parallel decoding has to reach, and a judge of what others write.
-"""
+"""The causal language model of Dauphin et al. 2017 (arXiv 1612.08083), its likelihood exact: the
+baseline that parallel decoding has to reach, and a judge of what others write."""
 
 from __future__ import annotations
 
@@ -20,11 +17,8 @@ from .layers import Labels, final_norm, initialise, project, small_normal, stack
 
 
 class Autoregressive(TextModel):
-    """p(x) as the product of p(x_t | x_1 ... x_{t-1}), from causal gated convolutions.
-
-    Of the configuration it takes what the decoder of a `VAE` takes, except for the latent. The
-    token `bos_id` stands before the first character.
-    """
+    """p(x) as the product of p(x_t | x_1 ... x_{t-1}), from causal gated convolutions with the
+    settings of a `VAE`'s decoder. The token `bos_id` stands before the first character."""
 
     def __init__(self, config: ModelConfig, mask_id: int = 4, bos_id: int = 2) -> None:
         super().__init__(config, mask_id)
@@ -87,11 +81,9 @@ class Autoregressive(TextModel):
     def sample(
         self, n: int, choose: Callable[[int, Tensor], Tensor], labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """n texts of max_len tokens with labels (n, L), each position with constant work.
-
-        `choose` gives, for position t and its logits (n, V), the tokens (n,) to stand there.
-        Returns tokens (n, T), and log p of each given those before it, (n, T).
-        """
+        """n texts of max_len tokens with labels (n, L), each position with constant work: tokens
+        (n, T), and log p of each given those before it, (n, T). `choose` gives, for position t and
+        its logits (n, V), the tokens (n,) to stand there."""
         tokens = torch.full((n,), self.bos_id, device=self.device)
         condition = None if self.labels is None or labels is None else self.labels(labels)
         seen, written, log_probs = self.body.start(n), [], []

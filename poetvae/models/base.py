@@ -1,9 +1,7 @@
 """What all models of the family share, and what those with a latent vector do.
 
-A model answers for itself: has it a latent, has its likelihood a bound, in how many passes does it
-write, what is exported of it. Nobody asks for its type.
-
-Shapes: B poems, T = max_len positions, D latent, V vocabulary.
+A model answers for itself (has it a latent, a bound, how many passes, what is exported): nobody
+asks for its type. Shapes: B poems, T = max_len positions, D latent, V vocabulary.
 """
 
 from __future__ import annotations
@@ -75,20 +73,12 @@ class TextModel(nn.Module):
 
     @property
     def latent(self) -> LatentModel:
-        """Itself, where it has a latent.
-
-        Raises:
-            ConfigError: it has none.
-        """
+        """Itself; a ConfigError where it has no latent."""
         raise ConfigError("an autoregressive model has no latent space; give a VAE")
 
     @property
     def causal(self) -> Autoregressive:
-        """Itself, where it writes one token after the other and knows log p(x) exactly.
-
-        Raises:
-            ConfigError: it does not.
-        """
+        """Itself; a ConfigError where it does not write token by token and know log p(x)."""
         raise ConfigError("this is no autoregressive model; train one with --preset ar")
 
     def bound_name(self, samples: int) -> str:
@@ -103,8 +93,8 @@ class TextModel(nn.Module):
     @property
     def pass_choices(self) -> tuple[int, ...]:
         """The numbers of passes that it was trained to write in; empty where there is no choice."""
-        choices = tuple(sorted(set(self.config.passes))) if self.has_latent else ()
-        return choices if len(choices) > 1 else ()
+        choices = tuple(sorted(set(self.config.passes)))
+        return choices if self.has_latent and len(choices) > 1 else ()
 
     def check_passes(self, passes: int | None) -> int:
         """In how many passes it writes; absent: the most that it was trained for.
@@ -206,17 +196,13 @@ class LatentModel(TextModel, ABC):
         history: Tensor | None = None,
         passes: int = 1,
     ) -> Tensor:
-        """Character distributions at every position, independent given the arguments.
+        """Logits (B, T, V) of every position, independent given the arguments; absent = none.
 
         Args:
             z, labels: (B, D), (B, L).
-            observed: (B, T) token ids where a character is known, the mask token elsewhere; absent
-                = nothing is known.
+            observed: (B, T) token ids where a character is known, the mask token elsewhere.
             history: (B, T) token ids of what earlier passes decided; each position sees those of
-                the passes before its own, see `InterleavedDecoder`. Absent = nothing is decided.
-
-        Returns:
-            logits (B, T, V).
+                the passes before its own, see `InterleavedDecoder`.
 
         Raises:
             ConfigError: characters are shown to a model that was trained without, or a number of
@@ -226,11 +212,9 @@ class LatentModel(TextModel, ABC):
         return F.linear(hidden, self.decoder.softmax.weight, self.decoder.bias)
 
     def nll(self, z: Tensor, batch: Batch, passes: int = 1) -> Tensor:
-        """-log p(x | z, observed, labels) of each poem, in nats: (B,). No logits are kept.
+        """-log p(x | z, observed, labels) of each poem, in nats, exact in any passes: (B,).
 
-        Exact given z, whatever the number of passes. Observed characters are given, not predicted:
-        they cost nothing.
-        """
+        No logits are kept. Observed characters are given, not predicted: they cost nothing."""
         mask = batch.mask
         history = batch.tokens.masked_fill(~mask, self.mask_id) if passes > 1 else None
         hidden = self.decoder(z, batch.observed, batch.labels, history, passes)
@@ -246,11 +230,9 @@ class LatentModel(TextModel, ABC):
         generator: Generator | None = None,
         passes: int | None = None,
     ) -> LatentSample:
-        """Draws of z from q(z | x), and the nll of each poem at each; see `bounds.log_weights`.
-
-        With `observed` characters, x is what is hidden, and all is given those. Absent passes = the
-        most it was trained for. A posterior that is a point has one draw.
-        """
+        """Draws of z from q(z | x), one of a point, and the nll of each poem at each, in so many
+        passes; absent = the most it was trained for. With `observed` characters, x is what is
+        hidden, and all is given those; see `bounds.log_weights`."""
         posterior = self.encode(batch)
         prior = self.prior(len(batch), batch.labels) if self.has_bound else None
         draws = 1 if isinstance(posterior, Point) else samples
@@ -269,9 +251,8 @@ class LatentModel(TextModel, ABC):
         unknown, known = export_inputs(self)
         known |= {"observed": unknown} if self.config.observe else {}
         history = {"history": unknown} if passes > 1 else {}
-        mask = torch.ones_like(unknown, dtype=torch.bool)
         decoder = {"z": torch.zeros(2, self.latent_dim), **known, **history}
-        encoder = {"tokens": unknown, "mask": mask, **known}
+        encoder = {"tokens": unknown, "mask": torch.ones_like(unknown, dtype=torch.bool), **known}
         outputs = ("mean", "logvar") if self.bound_name(1).startswith("IWAE") else ("z",)
         return [
             ExportPart("decoder", _DecoderPart(self, passes), decoder, ("logits",)),

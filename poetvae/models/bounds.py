@@ -20,10 +20,8 @@ class LatentSample:
 
     Attributes:
         nll: (K, B), -log p(x | z) in nats; without a latent (1, B), -log p(x).
-        posterior: q(z | x); None without a latent.
-        prior: p(z); None where there is none to pay for, as in an autoencoder.
-        commitment: (B,), mean squared distance of the codes to what they stand for, summed over
-            the codes; None without codes.
+        posterior, prior: q(z | x), None without a latent; p(z), None where it costs nothing.
+        commitment: (B,), mean squared distance of codes to what they stand for, summed over codes.
     """
 
     nll: Tensor
@@ -34,11 +32,8 @@ class LatentSample:
 
 
 def kl_by_unit(draw: LatentSample, gradient: str = "standard") -> Tensor:
-    """KL(q(z | x) || p(z)) in nats, (B, U): by latent unit where it has a closed form.
-
-    Between other distributions U is 1, and it is estimated by log q(z | x) - log p(z) of the draws.
-    With ``gradient="path"`` it always is, by `log_ratio`.
-    """
+    """KL(q(z | x) || p(z)) in nats, (B, U): by latent unit where it has a closed form and the
+    gradient is "standard"; else U is 1, estimated by the `log_ratio` of the draws."""
     if draw.posterior is None or draw.prior is None:
         return draw.nll.new_zeros(draw.nll.shape[1], 1)
     q, p = draw.posterior, draw.prior
@@ -49,12 +44,9 @@ def kl_by_unit(draw: LatentSample, gradient: str = "standard") -> Tensor:
 
 
 def log_ratio(draw: LatentSample, gradient: str = "standard") -> Tensor:
-    """log q(z | x) - log p(z) of each draw, (K, B), in nats.
-
-    Unless the gradient is "standard" it reaches the encoder through z alone, not through the
-    parameters of log q, whose expected gradient is zero (sticking the landing, Roeder et al. 2017,
-    arXiv 1703.09194, equation 8).
-    """
+    """log q(z | x) - log p(z) of each draw, (K, B), in nats. Unless the gradient is "standard" it
+    reaches the encoder through z alone, not through the parameters of log q: that part is zero in
+    expectation (sticking the landing, Roeder et al. 2017, arXiv 1703.09194, equation 8)."""
     if draw.posterior is None or draw.prior is None:
         return torch.zeros_like(draw.nll)
     q = draw.posterior if gradient == "standard" else draw.posterior.detach()
@@ -62,10 +54,8 @@ def log_ratio(draw: LatentSample, gradient: str = "standard") -> Tensor:
 
 
 def log_weights(draw: LatentSample) -> Tensor:
-    """log p(x, z) - log q(z | x) of each draw, (K, B), in nats.
-
-    An autoencoder has no prior: its weights are the log likelihood alone, and bound nothing.
-    """
+    """log p(x, z) - log q(z | x) of each draw, (K, B), in nats; without a prior, as in an
+    autoencoder, the log likelihood alone, which bounds nothing."""
     return -draw.nll - log_ratio(draw)
 
 
@@ -87,8 +77,8 @@ def mutual_information(
     """E[log q(z | x) - log q(z)] in nats, q(z) the mean of the posteriors (N, D) of all N poems.
 
     One z of each poem is scored under every posterior (Hoffman & Johnson 2016), so the estimate
-    cannot exceed log N. Minibatches would cap it at the log of their size. Memory is (rows, N)
-    float64.
+    cannot exceed log N; minibatches would cap it at the log of their size. (rows, N) float64 are
+    held at once.
     """
     mean, logvar = posterior.mean.cpu().double(), posterior.logvar.cpu().double()
     z = posterior.sample(generator).cpu().double()

@@ -84,24 +84,22 @@ class Decoder(nn.Module):
         history: Tensor | None = None,
         passes: int = 1,
     ) -> Tensor:
-        """z (B, D), observed and history (B, T) or absent, labels (B, L) -> (B, T, E), T = max_len.
+        """z (B, D), observed and history (B, T), labels (B, L) -> (B, T, E), T = max_len.
 
         The softmax over characters is ``hidden @ softmax.weight.T + bias``. Tied weights need no
         bias: what every hidden vector has in common is one.
         """
         if passes not in self.passes:
             learnt = ",".join(map(str, sorted(set(self.passes))))
-            raise ConfigError(
-                f"passes is {passes}; this model was trained to write in {learnt}; train one with "
-                f"--preset few, or --set passes={learnt},{passes}"
-            )
+            why = f"passes is {passes}; this model was trained to write in {learnt}"
+            how = f"train one with --preset few, or --set passes={learnt},{passes}"
+            raise ConfigError(f"{why}; {how}")
         x = self.heads(z).unflatten(1, (self.max_len, -1))
         if observed is not None:
             if self.observe is None:
-                raise ConfigError(
-                    "this model was not trained to be shown characters; train one with observe "
-                    "above 0, as in --preset infill"
-                )
+                why = "this model was not trained to be shown characters"
+                how = "train one with observe above 0, as in --preset infill"
+                raise ConfigError(f"{why}; {how}")
             known = (observed != self.mask_id).unsqueeze(2)
             x = x + self.observe(self.embedding(observed)) * known
         if self.labels is not None and labels is not None:

@@ -1,4 +1,4 @@
-"""The two maps: an encoder from tokens to features, a decoder from z to a vector per position.
+"""What encoder and decoder are made of.
 
 Shapes: B poems, T positions, C channels, D latent, V vocabulary, E width of a token's vector.
 Channel tensors are (B, C, T) in here, token tensors (B, T).
@@ -50,10 +50,8 @@ def text_nll(
 
 
 def needed(mask: Tensor | None) -> Tensor | None:
-    """The mask, or None where it hides nothing: that saves a pass per layer.
-
-    Only asked where asking is free: not on a GPU, which would have to wait for the answer.
-    """
+    """The mask, or None where it hides nothing: that saves a pass per layer. A GPU is not asked: it
+    would have to wait for the answer."""
     if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
         return mask
     return None if bool(mask.all()) else mask

@@ -1,8 +1,7 @@
-"""The variational autoencoder: encoder, posterior heads, prior, decoder.
+"""The variational autoencoder (Kingma & Welling 2014, arXiv 1312.6114).
 
-Kingma & Welling 2014 (arXiv 1312.6114). Members of the family are settings: the objective weighs
-its terms, labels make it conditional, a mixture as the prior makes it cluster, `observed` tells the
-decoder what is already known, and without sampling it is an autoencoder.
+Members of the family are settings: the objective weighs its terms, labels make it conditional, a
+mixture as the prior makes it cluster, and without sampling it is an autoencoder.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class VAE(LatentModel):
         features = self.encoder.out_features
         self.mean = nn.Linear(features, config.latent_dim)
         self.logvar = nn.Linear(features, config.latent_dim) if config.sample else None
-        self.prior_module: priors.Prior = getattr(priors, PRIORS[config.prior])(config)
+        self.prior_module: priors.NormalPrior = getattr(priors, PRIORS[config.prior])(config)
         self.apply(initialise)
 
     def bound_name(self, samples: int) -> str:
@@ -50,10 +49,8 @@ class VAE(LatentModel):
         return DiagonalGaussian(mean, self.logvar(features).float())
 
     def prior(self, n: int, labels: Tensor | None = None) -> Distribution:
-        """p(z | labels) for n poems, over (n, D), as the module of its prior has it.
-
-        An autoencoder has none: where it writes without a poem to start from, this stands in.
-        """
+        """p(z | labels) for n poems, over (n, D); of an autoencoder, which has none, what stands in
+        where it writes without a poem to start from."""
         prior: Distribution = self.prior_module(n, labels, self.device)
         return prior
 
@@ -84,8 +81,6 @@ class VAE(LatentModel):
 
     def description(self) -> tuple[str, str, str]:
         """A variational autoencoder, or an autoencoder."""
-        size = f"{self.latent_dim} latent dimensions"
-        if self.config.sample:
-            kind = f"text variational autoencoder with {size}"
-            return kind, "variational-autoencoder", self.manner()
-        return f"text autoencoder with {size}", "autoencoder", self.manner()
+        kind = "variational autoencoder" if self.config.sample else "autoencoder"
+        what = f"text {kind} with {self.latent_dim} latent dimensions"
+        return what, kind.replace(" ", "-"), self.manner()

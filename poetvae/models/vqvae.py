@@ -44,18 +44,14 @@ class CodePrior:
     def log_prob(self, z: Tensor) -> Tensor:
         """(..., n): log p of the codes nearest to z (..., n, D), in nats."""
         codes = self.model.codes(z)
-        rows = codes.flatten(0, -2)
-        labels = self.labels
+        rows, labels = codes.flatten(0, -2), self.labels
         if labels is not None and len(labels) != len(rows):
             labels = labels.repeat(len(rows) // len(labels), 1)
         return -self.model.code_prior.nll(Batch.whole(rows, labels)).view(codes.shape[:-1])
 
 
 class VQVAE(LatentModel):
-    """Poems to codes and back.
-
-    z is the vectors of a poem's codes side by side: D = groups * code_dim.
-    """
+    """Poems to codes and back; z is a poem's code vectors side by side, D = groups * code_dim."""
 
     discrete = True
 
@@ -137,8 +133,7 @@ class VQVAE(LatentModel):
 
     def description(self) -> tuple[str, str, str]:
         """A VQ-VAE."""
-        kind = f"text VQ-VAE with {self.config.codebook_size} codes"
-        return kind, "vq-vae", self.manner()
+        return f"text VQ-VAE with {self.config.codebook_size} codes", "vq-vae", self.manner()
 
     def _groups(self, batch: Batch) -> Tensor:
         """A vector for each group of positions: (B, groups, code_dim)."""

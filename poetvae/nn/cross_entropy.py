@@ -1,11 +1,9 @@
 """Softmax cross-entropy over a large vocabulary without ever holding all logits.
 
-The logits of N positions over V tokens are the largest array of a text model by far. They are made
-here for a few rows at a time, turned into the loss and at once into the gradient, and forgotten:
-the same small buffers stay in cache from chunk to chunk. Cut cross-entropy (Wijmans et al. 2024,
-arXiv 2411.09009) does this inside a GPU kernel; here it is matrix products and a softmax.
-
-Shapes: N rows, C channels, V tokens.
+The logits of N rows over V tokens, from C channels, are the largest array of a text model by far.
+They are made here for a few rows at a time, turned into the loss and at once into the gradient, and
+forgotten: the same small buffers stay in cache from chunk to chunk. Cut cross-entropy (Wijmans et
+al. 2024, arXiv 2411.09009) does this inside a GPU kernel; here it is matrix products and a softmax.
 """
 
 from __future__ import annotations
@@ -47,11 +45,9 @@ def linear_cross_entropy(
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """The gradient of the sum over rows is made in the forward pass, where the softmax is at hand.
-
-    A loss that is a mean over rows sends back one number for all of them: a factor. Should the rows
-    weigh differently, the backward pass makes the gradient again with those weights.
-    """
+    """The gradient of the sum over rows is made in the forward pass, while the softmax is there. A
+    loss that is a mean over rows sends back one factor for all of them; should the rows weigh
+    differently, the backward pass makes the gradient again with those weights."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor, bias: Any) -> Tensor:

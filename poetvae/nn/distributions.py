@@ -10,17 +10,13 @@ from torch import Generator, Tensor
 
 
 class DiagonalGaussian:
-    """N(mean, diag(exp(logvar))), one for each row: mean and logvar are (..., D).
-
-    The log variance is held within [-30, 20], where float32 is safe. Formulas: Kingma & Welling
-    2014 (arXiv 1312.6114), equation 10 and appendix B. All in nats.
-    """
+    """N(mean, diag(exp(logvar))), one for each row: (..., D); logvar is kept in [-30, 20], where
+    float32 is safe. In nats: Kingma & Welling 2014 (arXiv 1312.6114), equation 10, appendix B."""
 
     def __init__(self, mean: Tensor, logvar: Tensor) -> None:
         if mean.shape != logvar.shape:
-            raise ValueError(
-                f"mean is {tuple(mean.shape)} and logvar {tuple(logvar.shape)}; expected one shape"
-            )
+            shapes = f"mean is {tuple(mean.shape)} and logvar {tuple(logvar.shape)}"
+            raise ValueError(f"{shapes}; expected one shape")
         self.mean = mean
         self.logvar = logvar.clamp(-30.0, 20.0)
 
@@ -48,10 +44,8 @@ class DiagonalGaussian:
         return torch.exp(0.5 * self.logvar)
 
     def sample(self, generator: Generator | None = None, samples: int | None = None) -> Tensor:
-        """(..., D): mean + stddev * noise, differentiable: the reparameterization trick.
-
-        With `samples`, so many of each: (samples, ..., D).
-        """
+        """(..., D): mean + stddev * noise, differentiable: the reparameterization trick; with
+        `samples`, so many of each: (samples, ..., D)."""
         mean = self.mean
         shape = mean.shape if samples is None else (samples, *mean.shape)
         noise = torch.randn(shape, generator=generator, device=mean.device, dtype=mean.dtype)
@@ -77,9 +71,7 @@ class DiagonalGaussian:
 
 class Mixture:
     """p(z) = sum_c pi_c N(z; mean_c, diag(exp(logvar_c))); `sample` draws n z of it. In nats.
-
-    `logits` (C,) are pi before the softmax; mean and logvar are (C, D).
-    """
+    `logits` (C,) are pi before the softmax; mean and logvar are (C, D)."""
 
     def __init__(self, logits: Tensor, mean: Tensor, logvar: Tensor, n: int = 1) -> None:
         if mean.shape != logvar.shape or logits.shape != mean.shape[:1]:
@@ -104,10 +96,9 @@ class Mixture:
 
     def sample(self, generator: Generator | None = None) -> Tensor:
         """(n, D): a component each, then a draw from it."""
-        weights, device = self.logits.softmax(dim=0), self.mean.device
+        weights = self.logits.softmax(dim=0)
         chosen = torch.multinomial(weights, self.n, replacement=True, generator=generator)
-        noise = torch.randn(self.n, self.mean.shape[1], generator=generator, device=device)
-        return self.mean[chosen] + torch.exp(0.5 * self.logvar[chosen]) * noise
+        return DiagonalGaussian(self.mean[chosen], self.logvar[chosen]).sample(generator)
 
 
 class Distribution(Protocol):

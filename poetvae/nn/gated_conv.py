@@ -37,11 +37,7 @@ class ChannelNorm(nn.LayerNorm):
 
 
 def make_norm(norm: str | None, channels: int) -> nn.Module:
-    """A normalisation of (B, C, T) by name: None or "layer".
-
-    Raises:
-        ValueError: an unknown name.
-    """
+    """A normalisation of (B, C, T) by name, None or "layer"; else a ValueError."""
     if norm is None:
         return nn.Identity()
     if norm == "layer":
@@ -78,10 +74,8 @@ class GatedConv1d(nn.Module):
         super().__init__()
         sizes = (in_channels, out_channels, kernel_size, dilation, groups)
         if min(sizes) < 1:
-            raise ValueError(
-                "in_channels, out_channels, kernel_size, dilation and groups are "
-                f"{sizes}; each must be at least 1"
-            )
+            names = "in_channels, out_channels, kernel_size, dilation and groups"
+            raise ValueError(f"{names} are {sizes}; each must be at least 1")
         if in_channels % groups or out_channels % groups:
             channels = f"in_channels={in_channels} and out_channels={out_channels}"
             raise ValueError(f"groups={groups} must divide {channels}")
@@ -112,10 +106,9 @@ class GatedConv1d(nn.Module):
         return self.conv.weight.new_zeros(batch, self.padding[0], self.conv.in_channels)
 
     def step(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """One position of a causal convolution: the work does not grow with what came before.
-
-        x (B, in_channels) and `seen` (B, span, in_channels) of `start` or the step before ->
-        (B, out_channels), what `forward` has at that position, and the new `seen`.
+        """One position, so that the work does not grow with what came before: x (B, in_channels)
+        and `seen` (B, span, in_channels) of `start` or the step before -> (B, out_channels), what
+        `forward` has at that position, and the new `seen`.
 
         Raises:
             ValueError: the convolution is not causal, or has groups.
@@ -131,8 +124,8 @@ class GatedConv1d(nn.Module):
     def _convolve(self, x: Tensor) -> Tensor:
         """(B, T, C) -> (B, T, 2 C'): `self.conv` as one matrix product over the taps side by side.
 
-        On sequences of a few dozen positions this is 2 to 3 times as fast as the convolution
-        kernels of a CPU. Memory stays (B, T, C) from layer to layer; the transposes are views.
+        On a few dozen positions it is 2 to 3 times as fast as the convolution kernels of a CPU.
+        Memory stays (B, T, C) from layer to layer; the transposes are views.
         """
         dtype = compute_dtype(x)
         length, dilation = x.shape[1], self.conv.dilation[0]
@@ -149,11 +142,9 @@ class GatedConv1d(nn.Module):
 class GatedResidualBlock(nn.Module):
     """``(skip(x) + dropout(gated(norm(x) + condition))) * scale``.
 
-    The skip is the identity, or a projection of width 1 where the channels differ.
-
-    Args:
-        scale: factor of the sum; sqrt(0.5) keeps the variance (Gehring et al. 2017).
-        condition_channels: width of a vector per sequence that every position gets added; 0 = none.
+    The skip is the identity, or a projection of width 1 where the channels differ. A scale of
+    sqrt(0.5) keeps the variance (Gehring et al. 2017). The condition, of condition_channels (0 =
+    none), is a vector per sequence that every position gets added.
     """
 
     def __init__(
@@ -263,9 +254,7 @@ class GCNN(nn.Module):
     def step(
         self, x: Tensor, seen: list[Tensor], condition: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """One position, (B, channels) -> (B, channels), and the new state.
-
-        Position by position it gives what `forward` gives at once, with constant work each.
+        """One position, (B, channels) -> (B, channels), and the new state; see `GatedConv1d.step`.
 
         Raises:
             ValueError: the stack is not causal.

@@ -9,11 +9,9 @@ from torch import Tensor, nn
 
 
 class Quantized(NamedTuple):
-    """The nearest code of each vector (..., D), which one it was, and how far it is, squared.
-
-    The gradient of `vectors` (..., D) passes straight through to the input; that of `distance`
-    (...) reaches the input alone (commitment). `codes` are (...) int64.
-    """
+    """The nearest code of each vector: itself (..., D), its gradient passing straight to the input;
+    its number (...) int64; and the squared distance (...), whose gradient reaches the input
+    alone (commitment)."""
 
     vectors: Tensor
     codes: Tensor
