@@ -1,8 +1,7 @@
 """What people ask of a poem, as constraints: lines, blanks, acrostics, words, tones, rhymes.
 
 Every function takes the codec of a model and the form of the poem, None in free form, and gives a
-`Constraint` over all positions of the model. Texts may be typed in simplified characters, see
-`vocabulary.tokens_of`.
+`Constraint` over all positions of the model. For the characters of texts see `vocabulary`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """What the tokens of a model mean: what a typed character may be, how characters sound.
 
-Texts may be typed in simplified characters where a model knows traditional ones: where a text shows
-that it is simplified, or the model lacks a character, a character stands for all that it may mean
-and the model knows.
+Where a text is typed in simplified characters and the model knows traditional ones, or lacks a
+character, a character stands for all that it may mean and the model knows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,5 @@
-"""One poem: its tokens in a few passes of a decoder, or one after the other.
-
-Shapes: B poems, T positions written, V vocabulary. Logits of -inf are what cannot be drawn.
-"""
+"""Poems: their tokens in a few passes of a decoder, or one after the other. Shapes: see
+`sampling`."""
 
 from __future__ import annotations
 
@@ -51,17 +49,14 @@ def write(
 
     Args:
         allowed: which tokens may stand where, (T, V) or (B, T, V); at least one everywhere.
-        labels: (B, L).
         known: (B, T) tokens that the decoder sees from the start, the mask token elsewhere; it
             takes a model that learnt to be shown characters.
         repeatable: (V,) bool, the tokens that may come twice; absent: all.
-        options, generator: as of `choose_tokens`; P is `options.passes`, one of those that the
-            model was trained for, or absent the most of them.
+        options: as of `choose_tokens`; P is `options.passes`, or the most of those it learnt.
 
     Returns:
         The tokens; log p of each in its pass, at temperature 1 and among all tokens, (B, T), in
-        nats, 0 for what was known; and the log of the chance to keep the draw, (B,), see
-        `choose_distinct`.
+        nats, 0 for what was known; the log of the chance to keep the draw, (B,): `choose_distinct`.
     """
     n, length, passes = len(z), allowed.shape[-2], model.check_passes(options.passes)
     tokens = torch.full((n, model.config.max_len), model.mask_id, device=z.device)
@@ -105,7 +100,6 @@ class Stepwise:
     ) -> None:
         self.constraint, self.repeatable = constraint, repeatable
         self.options, self.generator = options, generator
-        self.size = constraint.alternatives.shape[1]
         self.later = constraint.known(0)
         sets = constraint.sets
         self.alive = sets.new_ones(n, len(constraint.alternatives))
@@ -113,7 +107,7 @@ class Stepwise:
 
     def __call__(self, t: int, logits: Tensor) -> Tensor:
         """Of the position t and its logits (n, V): the tokens (n,) to stand there."""
-        if t >= self.size:
+        if t >= self.later.shape[1]:
             return logits.argmax(dim=1)
         column = self.constraint.alternatives[:, t]
         kinds, place = torch.unique(column, return_inverse=True)

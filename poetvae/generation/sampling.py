@@ -34,12 +34,9 @@ def choose_tokens(
     options: SamplingOptions = PLAIN,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Token ids (B, T), each drawn from its own distribution, by logits (B, T, V).
-
-    `allowed`, broadcast to them, is which tokens may stand where; at least one everywhere. The
-    temperature divides the logits, 0 takes the likeliest token; top_k and top_p are as in
-    `filter_logits`, of what is allowed.
-    """
+    """Token ids (B, T), each drawn from its own logits (B, T, V), among those `allowed`, broadcast
+    to (B, T, V), at least one everywhere. The temperature divides the logits, 0 takes the likeliest
+    token; top_k and top_p are as in `filter_logits`, of what is allowed."""
     logits = logits.float().masked_fill(~allowed, -torch.inf)
     if options.temperature == 0:
         return logits.argmax(dim=-1)

@@ -136,12 +136,10 @@ def _worth(log_weights: Tensor) -> float:
 def _lead(
     z: Tensor, masses: Tensor, weigh: Weigh, prior: Weigh, ess: float, generator: Generator | None
 ) -> Particles:
-    """The population from the prior to p(z | C) through p(z) p(C | z)^t, t from 0 to 1.
-
-    Each t is as far as half of the effective sample size lasts. The Metropolis moves are those of
-    Cotter et al. 2013 (arXiv 1202.0709), around a Gaussian fitted to the population in place of
-    the prior: in many dimensions they go farther than a random walk, and their limit is one.
-    """
+    """The population from the prior to p(z | C) through p(z) p(C | z)^t, t from 0 to 1, each t as
+    far as half of the effective sample size lasts. The Metropolis moves are those of Cotter et al.
+    2013 (arXiv 1202.0709), around a Gaussian fitted to the population in place of the prior: in
+    many dimensions they go farther than a random walk, and their limit is one."""
     size, t, step = len(z), 0.0, 0.5
     logs, density = masses.logsumexp(dim=1), prior(z)
     for count in range(1, STEPS + 1):  # noqa: B007

@@ -212,9 +212,8 @@ class LatentModel(TextModel, ABC):
         return F.linear(hidden, self.decoder.softmax.weight, self.decoder.bias)
 
     def nll(self, z: Tensor, batch: Batch, passes: int = 1) -> Tensor:
-        """-log p(x | z, observed, labels) of each poem, in nats, exact in any passes: (B,).
-
-        No logits are kept. Observed characters are given, not predicted: they cost nothing."""
+        """-log p(x | z, observed, labels) of each poem in nats, exact in any passes: (B,). No
+        logits are kept. Observed characters are given, not predicted: they cost nothing."""
         mask = batch.mask
         history = batch.tokens.masked_fill(~mask, self.mask_id) if passes > 1 else None
         hidden = self.decoder(z, batch.observed, batch.labels, history, passes)
@@ -224,11 +223,7 @@ class LatentModel(TextModel, ABC):
 
     @torch.no_grad()
     def sample_posterior(
-        self,
-        batch: Batch,
-        samples: int,
-        generator: Generator | None = None,
-        passes: int | None = None,
+        self, batch: Batch, samples: int, generator: Generator | None, passes: int | None = None
     ) -> LatentSample:
         """Draws of z from q(z | x), one of a point, and the nll of each poem at each, in so many
         passes; absent = the most it was trained for. With `observed` characters, x is what is

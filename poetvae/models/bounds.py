@@ -75,11 +75,8 @@ def mutual_information(
     posterior: DiagonalGaussian, generator: Generator | None = None, rows: int = 256
 ) -> float:
     """E[log q(z | x) - log q(z)] in nats, q(z) the mean of the posteriors (N, D) of all N poems.
-
-    One z of each poem is scored under every posterior (Hoffman & Johnson 2016), so the estimate
-    cannot exceed log N; minibatches would cap it at the log of their size. (rows, N) float64 are
-    held at once.
-    """
+    One z of each is scored under every posterior (Hoffman & Johnson 2016), so the estimate is at
+    most log N; minibatches would cap it at the log of their size. Memory: (rows, N) float64."""
     mean, logvar = posterior.mean.cpu().double(), posterior.logvar.cpu().double()
     z = posterior.sample(generator).cpu().double()
     precision = torch.exp(-logvar)

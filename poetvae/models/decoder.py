@@ -84,11 +84,9 @@ class Decoder(nn.Module):
         history: Tensor | None = None,
         passes: int = 1,
     ) -> Tensor:
-        """z (B, D), observed and history (B, T), labels (B, L) -> (B, T, E), T = max_len.
-
-        The softmax over characters is ``hidden @ softmax.weight.T + bias``. Tied weights need no
-        bias: what every hidden vector has in common is one.
-        """
+        """z (B, D), observed and history (B, T), labels (B, L) -> hidden (B, T, E), T = max_len.
+        The softmax is of ``hidden @ softmax.weight.T + bias``. Tied weights need no bias: what
+        every hidden vector has in common is one."""
         if passes not in self.passes:
             learnt = ",".join(map(str, sorted(set(self.passes))))
             why = f"passes is {passes}; this model was trained to write in {learnt}"

@@ -43,11 +43,8 @@ class NormalPrior(nn.Module):
 
 
 class LabelPrior(NormalPrior):
-    """N(mean(labels), I): a learned mean for each value of each label, summed.
-
-    Raises:
-        ConfigError: the configuration has no labels.
-    """
+    """N(mean(labels), I): a learned mean for each value of each label, summed. A ConfigError where
+    there are no labels."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -57,10 +54,8 @@ class LabelPrior(NormalPrior):
 
     def forward(self, n: int, labels: Tensor | None, device: torch.device) -> DiagonalGaussian:
         """Around the means of n poems' labels (n, L); absent: around 0."""
-        mean = torch.zeros(n, self.latent_dim, device=device)
-        return DiagonalGaussian(
-            mean if labels is None else self.mean(labels).float(), torch.zeros_like(mean)
-        )
+        zeros = torch.zeros(n, self.latent_dim, device=device)
+        return DiagonalGaussian(zeros if labels is None else self.mean(labels).float(), zeros)
 
     def describe(self) -> dict[str, Any]:
         """The tables of means by label."""

@@ -104,17 +104,12 @@ class VQVAE(LatentModel):
     def forward(
         self, batch: Batch, *, passes: int = 1, samples: int = 1, generator: Generator | None = None
     ) -> LatentSample:
-        """The one draw of each poem, its codes, and its nll given them; while training the codebook
-        follows."""
+        """The one draw of each poem, its codes, and its nll; in training the codebook follows."""
         quantized = self.quantizer(self._groups(batch))
         z = quantized.vectors.flatten(1)
-        return LatentSample(
-            self.nll(z, batch, passes).unsqueeze(0),
-            z.unsqueeze(0),
-            Point(z),
-            self.prior(len(batch), batch.labels),
-            quantized.distance.sum(dim=1) / self.config.code_dim,
-        )
+        nll, prior = self.nll(z, batch, passes), self.prior(len(batch), batch.labels)
+        commitment = quantized.distance.sum(dim=1) / self.config.code_dim
+        return LatentSample(nll.unsqueeze(0), z.unsqueeze(0), Point(z), prior, commitment)
 
     def usage(self, z: Tensor) -> dict[str, Any]:
         """The codes in use at z (N, D), and what they tell of the poems: as each has one string of
@@ -138,8 +133,7 @@ class VQVAE(LatentModel):
     def _groups(self, batch: Batch) -> Tensor:
         """A vector for each group of positions: (B, groups, code_dim)."""
         x = self.encoder.features(batch) * batch.mask.unsqueeze(1)
-        stride = self.config.code_stride
-        x = F.pad(x, (0, self.groups * stride - x.shape[2]))
+        x = F.pad(x, (0, self.groups * self.config.code_stride - x.shape[2]))
         x = x.transpose(1, 2).reshape(x.shape[0], self.groups, -1)  # len(x) is no symbol to export
         x = self.to_vectors(x).float().flatten(1)
         momentum = 1 - self.config.code_decay

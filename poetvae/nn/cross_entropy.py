@@ -25,12 +25,9 @@ ALIGNMENT = 64  # bytes, a cache line: matrix products into rows that do not beg
 def linear_cross_entropy(
     hidden: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None = None
 ) -> Tensor:
-    """-log softmax(hidden @ weight.T + bias)[target], row by row, in nats: (N,) float32.
-
-    Of hidden (N, C), weight (V, C), target (N,) int64 and bias (V,). While gradients are recorded a
-    probability below the smallest float32 counts as that (87 nats); otherwise the value is exact.
-    Matrix products run in autocast's type.
-    """
+    """-log softmax(hidden (N, C) @ weight (V, C).T + bias (V,))[target (N,)] in nats: (N,) float32.
+    While gradients are recorded a probability below the smallest float32 counts as that (87 nats);
+    otherwise the value is exact. Matrix products run in autocast's type."""
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
         nll: Tensor = _LinearCrossEntropy.apply(hidden, weight, target, bias)  # type: ignore[no-untyped-call]
         return nll
