@@ -29,10 +29,8 @@ _SMALL = 1e-30
 class Condition:
     """One thing that somebody asks for, such as "the acrostic", so that a conflict can be named.
 
-    Attributes:
-        words: by position, what it wants there: "春"; absent where it wants nothing.
-        sounds: by position, how the character that it fixes sounds: "陌, entering tone".
-        by_sound: whether it is about sounds, so that those of others explain a conflict with it.
+    By position, `words` are what it wants there, "春", and `sounds` how a character that it fixes
+    sounds, "陌, entering tone"; `by_sound` tells that the sounds of others explain a conflict.
     """
 
     name: str

@@ -1,8 +1,7 @@
 """What may be asked of a poem, declared once.
 
-The flags of the command line, the keywords of `Poet.generate`, `--help` and the controls of the
-page derive from the fields of `Conditions`. A new condition is a field here and a function in
-`rules` of the same name, which gives the `Constraint`.
+Flags, keywords, `--help` and the page derive from the fields of `Conditions`. A new condition is a
+field here and a function of the same name in `rules`, which gives the `Constraint`.
 """
 
 from __future__ import annotations

@@ -171,8 +171,7 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
     `name` is one of the 106 classes, another character, which stands for its classes, or "any".
 
     Raises:
-        ConstraintError: free form, an odd number of lines, any class for a couplet, a name without
-            a reading.
+        ConstraintError: free form, odd lines, any class for a couplet, a name without a reading.
     """
     form = _fixed_form(form, "the rhyme")
     if form.lines % 2:
@@ -222,11 +221,8 @@ def no_repeat(codec: PoemCodec, form: Form | None) -> Constraint:
 
 
 def requested(codec: PoemCodec, form: Form | None, conditions: Conditions) -> Constraint:
-    """All that is asked for at once; without anything, all that may be written.
-
-    Raises:
-        ConstraintError: what no poem can meet, with the conditions that exclude each other.
-    """
+    """All that is asked for at once; without anything, all that may be written. What no poem can
+    meet is a ConstraintError, with the conditions that exclude each other."""
     constraint = of_form(codec, form)
     for name, arguments in conditions.calls():
         constraint = constraint & globals()[name](codec, form, *arguments)

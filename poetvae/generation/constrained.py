@@ -47,12 +47,9 @@ def sample_constrained(
 ) -> tuple[Tensor, Tensor]:
     """Tokens (n, T) that meet a constraint, and log p of each character, (n, T), in nats.
 
-    A poem of which no draw of many was kept is the one that was most likely to be kept.
-
-    Args:
-        constraint, writable, labels, weighed: as of `choose_z`.
-        options: as of `choose_tokens`, and the passes. At temperature 0 the alternative is the
-            likeliest one too, and the first draw that meets the constraint is kept.
+    Arguments are as of `choose_z` and `write`. At temperature 0 the alternative is the likeliest
+    one too, and the first draw that meets the constraint is kept. A poem of which no draw of many
+    was kept is the one that was most likely to be kept.
 
     Raises:
         ConstraintError: no draw of many met the constraint.

@@ -1,5 +1,4 @@
-"""Poems: their tokens in a few passes of a decoder, or one after the other. Shapes: see
-`sampling`."""
+"""The tokens of poems, in a few passes of a decoder or one by one; shapes as in `sampling`."""
 
 from __future__ import annotations
 

@@ -80,10 +80,9 @@ def choose_distinct(
         repeatable: (V,) bool, what may stand twice all the same.
         shown: (B, T) bool, where the one token allowed is among those used already.
 
-    Returns:
-        The tokens, and (B,) the log of what each draw left of the mass allowed, summed. A draw kept
-        with that probability is one of the product of the masked distributions, given that no token
-        comes twice. -inf where nothing was left at some position: there the tokens repeat.
+    Returns the tokens, and (B,) the log of what each draw left of the mass allowed, summed. A draw
+    kept with that probability is one of the product of the masked distributions, given that no
+    token comes twice. -inf where nothing was left at some position: there the tokens repeat.
     """
     rows = torch.arange(len(logits), device=logits.device)
     tokens = torch.zeros(allowed.shape[:2], dtype=torch.long, device=logits.device)

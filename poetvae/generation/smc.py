@@ -40,14 +40,9 @@ Weigh = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Particles:
-    """A population z (N, D) that stands for p(z | C).
-
-    Attributes:
-        log_weights: (N,), of each z, up to a constant.
-        log_masses: (N, A), log p(alternative | z) in nats.
-        ess: how many draws of p(z | C) the draws of the prior were worth (Kong 1992), 1 to N.
-        temperatures: in how many steps the population was led there; 0 = the prior sufficed.
-    """
+    """A population z (N, D) that stands for p(z | C), with log weights (N,), up to a constant, and
+    log p(alternative | z) in nats, (N, A). `ess` is how many draws of p(z | C) the draws of the
+    prior were worth (Kong 1992), 1 to N; `temperatures` the steps that led it there, if any."""
 
     z: Tensor
     log_weights: Tensor

@@ -30,9 +30,8 @@ class Autoregressive(TextModel):
         self.body = stack(config, config.decoder_layers, causal=True)
         self.norm = final_norm(config)
         self.out = project(config.d_model, config.embed_dim)
-        self.softmax = (
-            self.embedding if config.tied else nn.Embedding(config.vocab_size, config.embed_dim)
-        )
+        shape = self.embedding.weight.shape
+        self.softmax = self.embedding if config.tied else nn.Embedding(*shape)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.apply(initialise)
 

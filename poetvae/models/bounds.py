@@ -1,7 +1,4 @@
-"""Bounds of the likelihood, in nats: KL, importance weights, what they are worth.
-
-Shapes: K samples of z, B poems, D latent.
-"""
+"""Bounds of the likelihood, in nats. Shapes: K samples of z, B poems, D latent."""
 
 from __future__ import annotations
 
@@ -18,10 +15,9 @@ from ..nn.distributions import DiagonalGaussian, Distribution, Posterior
 class LatentSample:
     """K draws of the latent for B poems, z (K, B, D), and what they are worth.
 
-    Attributes:
-        nll: (K, B), -log p(x | z) in nats; without a latent (1, B), -log p(x).
-        posterior, prior: q(z | x), None without a latent; p(z), None where it costs nothing.
-        commitment: (B,), mean squared distance of codes to what they stand for, summed over codes.
+    nll: (K, B), -log p(x | z) in nats; without a latent (1, B), -log p(x).
+    posterior, prior: q(z | x), None without a latent; p(z), None where it costs nothing.
+    commitment: (B,), mean squared distance of codes to what they stand for, summed over codes.
     """
 
     nll: Tensor
@@ -34,8 +30,6 @@ class LatentSample:
 def kl_by_unit(draw: LatentSample, gradient: str = "standard") -> Tensor:
     """KL(q(z | x) || p(z)) in nats, (B, U): by latent unit where it has a closed form and the
     gradient is "standard"; else U is 1, estimated by the `log_ratio` of the draws."""
-    if draw.posterior is None or draw.prior is None:
-        return draw.nll.new_zeros(draw.nll.shape[1], 1)
     q, p = draw.posterior, draw.prior
     if gradient == "standard" and isinstance(p, DiagonalGaussian):
         assert isinstance(q, DiagonalGaussian)

@@ -1,8 +1,5 @@
-"""What encoder and decoder are made of.
-
-Shapes: B poems, T positions, C channels, D latent, V vocabulary, E width of a token's vector.
-Channel tensors are (B, C, T) in here, token tensors (B, T).
-"""
+"""What encoder and decoder are made of. Shapes: B poems, T positions, C channels, D latent, V
+vocabulary, E width of a token's vector; channel tensors are (B, C, T), token tensors (B, T)."""
 
 from __future__ import annotations
 
@@ -83,10 +80,6 @@ class Labels(nn.Module):
     def __init__(self, sizes: tuple[int, ...], channels: int) -> None:
         super().__init__()
         self.tables = nn.ModuleList(nn.Embedding(size, channels) for size in sizes)
-
-    def to_lists(self) -> list[list[list[float]]]:
-        """The vectors by label and value, as plain numbers."""
-        return [table.get_parameter("weight").tolist() for table in self.tables]
 
     def forward(self, labels: Tensor) -> Tensor:
         return torch.stack([t(labels[:, i]) for i, t in enumerate(self.tables)]).sum(dim=0)

@@ -1,7 +1,4 @@
-"""What z is drawn from, p(z | labels): by name in `config.PRIORS`.
-
-Each is a module of its own parameters. Shapes: D latent, C components, L labels.
-"""
+"""What z is drawn from, p(z | labels): by name in `config.PRIORS`. Shapes: D latent, L labels."""
 
 from __future__ import annotations
 
@@ -58,8 +55,9 @@ class LabelPrior(NormalPrior):
         return DiagonalGaussian(zeros if labels is None else self.mean(labels).float(), zeros)
 
     def describe(self) -> dict[str, Any]:
-        """The tables of means by label."""
-        return {"kind": "label", "means": self.mean.to_lists()}
+        """The means by label and value."""
+        tables = [table.get_parameter("weight").tolist() for table in self.mean.tables]
+        return {"kind": "label", "means": tables}
 
 
 class MixturePrior(NormalPrior):

@@ -21,11 +21,8 @@ from .layers import initialise
 
 
 class VAE(LatentModel):
-    """Poems to latent vectors and back; the token `mask_id` means "not known yet" in `observed`.
-
-    Raises:
-        ConfigError: as its prior does, see `priors`.
-    """
+    """Poems to latent vectors and back; the token `mask_id` means "not known yet" in `observed`. A
+    ConfigError is that of its prior, see `priors`."""
 
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
         super().__init__(config, mask_id, config.latent_dim)

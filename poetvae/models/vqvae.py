@@ -38,8 +38,7 @@ class CodePrior:
             chances = logits[:, : self.model.config.codebook_size].float().softmax(dim=1)
             return torch.multinomial(chances, 1, generator=generator).squeeze(1)
 
-        codes, _ = self.model.code_prior.sample(self.n, choose, self.labels)
-        return self.model.vectors(codes)
+        return self.model.vectors(self.model.code_prior.sample(self.n, choose, self.labels)[0])
 
     def log_prob(self, z: Tensor) -> Tensor:
         """(..., n): log p of the codes nearest to z (..., n, D), in nats."""

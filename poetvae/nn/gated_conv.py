@@ -141,8 +141,7 @@ class GatedResidualBlock(nn.Module):
     """``(skip(x) + dropout(gated(norm(x) + condition))) * scale``.
 
     The skip is the identity, or a projection of width 1 where the channels differ. A scale of
-    sqrt(0.5) keeps the variance (Gehring et al. 2017). The condition, of condition_channels (0 =
-    none), is a vector per sequence that every position gets added.
+    sqrt(0.5) keeps the variance (Gehring et al. 2017). The condition is a vector per sequence.
     """
 
     def __init__(
