@@ -52,24 +52,16 @@ def option(
     """A field that the command line, Python and the page share.
 
     Args:
-        default, doc, among: as of `setting`.
         flag: of the command line, where it is not the name.
-        metavar: what stands for the value in `--help`.
-        repeat: whether it can be given several times.
+        metavar, repeat: what stands for the value in `--help`; whether it may come several times.
         label, hint: of its control on the page; without a label there is none.
         rule: the function of `constraints.rules` that it asks for, where it is not the name.
-        companion: another field that this function takes beside the value.
-        rank: the larger, the later it is met with the others.
+        companion, rank: another field that this function takes beside the value; the larger, the
+            later it is met with the others.
     """
     shown = {"flag": flag, "metavar": metavar, "repeat": repeat, "label": label, "hint": hint}
-    meaning = {
-        "doc": doc,
-        "among": tuple(among),
-        "rule": rule,
-        "companion": companion,
-        "rank": rank,
-    }
-    return field(default=default, metadata={**meaning, **shown})
+    meaning = {"doc": doc, "among": tuple(among), "companion": companion, "rank": rank}
+    return field(default=default, metadata={**meaning, "rule": rule, **shown})
 
 
 @dataclass(frozen=True)
@@ -234,11 +226,8 @@ def fields() -> dict[str, dataclasses.Field[Any]]:
 
 
 def configure(preset: str = "base", settings: Mapping[str, Any] | None = None) -> Config:
-    """The preset's configuration with the given settings changed.
-
-    Args:
-        preset: a key of `PRESETS`, or several with commas: later ones overrule.
-        settings: flat ``{key: value}``; a text is read as the type of its key.
+    """The configuration of a preset, or of several with commas, later ones overruling, with flat
+    settings ``{key: value}`` changed; a text is read as the type of its key.
 
     Raises:
         ConfigError: an unknown preset or key, a value of a wrong type or out of bounds.
@@ -264,24 +253,22 @@ def configure(preset: str = "base", settings: Mapping[str, Any] | None = None) -
 
 def _check_together(model: ModelConfig, objective: ObjectiveConfig) -> None:
     """Settings that exclude each other."""
+    free, capacity, several = objective.free_bits, objective.capacity, objective.iw_samples > 1
+    point = model.kind == "vae" and not model.sample
+    vq = model.kind == "vqvae"
     excluded = {
         "iw_samples above 1 weighs whole samples: set free_bits and capacity to 0": (
-            objective.iw_samples > 1 and (objective.free_bits or objective.capacity)
+            several and (free or capacity)
         ),
         "passes lacks 1, on which the others build: set passes=1,...": (
             model.passes and 1 not in model.passes
         ),
-        "free_bits and capacity both hold the KL up: set one of them": (
-            objective.free_bits and objective.capacity
-        ),
+        "free_bits and capacity both hold the KL up: set one of them": free and capacity,
         "an autoencoder (sample=false) has no KL: set beta=0, capacity=0 and iw_samples=1": (
-            model.kind == "vae"
-            and not model.sample
-            and (objective.beta or objective.capacity or objective.iw_samples > 1)
+            point and (objective.beta or capacity or several)
         ),
         "a VQ-VAE has one code for a poem: set iw_samples=1, free_bits=0 and prior=normal": (
-            model.kind == "vqvae"
-            and (objective.iw_samples > 1 or objective.free_bits or model.prior != "normal")
+            vq and (several or free or model.prior != "normal")
         ),
     }
     for message, holds in excluded.items():
@@ -335,10 +322,7 @@ def _scalar(kind: type, value: Any) -> Any:
         if not isinstance(value, bool):
             raise TypeError
         return value
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise TypeError
-    if kind is str and not isinstance(value, str):
-        raise TypeError
-    if kind is int and isinstance(value, float):
+    takes = {str: str, int: str | int}.get(kind, str | int | float)
+    if isinstance(value, bool) or not isinstance(value, takes):
         raise TypeError
     return kind(value)

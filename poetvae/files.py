@@ -112,10 +112,7 @@ def read_manifest(folder: Path, error: type[PoetVAEError], remedy: str) -> dict[
     try:
         with open(path, "rb") as file:
             listed = json.loads(file.read(MAX_JSON))["files"]
-        if all(
-            entry.keys() == {"size", "sha256"} and type(entry["size"]) is int
-            for entry in listed.values()
-        ):
+        if all(e.keys() == {"size", "sha256"} and type(e["size"]) is int for e in listed.values()):
             return dict(listed)
     except OSError as cause:
         raise error(f"{path}: cannot be read ({cause.strerror}); {remedy}") from cause
@@ -139,8 +136,9 @@ def locked(folder: Path) -> Iterator[None]:
             try:
                 lock.acquire(blocking=False)
             except Timeout as error:
+                remedy = "wait for it, or choose another --out"
                 raise CheckpointError(
-                    f"{folder} is in use by another training; wait for it, or choose another --out"
+                    f"{folder} is in use by another training; {remedy}"
                 ) from error
         yield
     finally:

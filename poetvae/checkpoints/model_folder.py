@@ -10,14 +10,13 @@ model folder (the best on held-out poems) with `train.json`, `metrics.jsonl`, `s
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
 import json
 import os
 import re
 import shutil
 import warnings
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,11 +67,8 @@ def save_folder(
     """Write a model folder.
 
     A new folder appears at once, complete. In one that exists (with `overwrite`) the files are
-    replaced one by one, the manifest last, so that a torn state is noticed.
-
-    Args:
-        dtype: of the weights in the file; a model is computed in float32 whatever they are stored
-            in.
+    replaced one by one, the manifest last, so that a torn state is noticed. The weights in the file
+    are of `dtype`; a model is computed in float32 whatever they are stored in.
 
     Raises:
         CheckpointError: it exists and may not be overwritten, or cannot be written.
@@ -98,10 +94,7 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved
     try:
         return _load(folder, device)
     except CheckpointError as error:
-        if not (folder / "checkpoints").is_dir():
-            raise
-        newest = latest_checkpoint(folder)
-        if newest is None:
+        if (newest := latest_checkpoint(folder)) is None:
             raise
         if (folder / MANIFEST).exists():
             warnings.warn(f"{error}; using {newest.name} instead", stacklevel=2)
@@ -136,24 +129,19 @@ def save_checkpoint(
 
 def sweep(run: Path) -> None:
     """Remove what a process that was killed while writing has left half-written in a run."""
-    for left in (
-        *run.glob(".*.tmp"),
-        *run.glob("checkpoints/.*.tmp"),
-        *run.glob("checkpoints/*/.*.tmp"),
-    ):
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
+    for pattern in (".*.tmp", "checkpoints/.*.tmp", "checkpoints/*/.*.tmp"):
+        for left in list(run.glob(pattern)):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def checkpoints(run: Path) -> list[tuple[int, Path]]:
     """The checkpoints of a run by step, oldest first, whether they verify or not."""
-    found = []
-    for path in (run / "checkpoints").glob("step-*"):
-        if path.is_dir() and (match := re.fullmatch(r"step-([0-9]+)", path.name)):
-            found.append((int(match[1]), path))
-    return sorted(found)
+    folders = (path for path in (run / "checkpoints").glob("step-*") if path.is_dir())
+    named = ((re.fullmatch(r"step-([0-9]+)", path.name), path) for path in folders)
+    return sorted((int(match[1]), path) for match, path in named if match)
 
 
 def latest_checkpoint(run: str | Path) -> Path | None:
@@ -188,9 +176,8 @@ def _model_files(saved: Saved, card: str, dtype: torch.dtype = torch.float32) ->
         "model": dataclasses.asdict(saved.model.config),
         "text": saved.codec.to_dict(),
     }
-    weights = {
-        n: p.detach().to("cpu", dtype).contiguous() for n, p in saved.model.named_parameters()
-    }
+    named = saved.model.named_parameters()
+    weights = {name: p.detach().to("cpu", dtype).contiguous() for name, p in named}
     return {
         "config.json": json.dumps(config, indent=2, ensure_ascii=False).encode() + b"\n",
         "model.safetensors": safetensors.torch.save(weights, {"format": "pt"}),
@@ -214,12 +201,16 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / MANIFEST
-    if not path.exists():
-        pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
-        hint = f"; {pickles[0]} may run code and is not loaded" if pickles else ""
+    if not (folder / MANIFEST).exists():
+        hint = pickle_hint((path.name for path in folder.glob("*")), "loaded")
         raise CheckpointError(f"{folder} has no {MANIFEST}: not a poetvae model, or torn{hint}")
     return read_manifest(folder, CheckpointError, "fetch the model again")
+
+
+def pickle_hint(names: Iterable[str], done: str) -> str:
+    """The end of an error where there are pickles instead of a model, which are not read."""
+    pickle = min((name for name in names if name.endswith(PICKLES)), default="")
+    return f"; {pickle} may run code and is not {done}" if pickle else ""
 
 
 def _read_files(folder: Path, names: Set[str]) -> dict[str, bytes]:
@@ -229,13 +220,10 @@ def _read_files(folder: Path, names: Set[str]) -> dict[str, bytes]:
     for name in sorted(names):
         if name not in listed:
             raise CheckpointError(f"{folder}/{MANIFEST} lists no {name}; fetch the model again")
-        size, sha256 = listed[name]["size"], listed[name]["sha256"]
-        data = _read_bytes(folder / name, size)
-        if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
-            raise CheckpointError(
-                f"{folder}/{name} is damaged: size or sha256 differ from {MANIFEST}; "
-                "fetch or save the model again"
-            )
+        data = _read_bytes(folder / name, listed[name]["size"])
+        if manifest_entry(data) != listed[name]:
+            why = f"size or sha256 differ from {MANIFEST}; fetch or save the model again"
+            raise CheckpointError(f"{folder}/{name} is damaged: {why}")
         files[name] = data
     return files
 
@@ -250,19 +238,14 @@ def _read_bytes(path: Path, limit: int) -> bytes:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _parse(path: Path, data: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} is not a JSON object; fetch the model again")
-    return value
-
-
 def _load(folder: Path, device: str | torch.device) -> Saved:
     files = _read_files(folder, MODEL_FILES)
-    config = _parse(folder / "config.json", files["config.json"])
+    try:
+        config = json.loads(files["config.json"])
+    except (ValueError, RecursionError):
+        config = None
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{folder}/config.json is not a JSON object; fetch the model again")
     found = config.get("format"), config.get("version"), config.get("kind")
     if found[:2] != ("poetvae", FORMAT_VERSION) or found[2] not in [*MODELS]:
         raise CheckpointError(
@@ -297,11 +280,10 @@ def _load_weights(config: ModelConfig, data: bytes) -> TextModel:
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"model.safetensors is malformed ({error})") from error
     with torch.device("meta"):
-        expected = {n: p.shape for n, p in build(config).named_parameters()}
-    for name in sorted(expected.keys() | weights.keys()):
-        there = tuple(weights[name].shape) if name in weights else None
-        wanted = tuple(expected[name]) if name in expected else None
-        if there != wanted:
+        expected = {name: tuple(p.shape) for name, p in build(config).named_parameters()}
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    for name in sorted(expected.keys() | shapes.keys()):
+        if (there := shapes.get(name)) != (wanted := expected.get(name)):
             raise CheckpointError(
                 f"model.safetensors: {name} is {there}; config.json says {wanted}"
             )

@@ -1,7 +1,8 @@
-"""Attribute directions: the way in the latent space from other poems to those that have something.
+"""Attributes, which a poem has or lacks, and directions in the latent space, which lead to them.
 
-Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric" (arXiv
-1512.09300), section 4.1.1: the difference of two means, added to a code.
+An attribute divides poems into those that have it and the others. Its direction is the difference
+of their two means, to be added to a code: Larsen et al. 2016, "Autoencoding beyond pixels using a
+learned similarity metric" (arXiv 1512.09300), section 4.1.1.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, CorpusError
-from ..evaluation.samples import area_under_curve
+from ..evaluation.two_sample import area_under_curve
 from ..text.poem import Poem
 from ..text.prosody import regulated
 
@@ -25,8 +26,7 @@ class Direction:
 
     Attributes:
         vector: (D,); as long as the means are apart.
-        ones: how many poems with the attribute it was made of.
-        others: how many without it.
+        ones, others: how many poems with the attribute it was made of, and how many without it.
         separation: how well the projection on such a direction tells poems with the attribute from
             others, as area under the ROC curve: 0.5 = not at all, the direction means nothing; 1 =
             perfectly. Each half of the poems is projected on the direction of the other half, since
@@ -46,10 +46,9 @@ class Direction:
             CorpusError: fewer than two poems on a side.
         """
         if min(len(ones), len(others)) < 2:
-            raise CorpusError(
-                f"{len(ones)} poems with the attribute and {len(others)} without it: "
-                "give two of both, the least that a direction can be tried on"
-            )
+            sizes = f"{len(ones)} poems with the attribute and {len(others)} without it"
+            remedy = "give two of both, the least that a direction can be tried on"
+            raise CorpusError(f"{sizes}: {remedy}")
         areas = []
         for half in (0, 1):
             vector = ones[1 - half :: 2].mean(dim=0) - others[1 - half :: 2].mean(dim=0)
@@ -100,15 +99,10 @@ class Attribute:
     def divide(
         self, poems: Iterable[Poem], limit: int | None = None, least: int = 1
     ) -> tuple[list[Poem], list[Poem]]:
-        """The poems that have it, and the others.
-
-        Args:
-            poems: of a corpus.
-            limit: at most so many of a side, spread evenly over it.
-            least: how many are needed on each side.
+        """The poems that have it, and the others: at most `limit` of a side, spread evenly over it.
 
         Raises:
-            CorpusError: fewer than needed on a side.
+            CorpusError: fewer than `least` on a side.
         """
         poems = list(poems)
         sides: tuple[list[Poem], list[Poem]] = [], []

@@ -27,10 +27,8 @@ class Optimised:
     """A poem that was moved. All values in nats.
 
     Attributes:
-        text: the poem at the end.
-        start: the poem at the beginning.
-        value_before, value_after: the property at both.
-        log_prior_before, log_prior_after: log p(z) at both.
+        text, start: the poem at the end, and at the beginning.
+        value_before, value_after: the property at both; log_prior_...: log p(z) at both.
     """
 
     text: str
@@ -60,12 +58,9 @@ def ascend(
     on the way is taken, so that the objective never falls.
 
     Args:
-        model: its prior is p(z).
-        z: where to begin.
-        value: (B, D) -> (B,), in nats.
-        steps: of Adam; 0 leaves z as it is.
+        model, value: gives p(z); (B, D) -> (B,), in nats.
+        steps, progress: of Adam, 0 leaves z as it is; wraps the steps, as tqdm does.
         near: the weight of log p(z), which keeps z where the model knows poems.
-        progress: wraps the steps, as tqdm does.
 
     Raises:
         ConfigError: a number out of its bounds.
@@ -110,22 +105,17 @@ def optimise(
 
     z = z.to(model.device)
     moved = ascend(model, z, value, steps=steps, near=near, progress=progress)
+    ends, starts = (
+        [one.text for one in decode(model, codec, point, forms)] for point in (moved, z)
+    )
     with torch.no_grad():
-        columns = [
-            column.tolist()
-            for point in (z, moved)
-            for column in (value(point), model.prior(len(point)).log_prob(point))
-        ]
-    texts = ([one.text for one in decode(model, codec, point, forms)] for point in (moved, z))
-    return [
-        Optimised(text, start, before, after, prior_before, prior_after)
-        for text, start, before, prior_before, after, prior_after in zip(
-            *texts, *columns, strict=True
-        )
-    ]
+        values = [value(point).tolist() for point in (z, moved)]
+        priors = [model.prior(len(point)).log_prob(point).tolist() for point in (z, moved)]
+    return [Optimised(*row) for row in zip(ends, starts, *values, *priors, strict=True)]
 
 
 Property = Callable[[Tensor], Tensor]
+Ids = Sequence[Sequence[int]]
 
 # What the readings of a character may be; one without a reading fits anywhere, as in `regulated`.
 _CLASSES = (LEVEL, OBLIQUE, LEVEL + OBLIQUE)
@@ -226,30 +216,18 @@ def tones(codec: PoemCodec, form: Form | None) -> Property:
 @cache
 def _fitting(allowed: frozenset[str]) -> Tensor:
     """Of all sequences of `_CLASSES`, in the order of `product`: whether some choice is allowed."""
-    length = len(next(iter(allowed)))
-    return torch.tensor(
-        [
-            any("".join(choice) in allowed for choice in product(*classes))
-            for classes in product(_CLASSES, repeat=length)
-        ]
-    )
+    kinds = product(_CLASSES, repeat=len(next(iter(allowed))))
+    return torch.tensor([any("".join(c) in allowed for c in product(*kind)) for kind in kinds])
 
 
-def log_odds(
-    codec: PoemCodec,
-    form: Form | None,
-    ones: Sequence[Sequence[int]],
-    others: Sequence[Sequence[int]],
-) -> Property:
+def log_odds(codec: PoemCodec, form: Form | None, ones: Ids, others: Ids) -> Property:
     """The expected log-odds that a naive Bayes classifier of characters gives the poem.
 
     The sum over positions of E[log p(c | one) - log p(c | other)], each p counted with one added to
     every character (Laplace). Evidence of the characters alone: how frequent the classes are does
     not enter, and no order.
 
-    Args:
-        codec, form: of the poem.
-        ones, others: the token ids of poems of the two classes.
+    `ones` and `others` are the token ids of poems of the two classes.
     """
     chars = torch.ones(len(codec.tokenizer))
     chars[list(codec.tokenizer.special_ids)] = 0

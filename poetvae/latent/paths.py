@@ -26,15 +26,11 @@ Progress = Callable[[Iterator[Batch]], Iterable[Batch]]
 def means(model: LatentModel, store: TokenStore, progress: Progress = iter) -> Tensor:
     """The mode of q(z | x) of each poem: (N, D), float32, in main memory.
 
-    Args:
-        model, store: as of `evaluation.evaluate`.
-        progress: wraps the iterator of batches, as tqdm does.
+    `progress` wraps the iterator of batches, as tqdm does.
     """
-    found = [torch.empty(0, model.latent_dim)]
-    for batch in progress(store.batches(BATCH)):
-        one = batch.to(model.device)
-        found.append(model.encode(one).mode.float().cpu())
-    return torch.cat(found)
+    batches = progress(store.batches(BATCH))
+    modes = [model.encode(batch.to(model.device)).mode.float().cpu() for batch in batches]
+    return torch.cat([torch.empty(0, model.latent_dim), *modes])
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
@@ -84,19 +80,17 @@ def bridge(a: str, b: str, steps: int = 8, blank: str = "_", seed: int = 0) -> l
     """
     if steps < 2:
         raise ConfigError(f"steps is {steps}; expected at least 2, the ends")
-    generator = torch.Generator().manual_seed(seed)
-    rank = torch.randperm(len(a), generator=generator).tolist()
+    rank = torch.randperm(len(a), generator=torch.Generator().manual_seed(seed)).tolist()
     open_at_once = len(a) // 3
-    templates = []
-    for step in range(steps):
-        left = round(step / (steps - 1) * (len(a) + open_at_once))
-        templates.append(
-            "".join(
-                old if r >= left else new if r < left - open_at_once else blank
-                for r, old, new in zip(rank, a, b, strict=True)
-            )
+
+    def template(left: int) -> str:
+        return "".join(
+            old if r >= left else new if r < left - open_at_once else blank
+            for r, old, new in zip(rank, a, b, strict=True)
         )
-    return templates
+
+    whole = len(a) + open_at_once
+    return [template(round(step / (steps - 1) * whole)) for step in range(steps)]
 
 
 @torch.no_grad()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any
 
 from ..errors import ConfigError, CorpusError
@@ -22,8 +23,7 @@ from .tokenizer import PoemTokenizer
 class PoemCodec:
     """How a model's texts are written as numbers.
 
-    Args:
-        tokenizer: characters to ids.
+    Attributes:
         max_len: positions of a poem; in free form the end mark takes one.
         forms: the fixed forms, with how many poems of each were trained on; empty = free form.
         fields: the labels that poems carry, each with the values that the model knows.
@@ -94,10 +94,8 @@ class PoemCodec:
         if not self.forms:
             return None
         if poem.form not in self.forms:
-            known = ", ".join(map(str, self.forms))
-            raise CorpusError(
-                f"{_short(poem.text)} has the form {poem.form or 'free'}; this model reads {known}"
-            )
+            known = f"{poem.form or 'free'}; this model reads {', '.join(map(str, self.forms))}"
+            raise CorpusError(f"{_short(poem.text)} has the form {known}")
         return poem.form
 
     def encode(self, poem: Poem) -> list[int]:
@@ -128,15 +126,13 @@ class PoemCodec:
         if form is not None:
             return compose(self.tokenizer.decode(ids[: form.size]), form)
         end = self.tokenizer.eos_id
-        ids = list(ids)
-        return compose(self.tokenizer.decode(ids[: ids.index(end)] if end in ids else ids), None)
+        return self.tokenizer.decode(takewhile(lambda i: i != end, ids))
 
     def writable(self) -> list[int]:
         """The ids that may be generated: Han characters in a fixed form, else all but marks."""
-        tokenizer = self.tokenizer
         if self.forms:
-            return list(_han_ids(tokenizer))
-        return [tokenizer.eos_id, *range(tokenizer.newline_id, len(tokenizer))]
+            return list(_han_ids(self.tokenizer))
+        return [self.tokenizer.eos_id, *range(self.tokenizer.newline_id, len(self.tokenizer))]
 
     def read(self, text: str) -> Poem:
         """A poem from what somebody typed.
@@ -171,15 +167,10 @@ class PoemCodec:
             raise ConfigError(f"text is {values!r}; expected forms with their counts, and fields")
         if not isinstance(fields, dict) or not all(map(_are_names, fields.values())):
             raise ConfigError(f"fields are {fields!r}; expected the values of each, all different")
-        codec = cls(
-            tokenizer,
-            max_len,
-            {Form.parse(name): n for name, n in forms.items()},
-            {name: tuple(v) for name, v in fields.items()},
-        )
-        if any(form.size > max_len for form in codec.forms):
+        counts = {Form.parse(name): n for name, n in forms.items()}
+        if any(form.size > max_len for form in counts):
             raise ConfigError(f"forms are {list(forms)}; expected at most {max_len} characters")
-        return codec
+        return cls(tokenizer, max_len, counts, {name: tuple(v) for name, v in fields.items()})
 
 
 @lru_cache(maxsize=8)
@@ -193,11 +184,8 @@ def _is_count(value: object) -> bool:
 
 
 def _are_names(values: object) -> bool:
-    return (
-        isinstance(values, list)
-        and all(isinstance(value, str) and value for value in values)
-        and 0 < len(set(values)) == len(values)
-    )
+    named = isinstance(values, list) and all(isinstance(v, str) and v for v in values)
+    return named and 0 < len(set(values)) == len(values)
 
 
 def _place(values: tuple[str, ...], value: str) -> int:

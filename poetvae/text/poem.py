@@ -47,10 +47,8 @@ class Form:
 
     def __post_init__(self) -> None:
         if not (1 <= self.length <= MAX_LENGTH and 1 <= self.lines <= MAX_LINES):
-            raise ConfigError(
-                f"form {self}: expected 1 to {MAX_LENGTH} characters a line and 1 to {MAX_LINES}"
-                " lines, such as 5x2"
-            )
+            bounds = f"1 to {MAX_LENGTH} characters a line and 1 to {MAX_LINES} lines"
+            raise ConfigError(f"form {self}: expected {bounds}, such as 5x2")
 
     @classmethod
     def parse(cls, text: str) -> Form:
@@ -103,8 +101,7 @@ class Poem:
     """A poem, or a part of one that is learnt by itself.
 
     Attributes:
-        lines: the lines of text, with punctuation.
-        meta: what is known about it: author, title, dynasty.
+        lines, meta: the text with punctuation; what is known of it: author, title, dynasty.
         key: names the poem by its text; a part carries the key of its whole, so that the parts of
             one poem are never split between training and held-out data. Absent: computed.
     """
@@ -186,13 +183,10 @@ def select(poems: Iterable[Poem], forms: Collection[Form] = ()) -> Iterator[Poem
     """What is to be learnt from poems.
 
     Without forms: every poem as it is, save those with a lacuna, which nobody can read whole.
-    With forms: every poem whose form is among them; and where two-line forms are among them, every
-    couplet of such a form in a longer poem: the pairs of verses of a sentence (…，…。) that has an
-    even number of them, all of one length. So a poem of mixed verse lengths gives the couplets that
-    it has, and a poem with a lacuna gives the couplets without one.
-
-    Yields:
-        Poems; a couplet has the key and the meta of the poem that it is from.
+    With forms: every poem whose form is among them; and where two-line forms are, every couplet of
+    such a form in a longer poem: the pairs of verses of a sentence (…，…。) that has an even number
+    of them, all of one length. So a poem of mixed verse lengths or with a lacuna gives the couplets
+    that it has. A couplet has the key and the meta of the poem that it is from.
     """
     wanted = set(forms)
     couplets = any(form.lines == 2 for form in wanted)

@@ -37,12 +37,7 @@ class PoemTokenizer:
     Ids: pad 0, unk 1, bos 2, eos 3, mask 4, line break 5, then the characters, frequent ones first.
     """
 
-    pad_id = PAD
-    unk_id = UNK
-    bos_id = BOS
-    eos_id = EOS
-    mask_id = MASK
-    newline_id = NEWLINE
+    pad_id, unk_id, bos_id, eos_id, mask_id, newline_id = range(6)
     special_ids = (PAD, UNK, BOS, EOS, MASK)
     """The ids that are no characters. Of them only eos is ever generated, in free form."""
 
@@ -58,11 +53,9 @@ class PoemTokenizer:
     ) -> PoemTokenizer:
         """A tokenizer of the characters of texts; the same texts give the same bytes.
 
-        Args:
-            texts: read once, not kept.
-            min_count: characters seen less often are left out.
-            max_size: at most so many tokens, special ones included; frequent characters first,
-                those seen equally often in the order of their code points.
+        Characters seen less than `min_count` times are left out; of `max_size` tokens, special
+        ones included, frequent characters are first, those seen equally often in the order of
+        their code points. The texts are read once, not kept.
 
         Raises:
             TokenizerError: when no character is left.
@@ -85,9 +78,7 @@ class PoemTokenizer:
             (char, count)
             for char, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
             if count >= min_count and char not in _RESERVED and not "\ud800" <= char <= "\udfff"
-        ]
-        if max_size is not None:
-            known = known[: max(0, max_size - NEWLINE - 1)]
+        ][: None if max_size is None else max(0, max_size - NEWLINE - 1)]
         if not known:
             raise TokenizerError(
                 f"no character to learn among {len(counts)}, with min_count {min_count} and"
@@ -146,9 +137,8 @@ class PoemTokenizer:
             with open(path, "rb") as file:
                 model = file.read(MAX_FILE + 1)
         except OSError as error:
-            raise TokenizerError(
-                f"{path}: cannot read the tokenizer ({error.strerror}); check the path"
-            ) from error
+            why = f"cannot read the tokenizer ({error.strerror}); check the path"
+            raise TokenizerError(f"{path}: {why}") from error
         try:
             return cls.from_bytes(model)
         except TokenizerError as error:
@@ -167,17 +157,15 @@ class PoemTokenizer:
         try:
             Path(path).write_bytes(self._model)
         except OSError as error:
-            raise TokenizerError(
-                f"{path}: cannot write the tokenizer ({error.strerror}); check the folder"
-            ) from error
+            why = f"cannot write the tokenizer ({error.strerror}); check the folder"
+            raise TokenizerError(f"{path}: {why}") from error
 
     def __len__(self) -> int:
         return len(self._chars)
 
     def encode(self, text: str) -> list[int]:
         """One id for each character; `unk_id` for those not known."""
-        ids = self._ids
-        return [ids.get(char, UNK) for char in text]
+        return [self._ids.get(char, UNK) for char in text]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids: nothing for special ones, □ for `unk_id`.
@@ -185,12 +173,10 @@ class PoemTokenizer:
         Raises:
             TokenizerError: for an id outside the vocabulary.
         """
-        chars = []
-        for i in ids:
-            if not 0 <= i < len(self._chars):
-                raise TokenizerError(f"token {i}: expected 0 to {len(self) - 1}")
-            chars.append(self._chars[i])
-        return "".join(chars)
+        ids = list(ids)
+        if wrong := [i for i in ids if not 0 <= i < len(self)]:
+            raise TokenizerError(f"token {wrong[0]}: expected 0 to {len(self) - 1}")
+        return "".join(self._chars[i] for i in ids)
 
     def unknown(self, text: str) -> list[str]:
         """The characters of the text that are not known, each once, in the order they come."""
@@ -206,9 +192,8 @@ def _pieces(model: bytes) -> list[str]:
         pieces = [str(processor.id_to_piece(i)) for i in range(len(processor))]
     # sentencepiece raises what its C++ throws and, for pieces that are not UTF-8, ValueError.
     except (RuntimeError, ValueError, OSError) as error:
-        raise TokenizerError(
-            "not a sentencepiece model, or a damaged one; train or fetch it again"
-        ) from error
+        why = "not a sentencepiece model, or a damaged one; train or fetch it again"
+        raise TokenizerError(why) from error
     if tuple(pieces[:NEWLINE]) != SPECIALS or pieces[NEWLINE : NEWLINE + 1] != ["\n"]:
         raise TokenizerError(
             f"its first tokens are not {', '.join(SPECIALS)} and a line break; take a tokenizer"

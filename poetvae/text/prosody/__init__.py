@@ -15,6 +15,5 @@ from .chinese import (
 )
 from .interface import FREE, LEVEL, OBLIQUE, Language, Reading
 
-__all__ = ["FREE", "LEVEL", "OBLIQUE", "RHYMES", "Language", "Reading", "levels"]
-__all__ += ["patterns", "readings", "regulated", "rhyme", "rhyme_ok", "rhymes", "schemes"]
-__all__ += ["tones", "unknown"]
+__all__ = ["FREE", "LEVEL", "OBLIQUE", "RHYMES", "Language", "Reading", "levels", "patterns"]
+__all__ += ["readings", "regulated", "rhyme", "rhyme_ok", "rhymes", "schemes", "tones", "unknown"]
