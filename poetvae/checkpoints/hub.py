@@ -225,13 +225,14 @@ def _asking(start: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """No progress bars and no log lines of huggingface_hub; afterwards all is as it was."""
-    from huggingface_hub.utils import tqdm as bars
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled as without_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
-    without_bars = bars.are_progress_bars_disabled()
-    bars.disable_progress_bars()
+    were_absent = without_bars()
+    disable_progress_bars()
     try:
         with silenced("huggingface_hub"):
             yield
     finally:
-        if not without_bars:
-            bars.enable_progress_bars()
+        if not were_absent:
+            enable_progress_bars()

@@ -36,8 +36,7 @@ class Gap:
 
     Attributes:
         poems, chars: what was measured.
-        elbo: of the encoder's q.
-        refined_elbo: of q*, the diagonal Gaussian optimised for each poem.
+        elbo, refined_elbo: of the encoder's q; of q*, the best diagonal Gaussian of each poem.
         log_likelihood: the larger of the two importance-weighted bounds, of q and of q*.
         gap: log_likelihood - elbo; never negative, and too small by what the bound lacks.
         amortisation: refined_elbo - elbo: what one encoder for all poems costs.
@@ -79,14 +78,13 @@ def inference_gap(
 ) -> Gap:
     """Measure the gap on poems spread over a store.
 
+    The model's weights, gradients and mode stay as they are; the codec says which tokens are
+    characters.
+
     Args:
-        model: with a latent; its weights, its gradients and its mode stay as they are.
-        codec: says which tokens are characters.
-        store: the poems.
         poems: at most so many of them.
         steps, learning_rate: of Adam, which refines the posteriors; the rate falls to 0.
         samples: K of the importance-weighted bounds, and of the mean that each ELBO is.
-        seed: of all noise.
 
     Raises:
         ConfigError: a number below its least, or a model whose posterior is no Gaussian.
@@ -118,14 +116,8 @@ def inference_gap(
     ours, theirs = torch.cat(weights, dim=1), torch.cat(refined_weights, dim=1)
     better = max(ours, theirs, key=lambda w: float(iwae(w).mean()))
     elbo, refined, bound = ours.mean(dim=0), theirs.mean(dim=0), iwae(better)
-    rows = {
-        "elbo": elbo,
-        "refined_elbo": refined,
-        "log_likelihood": bound,
-        "gap": bound - elbo,
-        "amortisation": refined - elbo,
-        "approximation": bound - refined,
-    }
+    gaps = {"gap": bound - elbo, "amortisation": refined - elbo, "approximation": bound - refined}
+    rows = {"elbo": elbo, "refined_elbo": refined, "log_likelihood": bound, **gaps}
     nats = {name: float(values.mean()) for name, values in rows.items()}
     return Gap(
         poems=len(places),
@@ -133,10 +125,7 @@ def inference_gap(
         **nats,
         effective_samples=float(effective_samples(better).mean()),
         per_char={name: value * len(places) / chars for name, value in nats.items()},
-        ci={
-            name: bootstrap(rows[name].cpu().numpy(), seed)
-            for name in ("gap", "amortisation", "approximation")
-        },
+        ci={name: bootstrap(values.cpu().numpy(), seed) for name, values in gaps.items()},
     )
 
 
