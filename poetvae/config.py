@@ -278,10 +278,7 @@ def _check_together(model: ModelConfig, objective: ObjectiveConfig) -> None:
 
 def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
     """A dataclass of settings from plain values, strictly.
-
-    Raises:
-        ConfigError: an unknown key, a value of a wrong type or out of bounds.
-    """
+    Raises ConfigError: an unknown key, a value of a wrong type or out of bounds."""
     if not isinstance(values, Mapping):
         raise ConfigError(f"{cls.__name__} is {values!r}; expected settings by name")
     known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
@@ -294,19 +291,18 @@ def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
 
 def _read(item: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     """The value as its field's type, within its bounds."""
+    several = kind == tuple[int, ...]
     try:
-        if kind == tuple[int, ...]:
+        if several:
             parts = value.split(",") if isinstance(value, str) else value
-            read: Any = tuple(_scalar(int, part) for part in parts)
-        else:
-            read = _scalar(kind, value)
+        read = tuple(_scalar(int, part) for part in parts) if several else _scalar(kind, value)
     except (TypeError, ValueError, OverflowError):
-        wanted = "whole numbers, as 1,2,4" if kind == tuple[int, ...] else kind.__name__
+        wanted = "whole numbers, as 1,2,4" if several else kind.__name__
         raise ConfigError(f"{item.name} is {value!r}; expected {wanted}") from None
     low, high, among = (item.metadata[k] for k in ("low", "high", "among"))
     if among and read not in among:
         raise ConfigError(f"{item.name} is {value!r}; expected one of {', '.join(among)}")
-    for number in read if isinstance(read, tuple) else (read,):
+    for number in read if several else (read,):
         if low is not None and not low <= number <= high:
             raise ConfigError(f"{item.name} is {value!r}; expected {low} to {high}")
     if item.name == "dilations" and not read:

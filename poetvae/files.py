@@ -40,10 +40,7 @@ def write_files(
     folder: Path, files: Mapping[str, bytes], error: type[PoetVAEError] = CheckpointError
 ) -> None:
     """Replace files of a folder: the old ones stay until all the new ones are on disk.
-
-    Raises:
-        PoetVAEError: of this type, where one cannot be written; nothing half-written stays.
-    """
+    Raises PoetVAEError: of this type, where one cannot be written; nothing half-written stays."""
     temporaries = {name: folder / f".{name}.tmp" for name in files}
     try:
         for name, data in files.items():
@@ -104,10 +101,7 @@ def manifest_bytes(entries: Mapping[str, Mapping[str, Any]]) -> bytes:
 
 def read_manifest(folder: Path, error: type[PoetVAEError], remedy: str) -> dict[str, Any]:
     """Size and sha256 of the files of a folder, by name.
-
-    Raises:
-        PoetVAEError: of this type, where it is missing or lists no files.
-    """
+    Raises PoetVAEError: of this type, where it is missing or lists no files."""
     path = folder / MANIFEST
     try:
         with open(path, "rb") as file:

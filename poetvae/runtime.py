@@ -21,10 +21,7 @@ from .errors import ConfigError
 
 def choose_device(name: str) -> torch.device:
     """The device of that name; "auto" is a GPU where there is one: CUDA's, or Apple's (MPS).
-
-    Raises:
-        ConfigError: it cannot be used here.
-    """
+    Raises ConfigError: it cannot be used here."""
     if name == "auto":
         apple = "mps" if torch.backends.mps.is_available() else "cpu"
         return torch.device("cuda" if torch.cuda.is_available() else apple)
@@ -63,8 +60,8 @@ def seed_noise(seed: int, device: torch.device) -> None:
 def keep_freed_memory() -> None:
     """Ask glibc to keep freed memory for the next step instead of returning it to the kernel.
 
-    The activations of a step are freed and taken again at the next; without this the page faults
-    cost `base` a tenth to a quarter of its time on a CPU. Elsewhere than on glibc it does nothing.
+    Without this, page faults cost `base` a tenth to a quarter of its time on a CPU, as activations
+    are freed and taken again. Elsewhere than on glibc it does nothing.
     """
     _mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD of malloc.h
     _mallopt(-3, 2**30)  # M_MMAP_THRESHOLD

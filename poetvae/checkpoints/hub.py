@@ -32,28 +32,21 @@ from .model_folder import (
 )
 
 Log = Callable[[str], None]
+Name = str | Path | None
 _NEEDED = (*sorted(MODEL_FILES), MANIFEST)
 _FILES = [*_NEEDED, CARD]
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([\w.-]+(?:/[\w.-]+)*))?", re.ASCII)
 
 
 def load_model(
-    name: str | Path | None = None,
-    device: str | torch.device = "cpu",
-    *,
-    revision: str | None = None,
+    name: Name = None, device: str | torch.device = "cpu", *, revision: str | None = None
 ) -> TextModel:
     """The network alone of what `Poet.from_pretrained` takes.
-
-    Raises:
-        CheckpointError: as `locate` and `checkpoint.load_folder` do.
-    """
+    Raises CheckpointError: as `locate` and `checkpoint.load_folder` do."""
     return load_folder(locate(name, revision), device).model
 
 
-def locate(
-    name: str | Path | None = None, revision: str | None = None, log: Log | None = None
-) -> Path:
+def locate(name: Name = None, revision: str | None = None, log: Log | None = None) -> Path:
     """The folder of a model: what exists as a path is one; else `owner/name` is a hub name.
 
     A name that begins with `.`, `/` or `~`, or is a `Path`, is never looked for on the hub. None is
@@ -78,8 +71,7 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
     where `HF_HUB_OFFLINE` is set.
 
     Args:
-        name: `owner/name` or `owner/name@revision`.
-        revision: a branch, tag or commit; absent = main.
+        name, revision: `owner/name`, or with `@revision`: a branch, tag or commit; absent = main.
         log: takes a line before the hub is asked.
 
     Raises:
@@ -137,17 +129,13 @@ def push(
     token: str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> str:
-    """Write a model folder and put it on the hub as one commit; the repository is made if need be.
+    """Write a model folder and put it on the hub, as `owner/name`, in one commit; returns where it
+    can be looked at. The repository is made if need be.
 
     Args:
-        card: its README.md.
-        name: `owner/name`.
         private: a new repository is seen by its owner alone.
         token: with the right to write; absent = the one that `hf auth login` stored.
         dtype: of the weights in the file.
-
-    Returns:
-        Where it can be looked at.
 
     Raises:
         CheckpointError: what is no name, no access, or no network.

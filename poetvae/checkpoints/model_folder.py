@@ -80,10 +80,8 @@ def save_folder(
 
 
 def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved:
-    """The model of a model or run folder, verified, on a device, ready to use.
-
-    A run whose own weights are missing or torn gives its newest checkpoint that verifies, with a
-    warning.
+    """The model of a model or run folder, verified, on a device, ready to use; of a run whose own
+    weights are missing or torn, its newest checkpoint that verifies, with a warning.
 
     Raises:
         CheckpointError: no folder, files missing, torn or of another version, or not a model.
@@ -102,8 +100,7 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved
 
 
 def verify(folder: Path) -> None:
-    """Raises CheckpointError where a file of a model folder is missing, or not as its manifest
-    says."""
+    """CheckpointError where a file of a model folder is missing, or not as its manifest says."""
     _read_files(folder, MODEL_FILES)
 
 
@@ -111,10 +108,7 @@ def save_checkpoint(
     run: Path, step: int, saved: Saved, card: str, state: Mapping[str, Any], keep: int
 ) -> Path:
     """Write `run/checkpoints/step-N`, then remove all but the newest `keep`.
-
-    Raises:
-        CheckpointError: it cannot be written; older checkpoints are as they were.
-    """
+    Raises CheckpointError: it cannot be written; older checkpoints are as they were."""
     folder = run / "checkpoints" / f"step-{step}"
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
@@ -157,10 +151,7 @@ def latest_checkpoint(run: str | Path) -> Path | None:
 
 def load_state(folder: Path) -> dict[str, Any]:
     """The training state of a checkpoint: tensors and plain values alone.
-
-    Raises:
-        CheckpointError: missing, torn, or holding anything else.
-    """
+    Raises CheckpointError: missing, torn, or holding anything else."""
     data = _read_files(folder, {"state.pt"})["state.pt"]
     try:
         return dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
@@ -258,15 +249,12 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
             raise CheckpointError(f"its kind is {found[2]!r}, its model's {model_config.kind!r}")
         tokenizer = PoemTokenizer.from_bytes(files["tokenizer.model"])
         if len(tokenizer) != model_config.vocab_size:
-            raise CheckpointError(
-                f"its tokenizer has {len(tokenizer)} tokens, its model {model_config.vocab_size}"
-            )
+            sizes = f"{len(tokenizer)} tokens, its model {model_config.vocab_size}"
+            raise CheckpointError(f"its tokenizer has {sizes}")
         codec = PoemCodec.from_dict(tokenizer, model_config.max_len, config.get("text") or {})
         if codec.label_sizes != model_config.label_sizes:
-            raise CheckpointError(
-                f"its labels have {model_config.label_sizes} values; its forms and fields have "
-                f"{codec.label_sizes}"
-            )
+            sizes = f"{model_config.label_sizes} values; its forms and fields have "
+            raise CheckpointError(f"its labels have {sizes}{codec.label_sizes}")
         model = _load_weights(model_config, files["model.safetensors"])
     except PoetVAEError as error:
         raise CheckpointError(f"{folder}: {error}") from error
@@ -302,9 +290,7 @@ _RENAMED = {"prior_mean.": "prior_module.mean.", "component_": "prior_module."}
 
 def current_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights by the names that the models of this version have for them."""
-
-    def current(name: str) -> str:
-        old = next((old for old in _RENAMED if name.startswith(old)), "")
-        return _RENAMED[old] + name.removeprefix(old) if old else name
-
-    return {current(name): weight for name, weight in weights.items()}
+    names = {name: name for name in weights}
+    for old, new in _RENAMED.items():
+        names |= {n: new + n.removeprefix(old) for n in weights if n.startswith(old)}
+    return {names[name]: weight for name, weight in weights.items()}

@@ -39,9 +39,8 @@ class Report:
         nll_per_char: importance-weighted bound with `iw_samples` samples (Burda et al. 2016,
             arXiv 1509.00519, equation 8), nats per character; the smaller, the better. Of an
             autoregressive model both are the exact likelihood, of an autoencoder None.
-        bound: "exact", "IWAE-K", "ELBO" (of codes, each poem having one) or "none": what
-            `nll_per_char` is.
         bits_per_char: the same in bits.
+        bound: what it is: "exact", "IWAE-K", "ELBO" (of codes, each poem having one) or "none".
         recon_per_poem, kl_per_poem: distortion and rate, the two parts of the ELBO, nats per poem.
         mutual_information: between x and z under q, against all poems scored as the aggregate
             posterior (Hoffman & Johnson 2016), nats; it cannot exceed `mi_cap` = log(poems).
@@ -51,8 +50,7 @@ class Report:
             (Burda et al. 2016, section 4).
         recon_char_accuracy, recon_poem_accuracy: what the likeliest characters at z = mean restore;
             None without a latent.
-        parameters: of the model.
-        passes: of the network to write a poem.
+        parameters, passes: of the model; of its network to write a poem.
         codes_used, codebook_perplexity: of a VQ-VAE, how many codes the poems use, and the exp of
             the entropy of that use.
         cluster_perplexity: of a mixture prior, the same of the components the poems belong to.
@@ -122,7 +120,6 @@ def by_poem(
     model: TextModel,
     codec: PoemCodec,
     store: TokenStore,
-    *,
     samples: int = 100,
     seed: int = 0,
     passes: int | None = None,
@@ -154,7 +151,8 @@ def by_poem(
             table.append(torch.stack([row.cpu().double() for row in rows]))
     code = torch.cat(codes) if codes else None
     posterior = DiagonalGaussian(torch.cat(codes), torch.cat(logvars)) if logvars else None
-    return Rows(*torch.cat(table, dim=1), code, posterior)
+    recon, kl, bound, chars, unknown, right_chars, right_poem = torch.cat(table, dim=1)
+    return Rows(recon, kl, bound, chars, unknown, right_chars, right_poem, code, posterior)
 
 
 @torch.no_grad()
@@ -186,8 +184,7 @@ def evaluate(
     Raises:
         CorpusError: no poem to score.
     """
-    how = {"samples": samples, "seed": seed, "passes": passes, "batch_size": batch_size}
-    rows = by_poem(model, codec, store, **how, limit=limit, progress=progress)
+    rows = by_poem(model, codec, store, samples, seed, passes, batch_size, limit, progress)
     n, chars = len(rows.recon), float(rows.chars.sum())
     per_char = {"elbo_per_char": rows.recon + rows.kl, "nll_per_char": rows.bound}
     values = {key: nats * (n / chars) for key, nats in per_char.items()}

@@ -34,12 +34,12 @@ def novel(texts: Sequence[Text], known: Iterable[Text]) -> NDArray[np.bool_]:
 
 def copied_lines(texts: Sequence[Text], known_lines: Iterable[str]) -> float:
     """The share of verses, over all texts, that are among the known ones.
-
-    Raises:
-        CorpusError: no verse.
-    """
+    Raises CorpusError: no verse."""
     seen = frozenset(known_lines)
-    return _share(np.array([verse in seen for text in texts for verse in text], dtype=bool))
+    flags = [verse in seen for text in texts for verse in text]
+    if not flags:
+        raise CorpusError("no text to measure")
+    return float(np.mean(flags))
 
 
 def distinct(texts: Sequence[Text], n: int) -> float:
@@ -109,12 +109,6 @@ def bootstrap(
     return float(low), float(high)
 
 
-def _share(flags: NDArray[np.bool_]) -> float:
-    if not len(flags):
-        raise CorpusError("no text to measure")
-    return float(flags.mean())
-
-
 def _check(n: int) -> None:
     if n < 1:
         raise ConfigError(f"n-grams of {n} characters: expected 1 or more")
@@ -135,11 +129,12 @@ def _matches(counts: Sequence[Counter[str]]) -> list[int]:
         for gram, count in own.items():
             top, owner, second = highest.get(gram, (0, -1, 0))
             highest[gram] = (count, i, top) if count > top else (top, owner, max(second, count))
-    matches = []
-    for i, own in enumerate(counts):
-        best = ((count, *highest[gram]) for gram, count in own.items())
-        matches.append(sum(min(c, second if owner == i else top) for c, top, owner, second in best))
-    return matches
+
+    def match(i: int, gram: str, count: int) -> int:
+        top, owner, second = highest[gram]
+        return min(count, second if owner == i else top)
+
+    return [sum(match(i, *item) for item in own.items()) for i, own in enumerate(counts)]
 
 
 def _log_brevity_penalty(length: int, lengths: Counter[int]) -> float:

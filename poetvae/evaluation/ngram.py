@@ -108,10 +108,7 @@ class NGram:
 
     def nll(self, sequences: Sequence[Sequence[int]]) -> Floats:
         """-log P of each sequence, in nats; with `end`, of its end as well.
-
-        Raises:
-            ConfigError: a token outside 0 to `vocab_size` - 1.
-        """
+        Raises ConfigError: a token outside 0 to `vocab_size` - 1."""
         stream = self._stream(sequences)
         nats = -np.log(self._predict(stream)[stream < self.vocab_size])
         lengths = [len(s) + (self.end is not None) for s in sequences]
@@ -121,10 +118,7 @@ class NGram:
 
     def probabilities(self, context: Sequence[int] = ()) -> Floats:
         """P of each token as the next one of a sequence that begins with `context`: (vocab_size,).
-
-        Raises:
-            ConfigError: a token outside 0 to `vocab_size` - 1.
-        """
+        Raises ConfigError: a token outside 0 to `vocab_size` - 1."""
         self._check(context)
         begun = [self.vocab_size] * (self.order - 1) + list(context)
         rows = np.tile(np.array([*begun[len(context) :], 0], np.int64), (self.vocab_size, 1))

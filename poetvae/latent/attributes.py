@@ -41,10 +41,7 @@ class Direction:
     @classmethod
     def between(cls, ones: Tensor, others: Tensor) -> Direction:
         """The direction to poems at `ones` (N, D) from poems at `others` (M, D).
-
-        Raises:
-            CorpusError: fewer than two poems on a side.
-        """
+        Raises CorpusError: fewer than two poems on a side."""
         if min(len(ones), len(others)) < 2:
             sizes = f"{len(ones)} poems with the attribute and {len(others)} without it"
             remedy = "give two of both, the least that a direction can be tried on"
@@ -72,10 +69,7 @@ class Attribute:
     @classmethod
     def parse(cls, text: str) -> Attribute:
         """The attribute written as key=value.
-
-        Raises:
-            ConfigError: for anything else, and for tones other than regulated.
-        """
+        Raises ConfigError: for anything else, and for tones other than regulated."""
         key, equals, value = (part.strip() for part in text.partition("="))
         if not (key and equals and value):
             raise ConfigError(f"attribute {text!r}: expected KEY=VALUE, such as contains=月")
@@ -100,10 +94,7 @@ class Attribute:
         self, poems: Iterable[Poem], limit: int | None = None, least: int = 1
     ) -> tuple[list[Poem], list[Poem]]:
         """The poems that have it, and the others: at most `limit` of a side, spread evenly over it.
-
-        Raises:
-            CorpusError: fewer than `least` on a side.
-        """
+        Raises CorpusError: fewer than `least` on a side."""
         poems = list(poems)
         sides: tuple[list[Poem], list[Poem]] = [], []
         for poem in poems:

@@ -46,10 +46,7 @@ class Index:
         cls, model: LatentModel, store: TokenStore, texts: Sequence[str], progress: Progress = iter
     ) -> Index:
         """The texts of a store, in its order, at their posterior means; `progress` as of `means`.
-
-        Raises:
-            CorpusError: no text.
-        """
+        Raises CorpusError: no text."""
         if not len(store):
             raise CorpusError("no poem to search among; give poems that fit the model")
         return cls(texts, means(model, store, progress), fingerprint(model))
@@ -71,10 +68,7 @@ class Index:
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file: it appears complete or not at all.
-
-        Raises:
-            CheckpointError: it cannot be written.
-        """
+        Raises CheckpointError: it cannot be written."""
         data = [text.encode("utf-8", "surrogatepass") for text in self.texts]
         text = torch.frombuffer(bytearray(b"".join(data)), dtype=torch.uint8)
         offsets = torch.tensor([0, *map(len, data)]).cumsum(0)

@@ -20,6 +20,9 @@ from ..text.prosody import LEVEL, OBLIQUE, levels, schemes
 from .attributes import Attribute, spread
 
 RATE = 0.1  # of Adam; the prior has a standard deviation of 1
+Property = Callable[[Tensor], Tensor]
+Steps = Callable[[Iterable[int]], Iterable[int]]
+Ids = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,11 @@ class Optimised:
 def ascend(
     model: LatentModel,
     z: Tensor,
-    value: Callable[[Tensor], Tensor],
+    value: Property,
     *,
     steps: int = 100,
     near: float = 0.1,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    progress: Steps = iter,
 ) -> Tensor:
     """z (B, D) moved towards the maximum of value(z) + near * log p(z), each row by itself.
 
@@ -88,13 +91,10 @@ def optimise(
     wanted: Property,
     steps: int = 100,
     near: float = 0.1,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    progress: Steps = iter,
 ) -> list[Optimised]:
     """The poems at z (B, D), in this form, moved towards a property; the rest as of `ascend`.
-
-    Raises:
-        ConfigError: as `ascend` does.
-    """
+    Raises ConfigError: as `ascend` does."""
     forms = [form] * len(z)
     labels = label_ids(codec, forms, None, model.device)
     forbidden = ~allowed_tokens(codec, form).to(model.device)
@@ -113,9 +113,6 @@ def optimise(
         priors = [model.prior(len(point)).log_prob(point).tolist() for point in (z, moved)]
     return [Optimised(*row) for row in zip(ends, starts, *values, *priors, strict=True)]
 
-
-Property = Callable[[Tensor], Tensor]
-Ids = Sequence[Sequence[int]]
 
 # What the readings of a character may be; one without a reading fits anywhere, as in `regulated`.
 _CLASSES = (LEVEL, OBLIQUE, LEVEL + OBLIQUE)
@@ -149,9 +146,9 @@ def toward(
 def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
     """log P(the text stands somewhere in the poem), in a fixed form within one verse.
 
-    For one character that is exact: log(1 - prod_t (1 - p_t)). For more, placements that overlap
-    are not independent, and 1 - prod (1 - P(placement)) is taken nevertheless: exact where no two
-    overlap, and always between the largest P(placement) and the sum of all.
+    Exact for one character, log(1 - prod_t (1 - p_t)). For more, placements that overlap are not
+    independent, and 1 - prod (1 - P(placement)) is taken nevertheless: exact where no two overlap,
+    and always between the largest P(placement) and the sum of all.
 
     Raises:
         ConstraintError: a character that the model never writes, or a text longer than a verse.
@@ -169,9 +166,8 @@ def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
 
     def log_probability(logits: Tensor) -> Tensor:
         log_probs = logits[:, :size].log_softmax(dim=2)
-        placed = torch.stack(
-            [log_probs[:, [t + i for t in starts], token] for i, token in enumerate(ids)]
-        ).sum(dim=0)
+        parts = [log_probs[:, [t + i for t in starts], token] for i, token in enumerate(ids)]
+        placed = torch.stack(parts).sum(dim=0)
         # The poem goes on past a place where the text does not begin and the poem does not end.
         gone = placed.exp()
         if form is None:

@@ -5,7 +5,7 @@ Shapes: B poems, T positions, D latent, V vocabulary. Texts are as people read t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -13,13 +13,13 @@ from torch import Tensor
 
 from ..data.dataset import Batch, TokenStore
 from ..errors import ConfigError
+from ..evaluation.likelihood import Progress as Progress
 from ..models import LatentModel
 from ..nn.distributions import Point
 from ..text.diff import distance
 
 MODES = ("lerp", "slerp")
 BATCH = 256
-Progress = Callable[[Iterator[Batch]], Iterable[Batch]]
 
 
 @torch.no_grad()
@@ -55,14 +55,15 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     return points
 
 
-def path(a: Tensor, b: Tensor, steps: int = 8, mode: str = "lerp") -> Tensor:
-    """`steps` points from a (D,) to b (D,), both included, equally far in t: (steps, D).
-
-    Raises:
-        ConfigError: fewer than two steps, or an unknown mode.
-    """
+def _check_steps(steps: int) -> None:
     if steps < 2:
         raise ConfigError(f"steps is {steps}; expected at least 2, the ends")
+
+
+def path(a: Tensor, b: Tensor, steps: int = 8, mode: str = "lerp") -> Tensor:
+    """`steps` points from a (D,) to b (D,), both included, equally far in t: (steps, D).
+    Raises ConfigError: fewer than two steps, or an unknown mode."""
+    _check_steps(steps)
     if mode not in MODES:
         raise ConfigError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
     t = torch.linspace(0, 1, steps, device=a.device)
@@ -78,8 +79,7 @@ def bridge(a: str, b: str, steps: int = 8, blank: str = "_", seed: int = 0) -> l
     Raises:
         ConfigError: fewer than two steps.
     """
-    if steps < 2:
-        raise ConfigError(f"steps is {steps}; expected at least 2, the ends")
+    _check_steps(steps)
     rank = torch.randperm(len(a), generator=torch.Generator().manual_seed(seed)).tolist()
     open_at_once = len(a) // 3
 

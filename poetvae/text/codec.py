@@ -48,36 +48,24 @@ class PoemCodec:
         return (*known, *(_place(v, values.get(name, "")) for name, v in self.fields.items()))
 
     def labels_of(self, poem: Poem) -> tuple[int, ...]:
-        """The label values of a poem.
-
-        Raises:
-            CorpusError: a poem of none of the model's forms.
-        """
+        """The label values of a poem. Raises CorpusError: a poem of none of the model's forms."""
         return self.labels(self.form_of(poem), {name: poem.value(name) for name in self.fields})
 
     def check_labels(self, values: Mapping[str, str]) -> Mapping[str, str]:
         """The values, if the model knows them all.
-
-        Raises:
-            ConfigError: a field, or a value of one, that the model does not know.
-        """
+        Raises ConfigError: a field, or a value of one, that the model does not know."""
         for name, value in values.items():
             if name not in self.fields:
-                known = ", ".join(self.fields) or "none"
-                raise ConfigError(f"no label {name!r}; this model's labels: {known}")
-            if value not in self.fields[name]:
-                known = ", ".join(self.fields[name][:12])
-                more = len(self.fields[name]) - 12
-                known += f" and {more} more" if more > 0 else ""
-                raise ConfigError(f"{name}={value}: this model knows {known}")
+                labels = ", ".join(self.fields) or "none"
+                raise ConfigError(f"no label {name!r}; this model's labels: {labels}")
+            if value not in (known := self.fields[name]):
+                more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+                raise ConfigError(f"{name}={value}: this model knows {', '.join(known[:12])}{more}")
         return values
 
     def check_form(self, form: Form | None) -> Form | None:
         """The form, if the model writes it; the most frequent one for None.
-
-        Raises:
-            ConfigError: a form that the model does not know.
-        """
+        Raises ConfigError: a form that the model does not know."""
         if form is None:
             return max(self.forms, key=lambda f: self.forms[f]) if self.forms else None
         if form not in self.forms:
@@ -87,10 +75,7 @@ class PoemCodec:
 
     def form_of(self, poem: Poem) -> Form | None:
         """The fixed form in which the model sees the poem; None in free form.
-
-        Raises:
-            CorpusError: a poem of none of the model's forms.
-        """
+        Raises CorpusError: a poem of none of the model's forms."""
         if not self.forms:
             return None
         if poem.form not in self.forms:
@@ -100,10 +85,7 @@ class PoemCodec:
 
     def encode(self, poem: Poem) -> list[int]:
         """The ids of a poem, at most `max_len`.
-
-        Raises:
-            CorpusError: a poem of none of the model's forms, or too long.
-        """
+        Raises CorpusError: a poem of none of the model's forms, or too long."""
         form = self.form_of(poem)
         ids = self.tokenizer.encode(content(poem, form))
         if form is None:
@@ -136,10 +118,7 @@ class PoemCodec:
 
     def read(self, text: str) -> Poem:
         """A poem from what somebody typed.
-
-        Raises:
-            CorpusError: when there is no character of writing in it.
-        """
+        Raises CorpusError: when there is no character of writing in it."""
         cleaned, _ = clean(text)
         if not cleaned:
             raise CorpusError(f"{text!r} has no character of writing in it; give a poem")
@@ -156,11 +135,7 @@ class PoemCodec:
     def from_dict(
         cls, tokenizer: PoemTokenizer, max_len: int, values: Mapping[str, Any]
     ) -> PoemCodec:
-        """The codec that `to_dict` described.
-
-        Raises:
-            ConfigError: when it describes none.
-        """
+        """The codec that `to_dict` described. Raises ConfigError: when it describes none."""
         known = isinstance(values, Mapping) and values.keys() == {"forms", "fields"}
         forms, fields = (values["forms"], values["fields"]) if known else (None, None)
         if not isinstance(forms, dict) or not all(map(_is_count, forms.values())):
@@ -184,8 +159,8 @@ def _is_count(value: object) -> bool:
 
 
 def _are_names(values: object) -> bool:
-    named = isinstance(values, list) and all(isinstance(v, str) and v for v in values)
-    return named and 0 < len(set(values)) == len(values)
+    names = {v for v in values if isinstance(v, str) and v} if isinstance(values, list) else ()
+    return isinstance(values, list) and 0 < len(names) == len(values)
 
 
 def _place(values: tuple[str, ...], value: str) -> int:

@@ -37,10 +37,7 @@ _QUOTES = re.compile("[「」『』“”‘’《》〈〉\"']")
 @dataclass(frozen=True, order=True)
 class Form:
     """A fixed form: `lines` verses of `length` characters each.
-
-    Raises:
-        ConfigError: outside 1x1 to 99x999.
-    """
+    Raises ConfigError: outside 1x1 to 99x999."""
 
     length: int
     lines: int
@@ -53,15 +50,12 @@ class Form:
     @classmethod
     def parse(cls, text: str) -> Form:
         """The form written as characters a line, x, lines: "5x2".
-
-        Raises:
-            ConfigError: for anything else.
-        """
+        Raises ConfigError: for anything else."""
         match = _FORM.fullmatch(text.strip())
         if match is None:
+            example = "5x2 for a couplet of five-character verses"
             raise ConfigError(
-                f"form {text!r}: expected characters a line, x, lines, such as 5x2 for a couplet"
-                " of five-character verses"
+                f"form {text!r}: expected characters a line, x, lines, such as {example}"
             )
         return cls(int(match[1]), int(match[2]))
 
@@ -75,23 +69,16 @@ class Form:
 
     def lay_out(self, chars: str) -> tuple[str, ...]:
         """The characters split into verses.
-
-        Raises:
-            ConfigError: when there are more or fewer than `size` of them.
-        """
+        Raises ConfigError: when there are more or fewer than `size` of them."""
         if len(chars) != self.size:
-            raise ConfigError(
-                f"{chars!r} has {len(chars)} characters, form {self} has {self.size}: give"
-                f" {self.lines} verses of {self.length} characters without punctuation"
-            )
+            sizes = f"{chars!r} has {len(chars)} characters, form {self} has {self.size}"
+            remedy = f"give {self.lines} verses of {self.length} characters without punctuation"
+            raise ConfigError(f"{sizes}: {remedy}")
         return tuple(chars[i : i + self.length] for i in range(0, self.size, self.length))
 
     def punctuate(self, chars: str) -> str:
         """The characters as people read them: 秦川雄帝宅，函谷壯皇居。 and a line per couplet.
-
-        Raises:
-            ConfigError: when there are more or fewer than `size` of them.
-        """
+        Raises ConfigError: when there are more or fewer than `size` of them."""
         verses = self.lay_out(chars)
         return "\n".join("，".join(verses[i : i + 2]) + "。" for i in range(0, self.lines, 2))
 
@@ -172,10 +159,7 @@ def content(poem: Poem, form: Form | None) -> str:
 
 def compose(chars: str, form: Form | None) -> str:
     """The way back from `content`: the text as people read it.
-
-    Raises:
-        ConfigError: when the characters do not fill the form.
-    """
+    Raises ConfigError: when the characters do not fill the form."""
     return chars if form is None else form.punctuate(chars)
 
 

@@ -70,10 +70,7 @@ class PoemTokenizer:
         cls, counts: Mapping[str, int], min_count: int = 1, max_size: int | None = None
     ) -> PoemTokenizer:
         """The tokenizer that `train` makes of texts with so many of each character.
-
-        Raises:
-            TokenizerError: when no character is left.
-        """
+        Raises TokenizerError: when no character is left."""
         known = [
             (char, count)
             for char, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
@@ -116,10 +113,7 @@ class PoemTokenizer:
     @classmethod
     def from_bytes(cls, model: bytes) -> PoemTokenizer:
         """The tokenizer that `to_bytes` gave.
-
-        Raises:
-            TokenizerError: when it is not one, or larger than 16 MiB.
-        """
+        Raises TokenizerError: when it is not one, or larger than 16 MiB."""
         if len(model) > MAX_FILE:
             raise TokenizerError(
                 f"tokenizer of {len(model)} bytes: expected at most {MAX_FILE}; is it another file?"
@@ -129,10 +123,7 @@ class PoemTokenizer:
     @classmethod
     def load(cls, path: str | Path) -> PoemTokenizer:
         """The tokenizer in a file.
-
-        Raises:
-            TokenizerError: when there is no such file, or it is not a tokenizer of ours.
-        """
+        Raises TokenizerError: when there is no such file, or it is not a tokenizer of ours."""
         try:
             with open(path, "rb") as file:
                 model = file.read(MAX_FILE + 1)
@@ -150,10 +141,7 @@ class PoemTokenizer:
 
     def save(self, path: str | Path) -> None:
         """Write the sentencepiece model into a file.
-
-        Raises:
-            TokenizerError: when it cannot be written.
-        """
+        Raises TokenizerError: when it cannot be written."""
         try:
             Path(path).write_bytes(self._model)
         except OSError as error:
@@ -169,10 +157,7 @@ class PoemTokenizer:
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids: nothing for special ones, □ for `unk_id`.
-
-        Raises:
-            TokenizerError: for an id outside the vocabulary.
-        """
+        Raises TokenizerError: for an id outside the vocabulary."""
         ids = list(ids)
         if wrong := [i for i in ids if not 0 <= i < len(self)]:
             raise TokenizerError(f"token {wrong[0]}: expected 0 to {len(self) - 1}")
