@@ -52,12 +52,12 @@ def option(
     """A field that the command line, Python and the page share.
 
     Args:
-        flag: of the command line, where it is not the name.
-        metavar, repeat: what stands for the value in `--help`; whether it may come several times.
+        flag, metavar: of the command line, where it is not the name; of the value in `--help`.
+        repeat: whether it may be given several times.
         label, hint: of its control on the page; without a label there is none.
         rule: the function of `constraints.rules` that it asks for, where it is not the name.
-        companion, rank: another field that this function takes beside the value; the larger, the
-            later it is met with the others.
+        companion: another field that this function takes beside the value.
+        rank: the larger, the later it is met with the others.
     """
     shown = {"flag": flag, "metavar": metavar, "repeat": repeat, "label": label, "hint": hint}
     meaning = {"doc": doc, "among": tuple(among), "companion": companion, "rank": rank}
@@ -229,8 +229,7 @@ def configure(preset: str = "base", settings: Mapping[str, Any] | None = None) -
     """The configuration of a preset, or of several with commas, later ones overruling, with flat
     settings ``{key: value}`` changed; a text is read as the type of its key.
 
-    Raises:
-        ConfigError: an unknown preset or key, a value of a wrong type or out of bounds.
+    Raises ConfigError: an unknown preset or key, a value of a wrong type or out of bounds.
     """
     values: dict[str, Any] = {}
     for name in preset.split(","):

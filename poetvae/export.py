@@ -40,12 +40,8 @@ def export_onnx(poet: Poet, out: str | Path, passes: int | None = None) -> list[
     positions t, t + P, t + 2P... The mask token in them means unknown. An autoregressive model has
     no encoder; its logits are of `tokens` and `labels`, at each position given those before it.
 
-    Args:
-        out: ends in .onnx; an existing file is replaced.
-        passes: in how many the decoder writes; absent = the most it was trained for.
-
-    Returns:
-        The files written, the decoder first.
+    `out` ends in .onnx, and an existing file is replaced; the decoder writes in `passes`, absent =
+    the most it was trained for. Returns the files written, the decoder first.
 
     Raises:
         ConfigError: onnx or onnxscript is missing, a name that does not end in .onnx, passes that

@@ -121,8 +121,7 @@ def locked(folder: Path) -> Iterator[None]:
 
     Where folders cannot be locked (some network file systems) nothing is held.
 
-    Raises:
-        CheckpointError: another process holds it.
+    Raises CheckpointError: another process holds it.
     """
     lock = FileLock(folder / ".lock")
     try:

@@ -52,8 +52,7 @@ def locate(name: Name = None, revision: str | None = None, log: Log | None = Non
     A name that begins with `.`, `/` or `~`, or is a `Path`, is never looked for on the hub. None is
     the packaged model.
 
-    Raises:
-        CheckpointError: as `fetch` does; or a revision of a folder, which has none.
+    Raises CheckpointError: as `fetch` does; or a revision of a folder, which has none.
     """
     name = PACKAGED if name is None else name
     if isinstance(name, Path) or os.path.exists(name) or not _NAME.fullmatch(name):
@@ -70,9 +69,8 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
     it by. The hub is asked with the time limit of `HF_HUB_ETAG_TIMEOUT` (10 s), and not at all
     where `HF_HUB_OFFLINE` is set.
 
-    Args:
-        name, revision: `owner/name`, or with `@revision`: a branch, tag or commit; absent = main.
-        log: takes a line before the hub is asked.
+    The name is `owner/name` or `owner/name@revision`; a revision is a branch, tag or commit, absent
+    = main. `log` takes a line before the hub is asked.
 
     Raises:
         CheckpointError: no such name, model or revision; no access; no network; or no model
@@ -137,8 +135,7 @@ def push(
         token: with the right to write; absent = the one that `hf auth login` stored.
         dtype: of the weights in the file.
 
-    Raises:
-        CheckpointError: what is no name, no access, or no network.
+    Raises CheckpointError: what is no name, no access, or no network.
     """
     repo, revision = _parse(name, None)
     if revision is not None:

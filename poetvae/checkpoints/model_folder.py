@@ -70,8 +70,7 @@ def save_folder(
     replaced one by one, the manifest last, so that a torn state is noticed. The weights in the file
     are of `dtype`; a model is computed in float32 whatever they are stored in.
 
-    Raises:
-        CheckpointError: it exists and may not be overwritten, or cannot be written.
+    Raises CheckpointError: it exists and may not be overwritten, or cannot be written.
     """
     folder = Path(folder)
     if folder.exists() and not overwrite:
@@ -83,8 +82,7 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved
     """The model of a model or run folder, verified, on a device, ready to use; of a run whose own
     weights are missing or torn, its newest checkpoint that verifies, with a warning.
 
-    Raises:
-        CheckpointError: no folder, files missing, torn or of another version, or not a model.
+    Raises CheckpointError: no folder, files missing, torn or of another version, or not a model.
     """
     folder = Path(folder)
     if not folder.is_dir():

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..data.dataset import Batch, TokenStore, derive_seed
 from ..errors import ConfigError, CorpusError
@@ -24,7 +23,7 @@ from ..models import LatentModel, evaluating
 from ..models.bounds import effective_samples, iwae
 from ..nn import DiagonalGaussian
 from ..text.codec import PoemCodec
-from .likelihood import characters
+from .likelihood import characters, evenly
 from .metrics import bootstrap
 
 BATCH = 256
@@ -97,7 +96,7 @@ def inference_gap(
         )
     if not len(store):
         raise CorpusError("no poem to measure; give some of the model's forms")
-    places = np.unique(np.linspace(0, len(store) - 1, min(poems, len(store))).astype(np.int64))
+    places = evenly(len(store), poems)
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "gap"))
     chars, weights, refined_weights = 0, [], []
     with _frozen(model):
@@ -173,12 +172,10 @@ def _log_weights(
 @contextlib.contextmanager
 def _frozen(model: LatentModel) -> Iterator[None]:
     """In evaluation mode and without gradients of the weights; afterwards as before."""
-    learned = [p for p in model.parameters() if p.requires_grad]
+    learned = nn.ParameterList(p for p in model.parameters() if p.requires_grad)
     with evaluating(model):
-        for p in learned:
-            p.requires_grad_(False)
+        learned.requires_grad_(False)
         try:
             yield
         finally:
-            for p in learned:
-                p.requires_grad_()
+            learned.requires_grad_()

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.dataset import Batch, TokenStore, derive_seed
@@ -181,8 +182,7 @@ def evaluate(
         curve_poems: how many poems, spread over the store, to measure `iw_curve` on.
         progress: wraps the iterator of batches, as tqdm does.
 
-    Raises:
-        CorpusError: no poem to score.
+    Raises CorpusError: no poem to score.
     """
     rows = by_poem(model, codec, store, samples, seed, passes, batch_size, limit, progress)
     n, chars = len(rows.recon), float(rows.chars.sum())
@@ -194,7 +194,8 @@ def evaluate(
     carried = _carried(model, rows, generator)
     curve = []
     if rows.posterior is not None and bounded and curve_poems:
-        curve = _curve(model.latent, codec, store, n, curve_poems, generator, passes)
+        batch = store.batch(evenly(n, curve_poems)).to(model.device)
+        curve = _curve(model.latent, codec, batch, generator, passes)
     means = {key: float(value.mean()) for key, value in values.items()}
     kl, nll = means["kl_per_poem"], means["nll_per_char"]
     return Report(
@@ -241,25 +242,19 @@ def characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
     return character, batch.mask & (batch.tokens == tokenizer.unk_id)
 
 
-def _curve(
-    model: LatentModel,
-    codec: PoemCodec,
-    store: TokenStore,
-    n: int,
-    poems: int,
-    generator: torch.Generator,
-    passes: int | None,
-) -> list[dict[str, float]]:
-    """The bound for each K of `CURVE`, on poems spread over the first n of the store.
+def evenly(n: int, poems: int) -> NDArray[np.int64]:
+    """The places of so many poems, or fewer, spread evenly over n."""
+    return np.unique(np.linspace(0, n - 1, min(poems, n)).astype(np.int64))
 
-    The largest K's samples, in groups of K, serve the smaller ones: so the curve has one noise.
-    """
-    places = np.unique(np.linspace(0, n - 1, min(poems, n)).astype(np.int64))
-    batch = store.batch(places).to(model.device)
+
+def _curve(
+    model: LatentModel, codec: PoemCodec, batch: Batch, noise: torch.Generator, passes: int | None
+) -> list[dict[str, float]]:
+    """The bound for each K of `CURVE`: the largest K's samples, in groups of K, serve the smaller
+    ones, so that the curve has one noise."""
     with evaluating(model):
-        weights = log_weights(model.sample_posterior(batch, max(CURVE), generator, passes))
-    chars = int(characters(codec, batch)[0].sum())
-    curve = []
+        weights = log_weights(model.sample_posterior(batch, max(CURVE), noise, passes))
+    chars, curve = int(characters(codec, batch)[0].sum()), []
     for k in CURVE:
         groups = weights.reshape(k, -1)  # (K, groups * B)
         bound = -float(iwae(groups).sum()) * k / max(CURVE) / chars

@@ -97,8 +97,7 @@ def bootstrap(
     """The 95 % percentile interval of the mean of values that are independent (Efron 1979,
     "Bootstrap methods: another look at the jackknife").
 
-    Raises:
-        CorpusError: no value.
+    Raises CorpusError: no value.
     """
     sample = np.asarray(values, dtype=np.float64)
     if not len(sample):

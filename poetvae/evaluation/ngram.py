@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, CorpusError
 
+Texts = Sequence[Sequence[int]]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -59,11 +60,7 @@ class NGram:
 
     @classmethod
     def fit(
-        cls,
-        sequences: Sequence[Sequence[int]],
-        vocab_size: int,
-        order: int = 4,
-        end: int | None = None,
+        cls, sequences: Texts, vocab_size: int, order: int = 4, end: int | None = None
     ) -> NGram:
         """Count the n-grams of sequences; each D is n1 / (n1 + 2 n2), where n1 and n2 say how many
         n-grams have a count of 1 and 2 (Ney, Essen and Kneser 1994, "On structuring probabilistic
@@ -106,7 +103,7 @@ class NGram:
             contexts = len(keys)
         return cls(vocab_size, order, end, tuple(levels))
 
-    def nll(self, sequences: Sequence[Sequence[int]]) -> Floats:
+    def nll(self, sequences: Texts) -> Floats:
         """-log P of each sequence, in nats; with `end`, of its end as well.
         Raises ConfigError: a token outside 0 to `vocab_size` - 1."""
         stream = self._stream(sequences)
@@ -183,7 +180,7 @@ class NGram:
             p = level.gain[numbers] + level.rest[contexts] * p
         return p
 
-    def _stream(self, sequences: Sequence[Sequence[int]]) -> Ints:
+    def _stream(self, sequences: Texts) -> Ints:
         """All sequences in a row, each after `order` - 1 begin marks and before its `end`.
 
         No n-gram that ends in a token reaches into the sequence before; those that end in a begin

@@ -23,8 +23,7 @@ def clusters_of(model: TextModel, z: Tensor, k: int, seed: int) -> list[str]:
 
     k = 0: the likeliest component of the model's mixture prior; an empty list if it has none.
 
-    Raises:
-        ConfigError: k is more than N.
+    Raises ConfigError: k is more than N.
     """
     if k:
         _, assignment = kmeans(z, k, seed)
@@ -45,12 +44,10 @@ def kmeans(z: Tensor, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     drawn uniformly, each other one in proportion to the squared distance from the nearest centre
     so far (Arthur & Vassilvitskii 2007, section 2.2).
 
-    Returns:
-        For z (N, D): centres (k, D) and the nearest centre of each z, (N,) int64, both on the CPU.
-        Where z has fewer than k different rows, some clusters are empty.
+    For z (N, D) returns centres (k, D) and the nearest centre of each z, (N,) int64, both on the
+    CPU. Where z has fewer than k different rows, some clusters are empty.
 
-    Raises:
-        ConfigError: k is less than 1 or more than N.
+    Raises ConfigError: k is less than 1 or more than N.
     """
     if not 1 <= k <= len(z):
         raise ConfigError(f"{k} clusters; expected 1 to {len(z)}, the number of poems")

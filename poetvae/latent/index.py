@@ -52,12 +52,8 @@ class Index:
         return cls(texts, means(model, store, progress), fingerprint(model))
 
     def search(self, z: Tensor, n: int = 10) -> tuple[Tensor, Tensor]:
-        """The n nearest texts to each z (B, D), by Euclidean distance; all of them if they are
-        fewer.
-
-        Returns:
-            Distances (B, n), nearest first, and the places (B, n) of the texts.
-        """
+        """The n nearest texts to each z (B, D), by Euclidean distance; all if they are fewer:
+        distances (B, n), nearest first, and the places (B, n) of the texts."""
         z, n = z.float().cpu(), min(n, len(self))
         # |x - z|^2 less |z|^2. It cancels where x is near z, so what is found is measured again.
         rough = torch.addmm(self._squares, z, self.z.T, alpha=-2)

@@ -65,8 +65,7 @@ def ascend(
         steps, progress: of Adam, 0 leaves z as it is; wraps the steps, as tqdm does.
         near: the weight of log p(z), which keeps z where the model knows poems.
 
-    Raises:
-        ConfigError: a number out of its bounds.
+    Raises ConfigError: a number out of its bounds.
     """
     if steps < 0 or not 0 <= near < float("inf"):
         raise ConfigError(f"steps is {steps} and near {near}; expected 0 or more, and finite")
@@ -150,8 +149,7 @@ def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
     independent, and 1 - prod (1 - P(placement)) is taken nevertheless: exact where no two overlap,
     and always between the largest P(placement) and the sum of all.
 
-    Raises:
-        ConstraintError: a character that the model never writes, or a text longer than a verse.
+    Raises ConstraintError: a character that the model never writes, or a text longer than a verse.
     """
     writable = set(codec.writable())
     strange = [c for c in text if not writable.intersection(codec.tokenizer.encode(c))]
@@ -184,8 +182,7 @@ def tones(codec: PoemCodec, form: Form | None) -> Property:
 
     Verses are independent given the scheme, of which there are two: P(1) + P(2) - P(both).
 
-    Raises:
-        ConfigError: a form that no regulated verse has.
+    Raises ConfigError: a form that no regulated verse has.
     """
     if form is None or not schemes(form):
         raise ConfigError(f"form {form or 'free'} has no tones to keep; expected 5x2, 7x4 or alike")
@@ -219,11 +216,9 @@ def _fitting(allowed: frozenset[str]) -> Tensor:
 def log_odds(codec: PoemCodec, form: Form | None, ones: Ids, others: Ids) -> Property:
     """The expected log-odds that a naive Bayes classifier of characters gives the poem.
 
-    The sum over positions of E[log p(c | one) - log p(c | other)], each p counted with one added to
-    every character (Laplace). Evidence of the characters alone: how frequent the classes are does
-    not enter, and no order.
-
-    `ones` and `others` are the token ids of poems of the two classes.
+    The sum over positions of E[log p(c | one) - log p(c | other)], each p counted in the token ids
+    of poems of a class, with one added to every character (Laplace). Evidence of the characters
+    alone: how frequent the classes are does not enter, and no order.
     """
     chars = torch.ones(len(codec.tokenizer))
     chars[list(codec.tokenizer.special_ids)] = 0

@@ -76,8 +76,7 @@ def bridge(a: str, b: str, steps: int = 8, blank: str = "_", seed: int = 0) -> l
     Characters give way in an order that is drawn: one of a leaves a blank, which one of b fills
     later. Half way there are most blanks, a third of the text.
 
-    Raises:
-        ConfigError: fewer than two steps.
+    Raises ConfigError: fewer than two steps.
     """
     _check_steps(steps)
     rank = torch.randperm(len(a), generator=torch.Generator().manual_seed(seed)).tolist()
@@ -101,8 +100,7 @@ def variations(
 
     At distance 1 they are draws of q(z | x): the poem in other words, as far as the model can tell.
 
-    Raises:
-        ConfigError: q(z | x) is a point, as in an autoencoder.
+    Raises ConfigError: q(z | x) is a point, as in an autoencoder.
     """
     posterior = model.encode(batch)
     if isinstance(posterior, Point):

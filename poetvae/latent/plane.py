@@ -26,8 +26,7 @@ class Plane:
         One or two latent dimensions are shown as they are; of one, the second axis is zero. Each
         axis points to where its largest component is positive.
 
-        Raises:
-            CorpusError: fewer than two poems.
+        Raises CorpusError: fewer than two poems.
         """
         n, dims = z.shape
         if n < 2:

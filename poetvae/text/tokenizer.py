@@ -57,8 +57,7 @@ class PoemTokenizer:
         ones included, frequent characters are first, those seen equally often in the order of
         their code points. The texts are read once, not kept.
 
-        Raises:
-            TokenizerError: when no character is left.
+        Raises TokenizerError: when no character is left.
         """
         counts: Counter[str] = Counter()
         for text in texts:
