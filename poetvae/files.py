@@ -61,10 +61,8 @@ def write_files(
 
 @contextlib.contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into that becomes `folder` at the end, or goes away with an error.
-
-    What a process left behind that was killed here goes away, too.
-    """
+    """A folder to write into that becomes `folder` at the end, or goes away with an error; so does
+    what a process that was killed here left behind."""
     temporary = folder.with_name(f".{folder.name}.tmp")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -118,7 +116,6 @@ def read_manifest(folder: Path, error: type[PoetVAEError], remedy: str) -> dict[
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder for this process alone; however the process ends, the system lets go of it.
-
     Where folders cannot be locked (some network file systems) nothing is held.
 
     Raises CheckpointError: another process holds it.

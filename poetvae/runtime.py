@@ -58,21 +58,15 @@ def seed_noise(seed: int, device: torch.device) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc to keep freed memory for the next step instead of returning it to the kernel.
-
-    Without this, page faults cost `base` a tenth to a quarter of its time on a CPU, as activations
-    are freed and taken again. Elsewhere than on glibc it does nothing.
-    """
+    """Ask glibc, where it is used, to keep freed memory for the next step: without this, page
+    faults cost `base` a tenth to a quarter of its time on a CPU, as activations come and go."""
     _mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD of malloc.h
     _mallopt(-3, 2**30)  # M_MMAP_THRESHOLD
 
 
 def share_freed_memory() -> None:
-    """Ask glibc for one heap for all threads, where what one has freed serves the others.
-
-    Each thread would have a heap of its own, as large as its largest poem, in a server of many.
-    Elsewhere than on glibc it does nothing.
-    """
+    """Ask glibc, where it is used, for one heap for all threads: each would have one of its own, as
+    large as its largest poem, in a server of many."""
     _mallopt(-8, 1)  # M_ARENA_MAX of malloc.h
 
 

@@ -49,8 +49,7 @@ def load_model(
 def locate(name: Name = None, revision: str | None = None, log: Log | None = None) -> Path:
     """The folder of a model: what exists as a path is one; else `owner/name` is a hub name.
 
-    A name that begins with `.`, `/` or `~`, or is a `Path`, is never looked for on the hub. None is
-    the packaged model.
+    What begins with `.`, `/` or `~`, or is a `Path`, is no hub name. None is the packaged model.
 
     Raises CheckpointError: as `fetch` does; or a revision of a folder, which has none.
     """

@@ -22,8 +22,7 @@ FLOOR = 0.1  # stands for a count of zero in BLEU
 
 def repeats(texts: Sequence[Text]) -> NDArray[np.bool_]:
     """By text, whether a character stands in it more than once."""
-    joined = map("".join, texts)
-    return np.array([len(set(chars)) < len(chars) for chars in joined], dtype=bool)
+    return np.array([len(set(chars)) < len(chars) for chars in map("".join, texts)], dtype=bool)
 
 
 def novel(texts: Sequence[Text], known: Iterable[Text]) -> NDArray[np.bool_]:
@@ -118,11 +117,9 @@ def _grams(chars: str, n: int) -> list[str]:
 
 
 def _matches(counts: Sequence[Counter[str]]) -> list[int]:
-    """By text, its n-grams that another text has, each at most as often as in one other text.
-
-    The highest count of an n-gram, whose it is, and the highest of the rest give the highest count
-    in the others of any text; to go through the others would take quadratic time.
-    """
+    """By text, its n-grams that another text has, each at most as often as in one other text."""
+    # The highest count of an n-gram, whose it is, and the highest of the rest give the highest
+    # count in the others of any text; to go through the others would take quadratic time.
     highest: dict[str, tuple[int, int, int]] = {}
     for i, own in enumerate(counts):
         for gram, count in own.items():

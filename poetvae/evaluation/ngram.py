@@ -81,7 +81,8 @@ class NGram:
         tables = []
         for _ in range(order):
             numbers = np.roll(grams[-1], 1) * base + stream
-            keys, first, inverse, counts = np.unique(numbers, True, True, True)
+            unique = np.unique(numbers, return_index=True, return_inverse=True, return_counts=True)
+            keys, first, inverse, counts = unique
             grams.append(inverse)
             tables.append((keys, first, counts))
         levels, contexts = [], 1

@@ -46,14 +46,14 @@ class Direction:
             sizes = f"{len(ones)} poems with the attribute and {len(others)} without it"
             remedy = "give two of both, the least that a direction can be tried on"
             raise CorpusError(f"{sizes}: {remedy}")
-        areas = []
-        for half in (0, 1):
+
+        def area(half: int) -> float:
             vector = ones[1 - half :: 2].mean(dim=0) - others[1 - half :: 2].mean(dim=0)
-            sides = ones[half::2], others[half::2]
-            positive = torch.arange(sum(map(len, sides))) < len(sides[0])
-            areas.append(area_under_curve(torch.cat(sides) @ vector, positive))
+            scores = torch.cat([ones[half::2], others[half::2]]) @ vector
+            return area_under_curve(scores, torch.arange(len(scores)) < len(ones[half::2]))
+
         vector = ones.mean(dim=0) - others.mean(dim=0)
-        return cls(vector, len(ones), len(others), sum(areas) / 2)
+        return cls(vector, len(ones), len(others), (area(0) + area(1)) / 2)
 
 
 @dataclass(frozen=True)

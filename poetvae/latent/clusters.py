@@ -19,9 +19,8 @@ CHUNK = 65536
 
 @torch.no_grad()
 def clusters_of(model: TextModel, z: Tensor, k: int, seed: int) -> list[str]:
-    """The cluster of each z (N, D): "1", the largest, to "K".
-
-    k = 0: the likeliest component of the model's mixture prior; an empty list if it has none.
+    """The cluster of each z (N, D): "1", the largest, to "K". k = 0: the likeliest component of the
+    model's mixture prior; an empty list if it has none.
 
     Raises ConfigError: k is more than N.
     """

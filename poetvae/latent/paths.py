@@ -24,10 +24,8 @@ BATCH = 256
 
 @torch.no_grad()
 def means(model: LatentModel, store: TokenStore, progress: Progress = iter) -> Tensor:
-    """The mode of q(z | x) of each poem: (N, D), float32, in main memory.
-
-    `progress` wraps the iterator of batches, as tqdm does.
-    """
+    """The mode of q(z | x) of each poem: (N, D), float32, in main memory; `progress` wraps the
+    iterator of batches, as tqdm does."""
     batches = progress(store.batches(BATCH))
     modes = [model.encode(batch.to(model.device)).mode.float().cpu() for batch in batches]
     return torch.cat([torch.empty(0, model.latent_dim), *modes])
@@ -125,8 +123,7 @@ def surprise(model: LatentModel, batch: Batch) -> Tensor:
 def smoothness(texts: Sequence[str], fixed: bool) -> float | None:
     """How straight a way through poems is, from 0 to 1.
 
-    The distance between first and last, over the sum of the distances between neighbours: 1 where
-    no character changes more than once on the way. None where first and last are the same.
-    """
+    The distance between first and last, over the sum of those between neighbours: 1 where no
+    character changes more than once on the way. None where first and last are the same."""
     whole = distance(texts[0], texts[-1], fixed)
     return whole / sum(distance(a, b, fixed) for a, b in pairwise(texts)) if whole else None

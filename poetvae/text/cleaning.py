@@ -42,11 +42,9 @@ UNBALANCED = "unbalanced brackets"
 
 
 def clean(text: str) -> tuple[str, list[str]]:
-    """The text as it is learnt from, and what was altered to get there.
-
-    The text is empty when there is no character of writing in it; `UNBALANCED` among the names of
-    alterations means that notes could not be told from the poem.
-    """
+    """The text as it is learnt from, and what was altered to get there. The text is empty when
+    there is no character of writing in it; `UNBALANCED` among the names of alterations means that
+    notes could not be told from the poem."""
     altered = []
 
     def alter(name: str, new: str) -> None:

@@ -190,8 +190,6 @@ def select(poems: Iterable[Poem], forms: Collection[Form] = ()) -> Iterator[Poem
 
 
 def held_out(key: str, share: float) -> bool:
-    """Whether the poem of this key is held out, when a share of all poems is.
-
-    A pure function of the key: a poem stays on its side when others come or go.
-    """
+    """Whether the poem of this key is held out, when a share of all poems is: a pure function of
+    the key, so that a poem stays on its side when others come or go."""
     return int(key, 16) < share * 2.0 ** (4 * len(key))

@@ -70,9 +70,7 @@ def to_simplified(text: str) -> str:
 
 
 def to_traditional(text: str) -> str:
-    """The text in traditional characters; as it is where nothing tells that it is simplified.
-
-    Where a character stands for several the words around it decide, and the commonest one where
-    they do not: `traditional_variants` has them all.
-    """
+    """The text in traditional characters; as it is where nothing tells that it is simplified. Where
+    a character stands for several the words around it decide, and the commonest one where they do
+    not: `traditional_variants` has them all."""
     return _converter("s2t").convert(text) if is_simplified(text) else text

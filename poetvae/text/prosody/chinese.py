@@ -59,11 +59,8 @@ def _table() -> dict[str, tuple[str, str]]:
 
 
 def readings(char: str, simplified: bool = True) -> frozenset[Reading]:
-    """All readings of a character; none if it is not known.
-
-    If `simplified`, it may stand for others, as in simplified text: 征 for 徵, 里 for 裏. If not,
-    东 and 国 are not known.
-    """
+    """All readings of a character; none if it is not known. If `simplified`, it may stand for
+    others, as in simplified text: 征 for 徵, 里 for 裏. If not, 东 and 国 are not known."""
     own, also = _table().get(char, ("", ""))
     return frozenset(Reading(_TONE[name], name) for name in (own + also if simplified else own))
 
@@ -112,12 +109,10 @@ def _fits(verse: str, allowed: Iterable[str], strict: bool) -> bool:
 
 @cache
 def schemes(form: Form) -> tuple[tuple[frozenset[str], ...], ...]:
-    """The two ways in which a form keeps the tones of regulated verse, see `regulated`.
-
-    For the scheme whose first verse has a level character at the second place of its last five, and
-    for the one with an oblique character there: by verse, all tone patterns (of 平 and 仄) that it
-    may have, whatever the other verses have. Empty where no regulated verse has such a form.
-    """
+    """The two ways in which a form keeps the tones of regulated verse, see `regulated`: for the
+    scheme whose first verse has a level character at the second place of its last five, and for the
+    one with an oblique character there, by verse, all tone patterns (of 平 and 仄) that it may
+    have, whatever the other verses have. Empty where no regulated verse has such a form."""
     if form.length not in (5, 7) or form.lines % 2:
         return ()
 
