@@ -215,7 +215,7 @@ def test_registries_name_classes_that_exist() -> None:
         module, name = path.split(".")
         assert issubclass(getattr(import_module(f"poetvae.models.{module}"), name), TextModel)
     for name in PRIORS.values():
-        assert issubclass(getattr(priors, name), priors.Prior)
+        assert issubclass(getattr(priors, name), priors.NormalPrior)
 
 
 @pytest.mark.parametrize("preset", ["", "Base", "no such", "seed "])

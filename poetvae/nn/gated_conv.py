@@ -152,6 +152,9 @@ class GatedResidualBlock(nn.Module):
         *,
         dilation: int = 1,
         causal: bool = False,
+        groups: int = 1,
+        bias: bool = True,
+        gate: str = "sigmoid",
         norm: str | None = "layer",
         dropout: float = 0.0,
         scale: float = 1.0,
@@ -161,7 +164,14 @@ class GatedResidualBlock(nn.Module):
         self.scale = scale
         self.norm = make_norm(norm, in_channels)
         self.gated = GatedConv1d(
-            in_channels, out_channels, kernel_size, dilation=dilation, causal=causal
+            in_channels,
+            out_channels,
+            kernel_size,
+            dilation=dilation,
+            causal=causal,
+            groups=groups,
+            bias=bias,
+            gate=gate,
         )
         self.dropout = nn.Dropout(dropout)
         same = in_channels == out_channels

@@ -337,7 +337,7 @@ def test_active_units_are_those_whose_mean_varies() -> None:
     model = build(config=replace(CONFIG, latent_dim=4))
     store = TokenStore(POEMS, T, 0)
     batch = store.batch(range(6))
-    features = model.encoder(batch.tokens, batch.mask)[:, 0]
+    features = model.encoder(batch)[:, 0]
     nn.init.zeros_(model.mean.weight)
     nn.init.constant_(model.mean.bias, 5.0)  # far from 0, but the same for all
     with torch.no_grad():
