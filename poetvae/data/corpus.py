@@ -42,11 +42,9 @@ class CorpusSpec:
         forms: the forms to select, see `poem.select`; none = whole poems in free form.
         labels: fields of the poems to condition on.
         strict: whether a broken entry is an error.
-        held_out: the share of poems that is kept from training: half of them to validate, half to
-            test.
+        held_out: the share of poems kept from training, half to validate and half to test.
         max_len: positions of a poem in free form; a fixed form has its own.
-        min_count: a character seen less often is unknown.
-        min_label: a label's value seen less often is unknown.
+        min_count, min_label: a character, a label's value seen less often is unknown.
     """
 
     sources: Sequence[Source]
@@ -67,9 +65,7 @@ class CorpusSpec:
     @property
     def columns(self) -> tuple[str, ...]:
         """The fields whose values are counted: where there are forms, they come first."""
-        if not self.forms:
-            return tuple(self.labels)
-        return "form", *(name for name in self.labels if name != "form")
+        return tuple(dict.fromkeys(("form", *self.labels))) if self.forms else tuple(self.labels)
 
 
 @dataclass
@@ -79,12 +75,10 @@ class CorpusReport:
     read == kept + sum(dropped), and, after `read_corpus`, kept == used + sum(unused) and
     items == train + valid + test + sum(repeated), where items are the poems or couplets selected.
 
-    Attributes:
-        altered: poems that were altered, by what was altered; a poem may stand under several.
-        ignored: files of a folder that were not read, by suffix.
-        forms: poems kept, by form; those without one are "free".
-        characters: characters of the poems kept, line breaks not counted.
-        problems: the first broken places, as file:line: what.
+    `forms` and `characters` (line breaks not counted) are of the poems kept, those without a form
+    are "free"; `altered` has poems by what was altered, one perhaps under several; `ignored` the
+    files of folders that were not read, by suffix; `problems` the first broken places, as
+    file:line: what.
     """
 
     read: int = 0
@@ -107,10 +101,8 @@ class CorpusReport:
         """Count what the other has counted, of what comes after."""
         for key, value in vars(other).items():
             mine = getattr(self, key)
-            if isinstance(mine, Counter):
-                mine.update(value)
-            else:
-                setattr(self, key, mine + value)
+            mine += value  # a counter stays the same one, which those who read hold
+            setattr(self, key, mine)
         del self.problems[_PROBLEMS:]
 
     def as_dict(self) -> dict[str, Any]:
@@ -130,10 +122,10 @@ class CorpusReport:
             _listing("forms", self.forms, most=8),
         ]
         if self.items:
+            sides = f"{self.train:,} to train, {self.valid:,} to validate, {self.test:,} to test"
             parts += [
                 _listing("poems not used", self.unused),
-                f"selected: {self.items:,}; {self.train:,} to train, "
-                f"{self.valid:,} to validate, {self.test:,} to test",
+                f"selected: {self.items:,}; {sides}",
                 _listing("left out", self.repeated),
             ]
         return [part for part in (*parts, *self.problems) if part]
@@ -157,18 +149,15 @@ class Corpus:
 def read_poems(
     *sources: Source, strict: bool = False, report: CorpusReport | None = None
 ) -> Iterator[Poem]:
-    """The poems of sources, cleaned, each text once.
+    """The poems of sources, cleaned, each text once; see `CorpusSpec` for sources and strict.
 
-    Args:
-        sources, strict: as of a `CorpusSpec`.
-        report: counts what is read; a report given to several calls adds up.
+    A report counts what is read; one that is given to several calls adds up.
 
     Raises:
         CorpusError: at once, for a source that is not there; while reading, for one that cannot be
             read or, at the end, when no poem was kept.
     """
-    report = CorpusReport() if report is None else report
-    return _read(check_sources(sources), strict, report)
+    return _read(check_sources(sources), strict, CorpusReport() if report is None else report)
 
 
 def _read(names: list[str], strict: bool, report: CorpusReport) -> Iterator[Poem]:
@@ -176,8 +165,7 @@ def _read(names: list[str], strict: bool, report: CorpusReport) -> Iterator[Poem
     before = CorpusReport()
     before.add(report)
     for record in read_records(names, strict, report):
-        poem = read_record(record, report, known)
-        if poem is not None:
+        if poem := read_record(record, report, known):
             yield poem
     check_kept(names, report, before)
 
@@ -194,16 +182,14 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
     items: list[Item] = []
     report, counts = CorpusReport(), SideCounts()
     for names, side, part in read_parts(spec, report):
-        records = read_records(names, spec.strict, part)
-        items += select_items(records, spec, side, part, set())
+        items += select_items(read_records(names, spec.strict, part), spec, side, part, set())
     sides = np.fromiter((item.side for item in items), np.uint8, len(items))
-    hashes = text_hashes(item.chars for item in items)
     counts.items += np.bincount(sides, minlength=3)
-    mark_repeated(sides, hashes, rank(sides), counts)
+    mark_repeated(sides, text_hashes(item.chars for item in items), rank(sides), counts)
     complete_report(report, spec, counts)
     poems: list[list[Poem]] = [[], [], [], []]
-    for item, place in zip(items, sides.tolist(), strict=True):
-        poems[place].append(item.poem)
+    for item, side in zip(items, sides.tolist(), strict=True):
+        poems[side].append(item.poem)
     train, valid, test, _ = poems
     return Corpus(train, valid, test, report)
 
@@ -250,18 +236,15 @@ def read_records(sources: Iterable[str], strict: bool, report: CorpusReport) -> 
     for name in sources:
         for record in read_source(name, report.ignored):
             if record.problem and strict:
-                raise CorpusError(
-                    f"{record.where}: {record.problem}; mend it, or read without strict to skip it"
-                )
+                reason = f"{record.where}: {record.problem}"
+                raise CorpusError(f"{reason}; mend it, or read without strict to skip it")
             yield record
 
 
 def read_record(record: Record, report: CorpusReport, known: set[int] | None = None) -> Poem | None:
     """The poem of an entry, cleaned and counted; None when it is dropped.
 
-    Args:
-        known: the keys of the poems before it, to which its own is added; one that is known is
-            dropped. None: poems are not compared.
+    One whose key is among the known ones is dropped, too; its own is added. None: not compared.
     """
     report.read += 1
     if record.problem:
@@ -282,8 +265,7 @@ def read_record(record: Record, report: CorpusReport, known: set[int] | None = N
         known.add(key)
     report.kept += 1
     report.characters += sum(map(len, poem.lines))
-    if altered:
-        report.altered.update(altered)
+    report.altered.update(altered)
     report.forms[str(poem.form or "free")] += 1
     return poem
 
@@ -305,30 +287,27 @@ def select_items(
 ) -> Iterator[Item]:
     """The items of entries, counted; none is left out for coming twice.
 
-    Args:
-        side: of poems that are not held out.
-        known: as for `read_record`.
+    `side` is that of poems that are not held out, `known` as for `read_record`.
     """
     forms, share = frozenset(spec.forms), 0.0 if spec.valid else spec.held_out
     for record in records:
         poem = read_record(record, report, known)
         if poem is None:
             continue
-        poems, place = list(select([poem], forms)), side_of(poem, share) or side
-        if not poems:
+        items = list(select([poem], forms))
+        if not items:
             report.unused["other form" if forms else "lacuna"] += 1
             continue
         report.used += 1
-        report.items += len(poems)
-        for item in poems:
+        report.items += len(items)
+        place = side_of(poem, share) or side
+        for item in items:
             yield Item(item, content(item, item.form if forms else None), place)
 
 
 def side_of(poem: Poem, share: float) -> int:
     """Where a poem belongs when a share is held out: 0 to train, 1 to validate, 2 to test."""
-    if not held_out(poem.key, share):
-        return 0
-    return 2 if held_out(poem.key, share / 2) else 1
+    return held_out(poem.key, share) + held_out(poem.key, share / 2)
 
 
 def check_kept(
@@ -339,10 +318,13 @@ def check_kept(
     if report.kept == before.kept:
         why = _listing("dropped", report.dropped - before.dropped) or "it is empty"
         raise CorpusError(
-            f"{', '.join(map(str, sources))}: nothing to learn from: "
-            f"{report.read - before.read} poems read, {why};"
-            f" poems stand in {', '.join(SUFFIXES[:5])} files, in UTF-8"
+            f"{_joined(sources)}: nothing to learn from: {report.read - before.read} poems read, "
+            f"{why}; poems stand in {', '.join(SUFFIXES[:5])} files, in UTF-8"
         )
+
+
+def _joined(names: Iterable[object]) -> str:
+    return ", ".join(map(str, names))
 
 
 def check_selected(sources: Iterable[Source], spec: CorpusSpec, report: CorpusReport) -> None:
@@ -351,16 +333,15 @@ def check_selected(sources: Iterable[Source], spec: CorpusSpec, report: CorpusRe
     if report.items:
         return
     fixed = [(form, count) for form, count in report.forms.most_common() if form != "free"]
-    wanted = " or ".join(map(str, sorted(spec.forms)))
+    none = f"0 poems of the form {' or '.join(map(str, sorted(spec.forms)))}"
     if not spec.forms:
         reason = f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
     elif not fixed:
-        reason = f"0 poems of the form {wanted}; all {report.kept} are of free form: "
-        reason += "leave out --form"
+        reason = f"{none}; all {report.kept} are of free form: leave out --form"
     else:
-        there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
-        reason = f"0 poems of the form {wanted}; there are {there}: try --form {fixed[0][0]}"
-    raise CorpusError(f"{', '.join(map(str, sources))}: {reason}")
+        there = _joined(f"{count} of {form}" for form, count in fixed[:3])
+        reason = f"{none}; there are {there}: try --form {fixed[0][0]}"
+    raise CorpusError(f"{_joined(sources)}: {reason}")
 
 
 def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) -> None:
@@ -375,8 +356,8 @@ def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) 
             report.repeated[reason] = count
     if not report.train:
         raise CorpusError(
-            f"{', '.join(map(str, spec.sources))}: all {left.sum()} poems are held out; "
-            "give more poems, or hold out less"
+            f"{_joined(spec.sources)}: all {left.sum()} poems are held out; give more poems, or "
+            "hold out less"
         )
 
 

@@ -1,7 +1,6 @@
 """From numbered poems to batches, as pure functions of (seed, step).
 
-Nothing here keeps a position: the poems of a step are computed from its number, so a run resumes
-from one integer, and any number of processes can share it.
+Nothing here keeps a position: a run resumes from one integer, and any number of processes share it.
 """
 
 from __future__ import annotations
@@ -74,11 +73,8 @@ class Batch:
 class TokenStore:
     """Tokens of all poems end to end, with where each begins; in memory, or in mapped files.
 
-    Args:
-        poems: the token ids of each poem.
-        max_len: positions of a batch; no poem may be longer.
-        pad_id: fills the rest of a row.
-        labels: for each poem its label values; empty where there are none.
+    Made of the token ids and, if any, the label values of each poem. A batch has max_len positions;
+    no poem may be longer, and pad_id fills the rest of a row.
     """
 
     def __init__(
@@ -92,9 +88,10 @@ class TokenStore:
         if len(poems) and lengths.max() > max_len:
             raise ValueError(f"a poem has {lengths.max()} tokens; max_len is {max_len}")
         ids = np.fromiter(itertools.chain.from_iterable(poems), np.int32, int(lengths.sum()))
-        tokens = torch.from_numpy(ids).to(token_dtype(int(ids.max(initial=0)) + 1))
-        offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
-        self._hold(tokens, offsets, torch.tensor(labels) if len(labels) else None, max_len, pad_id)
+        self.tokens = torch.from_numpy(ids).to(token_dtype(int(ids.max(initial=0)) + 1))
+        self.offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
+        self.labels = torch.tensor(labels) if len(labels) else None
+        self.max_len, self.pad_id = max_len, pad_id
 
     @classmethod
     def of(
@@ -102,20 +99,12 @@ class TokenStore:
     ) -> TokenStore:
         """A store of arrays that are there, which it neither copies nor checks.
 
-        Args:
-            tokens: (characters,), of any whole type.
-            offsets: (poems + 1,) int64, where in `tokens` each poem begins, and their end.
-            labels: (poems, L), of any whole type, or None.
+        Tokens (characters,) and labels (poems, L) or None are of any whole type; offsets (poems +
+        1,) int64, where in `tokens` each poem begins, and their end.
         """
-        store = cls.__new__(cls)
-        store._hold(tokens, offsets, labels, max_len, pad_id)
+        store = cls([], max_len, pad_id)
+        store.tokens, store.offsets, store.labels = tokens, offsets, labels
         return store
-
-    def _hold(
-        self, tokens: Tensor, offsets: Tensor, labels: Tensor | None, max_len: int, pad_id: int
-    ) -> None:
-        self.tokens, self.offsets, self.labels = tokens, offsets, labels
-        self.max_len, self.pad_id = max_len, pad_id
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -147,8 +136,7 @@ class TokenStore:
 
     def poem(self, place: int) -> list[int]:
         """The ids of one poem."""
-        ids: list[int] = self.tokens[self.offsets[place] : self.offsets[place + 1]].tolist()
-        return ids
+        return list(self.tokens[self.offsets[place] : self.offsets[place + 1]].tolist())
 
     def batch(self, index: NDArray[np.int64] | Sequence[int]) -> Batch:
         """The poems at these places, in this order."""
@@ -160,8 +148,8 @@ class TokenStore:
         tokens = torch.full(place.shape, self.pad_id, device=device)
         if len(self.tokens):
             place.clamp_(max=len(self.tokens) - 1)
-            found = self.tokens.index_select(0, place.flatten()).view(place.shape)
-            tokens = torch.where(mask, found, tokens)
+            there = self.tokens.index_select(0, place.flatten()).view(place.shape)
+            tokens = torch.where(mask, there, tokens)
         labels = None if self.labels is None else self.labels[poems].long()
         return Batch(tokens, mask, labels)
 
@@ -213,8 +201,6 @@ def corrupt(
     Drawn from the device's own generator, which the step has seeded.
 
     Args:
-        batch: the poems.
-        mask_id: stands where a character is not told.
         observe: share of the poems that have a part `observed`: half of them all but a run of
             characters, half of them characters here and there; at least one stays hidden.
         passes: numbers of passes, of which the batch has one drawn.

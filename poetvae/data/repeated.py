@@ -48,22 +48,12 @@ def rank(sides: NDArray[np.uint8], first: int = 0) -> Words:
 
 
 def mark_repeated(
-    sides: NDArray[np.uint8],
-    hashes: Words,
-    ranks: Words,
-    counts: SideCounts,
-    across: bool = True,
+    sides: NDArray[np.uint8], hashes: Words, ranks: Words, counts: SideCounts, across: bool = True
 ) -> tuple[Words, Words]:
     """Mark as REPEATED in `sides` all items of a text but the first, which the first side has.
 
-    Args:
-        sides: of all items.
-        hashes, ranks: (N,), of those to compare.
-        counts: counts them.
-        across: whether items of different sides are compared; else those of the same alone.
-
-    Returns:
-        Hashes and ranks of those that are left, by hash.
+    `sides` is of all items, hashes and ranks, (N,), of those to compare: across sides, or those of
+    the same alone. Returns hashes and ranks of those that are left, by hash.
     """
     order = np.lexsort((ranks, hashes))
     hashes, ranks = hashes[order], ranks[order]

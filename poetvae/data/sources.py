@@ -75,9 +75,7 @@ def check_source(name: str) -> str:
 def read_source(name: str, ignored: Counter[str]) -> Iterator[Record]:
     """The entries of a source, in the order of the file, and of file names in a folder.
 
-    Args:
-        name: a source that `check_source` took.
-        ignored: counts the files of a folder that are of no known format, by suffix.
+    The files of a folder that are of no known format are counted in `ignored`, by suffix.
 
     Raises:
         CorpusError: when a file cannot be read at all.
@@ -103,14 +101,14 @@ def _file_records(name: str) -> Iterator[Record]:
         elif name.endswith((".csv", ".parquet")) or not os.path.exists(name):
             yield from _table_records(name)
         else:
-            with gzip.open(name) if name.endswith(".gz") else open(name, "rb") as file:
-                stream: Any = file
+            opened: Any = gzip.open if name.endswith(".gz") else open
+            with opened(name, "rb") as file:
                 if name.removesuffix(".gz").endswith(".json"):
-                    yield from _json_records(name, stream)
+                    yield from _json_records(name, file)
                 elif name.removesuffix(".gz").endswith(".jsonl"):
-                    yield from _jsonl_records(name, _lines(name, stream))
+                    yield from _jsonl_records(name, _lines(name, file))
                 else:
-                    yield from _sniffed_records(name, stream)
+                    yield from _sniffed_records(name, file)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CorpusError(f"{name}: cannot be read ({reason}); check the file") from error
@@ -159,11 +157,11 @@ def _block_records(lines: Iterable[_Line]) -> Iterator[Record]:
         if line.text is None or line.text.strip():
             block.append(line)
         elif block:
-            texts = [text for _, text in block if text is not None]
-            if len(texts) == len(block):
-                yield Record(block[0].where, "\n".join(texts))
+            broken = [where for where, text in block if text is None]
+            if broken:
+                yield Record(broken[0], problem=NOT_UTF8)
             else:
-                yield Record(next(b.where for b in block if b.text is None), problem=NOT_UTF8)
+                yield Record(block[0].where, "\n".join(text or "" for _, text in block))
             block = []
 
 
@@ -211,15 +209,14 @@ def _table_records(name: str) -> Iterator[Record]:
     try:
         # Streaming writes no data, but locks: into a folder that goes away.
         with tempfile.TemporaryDirectory(prefix="poetvae-") as cache:
-            options: dict[str, Any] = {"streaming": True, "cache_dir": cache}
+            path, options = name, {"streaming": True, "cache_dir": cache}
+            if os.path.exists(name):
+                path = name.rpartition(".")[2]
+                options["data_files"] = os.path.abspath(name)
             if name.endswith(".csv"):
                 # A poem may be called NA; a broken character becomes U+FFFD, a lacuna.
                 options |= {"keep_default_na": False, "encoding_errors": "replace"}
-            if os.path.exists(name):
-                kind = name.rpartition(".")[2]
-                splits = datasets.load_dataset(kind, data_files=os.path.abspath(name), **options)
-            else:
-                splits = datasets.load_dataset(name, **options)
+            splits = datasets.load_dataset(path, **options)
             split = "train" if "train" in splits else next(iter(splits))
             for number, row in enumerate(splits[split], 1):
                 yield _object_record(name, f"{name}: row {number}", row)
@@ -242,21 +239,13 @@ def _object_record(name: str, where: str, value: object) -> Record:
             break
     else:
         return Record(where, problem=f"none of the fields {', '.join(TEXT_FIELDS)}")
-    meta = {
-        _tidy(k): _tidy(v)
-        for k, v in value.items()
-        if k != key and isinstance(v, str) and v.strip()
-    }
-    dynasty = _dynasty(name)
-    return Record(where, text, {"dynasty": dynasty, **meta} if dynasty else meta)
-
-
-def _dynasty(name: str) -> str:
-    """The dynasty that the file names of chinese-poetry tell: poet.tang.0.json."""
+    others = {k: v for k, v in value.items() if k != key and isinstance(v, str) and v.strip()}
+    meta = {_tidy(k): _tidy(v) for k, v in others.items()}
+    # The file names of chinese-poetry tell the dynasty: poet.tang.0.json.
     for part in os.path.basename(name).split("."):
         if part in _DYNASTIES:
-            return _DYNASTIES[part]
-    return ""
+            return Record(where, text, {"dynasty": _DYNASTIES[part], **meta})
+    return Record(where, text, meta)
 
 
 def _tidy(text: str) -> str:

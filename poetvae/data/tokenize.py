@@ -36,9 +36,8 @@ def build(
 ) -> Described:
     """Number a corpus into a new folder.
 
-    Args:
-        workers: processes that read; absent: one for each core, at most 8. The result is the same.
-        chunk: poems that a process is given at once. The result is the same.
+    The result is the same for any number of workers, processes that read (absent: one for each
+    core, at most 8), and for any chunk, the poems that one is given at once.
 
     Raises:
         CorpusError: nothing to train on; a folder that exists, or cannot be written.
@@ -70,9 +69,8 @@ def known_values(
 ) -> tuple[str, ...]:
     """The values of a field that at least so many poems have, the most frequent first.
 
-    Args:
-        counts: how many poems have each value, "" for none; equal ones stay in this order.
-        there: how many poems have each field.
+    `counts` has the poems by value, "" for none; equal ones stay in this order. `there` has the
+    poems by field.
 
     Raises:
         CorpusError: there are fewer than two: nothing to tell apart.
@@ -89,11 +87,7 @@ def known_values(
 
 
 def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
-    """How to number what is frequent enough to train on, and how many poems are too long.
-
-    Raises:
-        CorpusError: all are too long, or a label has fewer than two values.
-    """
+    """How to number what is frequent enough to train on, and how many poems are too long."""
     max_len = max((form.size for form in spec.forms), default=spec.max_len)
     longer, shortest, characters = 0, 2**31 - 1, np.zeros(UNICODE, np.int64)
     names, values = list(spool.values), {name: Counter[str]() for name in spec.columns}
@@ -116,16 +110,10 @@ def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
     characters[ord(END)] = 0
     seen = {chr(code): int(characters[code]) for code in np.flatnonzero(characters).tolist()}
     forms = values.pop("form") if spec.forms else Counter[str]()
-    codec = PoemCodec(
-        PoemTokenizer.from_counts(seen, spec.min_count),
-        max_len,
-        {form: forms[str(form)] for form in spec.forms},
-        {
-            name: known_values(name, counts, spec.min_label, spool.fields)
-            for name, counts in values.items()
-        },
-    )
-    return codec, longer
+    fields = {n: known_values(n, c, spec.min_label, spool.fields) for n, c in values.items()}
+    tokenizer = PoemTokenizer.from_counts(seen, spec.min_count)
+    counted = {form: forms[str(form)] for form in spec.forms}
+    return PoemCodec(tokenizer, max_len, counted, fields), longer
 
 
 def _numbered(
@@ -137,11 +125,9 @@ def _numbered(
     ids[ord(END)] = tokenizer.eos_id
     for i in range(tokenizer.newline_id, len(tokenizer)):
         ids[ord(tokenizer.decode([i]))] = i
-    known = {name: list(values) for name, values in codec.fields.items()}
-    if len(codec.forms) > 1:
-        known = {"form": [str(form) for form in codec.forms], **known}
+    known = {"form": tuple(map(str, codec.forms))} if len(codec.forms) > 1 else {}
     labels = []
-    for name, values in known.items():
+    for name, values in {**known, **codec.fields}.items():
         label = np.zeros(len(spool.values), np.int32)
         for i, value in enumerate(values, 1):
             if value in spool.values:
@@ -156,13 +142,7 @@ def _numbered(
             yield side, tokens, block.lengths[kept], np.array(rows, np.int32).T
 
 
-_DTYPES: dict[str, np.dtype[Any]] = {
-    "codes": np.dtype("<u4"),
-    "lengths": np.dtype("<i4"),
-    "hashes": np.dtype("<u8"),
-    "sides": np.dtype("u1"),
-    "columns": np.dtype("<i4"),
-}
+_DTYPES = {"codes": "<u4", "lengths": "<i4", "hashes": "<u8", "sides": "u1", "columns": "<i4"}
 
 
 @dataclass(frozen=True)
@@ -178,10 +158,8 @@ class Block:
 class Spool:
     """Items in the files of a folder, in the order they were added.
 
-    Attributes:
-        counts: items by side.
-        values: the values of all columns, by the order in which they came first.
-        fields: how many items have each field of meta.
+    `counts` are of its items by side, `fields` by field of meta; `values` has those of all columns,
+    numbered as they came first.
     """
 
     def __init__(self, folder: Path, columns: int) -> None:
@@ -210,20 +188,16 @@ class Spool:
 
     def blocks(self) -> Iterator[Block]:
         """All items, in order."""
-        item = code = 0
+        item, code, width = 0, 0, self._columns
         for items, codes in self._sizes:
-            columns = self._read("columns", item * self._columns, items * self._columns)
-            yield Block(
-                self._read("codes", code, codes),
-                self._read("lengths", item, items),
-                self._read("sides", item, items),
-                columns.reshape(items, self._columns),
-            )
+            columns = self._read("columns", item * width, items * width).reshape(items, width)
+            lengths, sides = (self._read(name, item, items) for name in ("lengths", "sides"))
+            yield Block(self._read("codes", code, codes), lengths, sides, columns)
             item, code = item + items, code + codes
 
     def _read(self, name: str, start: int, count: int) -> NDArray[Any]:
         """So many numbers of an array; fewer where it ends."""
-        dtype = _DTYPES[name]
+        dtype = np.dtype(_DTYPES[name])
         return np.fromfile(self._folder / name, dtype, count, offset=start * dtype.itemsize)
 
     def mark_repeated(self) -> None:
