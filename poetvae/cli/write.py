@@ -11,21 +11,8 @@ import click
 from ..constraints.options import Conditions
 from ..errors import ConfigError, CorpusError
 from ..generation.options import SamplingOptions
-from .common import (
-    FORMS,
-    ModelChoice,
-    cli,
-    drawn_seed,
-    emit,
-    example,
-    json_option,
-    model_options,
-    named,
-    options,
-    options_of,
-    seed_option,
-    stdin,
-)
+from . import common
+from .common import FORMS, ModelChoice, options_of
 from .terminal import Command, known, note
 
 if TYPE_CHECKING:
@@ -46,36 +33,30 @@ class Writing(Command):
                 formatter.write_dl([record for record in records if record])
 
 
-sampling_options = options(
+sampling_options = common.options(
     click.option(
         "--form", metavar="5x2", shell_complete=known(FORMS), help="One of the model's forms."
     ),
     options_of(SamplingOptions, leave_out=("labels", "seed"), defaults={"temperature": 0.8}),
-    click.option(
-        "--label",
-        "pairs",
-        multiple=True,
-        metavar="FIELD=VALUE",
-        help="As dynasty=tang; can repeat.",
-    ),
+    common.texts_option("--label", "pairs", "FIELD=VALUE", "As dynasty=tang; can repeat."),
     click.option(
         "--script",
         type=click.Choice(["simplified", "traditional"]),
         help="Of what is printed; absent: as the model writes. What you type may be either.",
     ),
-    seed_option,
-    json_option,
+    common.seed_option,
+    common.json_option,
 )
 count_option = click.option(
     "-n", "n", type=click.IntRange(min=1), default=1, help="How many poems."
 )
 
 
-@example(
-    "poetvae generate --model my-poet -n 4 --seed 1 --acrostic 山水 --contains 明月 --no-repeat"
+@common.command(
+    "poetvae generate --model my-poet -n 4 --seed 1 --acrostic 山水 --contains 明月 --no-repeat",
+    cls=Writing,
 )
-@cli.command(cls=Writing)
-@model_options
+@common.model_options
 @count_option
 @options_of(Conditions)
 @sampling_options
@@ -91,18 +72,19 @@ def generate(
 ) -> None:
     """Write poems. What is asked of them holds in every one, or an error says why it cannot."""
     poet = model.load()
-    labels = named(pairs, "--label", "dynasty=tang")
-    chosen = drawn_seed() if seed is None else seed
+    labels = common.named(pairs, "--label", "dynasty=tang")
+    chosen = common.drawn_seed() if seed is None else seed
     poems = poet.generate(n, seed=chosen, labels=labels, lines=_numbered(lines), **wanted)
     if seed is None:
         note(f"seed {chosen}")
     _print(poems, script, as_json)
 
 
-@example("poetvae complete --model my-poet 瀑響分雲出 -n 3 --seed 1 --no-repeat")
-@cli.command(cls=Writing)
+@common.command(
+    "poetvae complete --model my-poet 瀑響分雲出 -n 3 --seed 1 --no-repeat", cls=Writing
+)
 @click.argument("text")
-@model_options
+@common.model_options
 @count_option
 @options_of(Conditions, leave_out=LINES)
 @sampling_options
@@ -121,12 +103,12 @@ def complete(
     - reads texts from stdin, one a line. The completions of a text are all different; with
     --candidates the best bound comes first.
     """
-    texts = [line for line in stdin() if line.strip()] if text == "-" else [text]
+    texts = list(common.stdin()) if text == "-" else [text]
     if not texts:
         raise CorpusError("no text came; give one on each line")
     poet = model.load()
-    labels = named(pairs, "--label", "dynasty=tang")
-    chosen = drawn_seed() if seed is None else seed
+    labels = common.named(pairs, "--label", "dynasty=tang")
+    chosen = common.drawn_seed() if seed is None else seed
     for i, one in enumerate(texts):
         poems = poet.complete(one, n, seed=chosen, labels=labels, **wanted)
         if seed is None and not i:
@@ -138,7 +120,7 @@ def complete(
 
 def _numbered(pairs: tuple[str, ...]) -> dict[int, str]:
     """Texts of lines by number."""
-    lines = named(pairs, "--line", "2=TEXT")
+    lines = common.named(pairs, "--line", "2=TEXT")
     for number, text in lines.items():
         if not number.isdecimal():
             raise ConfigError(f"--line {number}={text}: expected N=TEXT, as --line 2=TEXT")
@@ -153,8 +135,6 @@ def _print(poems: Iterable[Generated], script: str | None, as_json: bool) -> Non
     convert = {"simplified": to_simplified, "traditional": to_traditional}
     for poem in poems:
         text = convert[script](poem.text) if script else poem.text
-        if as_json:
-            lines = split_verses(text) if poem.form else text.split("\n")
-            emit(poem.as_dict() | {"text": text, "lines": list(lines)})
-        else:
-            click.echo(text + ("\n" if "\n" in text else ""))
+        lines = split_verses(text) if poem.form else text.split("\n")
+        values = poem.as_dict() | {"text": text, "lines": list(lines)}
+        common.output(values, common.paragraph(text), as_json)
