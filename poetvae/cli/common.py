@@ -160,7 +160,7 @@ class ModelChoice:
     @property
     def run(self) -> Path | None:
         """The run folder that it is, if it is one."""
-        folder = None if self.name is None else Path(self.name)
+        folder = Path(self.name) if self.name else None
         return folder if folder and (folder / "train.json").exists() else None
 
     def load(self) -> Poet:

@@ -181,7 +181,7 @@ def edit(
         f"{toward}: {direction.ones} poems with, {direction.others} without; "
         f"separation {direction.separation:.3f}"
     )
-    values = {"text": text, "reconstruction": back, "edited": edited}
+    values: dict[str, Any] = {"text": text, "reconstruction": back, "edited": edited}
     values |= {"kept": 1 - len(places) / size, "changed": places}
     common.output(values, edited, as_json)
     if not as_json:

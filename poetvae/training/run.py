@@ -60,9 +60,7 @@ def opened(
 ) -> Iterator[tuple[RunSpec, Data]]:
     """A run and its poems, locked for this training; each process opens them once.
 
-    Args:
-        begin: makes the run; None: it is there, and its corpus is numbered again should that be
-            gone.
+    `begin` makes the run; None: it is there, and its corpus is numbered again should that be gone.
 
     Raises:
         CheckpointError: another training has it, or it is no run.
@@ -96,7 +94,11 @@ def create(
         CheckpointError: the folder is in use, in the way, or cannot be written.
         ConfigError, CorpusError: the run cannot be trained.
     """
-    _check_free(run, force)
+    if run.exists() and not (run.is_dir() and not any(run.iterdir())):
+        if not force:
+            raise CheckpointError(f"{run} exists; --resume continues it, --force replaces it")
+        if not (run / "train.json").exists():
+            raise CheckpointError(f"{run} is not a run of poetvae; --force does not remove it")
     making, old = (run.with_name(f".{run.name}.{end}") for end in ("tmp", "old.tmp"))
     try:
         making.mkdir(parents=True, exist_ok=True)
@@ -141,30 +143,21 @@ def _fill(
 
 
 def _completed(config: Config, codec: PoemCodec, group: Group) -> Config:
-    """A configuration with what the corpus and the machine decide.
-
-    Raises:
-        ConfigError: there is no such model, or a batch has fewer poems than slices.
-    """
-    sizes = {
-        "vocab_size": len(codec.tokenizer),
-        "max_len": codec.max_len,
-        "label_sizes": codec.label_sizes,
-    }
-    model = from_dict(ModelConfig, {**asdict(config.model), **sizes})
-    precision, slices = config.train.precision, config.train.slices or group.size
+    """A configuration with what the corpus and the machine decide."""
+    sizes = {"vocab_size": len(codec.tokenizer), "label_sizes": codec.label_sizes}
+    values = asdict(config.model) | sizes | {"max_len": codec.max_len}
+    model, train = from_dict(ModelConfig, values), config.train
+    precision, slices = train.precision, train.slices or group.size
     if precision == "auto":
         precision = "bf16" if bf16_is_faster(group.device) else "fp32"
     with torch.device("meta"):
         build(model)
-    if slices > config.train.batch_size:
+    if slices > train.batch_size:
         raise ConfigError(
-            f"{slices} slices of a batch of {config.train.batch_size}; give a larger "
-            "batch_size, or fewer slices or processes"
+            f"{slices} slices of a batch of {train.batch_size}; give a larger batch_size, or "
+            "fewer slices or processes"
         )
-    return Config(
-        model, config.objective, replace(config.train, precision=precision, slices=slices)
-    )
+    return Config(model, config.objective, replace(train, precision=precision, slices=slices))
 
 
 def _reopen(run: Path) -> tuple[RunSpec, Data]:
@@ -189,13 +182,10 @@ def _folder(spec: RunSpec, run: Path) -> Path:
 def check_same(
     run: Path, spec: RunSpec, planned: RunSpec, poems: int, length: Length, given: Iterable[str]
 ) -> None:
-    """Whether a run was begun with what is asked for now.
+    """Check that a run of so many poems was begun with what is planned now.
 
-    Args:
-        run, spec, poems: the run, and how many poems it learns from.
-        planned, length: what is asked for.
-        given: the settings and parts of the run to compare; those that are filled in when a run
-            begins are compared where they were given a value.
+    `given` names the settings and parts of the run to compare; those that are filled in when a run
+    begins are compared where they were given a value.
 
     Raises:
         ConfigError: it was begun with something else.
@@ -221,11 +211,3 @@ def _flat(spec: RunSpec) -> dict[str, Any]:
 
 def _shown(value: Any) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
-
-
-def _check_free(run: Path, force: bool) -> None:
-    if run.exists() and not (run.is_dir() and not any(run.iterdir())):
-        if not force:
-            raise CheckpointError(f"{run} exists; --resume continues it, --force replaces it")
-        if not (run / "train.json").exists():
-            raise CheckpointError(f"{run} is not a run of poetvae; --force does not remove it")

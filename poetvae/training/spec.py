@@ -46,9 +46,7 @@ class RunSpec:
         labels: Sequence[str] = (),
         strict: bool = False,
     ) -> RunSpec:
-        """A run by what people give, with paths that hold from everywhere.
-
-        Where the corpus is tokenized, its forms and labels hold.
+        """A run by what people give; where the corpus is tokenized, its forms and labels hold.
 
         Raises:
             ConfigError: no form; other forms or labels than those of a tokenized corpus, or poems
@@ -82,18 +80,9 @@ class RunSpec:
     @property
     def corpus(self) -> CorpusSpec:
         """What its poems are, and how they are numbered."""
-        train = self.config.train
-        return CorpusSpec(
-            self.sources,
-            self.valid,
-            self.forms,
-            self.labels,
-            self.strict,
-            train.held_out,
-            self.config.model.max_len,
-            train.min_count,
-            train.min_label,
-        )
+        train, max_len = self.config.train, self.config.model.max_len
+        learnt = self.sources, self.valid, self.forms, self.labels, self.strict
+        return CorpusSpec(*learnt, train.held_out, max_len, train.min_count, train.min_label)
 
     def check(self) -> None:
         """Raises ConfigError for several passes in free form."""
@@ -105,14 +94,9 @@ class RunSpec:
 
     def save(self, run: Path) -> None:
         """Write `train.json`."""
-        values = {
-            "poetvae": __version__,
-            "torch": torch.__version__,
-            **vars(self),
-            "config": self.config.to_dict(),
-            "forms": list(map(str, self.forms)),
-        }
-        values = {**values, "sha256": _digest(values)}
+        values = {"poetvae": __version__, "torch": torch.__version__, **vars(self)}
+        values |= {"config": self.config.to_dict(), "forms": list(map(str, self.forms))}
+        values |= {"sha256": _digest(values)}
         text = json.dumps(values, indent=2, ensure_ascii=False)
         write_file(run / "train.json", text.encode("utf-8", "surrogatepass"))  # names of files
 
@@ -129,15 +113,13 @@ class RunSpec:
             if values.pop("sha256", None) not in (None, _digest(values)):
                 raise ValueError("it is not as it was written")
             parts = values["config"]
+            model = from_dict(ModelConfig, parts["model"])
+            objective = from_dict(ObjectiveConfig, parts["objective"])
             return cls(
-                Config(
-                    from_dict(ModelConfig, parts["model"]),
-                    from_dict(ObjectiveConfig, parts["objective"]),
-                    from_dict(TrainConfig, parts["train"]),
-                ),
+                Config(model, objective, from_dict(TrainConfig, parts["train"])),
                 tuple(values["sources"]),
                 tuple(values["valid"]),
-                tuple(Form.parse(form) for form in values["forms"]),
+                tuple(map(Form.parse, values["forms"])),
                 tuple(map(str, values["labels"])),
                 bool(values["strict"]),
                 int(values["steps"]),

@@ -23,10 +23,7 @@ from .schedules import SCHEDULES
 
 
 class Slice(NamedTuple):
-    """Poems that go through the model together: a batch or a part of one.
-
-    seed is that of their noise, share their share of the batch.
-    """
+    """Poems that go through the model together, a share of a batch, and the seed of their noise."""
 
     batch: Batch
     seed: int = 0
