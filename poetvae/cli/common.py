@@ -297,11 +297,7 @@ def named(pairs: tuple[str, ...], option: str, example: str) -> dict[str, str]:
 
 
 def settings_of(config: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Settings of a file of TOML, overruled by KEY=VALUE pairs.
-
-    Raises:
-        ConfigError: it cannot be read, or is none.
-    """
+    """Settings of a file of TOML, overruled by KEY=VALUE pairs; ConfigError where it is none."""
     settings: dict[str, Any] = {}
     if config is not None:
         try:

@@ -1,11 +1,8 @@
 """Reading poems from files, folders, standard input and the hub, with an account of each.
 
-`read_poems` reads one poem after the other and keeps none; `read_corpus` collects what training
-needs. Nothing is written anywhere. What cannot be used is left out and counted in a `CorpusReport`;
-with `strict` what is broken is an error instead.
-
-An *item* is what is learnt: a poem or a couplet of one, as `poem.select` gives it. It stands on a
-*side*: 0 to train, 1 to validate, 2 to test.
+What cannot be used is left out and counted in a `CorpusReport`; with `strict` what is broken is an
+error instead. An *item* is what is learnt: a poem or a couplet of one, as `poem.select` gives it.
+It stands on a *side*: 0 to train, 1 to validate, 2 to test.
 """
 
 from __future__ import annotations
@@ -26,6 +23,8 @@ from .repeated import SideCounts, mark_repeated, rank, text_hashes
 from .sources import SUFFIXES, Record, check_source, read_source
 
 Source = str | Path
+Keys = set[int] | None
+"""Those of the poems before, to which a poem adds its own; None: poems are not compared."""
 
 # So many broken places are named; the others are counted.
 _PROBLEMS = 20
@@ -70,11 +69,10 @@ class CorpusSpec:
 
 @dataclass
 class CorpusReport:
-    """What was read, what was kept, and why the rest was not. Two sums always hold:
+    """What was read, what was kept, and why the rest was not.
 
     read == kept + sum(dropped), and, after `read_corpus`, kept == used + sum(unused) and
     items == train + valid + test + sum(repeated), where items are the poems or couplets selected.
-
     `forms` and `characters` (line breaks not counted) are of the poems kept, those without a form
     are "free"; `altered` has poems by what was altered, one perhaps under several; `ignored` the
     files of folders that were not read, by suffix; `problems` the first broken places, as
@@ -107,10 +105,8 @@ class CorpusReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain numbers, strings, dicts and lists."""
-        return {
-            key: dict(value.most_common()) if isinstance(value, Counter) else value
-            for key, value in vars(self).items()
-        }
+        counted = vars(self).items()
+        return {k: dict(v.most_common()) if isinstance(v, Counter) else v for k, v in counted}
 
     def lines(self) -> list[str]:
         """The account for people; empty parts are left out."""
@@ -167,7 +163,7 @@ def _read(names: list[str], strict: bool, report: CorpusReport) -> Iterator[Poem
     for record in read_records(names, strict, report):
         if poem := read_record(record, report, known):
             yield poem
-    check_kept(names, report, before)
+    _check_kept(names, report, before)
 
 
 def read_corpus(spec: CorpusSpec) -> Corpus:
@@ -176,8 +172,7 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
     With sources to validate with there is nothing to test with, and the report is of the others.
 
     Raises:
-        CorpusError: as `read_poems` does, and when there is nothing of these forms, or nothing left
-            to train on.
+        CorpusError: as `read_poems`; and nothing is of these forms, or left to train on.
     """
     items: list[Item] = []
     report, counts = CorpusReport(), SideCounts()
@@ -199,23 +194,18 @@ def read_parts(
 ) -> Iterator[tuple[list[str], int, CorpusReport]]:
     """What is to be read one after the other: sources, the side of their poems, and their report.
 
-    Raises:
-        CorpusError: one is not there or, when it was read, nothing of it was kept or selected.
+    Raises CorpusError: one is not there or, once read, has nothing that is kept or selected.
     """
     parts = [(check_sources(spec.sources), 0, report)]
     if spec.valid:
         parts.append((check_sources(spec.valid), 1, CorpusReport()))
-    for part in parts:
-        yield part
-        check_selected(part[0], spec, part[2])
+    for names, side, part in parts:
+        yield names, side, part
+        _check_selected(names, spec, part)
 
 
 def check_sources(sources: Iterable[Source]) -> list[str]:
-    """The names of sources that are there.
-
-    Raises:
-        CorpusError: there is none, or one is not there.
-    """
+    """The names of sources; raises CorpusError where there is none, or one is not there."""
     names = [check_source(str(source)) for source in sources]
     if not names:
         raise CorpusError("no corpus: give a file, a folder, a hub name, or - for standard input")
@@ -228,11 +218,7 @@ def is_store(folder: Source) -> bool:
 
 
 def read_records(sources: Iterable[str], strict: bool, report: CorpusReport) -> Iterator[Record]:
-    """The entries of sources; with `strict` the first broken one is an error.
-
-    Raises:
-        CorpusError: as `read_poems` does, except at the end.
-    """
+    """The entries of sources; raises CorpusError as `read_poems` does, except at the end."""
     for name in sources:
         for record in read_source(name, report.ignored):
             if record.problem and strict:
@@ -241,11 +227,8 @@ def read_records(sources: Iterable[str], strict: bool, report: CorpusReport) -> 
             yield record
 
 
-def read_record(record: Record, report: CorpusReport, known: set[int] | None = None) -> Poem | None:
-    """The poem of an entry, cleaned and counted; None when it is dropped.
-
-    One whose key is among the known ones is dropped, too; its own is added. None: not compared.
-    """
+def read_record(record: Record, report: CorpusReport, known: Keys = None) -> Poem | None:
+    """The poem of an entry, cleaned and counted; None when it is dropped, as a known one is."""
     report.read += 1
     if record.problem:
         report.dropped[record.problem] += 1
@@ -279,30 +262,20 @@ class Item(NamedTuple):
 
 
 def select_items(
-    records: Iterable[Record],
-    spec: CorpusSpec,
-    side: int,
-    report: CorpusReport,
-    known: set[int] | None = None,
+    records: Iterable[Record], spec: CorpusSpec, side: int, report: CorpusReport, known: Keys = None
 ) -> Iterator[Item]:
-    """The items of entries, counted; none is left out for coming twice.
-
-    `side` is that of poems that are not held out, `known` as for `read_record`.
-    """
+    """The items of entries, counted, also those that come twice; on `side` where not held out."""
     forms, share = frozenset(spec.forms), 0.0 if spec.valid else spec.held_out
     for record in records:
-        poem = read_record(record, report, known)
-        if poem is None:
-            continue
-        items = list(select([poem], forms))
-        if not items:
-            report.unused["other form" if forms else "lacuna"] += 1
-            continue
-        report.used += 1
-        report.items += len(items)
-        place = side_of(poem, share) or side
-        for item in items:
-            yield Item(item, content(item, item.form if forms else None), place)
+        if poem := read_record(record, report, known):
+            items, place = list(select([poem], forms)), side_of(poem, share) or side
+            if items:
+                report.used += 1
+            else:
+                report.unused["other form" if forms else "lacuna"] += 1
+            report.items += len(items)
+            for item in items:
+                yield Item(item, content(item, item.form if forms else None), place)
 
 
 def side_of(poem: Poem, share: float) -> int:
@@ -310,26 +283,19 @@ def side_of(poem: Poem, share: float) -> int:
     return held_out(poem.key, share) + held_out(poem.key, share / 2)
 
 
-def check_kept(
-    sources: Iterable[Source], report: CorpusReport, before: CorpusReport | None = None
-) -> None:
+def _check_kept(names: list[str], report: CorpusReport, before: CorpusReport) -> None:
     """Raises CorpusError when no poem was kept of sources, since an earlier state of the report."""
-    before = before or CorpusReport()
     if report.kept == before.kept:
         why = _listing("dropped", report.dropped - before.dropped) or "it is empty"
         raise CorpusError(
-            f"{_joined(sources)}: nothing to learn from: {report.read - before.read} poems read, "
+            f"{', '.join(names)}: nothing to learn from: {report.read - before.read} poems read, "
             f"{why}; poems stand in {', '.join(SUFFIXES[:5])} files, in UTF-8"
         )
 
 
-def _joined(names: Iterable[object]) -> str:
-    return ", ".join(map(str, names))
-
-
-def check_selected(sources: Iterable[Source], spec: CorpusSpec, report: CorpusReport) -> None:
+def _check_selected(names: list[str], spec: CorpusSpec, report: CorpusReport) -> None:
     """Raises CorpusError when nothing was kept, or selected, of sources."""
-    check_kept(sources, report)
+    _check_kept(names, report, CorpusReport())
     if report.items:
         return
     fixed = [(form, count) for form, count in report.forms.most_common() if form != "free"]
@@ -339,9 +305,9 @@ def check_selected(sources: Iterable[Source], spec: CorpusSpec, report: CorpusRe
     elif not fixed:
         reason = f"{none}; all {report.kept} are of free form: leave out --form"
     else:
-        there = _joined(f"{count} of {form}" for form, count in fixed[:3])
+        there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
         reason = f"{none}; there are {there}: try --form {fixed[0][0]}"
-    raise CorpusError(f"{_joined(sources)}: {reason}")
+    raise CorpusError(f"{', '.join(names)}: {reason}")
 
 
 def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) -> None:
@@ -356,8 +322,8 @@ def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) 
             report.repeated[reason] = count
     if not report.train:
         raise CorpusError(
-            f"{_joined(spec.sources)}: all {left.sum()} poems are held out; give more poems, or "
-            "hold out less"
+            f"{', '.join(map(str, spec.sources))}: all {left.sum()} poems are held out; "
+            "give more poems, or hold out less"
         )
 
 
@@ -371,6 +337,5 @@ def sample_folder() -> Path:
     for folder in (package / "sample", package.parent / "data" / "sample"):
         if folder.is_dir():
             return folder
-    raise CorpusError(
-        f"no embedded sample beside {package}; install poetvae again, or give a corpus"
-    )
+    reason = f"no embedded sample beside {package}"
+    raise CorpusError(f"{reason}; install poetvae again, or give a corpus")

@@ -19,17 +19,9 @@ from torch import Tensor
 from ..text.codec import PoemCodec
 from ..text.poem import Poem
 
-# So many numbers of a store are hashed at once.
-_PART = 2**20
-
-# Fewer can be told from chance on small corpora.
-_ROUNDS = 8
+_PART = 2**20  # numbers of a store that are hashed at once
+_ROUNDS = 8  # fewer can be told from chance on small corpora
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX = (
-    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
-    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
-)
-_LAST = np.uint64(31)
 
 
 @dataclass(frozen=True)
@@ -37,11 +29,9 @@ class Batch:
     """B poems of at most T tokens.
 
     Attributes:
-        tokens: (B, T) int64, padded.
-        mask: (B, T) bool, True = real.
+        tokens, mask: (B, T) int64, padded; (B, T) bool, True = real.
         labels: (B, L) int64, 0 = unknown; None without labels.
-        observed: (B, T), the tokens that encoder and decoder are given, the mask token elsewhere;
-            None = none.
+        observed: (B, T), the tokens that encoder and decoder are given, else mask tokens; or None.
         noisy: (B, T), the poems as the encoder sees them; None = as they are.
     """
 
@@ -176,11 +166,7 @@ class Data:
 
 
 def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
-    """Poems numbered and labelled.
-
-    Raises:
-        CorpusError: a poem of none of the codec's forms, or too long.
-    """
+    """Poems numbered and labelled; CorpusError for one of none of the codec's forms, or too long."""
     poems = list(poems)
     labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
     ids = [codec.encode(p) for p in poems]
@@ -228,7 +214,7 @@ def corrupt(
         noisy = tokens.masked_fill((rand(n, length) < noise) & mask, mask_id)
     if dropout and labels is not None:
         labels = labels.masked_fill(rand(*labels.shape) < dropout, 0)
-    return Batch(tokens, batch.mask, labels, observed, noisy), drawn
+    return Batch(tokens, mask, labels, observed, noisy), drawn
 
 
 def derive_seed(seed: int, *names: object) -> int:
@@ -274,8 +260,8 @@ def _permute(place: NDArray[np.uint64], key: NDArray[np.uint64], n: int) -> NDAr
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finaliser of splitmix64 (Steele, Lea & Flood 2014), in place; products wrap."""
-    for shift, factor in _MIX:
-        x ^= x >> shift
-        x *= factor
-    x ^= x >> _LAST
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x ^= x >> np.uint64(shift)
+        x *= np.uint64(factor)
+    x ^= x >> np.uint64(31)
     return x

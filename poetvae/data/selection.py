@@ -25,14 +25,9 @@ from .corpus import CorpusReport, CorpusSpec, read_records, select_items
 from .repeated import text_hashes
 from .sources import Record
 
-END = "\ud800"
-"""Stands behind a text of free form: no cleaned text has a surrogate in it."""
-CHUNK = 2000
-"""Entries that a process is given at once."""
-CHUNK_CHARACTERS = 2**20
-"""A chunk of long texts has fewer entries."""
-FEW_CHUNKS = 4
-"""So few chunks are done before another process would have started."""
+END = "\ud800"  # stands behind a text of free form: no cleaned text has a surrogate in it
+CHUNK, CHUNK_CHARACTERS = 2000, 2**20  # entries of a process at once; of long ones, fewer
+FEW_CHUNKS = 4  # so few are done before another process would have started
 
 
 @dataclass(frozen=True)
@@ -90,10 +85,8 @@ def gather(
     """The items of sources, chunk by chunk in order, the same for any chunk and any workers.
 
     Workers are processes, and `side` is that of poems that are not held out. The report counts the
-    files that are not read; what each chunk counts is in its items.
-
-    Raises:
-        CorpusError: as `read_poems` does, except at the end; and when a process dies.
+    files that are not read; what each chunk counts is in its items. Raises CorpusError as
+    `read_records` does, and when a process dies.
     """
     chunks = chunks_of(read_records(sources, spec.strict, report), chunk, bool(spec.columns))
     work = partial(items_of, spec=spec, side=side)
@@ -135,16 +128,15 @@ def chunks_of(records: Iterator[Record], size: int, meta: bool) -> Iterator[list
 
 def _serve() -> None:
     """A worker leaves interrupts to the process that it works for, and ends when that has ended."""
+
+    def end_with_parent() -> None:
+        # Killed outright it tells nobody, and the queue would be waited at for ever.
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # Killed outright it tells nobody, and the queue would be waited at for ever.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 @contextmanager

@@ -32,11 +32,9 @@ from ..text.poem import has_han
 
 SUFFIXES = (".json", ".jsonl", ".txt", ".csv", ".parquet", ".json.gz", ".jsonl.gz", ".txt.gz")
 TEXT_FIELDS = ("text", "poem", "content", "paragraphs", "lines")
-NOT_UTF8 = "not UTF-8"
-BROKEN_JSON = "broken JSON"
+NOT_UTF8, BROKEN_JSON = "not UTF-8", "broken JSON"
 
-# So many lines of a text file decide whether blank lines separate its poems.
-_HEAD = 1000
+_HEAD = 1000  # lines of a text file that decide whether blank lines separate its poems
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _TITLE = re.compile(r"([^:：，。？！；、,.?!;\n]{1,30})[:：](.+)", re.DOTALL)
 _DYNASTIES = {"tang": "tang", "song": "song", "yuanqu": "yuan"}
@@ -61,8 +59,7 @@ class _Line(NamedTuple):
 def check_source(name: str) -> str:
     """The name, when there is such a source; a hub name is looked up only when it is read.
 
-    Raises:
-        CorpusError: for a path where nothing is, and for a file of an unknown format.
+    Raises CorpusError: for a path where nothing is, and for a file of an unknown format.
     """
     known = name.endswith(SUFFIXES)
     if name != "-" and not os.path.exists(name) and (known or not _HUB_NAME.fullmatch(name)):
@@ -75,10 +72,8 @@ def check_source(name: str) -> str:
 def read_source(name: str, ignored: Counter[str]) -> Iterator[Record]:
     """The entries of a source, in the order of the file, and of file names in a folder.
 
-    The files of a folder that are of no known format are counted in `ignored`, by suffix.
-
-    Raises:
-        CorpusError: when a file cannot be read at all.
+    The files of a folder that are of no known format are counted in `ignored`, by suffix. Raises
+    CorpusError when a file cannot be read at all.
     """
     if not os.path.isdir(name):
         yield from _file_records(name)

@@ -92,9 +92,8 @@ class StoreWriter:
         self._ends, self._files = dict.fromkeys(SIDES, 0), {}
         for side in SIDES:
             for name, dtype in _dtypes(described.codec).items():
-                self._files[side, name] = ArrayFile(
-                    folder / f"{side}.{name}", f"<i{dtype.itemsize}"
-                )
+                path = folder / f"{side}.{name}"
+                self._files[side, name] = ArrayFile(path, f"<i{dtype.itemsize}")
             self._files[side, "offsets"].write([0])
 
     def add(self, side: str, tokens: ArrayLike, lengths: ArrayLike, labels: ArrayLike) -> None:
@@ -110,14 +109,9 @@ class StoreWriter:
     def finish(self) -> None:
         """Write what describes the poems, and the manifest."""
         codec, about = self._described.codec, self._described
-        values = {
-            **FORMAT,
-            "max_len": codec.max_len,
-            "text": codec.to_dict(),
-            "labels": about.labels,
-            "longer": about.longer,
-            "report": about.report.as_dict(),
-        }
+        values = {**FORMAT, "max_len": codec.max_len, "text": codec.to_dict()}
+        values |= {"labels": about.labels, "longer": about.longer}
+        values["report"] = about.report.as_dict()
         text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
         listed = {file.path.name: file.finish() for file in self._files.values()}
         listed["store.json"] = self._write("store.json", text.encode())
@@ -134,8 +128,7 @@ class StoreWriter:
 def new_store(folder: Path) -> Iterator[Path]:
     """A folder to write a store into, which appears at once, complete, or not at all.
 
-    Raises:
-        CorpusError: it exists, or cannot be written.
+    Raises CorpusError: it exists, or cannot be written.
     """
     if folder.exists():
         raise CorpusError(f"{folder} exists; remove it, or choose another name")
@@ -147,11 +140,7 @@ def new_store(folder: Path) -> Iterator[Path]:
 
 
 def describe(folder: Path) -> Described:
-    """What a folder of numbered poems says of them.
-
-    Raises:
-        CorpusError: it is no such folder, or its description is damaged.
-    """
+    """What a folder of numbered poems says of them; CorpusError where it is none, or is damaged."""
     _verify(folder, ["store.json", "tokenizer.model"])
     path = folder / "store.json"
     try:
@@ -171,10 +160,8 @@ def describe(folder: Path) -> Described:
 def open_store(folder: Path, codec: PoemCodec | None = None, verify: bool = True) -> Data:
     """The poems of a folder, mapped: they take no memory but the system's cache.
 
-    The codec is that of `describe`; verified, the arrays are as the manifest says.
-
-    Raises:
-        CorpusError: a file is missing or damaged.
+    The codec is that of `describe`; verified, the arrays are as the manifest says. Raises
+    CorpusError: a file is missing or damaged.
     """
     codec = codec or describe(folder).codec
     dtypes = _dtypes(codec)
@@ -192,8 +179,7 @@ def open_store(folder: Path, codec: PoemCodec | None = None, verify: bool = True
 def load_corpus(spec: CorpusSpec) -> Corpus:
     """The poems of a corpus as text, read or, where it is tokenized, as its folder has them.
 
-    Raises:
-        CorpusError: nothing to train on, or a folder that is damaged.
+    Raises CorpusError: nothing to train on, or a folder that is damaged.
     """
     return read_corpus(spec) if spec.tokenized is None else read_store(spec.tokenized)
 
@@ -201,8 +187,7 @@ def load_corpus(spec: CorpusSpec) -> Corpus:
 def read_store(folder: Path) -> Corpus:
     """The poems of a folder as text, with their labels as meta; □ where a character is unknown.
 
-    Raises:
-        CorpusError: a file is missing or damaged.
+    Raises CorpusError: a file is missing or damaged.
     """
     described = describe(folder)
     data = open_store(folder, described.codec)

@@ -9,7 +9,6 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,10 @@ from .selection import CHUNK, END, Items, gather
 from .store import SIDES, Described, StoreWriter, new_store
 
 UNICODE = 0x110000
-BLOCK_ITEMS, BLOCK_CODES = 2**18, 2**21
-"""Items of a block, and code points: whichever is reached first."""
-HASHES = 2**20
-"""Hashes that are sorted at once."""
+BLOCK_ITEMS, BLOCK_CODES = 2**18, 2**21  # of a block: whichever is reached first
+HASHES = 2**20  # that are sorted at once
+Block = tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.uint8], NDArray[np.int32]]
+"""Codes, lengths, sides and columns of consecutive `Items`, with places in the spool's values."""
 
 
 def build(
@@ -70,10 +69,7 @@ def known_values(
     """The values of a field that at least so many poems have, the most frequent first.
 
     `counts` has the poems by value, "" for none; equal ones stay in this order. `there` has the
-    poems by field.
-
-    Raises:
-        CorpusError: there are fewer than two: nothing to tell apart.
+    poems by field. Raises CorpusError: there are fewer than two, nothing to tell apart.
     """
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     values = tuple(value for value, n in ordered if value and n >= least)
@@ -91,14 +87,13 @@ def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
     max_len = max((form.size for form in spec.forms), default=spec.max_len)
     longer, shortest, characters = 0, 2**31 - 1, np.zeros(UNICODE, np.int64)
     names, values = list(spool.values), {name: Counter[str]() for name in spec.columns}
-    for block in spool.blocks():
-        train = block.sides == 0
-        kept = train & (block.lengths <= max_len)
-        shortest = min(shortest, int(block.lengths[train].min(initial=shortest)))
+    for codes, lengths, sides, columns in spool.blocks():
+        train = sides == 0
+        kept = train & (lengths <= max_len)
+        shortest = int(lengths[train].min(initial=shortest))
         longer += int((train & ~kept).sum())
-        codes = block.codes[np.repeat(kept, block.lengths)]
-        characters += np.bincount(codes, minlength=UNICODE)
-        for column, counts in zip(block.columns[kept].T, values.values(), strict=True):
+        characters += np.bincount(codes[np.repeat(kept, lengths)], minlength=UNICODE)
+        for column, counts in zip(columns[kept].T, values.values(), strict=True):
             places, first, n = np.unique(column, return_index=True, return_counts=True)
             for i in np.argsort(first).tolist():
                 counts[names[places[i]]] += int(n[i])
@@ -133,26 +128,16 @@ def _numbered(
             if value in spool.values:
                 label[spool.values[value]] = i
         labels.append((spec.columns.index(name), label))
-    for block in spool.blocks():
-        fits = block.lengths <= codec.max_len
+    for codes, lengths, sides, columns in spool.blocks():
+        fits = lengths <= codec.max_len
         for number, side in enumerate(SIDES):
-            kept = fits & (block.sides == number)
-            tokens = ids[block.codes[np.repeat(kept, block.lengths)]]
-            rows = [label[block.columns[kept, column]] for column, label in labels]
-            yield side, tokens, block.lengths[kept], np.array(rows, np.int32).T
+            kept = fits & (sides == number)
+            tokens = ids[codes[np.repeat(kept, lengths)]]
+            rows = [label[columns[kept, column]] for column, label in labels]
+            yield side, tokens, lengths[kept], np.array(rows, np.int32).T
 
 
 _DTYPES = {"codes": "<u4", "lengths": "<i4", "hashes": "<u8", "sides": "u1", "columns": "<i4"}
-
-
-@dataclass(frozen=True)
-class Block:
-    """Consecutive items: arrays as those of `Items`, columns with places in the spool's values."""
-
-    codes: NDArray[np.uint32]
-    lengths: NDArray[np.int32]
-    sides: NDArray[np.uint8]
-    columns: NDArray[np.int32]
 
 
 class Spool:
@@ -192,7 +177,7 @@ class Spool:
         for items, codes in self._sizes:
             columns = self._read("columns", item * width, items * width).reshape(items, width)
             lengths, sides = (self._read(name, item, items) for name in ("lengths", "sides"))
-            yield Block(self._read("codes", code, codes), lengths, sides, columns)
+            yield self._read("codes", code, codes), lengths, sides, columns
             item, code = item + items, code + codes
 
     def _read(self, name: str, start: int, count: int) -> NDArray[Any]:

@@ -47,8 +47,8 @@ def recording(run: Path, on: bool, tensorboard: bool = False) -> Iterator[Record
 
             # Purged from step 0 on, what older files say is forgotten; removing a file that a
             # viewer has open would stop it.
-            writer = SummaryWriter(str(run / "tensorboard"), purge_step=0, flush_secs=10)
-            opened.enter_context(writer)
+            curves = SummaryWriter(str(run / "tensorboard"), purge_step=0, flush_secs=10)
+            writer = opened.enter_context(curves)
             if (run / METRICS).exists():
                 for text in (run / METRICS).read_bytes().splitlines():
                     _draw(writer, json.loads(text))
@@ -74,8 +74,7 @@ def _draw(writer: Any, line: Line) -> None:
 def append(path: Path, line: Line) -> None:
     """Put a line on disk, before a checkpoint says that its step was done.
 
-    Raises:
-        CheckpointError: it cannot be written.
+    Raises CheckpointError: it cannot be written.
     """
     try:
         with open(path, "a", encoding="utf-8") as file:

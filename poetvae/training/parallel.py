@@ -59,11 +59,7 @@ class Group:
         self.highest([0])
 
     def highest(self, values: Sequence[int]) -> list[int]:
-        """The highest value of all processes at each place.
-
-        Raises:
-            LostProcessError: another process has gone.
-        """
+        """The highest value of all processes at each place; LostProcessError: one has gone."""
         if self.size == 1:
             return list(values)
         shared = torch.tensor(values)  # on the CPU: nobody waits for a GPU to know
@@ -74,10 +70,8 @@ class Group:
     def all_reduce(self, parameters: Iterable[Tensor], others: Sequence[Tensor]) -> None:
         """Sum the gradients, and other tensors, over the processes: in place, in one message.
 
-        A parameter without gradient in all processes stays without, as in a single one.
-
-        Raises:
-            LostProcessError: another process has gone.
+        A parameter without gradient in all processes stays without, as in a single one. Raises
+        LostProcessError: another process has gone.
         """
         if self.size == 1:
             return

@@ -185,10 +185,7 @@ def check_same(
     """Check that a run of so many poems was begun with what is planned now.
 
     `given` names the settings and parts of the run to compare; those that are filled in when a run
-    begins are compared where they were given a value.
-
-    Raises:
-        ConfigError: it was begun with something else.
+    begins are compared where they were given a value. Raises ConfigError: they differ.
     """
     known, wanted = _flat(spec), _flat(planned)
     filled = {"vocab_size", "max_len", "label_sizes"}

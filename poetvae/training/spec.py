@@ -102,11 +102,7 @@ class RunSpec:
 
     @classmethod
     def load(cls, run: Path) -> RunSpec:
-        """Read `train.json`.
-
-        Raises:
-            CheckpointError: there is none, or it describes no run.
-        """
+        """Read `train.json`; raises CheckpointError where there is none, or it describes no run."""
         path = run / "train.json"
         try:
             values = json.loads(path.read_bytes())
@@ -134,9 +130,7 @@ class RunSpec:
 def read_run(run: Path) -> Corpus:
     """The poems of a run: read again or, where they came from stdin, as its folder has them.
 
-    Raises:
-        CheckpointError: it is no run.
-        CorpusError: its corpus is gone or damaged.
+    Raises CheckpointError: it is no run; CorpusError: its corpus is gone or damaged.
     """
     spec = RunSpec.load(run)
     stdin = "-" in (*spec.sources, *spec.valid)

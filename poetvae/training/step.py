@@ -32,13 +32,8 @@ class Slice(NamedTuple):
 
 def make_optimizer(model: TextModel, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019); without decay it is Adam."""
-    return torch.optim.AdamW(
-        model.parameters(),
-        lr=config.learning_rate,
-        betas=(0.9, config.adam_beta2),
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
+    lr, betas, decay = config.learning_rate, (0.9, config.adam_beta2), config.weight_decay
+    return torch.optim.AdamW(model.parameters(), lr, betas, weight_decay=decay, fused=True)
 
 
 def learning_rate(config: TrainConfig, progress: float) -> float:

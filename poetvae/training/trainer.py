@@ -113,7 +113,8 @@ def train(
     keep_freed_memory()
     with processes(device) as group:
         quiet = quiet or not group.main
-        log = _silence if quiet else log or (lambda line: print(line, file=sys.stderr, flush=True))
+        log = log or (lambda line: print(line, file=sys.stderr, flush=True))
+        log = (lambda line: None) if quiet else log
         there = (run / "train.json").exists()
         resume = resume or (there and group.restarted)
         if resume and not there and not sources:
@@ -256,10 +257,6 @@ def _steps_in(started: float, seconds: float, data: Data, config: Config, group:
     per_validation = time.monotonic() - done
     left = 0.95 * (seconds - (time.monotonic() - started))  # steps get slower as a run goes on
     return max(1, int(left / (per_step + per_validation / config.train.validate_every)))
-
-
-def _silence(line: str) -> None:
-    pass
 
 
 def _check_finite(model: TextModel, totals: Tensor, step: int) -> None:
