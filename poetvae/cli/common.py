@@ -197,7 +197,7 @@ class CorpusChoice:
         return fitting(poet, self.read(poet).train)
 
 
-def number_option(
+def number(
     flag: str, default: int | None, doc: str, *, least: int = 0, most: int | None = None
 ) -> Callable[[F], F]:
     """A whole number from `least` on; where it has a default, `--help` shows it."""
@@ -205,12 +205,12 @@ def number_option(
     return click.option(flag, type=kind, default=default, show_default=True, help=doc)
 
 
-def float_option(flag: str, default: float, doc: str) -> Callable[[F], F]:
+def decimal(flag: str, default: float, doc: str) -> Callable[[F], F]:
     """A number, whose default `--help` shows."""
     return click.option(flag, type=float, default=default, show_default=True, help=doc)
 
 
-def texts_option(flag: str, name: str, metavar: str, doc: str) -> Callable[[F], F]:
+def texts(flag: str, name: str, metavar: str, doc: str) -> Callable[[F], F]:
     """An option that can be given several times."""
     return click.option(flag, name, multiple=True, metavar=metavar, help=doc)
 
@@ -248,12 +248,12 @@ corpus_options = options(
 passes_option = click.option(
     "--passes", type=int, help="To write in; the most it was trained for if absent."
 )
-label_option = texts_option("--label", "labels", "FIELD", "Condition on dynasty, author, ...")
-valid_option = texts_option("--valid", "valid", "CORPUS", "Held-out poems; repeatable.")
-set_option = texts_option("--set", "pairs", "KEY=VALUE", "Any setting; repeatable.")
+label_option = texts("--label", "labels", "FIELD", "Condition on dynasty, author, ...")
+valid_option = texts("--valid", "valid", "CORPUS", "Held-out poems; repeatable.")
+set_option = texts("--set", "pairs", "KEY=VALUE", "Any setting; repeatable.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-seed_option = number_option("--seed", None, "Repeat exactly.")
-fixed_seed_option = number_option("--seed", 0, "")
+seed_option = number("--seed", None, "Repeat exactly.")
+fixed_seed_option = number("--seed", 0, "")
 
 
 @click.group(
@@ -281,8 +281,8 @@ def stdin() -> Iterator[str]:
 
 def show(values: dict[str, Any], as_json: bool) -> None:
     """Values by name on stdout."""
-    texts = [f"{k}: {v:.4f}" if isinstance(v, float) else f"{k}: {v}" for k, v in values.items()]
-    output(values, "\n".join(texts), as_json)
+    lines = [f"{k}: {v:.4f}" if isinstance(v, float) else f"{k}: {v}" for k, v in values.items()]
+    output(values, "\n".join(lines), as_json)
 
 
 def named(pairs: tuple[str, ...], option: str, example: str) -> dict[str, str]:

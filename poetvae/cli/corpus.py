@@ -42,7 +42,7 @@ def stats(corpus: CorpusChoice, as_json: bool) -> None:
 @common.label_option
 @common.valid_option
 @common.set_option
-@common.number_option("--workers", None, "Processes; one a core, at most 8, if absent.", least=1)
+@common.number("--workers", None, "Processes; one a core, at most 8, if absent.", least=1)
 def tokenize(
     corpus: CorpusChoice,
     out: str,
@@ -72,7 +72,7 @@ def tokenize(
 @common.command("poetvae corpus themes --model my-poet --clusters 4", group=corpus)
 @common.model_options
 @common.corpus_options
-@common.number_option(
+@common.number(
     "--clusters", 0, "So many clusters of k-means; 0 = those of the model's mixture prior."
 )
 @common.fixed_seed_option

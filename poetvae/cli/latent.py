@@ -17,16 +17,15 @@ if TYPE_CHECKING:
     from ..poet import Poet
     from ..text.poem import Poem
 
-
 labelled_options = common.options(
-    common.texts_option(
+    common.texts(
         "--corpus",
         "sources",
         "CORPUS",
         "Poems that have it and poems that do not; absent: those a run was trained on.",
     ),
     common.strict_option,
-    common.number_option("--limit", 5000, "Poems of a side, spread evenly.", least=2),
+    common.number("--limit", 5000, "Poems of a side, spread evenly.", least=2),
     common.gathered("corpus", CorpusChoice, "sources", "strict"),
 )
 
@@ -51,7 +50,7 @@ def reconstruct(texts: tuple[str, ...], model: ModelChoice, as_json: bool) -> No
 )
 @click.argument("texts", nargs=-1, required=True)
 @common.model_options
-@common.number_option("--steps", 8, "Poems from one text to the next, ends included.", least=2)
+@common.number("--steps", 8, "Poems from one text to the next, ends included.", least=2)
 @click.option(
     "--mode",
     type=click.Choice(["lerp", "slerp", "bridge"]),
@@ -86,10 +85,8 @@ def interpolate(
 @common.command("poetvae vary --model my-poet 山月臨窗白，溪風入座清。 -n 4 --seed 1")
 @click.argument("text")
 @common.model_options
-@common.number_option("-n", 4, "", least=1)
-@common.float_option(
-    "--distance", 1.0, "In standard deviations of q(z | TEXT); 1 = in other words."
-)
+@common.number("-n", 4, "", least=1)
+@common.decimal("--distance", 1.0, "In standard deviations of q(z | TEXT); 1 = in other words.")
 @common.seed_option
 @common.json_option
 def vary(
@@ -97,11 +94,14 @@ def vary(
 ) -> None:
     """Say TEXT in other words: distinct poems around it."""
     from ..text.diff import distance as differing
+    from ..text.poem import compose, content
 
     poet = model.load()
     _note_unknown(poet, text)
     poems = [p.text for p in poet.vary(text, n, distance=distance, seed=common.known_seed(seed))]
-    written = _as_written(poet, text)
+    read = poet.codec.read(text)
+    form = poet.codec.form_of(read)
+    written = compose(content(read, form), form)  # so that punctuation makes no difference
     for poem in poems:
         changed = differing(written, poem, fixed=bool(poet.forms))
         common.output({"text": poem, "changed": changed}, common.paragraph(poem), as_json)
@@ -113,7 +113,7 @@ def vary(
 @click.argument("text")
 @common.model_options
 @common.corpus_options
-@common.number_option("-n", 10, "", least=1)
+@common.number("-n", 10, "", least=1)
 @click.option("--index", "file", metavar="FILE", help="Read from it; or, if absent, write it.")
 @common.json_option
 def neighbours(
@@ -151,7 +151,7 @@ def neighbours(
     metavar="KEY=VALUE",
     help="contains=月, tones=regulated, or a field of the corpus: author=李白.",
 )
-@common.float_option("--strength", 1.0, "1 = from mean to mean.")
+@common.decimal("--strength", 1.0, "1 = from mean to mean.")
 @labelled_options
 @common.json_option
 def edit(
@@ -196,8 +196,8 @@ def edit(
 @click.option("--tones", is_flag=True, help="Towards the tones of regulated verse.")
 @click.option("--toward", metavar="KEY=VALUE", help="Towards the words of such poems: author=李白.")
 @click.option("--form", metavar="5x2", help="One of the model's forms, without TEXT.")
-@common.number_option("--steps", 100, "")
-@common.float_option("--near", 0.1, "Weight of log p(z) beside it.")
+@common.number("--steps", 100, "")
+@common.decimal("--near", 0.1, "Weight of log p(z) beside it.")
 @click.option("-n", "n", type=click.IntRange(min=1), default=1, help="How many, without TEXT.")
 @labelled_options
 @common.seed_option
@@ -247,15 +247,6 @@ def _note_unknown(poet: Poet, *texts: str) -> None:
     unknown = [c for c in unknown if not poet.forms or is_han(c)]
     if unknown:
         note(f"characters the model has never seen: {' '.join(unknown)}")
-
-
-def _as_written(poet: Poet, text: str) -> str:
-    """A text as the model would write it, so that punctuation makes no difference."""
-    from ..text.poem import compose, content
-
-    poem = poet.codec.read(text)
-    form = poet.codec.form_of(poem)
-    return compose(content(poem, form), form)
 
 
 def _labelled(poet: Poet, model: ModelChoice, corpus: CorpusChoice) -> list[Poem]:

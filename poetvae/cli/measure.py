@@ -19,19 +19,15 @@ from .terminal import files, note, quiet
 @common.command("poetvae evaluate --model my-poet --iw 10 --samples 500")
 @common.model_options
 @common.corpus_options
-@common.number_option("--iw", 100, "Samples of the importance-weighted bound.", least=1)
-@common.number_option(
-    "--curve", 100, "Poems to show the bound on with 1 to 1000 samples; 0 = none."
-)
-@common.number_option("--samples", 10_000, "Poems to write and compare with human ones; 0 = none.")
-@common.number_option(
-    "--gap", 0, "Poems to split log p(x) - ELBO on, which takes minutes; 0 = none."
-)
-@common.float_option("--temperature", 1.0, "Of the samples.")
+@common.number("--iw", 100, "Samples of the importance-weighted bound.", least=1)
+@common.number("--curve", 100, "Poems to show the bound on with 1 to 1000 samples; 0 = none.")
+@common.number("--samples", 10_000, "Poems to write and compare with human ones; 0 = none.")
+@common.number("--gap", 0, "Poems to split log p(x) - ELBO on, which takes minutes; 0 = none.")
+@common.decimal("--temperature", 1.0, "Of the samples.")
 @common.passes_option
 @click.option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
-@common.texts_option("--against", "against", "CORPUS", "Training text, where MODEL is no run.")
-@common.number_option("--limit", None, "Score only so many poems.", least=1)
+@common.texts("--against", "against", "CORPUS", "Training text, where MODEL is no run.")
+@common.number("--limit", None, "Score only so many poems.", least=1)
 @common.fixed_seed_option
 @common.json_option
 def evaluate(
@@ -104,7 +100,7 @@ def evaluate(
 @common.command("poetvae score --model my-poet poems.txt")
 @click.argument("source", default="-", shell_complete=files)
 @common.model_options
-@common.number_option("--iw", 10, "Samples of the importance-weighted bound.", least=1)
+@common.number("--iw", 10, "Samples of the importance-weighted bound.", least=1)
 @click.option("--sort", is_flag=True, help="Strangest first.")
 @common.fixed_seed_option
 @common.json_option

@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     from ..text.poem import Poem
     from ..training.log import History
 
-
-# Labels that colour a picture unasked, in this order; and how many values any label may have that
-# was not asked for.
-USUAL = ("dynasty", "form")
-MOST = 200
+USUAL = ("dynasty", "form")  # labels that colour a picture unasked, in this order
+MOST = 200  # values that any label may have that was not asked for
 DECODED = 256
 
 
@@ -83,15 +80,13 @@ def _rows(histories: Sequence[History]) -> list[dict[str, Any]]:
 @common.corpus_options
 @click.option("--out", required=True, metavar="FILE", help="The .html, .png or .svg to write.")
 @click.option("--label", metavar="FIELD", help="Colour by this: author, dynasty, form…")
-@common.number_option(
+@common.number(
     "--clusters",
     0,
     "Colour by so many clusters of k-means; 0 = by those of a mixture prior, if any.",
 )
-@common.number_option(
-    "--grid", 12, "Decode so many times so many points of the plane; 0 = none.", most=64
-)
-@common.number_option("--limit", None, "Take so many poems, evenly spread.", least=2)
+@common.number("--grid", 12, "Decode so many times so many points of the plane; 0 = none.", most=64)
+@common.number("--limit", None, "Take so many poems, evenly spread.", least=2)
 @common.fixed_seed_option
 def draw_map(
     model: ModelChoice,

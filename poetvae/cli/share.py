@@ -17,13 +17,13 @@ from .terminal import note
     show_default=True,
     help="The address to listen on; 0.0.0.0 = every one of this machine.",
 )
-@common.number_option(
+@common.number(
     "--port",
     7860,
     "Where it is taken, the next free one of the ten after it; 0 = any.",
     most=65535,
 )
-@common.texts_option("--trust", "trust", "NAME", "Answer to this host name too; can repeat.")
+@common.texts("--trust", "trust", "NAME", "Answer to this host name too; can repeat.")
 @click.option("--check", is_flag=True, help="Ask the page once, and end.")
 @click.option("--access-log", is_flag=True, help="Tell of every request on stderr.")
 def demo(

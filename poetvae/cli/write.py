@@ -22,6 +22,33 @@ CONDITIONS = tuple(field.name for field in dataclasses.fields(Conditions))
 LINES = ("first_line", "lines", "template")  # what a text to complete says itself
 
 
+@dataclasses.dataclass(frozen=True)
+class Manner:
+    """How poems are drawn and printed."""
+
+    pairs: tuple[str, ...]
+    script: str | None
+    seed: int | None
+    as_json: bool
+
+    def drawn(self) -> dict[str, Any]:
+        """The labels and the seed; absent: a drawn one."""
+        labels = common.named(self.pairs, "--label", "dynasty=tang")
+        return {"labels": labels, "seed": common.drawn_seed() if self.seed is None else self.seed}
+
+    def print(self, poems: Iterable[Generated]) -> None:
+        """Poems on stdout in a script; what is told of them is told of what the model wrote."""
+        from ..text.poem import split_verses
+        from ..text.variants import to_simplified, to_traditional
+
+        convert = {"simplified": to_simplified, "traditional": to_traditional}
+        for poem in poems:
+            text = convert[self.script](poem.text) if self.script else poem.text
+            lines = split_verses(text) if poem.form else text.split("\n")
+            values = poem.as_dict() | {"text": text, "lines": list(lines)}
+            common.output(values, common.paragraph(text), self.as_json)
+
+
 class Writing(Command):
     """A command whose help sets apart what can be asked of a poem."""
 
@@ -38,7 +65,7 @@ sampling_options = common.options(
         "--form", metavar="5x2", shell_complete=known(FORMS), help="One of the model's forms."
     ),
     options_of(SamplingOptions, leave_out=("labels", "seed"), defaults={"temperature": 0.8}),
-    common.texts_option("--label", "pairs", "FIELD=VALUE", "As dynasty=tang; can repeat."),
+    common.texts("--label", "pairs", "FIELD=VALUE", "As dynasty=tang; can repeat."),
     click.option(
         "--script",
         type=click.Choice(["simplified", "traditional"]),
@@ -46,6 +73,7 @@ sampling_options = common.options(
     ),
     common.seed_option,
     common.json_option,
+    common.gathered("manner", Manner, "pairs", "script", "seed", "as_json"),
 )
 count_option = click.option(
     "-n", "n", type=click.IntRange(min=1), default=1, help="How many poems."
@@ -61,23 +89,14 @@ count_option = click.option(
 @options_of(Conditions)
 @sampling_options
 def generate(
-    model: ModelChoice,
-    n: int,
-    lines: tuple[str, ...],
-    pairs: tuple[str, ...],
-    script: str | None,
-    seed: int | None,
-    as_json: bool,
-    **wanted: Any,
+    model: ModelChoice, n: int, lines: tuple[str, ...], manner: Manner, **wanted: Any
 ) -> None:
     """Write poems. What is asked of them holds in every one, or an error says why it cannot."""
-    poet = model.load()
-    labels = common.named(pairs, "--label", "dynasty=tang")
-    chosen = common.drawn_seed() if seed is None else seed
-    poems = poet.generate(n, seed=chosen, labels=labels, lines=_numbered(lines), **wanted)
-    if seed is None:
-        note(f"seed {chosen}")
-    _print(poems, script, as_json)
+    poet, drawn = model.load(), manner.drawn()
+    poems = poet.generate(n, lines=_numbered(lines), **drawn, **wanted)
+    if manner.seed is None:
+        note(f"seed {drawn['seed']}")
+    manner.print(poems)
 
 
 @common.command(
@@ -88,16 +107,7 @@ def generate(
 @count_option
 @options_of(Conditions, leave_out=LINES)
 @sampling_options
-def complete(
-    text: str,
-    model: ModelChoice,
-    n: int,
-    pairs: tuple[str, ...],
-    script: str | None,
-    seed: int | None,
-    as_json: bool,
-    **wanted: Any,
-) -> None:
+def complete(text: str, model: ModelChoice, n: int, manner: Manner, **wanted: Any) -> None:
     """Fill the blanks (_) in TEXT, or give a line its partner or the rest of its poem.
 
     - reads texts from stdin, one a line. The completions of a text are all different; with
@@ -106,14 +116,12 @@ def complete(
     texts = list(common.stdin()) if text == "-" else [text]
     if not texts:
         raise CorpusError("no text came; give one on each line")
-    poet = model.load()
-    labels = common.named(pairs, "--label", "dynasty=tang")
-    chosen = common.drawn_seed() if seed is None else seed
+    poet, drawn = model.load(), manner.drawn()
     for i, one in enumerate(texts):
-        poems = poet.complete(one, n, seed=chosen, labels=labels, **wanted)
-        if seed is None and not i:
-            note(f"seed {chosen}")
-        _print(poems, script, as_json)
+        poems = poet.complete(one, n, **drawn, **wanted)
+        if manner.seed is None and not i:
+            note(f"seed {drawn['seed']}")
+        manner.print(poems)
         if len(poems) < n:
             note(f"{one}: only {len(poems)} different completions came of {5 * n} draws")
 
@@ -125,16 +133,3 @@ def _numbered(pairs: tuple[str, ...]) -> dict[int, str]:
         if not number.isdecimal():
             raise ConfigError(f"--line {number}={text}: expected N=TEXT, as --line 2=TEXT")
     return {int(number): text for number, text in lines.items()}
-
-
-def _print(poems: Iterable[Generated], script: str | None, as_json: bool) -> None:
-    """Poems on stdout in a script; what is told of them is told of what the model wrote."""
-    from ..text.poem import split_verses
-    from ..text.variants import to_simplified, to_traditional
-
-    convert = {"simplified": to_simplified, "traditional": to_traditional}
-    for poem in poems:
-        text = convert[script](poem.text) if script else poem.text
-        lines = split_verses(text) if poem.form else text.split("\n")
-        values = poem.as_dict() | {"text": text, "lines": list(lines)}
-        common.output(values, common.paragraph(text), as_json)

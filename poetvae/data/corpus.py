@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from .repeated import SideCounts, mark_repeated, rank, text_hashes
 from .sources import SUFFIXES, Record, check_source, read_source
 
 Source = str | Path
+Item = tuple[Poem, str, int]
+"""What is learnt: a poem or a couplet of one, the characters of it, and its side."""
 Keys = set[int] | None
 """Those of the poems before, to which a poem adds its own; None: poems are not compared."""
 
@@ -178,13 +180,13 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
     report, counts = CorpusReport(), SideCounts()
     for names, side, part in read_parts(spec, report):
         items += select_items(read_records(names, spec.strict, part), spec, side, part, set())
-    sides = np.fromiter((item.side for item in items), np.uint8, len(items))
+    sides = np.fromiter((side for *_, side in items), np.uint8, len(items))
     counts.items += np.bincount(sides, minlength=3)
-    mark_repeated(sides, text_hashes(item.chars for item in items), rank(sides), counts)
+    mark_repeated(sides, text_hashes(chars for _, chars, _ in items), rank(sides), counts)
     complete_report(report, spec, counts)
     poems: list[list[Poem]] = [[], [], [], []]
-    for item, side in zip(items, sides.tolist(), strict=True):
-        poems[side].append(item.poem)
+    for (poem, *_), side in zip(items, sides.tolist(), strict=True):
+        poems[side].append(poem)
     train, valid, test, _ = poems
     return Corpus(train, valid, test, report)
 
@@ -253,14 +255,6 @@ def read_record(record: Record, report: CorpusReport, known: Keys = None) -> Poe
     return poem
 
 
-class Item(NamedTuple):
-    """What is learnt: a poem or a couplet of one, the characters of it, and its side."""
-
-    poem: Poem
-    chars: str
-    side: int
-
-
 def select_items(
     records: Iterable[Record], spec: CorpusSpec, side: int, report: CorpusReport, known: Keys = None
 ) -> Iterator[Item]:
@@ -275,7 +269,7 @@ def select_items(
                 report.unused["other form" if forms else "lacuna"] += 1
             report.items += len(items)
             for item in items:
-                yield Item(item, content(item, item.form if forms else None), place)
+                yield item, content(item, item.form if forms else None), place
 
 
 def side_of(poem: Poem, share: float) -> int:

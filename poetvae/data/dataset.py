@@ -166,7 +166,7 @@ class Data:
 
 
 def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
-    """Poems numbered and labelled; CorpusError for one of none of the codec's forms, or too long."""
+    """Poems numbered and labelled; CorpusError for one of no form of the codec, or too long."""
     poems = list(poems)
     labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
     ids = [codec.encode(p) for p in poems]

@@ -49,11 +49,8 @@ class Record(NamedTuple):
     problem: str = ""
 
 
-class _Line(NamedTuple):
-    """A line of a file: where it stands, and its text, or None when it is not UTF-8."""
-
-    where: str
-    text: str | None
+_Line = tuple[str, str | None]
+"""A line of a file: where it stands, and its text, or None when it is not UTF-8."""
 
 
 def check_source(name: str) -> str:
@@ -113,16 +110,16 @@ def _lines(name: str, file: BinaryIO) -> Iterator[_Line]:
     for number, raw in enumerate(file, 1):
         where = f"{name}:{number}"
         try:
-            yield _Line(where, raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n"))
+            yield where, raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
-            yield _Line(where, None)
+            yield where, None
 
 
 def _sniffed_records(name: str, file: BinaryIO) -> Iterator[Record]:
     """Entries of a file whose name says only that it is text."""
     lines = _lines(name, file)
     head = list(islice(lines, _HEAD))
-    texts = ["?" if line.text is None else line.text.strip() for line in head]
+    texts = ["?" if text is None else text.strip() for _, text in head]
     lines = chain(head, lines)
     if "".join(texts).startswith("{"):
         yield from _jsonl_records(name, lines)
@@ -148,15 +145,15 @@ def _line_records(lines: Iterable[_Line]) -> Iterator[Record]:
 def _block_records(lines: Iterable[_Line]) -> Iterator[Record]:
     """Poems separated by blank lines."""
     block: list[_Line] = []
-    for line in chain(lines, [_Line("", "")]):
-        if line.text is None or line.text.strip():
+    for line in chain(lines, [("", "")]):
+        if line[1] is None or line[1].strip():
             block.append(line)
         elif block:
             broken = [where for where, text in block if text is None]
             if broken:
                 yield Record(broken[0], problem=NOT_UTF8)
             else:
-                yield Record(block[0].where, "\n".join(text or "" for _, text in block))
+                yield Record(block[0][0], "\n".join(text or "" for _, text in block))
             block = []
 
 
@@ -187,7 +184,7 @@ def _json_records(name: str, file: BinaryIO) -> Iterator[Record]:
     except (ValueError, RecursionError) as error:
         if text.lstrip().startswith("{"):
             lines = enumerate(text.split("\n"), 1)
-            yield from _jsonl_records(name, (_Line(f"{name}:{n}", line) for n, line in lines))
+            yield from _jsonl_records(name, ((f"{name}:{n}", line) for n, line in lines))
         else:
             yield Record(f"{name}:{getattr(error, 'lineno', 1)}", problem=BROKEN_JSON)
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -29,8 +30,8 @@ from ..text.codec import PoemCodec
 from .parallel import Group
 from .spec import Log, RunSpec
 
-StepsIn = Callable[[float, Data, Config, Group], int]
-"""How many steps end so many seconds after the start."""
+StepsOf = Callable[[Data, Config], int]
+"""How many steps a run of these poems takes."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,7 @@ def opened(
 
 
 def create(
-    run: Path,
-    planned: RunSpec,
-    length: Length,
-    group: Group,
-    force: bool,
-    log: Log,
-    steps_in: StepsIn,
+    run: Path, planned: RunSpec, steps_of: StepsOf, group: Group, force: bool, log: Log
 ) -> tuple[RunSpec, Data]:
     """Begin a run: corpus numbered, configuration filled in, length known.
 
@@ -106,7 +101,7 @@ def create(
             with locked(making):
                 at_end.callback(shutil.rmtree, making, ignore_errors=True)
                 shutil.rmtree(making / "data", ignore_errors=True)
-                spec, codec = _fill(making, planned, length, group, log, steps_in)
+                spec, codec = _fill(making, planned, steps_of, group, log)
             # Nothing in it is open or mapped any more, or some systems would not move it.
             shutil.rmtree(old, ignore_errors=True)
             if run.exists():
@@ -122,7 +117,7 @@ def create(
 
 
 def _fill(
-    making: Path, planned: RunSpec, length: Length, group: Group, log: Log, steps_in: StepsIn
+    making: Path, planned: RunSpec, steps_of: StepsOf, group: Group, log: Log
 ) -> tuple[RunSpec, PoemCodec]:
     """Put into a folder what is there before the first step."""
     planned.check()
@@ -134,10 +129,8 @@ def _fill(
         log(line)
     data = open_store(folder, described.codec)
     config = _completed(planned.config, data.codec, group)
-    steps = length.in_steps(len(data.train), config.train.batch_size)
-    if length.minutes:
-        steps = steps_in(60 * length.minutes, data, config, group)
-    spec = replace(planned, config=config, fingerprint=data.train.fingerprint, steps=steps)
+    steps, fingerprint = steps_of(data, config), data.train.fingerprint
+    spec = replace(planned, config=config, fingerprint=fingerprint, steps=steps)
     spec.save(making)
     return spec, data.codec
 
@@ -187,7 +180,7 @@ def check_same(
     `given` names the settings and parts of the run to compare; those that are filled in when a run
     begins are compared where they were given a value. Raises ConfigError: they differ.
     """
-    known, wanted = _flat(spec), _flat(planned)
+    known, wanted = (ChainMap(vars(s), *s.config.to_dict().values()) for s in (spec, planned))
     filled = {"vocab_size", "max_len", "label_sizes"}
     filled |= {name for name in ("precision", "slices") if wanted[name] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
@@ -199,11 +192,6 @@ def check_same(
                 f"{run} was begun with {name} {_shown(before)}, not {_shown(now)}; a resumed run "
                 "keeps what it was begun with: leave that out, or start a new run"
             )
-
-
-def _flat(spec: RunSpec) -> dict[str, Any]:
-    parts = spec.config.to_dict().values()
-    return {**vars(spec), **{name: value for part in parts for name, value in part.items()}}
 
 
 def _shown(value: Any) -> str:

@@ -119,8 +119,8 @@ def train(
         resume = resume or (there and group.restarted)
         if resume and not there and not sources:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json")
-        steps_in = partial(_steps_in, started)
-        begin = partial(create, run, planned, length, group, force, log, steps_in)
+        steps_of = partial(_steps_of, length, started, group)
+        begin = partial(create, run, planned, steps_of, group, force, log)
         with opened(run, None if resume and there else begin, group) as (spec, data):
             if resume:
                 parts = {"sources": sources, "valid": valid, "forms": forms, "labels": labels}
@@ -188,9 +188,9 @@ def fit(
                 state["optimizer"] = optimizer.state_dict()
                 save_checkpoint(run, step, saved, _card(saved, spec, step), state, options.keep)
             if signum and step < steps:
-                again = f"continue with: poetvae train --out {run} --resume"
+                reason = f"stopped at step {step} of {steps}"
                 raise TrainingInterruptedError(
-                    f"stopped at step {step} of {steps}; {again}", signum
+                    f"{reason}; continue with: poetvae train --out {run} --resume", signum
                 )
 
 
@@ -241,8 +241,10 @@ def restore(
     return step, totals, best, cut_back(run, step) if group.main else 0.0
 
 
-def _steps_in(started: float, seconds: float, data: Data, config: Config, group: Group) -> int:
-    """How many steps end so long after the start: measured on a model that is dropped."""
+def _steps_of(length: Length, started: float, group: Group, data: Data, config: Config) -> int:
+    """How many steps are so long; minutes, from the start, are measured on a model to drop."""
+    if not length.minutes:
+        return length.in_steps(len(data.train), config.train.batch_size)
     scratch = build(config.model).to(group.device)
     averaged, optimizer = copy.deepcopy(scratch), make_optimizer(scratch, config.train)
     for step in range(30):
@@ -255,7 +257,8 @@ def _steps_in(started: float, seconds: float, data: Data, config: Config, group:
     per_step = (done - warm) / 20
     validate(scratch, data, config.train, 0)
     per_validation = time.monotonic() - done
-    left = 0.95 * (seconds - (time.monotonic() - started))  # steps get slower as a run goes on
+    seconds = 60 * length.minutes - (time.monotonic() - started)
+    left = 0.95 * seconds  # steps get slower as a run goes on
     return max(1, int(left / (per_step + per_validation / config.train.validate_every)))
 
 
