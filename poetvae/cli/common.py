@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from ..poet import Poet
     from ..text.poem import Poem
 
-
 FORMS = ("5x2", "5x4", "5x8", "7x2", "7x4", "7x8")
 
+Texts = tuple[str, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -176,9 +176,9 @@ class ModelChoice:
 class CorpusChoice:
     """Which corpus a command is to read, and what of it."""
 
-    sources: tuple[str, ...]
+    sources: Texts
     strict: bool
-    forms: tuple[str, ...] = ()
+    forms: Texts = ()
 
     def read(self, poet: Poet, sources: Sequence[str] = ()) -> Corpus:
         """What it, or these sources, have for a model: of its forms, or the model's own.
@@ -285,7 +285,7 @@ def show(values: dict[str, Any], as_json: bool) -> None:
     output(values, "\n".join(lines), as_json)
 
 
-def named(pairs: tuple[str, ...], option: str, example: str) -> dict[str, str]:
+def named(pairs: Texts, option: str, example: str) -> dict[str, str]:
     """Values by name, of an option that takes NAME=VALUE; raises ConfigError without an =."""
     values = {}
     for pair in pairs:
@@ -296,7 +296,7 @@ def named(pairs: tuple[str, ...], option: str, example: str) -> dict[str, str]:
     return values
 
 
-def settings_of(config: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
+def settings_of(config: str | None, pairs: Texts) -> dict[str, Any]:
     """Settings of a file of TOML, overruled by KEY=VALUE pairs; ConfigError where it is none."""
     settings: dict[str, Any] = {}
     if config is not None:

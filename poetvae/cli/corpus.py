@@ -9,7 +9,7 @@ import click
 
 from ..errors import ConfigError
 from . import common
-from .common import CorpusChoice, ModelChoice
+from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import note
 
 
@@ -44,12 +44,7 @@ def stats(corpus: CorpusChoice, as_json: bool) -> None:
 @common.set_option
 @common.number("--workers", None, "Processes; one a core, at most 8, if absent.", least=1)
 def tokenize(
-    corpus: CorpusChoice,
-    out: str,
-    labels: tuple[str, ...],
-    valid: tuple[str, ...],
-    pairs: tuple[str, ...],
-    workers: int | None,
+    corpus: CorpusChoice, out: str, labels: Texts, valid: Texts, pairs: Texts, workers: int | None
 ) -> None:
     """Number CORPUS once, for many runs to train on; absent = the embedded sample.
 

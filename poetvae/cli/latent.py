@@ -10,7 +10,7 @@ import click
 
 from ..errors import ConfigError, CorpusError
 from . import common
-from .common import CorpusChoice, ModelChoice
+from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import note
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ labelled_options = common.options(
 @click.argument("texts", nargs=-1)
 @common.model_options
 @common.json_option
-def reconstruct(texts: tuple[str, ...], model: ModelChoice, as_json: bool) -> None:
+def reconstruct(texts: Texts, model: ModelChoice, as_json: bool) -> None:
     """Send TEXTS (or the lines of stdin) through the latent space and back."""
     poet = model.load()
     lines = texts if texts and texts != ("-",) else list(common.stdin())
@@ -59,9 +59,7 @@ def reconstruct(texts: tuple[str, ...], model: ModelChoice, as_json: bool) -> No
     help="Straight, along the sphere, or character by character from the one to the other.",
 )
 @common.json_option
-def interpolate(
-    texts: tuple[str, ...], model: ModelChoice, steps: int, mode: str, as_json: bool
-) -> None:
+def interpolate(texts: Texts, model: ModelChoice, steps: int, mode: str, as_json: bool) -> None:
     """Write the poems on the way from a text to the next: two TEXTS or more.
 
     Smoothness is the distance between first and last poem over the sum of the distances between
@@ -177,10 +175,8 @@ def edit(
     edited = poet.edit(text, direction, strength).text
     places = changed(back, edited, fixed=bool(poet.forms))
     size = sum(map(len, poet.codec.read(edited).verses)) if poet.forms else max(len(edited), 1)
-    note(
-        f"{toward}: {direction.ones} poems with, {direction.others} without; "
-        f"separation {direction.separation:.3f}"
-    )
+    sides = f"{direction.ones} poems with, {direction.others} without"
+    note(f"{toward}: {sides}; separation {direction.separation:.3f}")
     values: dict[str, Any] = {"text": text, "reconstruction": back, "edited": edited}
     values |= {"kept": 1 - len(places) / size, "changed": places}
     common.output(values, edited, as_json)
@@ -234,10 +230,9 @@ def optimise(
         common.output(one.as_dict(), common.paragraph(one.text), as_json)
         if not as_json:
             start = one.start.replace("\n", " / ")
-            note(
-                f"from {start}: {asked[0]} {one.value_before:.2f} -> {one.value_after:.2f}, "
-                f"log p(z) {one.log_prior_before:.1f} -> {one.log_prior_after:.1f}"
-            )
+            value = f"{asked[0]} {one.value_before:.2f} -> {one.value_after:.2f}"
+            prior = f"log p(z) {one.log_prior_before:.1f} -> {one.log_prior_after:.1f}"
+            note(f"from {start}: {value}, {prior}")
 
 
 def _note_unknown(poet: Poet, *texts: str) -> None:

@@ -12,7 +12,7 @@ from .. import __version__
 from ..config import PRESETS, fields
 from ..errors import ConfigError, CorpusError
 from . import common
-from .common import CorpusChoice, ModelChoice
+from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import files, note, quiet
 
 
@@ -40,7 +40,7 @@ def evaluate(
     temperature: float,
     passes: int | None,
     judge: str | None,
-    against: tuple[str, ...],
+    against: Texts,
     limit: int | None,
     seed: int,
     as_json: bool,

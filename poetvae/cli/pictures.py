@@ -13,7 +13,7 @@ import click
 from ..errors import ConfigError
 from ..files import check_suffix
 from . import common
-from .common import CorpusChoice, ModelChoice
+from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import files, note
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ DECODED = 256
     show_default=True,
     help="How it learnt; what z carries and leaves to guess; nats a character, the best first.",
 )
-def plot(runs: tuple[str, ...], out: str, kind: str) -> None:
+def plot(runs: Texts, out: str, kind: str) -> None:
     """Draw the training of RUN, or compare several; prints the name of the picture.
 
     All is read from what the run folders recorded: the held-out poems of their validations, at the

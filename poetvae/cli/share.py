@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from . import common
@@ -26,14 +28,7 @@ from .terminal import note
 @common.texts("--trust", "trust", "NAME", "Answer to this host name too; can repeat.")
 @click.option("--check", is_flag=True, help="Ask the page once, and end.")
 @click.option("--access-log", is_flag=True, help="Tell of every request on stderr.")
-def demo(
-    model: ModelChoice,
-    host: str,
-    port: int,
-    trust: tuple[str, ...],
-    check: bool,
-    access_log: bool,
-) -> None:
+def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any) -> None:
     """Serve a page to write verse on; prints its address.
 
     It works offline and answers this machine alone, unless --host says otherwise: then give the
@@ -44,7 +39,7 @@ def demo(
 
     # Not by `load`: memory kept for the next step of a training would grow with many threads.
     poet = Poet.from_pretrained(model.name, model.device, log=note)
-    serve(poet, host, port, trust=trust, check=check, verbose=access_log)
+    serve(poet, host, port, verbose=access_log, **how)
 
 
 @common.command("poetvae export --model my-poet --to onnx --out my-poet.onnx")

@@ -9,6 +9,7 @@ import click
 
 from ..config import PRESETS
 from . import common
+from .common import Texts
 from .terminal import files, known, note, quiet
 
 
@@ -38,28 +39,18 @@ from .terminal import files, known, note, quiet
 @click.option("--resume", is_flag=True, help="Continue the run in --out, if there is one.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
 @click.option("--tensorboard", is_flag=True, help="Write the curves to RUN/tensorboard, too.")
-def train(
-    corpus: tuple[str, ...],
-    out: str,
-    preset: str | None,
-    pairs: tuple[str, ...],
-    config: str | None,
-    batch_size: int | None,
-    seed: int | None,
-    **how: Any,
-) -> None:
+def train(corpus: Texts, out: str, pairs: Texts, config: str | None, **how: Any) -> None:
     """Train a model on CORPUS: files, folders, hub names or - ; absent = the embedded sample.
     Or a folder that `corpus tokenize` wrote, with the forms and labels that it has.
 
     Settings: --config FILE.toml is overruled by --set, and that by the options.
     """
     settings = common.settings_of(config, pairs)
-    if batch_size is not None:
-        settings["batch_size"] = batch_size
-    if seed is not None:
-        settings["seed"] = seed
+    for name in ("batch_size", "seed"):
+        if (value := how.pop(name)) is not None:
+            settings[name] = value
     from ..training import trainer
 
-    trainer.train(corpus, out, preset=preset, settings=settings, log=note, quiet=quiet(), **how)
+    trainer.train(corpus, out, settings=settings, log=note, quiet=quiet(), **how)
     if os.environ.get("RANK", "0") == "0":
         note(f"done; now write poems with: poetvae generate --model {out} -n 4")

@@ -12,7 +12,7 @@ from ..constraints.options import Conditions
 from ..errors import ConfigError, CorpusError
 from ..generation.options import SamplingOptions
 from . import common
-from .common import FORMS, ModelChoice, options_of
+from .common import FORMS, ModelChoice, Texts, options_of
 from .terminal import Command, known, note
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ LINES = ("first_line", "lines", "template")  # what a text to complete says itse
 class Manner:
     """How poems are drawn and printed."""
 
-    pairs: tuple[str, ...]
+    pairs: Texts
     script: str | None
     seed: int | None
     as_json: bool
@@ -88,9 +88,7 @@ count_option = click.option(
 @count_option
 @options_of(Conditions)
 @sampling_options
-def generate(
-    model: ModelChoice, n: int, lines: tuple[str, ...], manner: Manner, **wanted: Any
-) -> None:
+def generate(model: ModelChoice, n: int, lines: Texts, manner: Manner, **wanted: Any) -> None:
     """Write poems. What is asked of them holds in every one, or an error says why it cannot."""
     poet, drawn = model.load(), manner.drawn()
     poems = poet.generate(n, lines=_numbered(lines), **drawn, **wanted)
@@ -126,7 +124,7 @@ def complete(text: str, model: ModelChoice, n: int, manner: Manner, **wanted: An
             note(f"{one}: only {len(poems)} different completions came of {5 * n} draws")
 
 
-def _numbered(pairs: tuple[str, ...]) -> dict[int, str]:
+def _numbered(pairs: Texts) -> dict[int, str]:
     """Texts of lines by number."""
     lines = common.named(pairs, "--line", "2=TEXT")
     for number, text in lines.items():

@@ -172,9 +172,7 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
     """What training needs of sources: selected, each content once, split by poem.
 
     With sources to validate with there is nothing to test with, and the report is of the others.
-
-    Raises:
-        CorpusError: as `read_poems`; and nothing is of these forms, or left to train on.
+    Raises CorpusError as `read_poems`, and where nothing is of these forms, or left to train on.
     """
     items: list[Item] = []
     report, counts = CorpusReport(), SideCounts()
@@ -194,10 +192,7 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
 def read_parts(
     spec: CorpusSpec, report: CorpusReport
 ) -> Iterator[tuple[list[str], int, CorpusReport]]:
-    """What is to be read one after the other: sources, the side of their poems, and their report.
-
-    Raises CorpusError: one is not there or, once read, has nothing that is kept or selected.
-    """
+    """Sources to read in turn, their side and report; CorpusError where nothing of them is kept."""
     parts = [(check_sources(spec.sources), 0, report)]
     if spec.valid:
         parts.append((check_sources(spec.valid), 1, CorpusReport()))
@@ -315,18 +310,12 @@ def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) 
         if count:
             report.repeated[reason] = count
     if not report.train:
-        raise CorpusError(
-            f"{', '.join(map(str, spec.sources))}: all {left.sum()} poems are held out; "
-            "give more poems, or hold out less"
-        )
+        reason = f"{', '.join(map(str, spec.sources))}: all {left.sum()} poems are held out"
+        raise CorpusError(f"{reason}; give more poems, or hold out less")
 
 
 def sample_folder() -> Path:
-    """The embedded sample: in the installed package, or in the source tree that it runs from.
-
-    Raises:
-        CorpusError: it is in neither.
-    """
+    """The embedded sample, installed or in the source tree; CorpusError where it is in neither."""
     package = Path(__file__).parent.parent
     for folder in (package / "sample", package.parent / "data" / "sample"):
         if folder.is_dir():

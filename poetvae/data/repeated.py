@@ -1,8 +1,4 @@
-"""Items whose text stands elsewhere already, found on arrays of hashes and sides.
-
-An *item* is what is learnt: a poem or a couplet of one. It stands on a *side*: 0 to train, 1 to
-validate, 2 to test.
-"""
+"""Items (see `corpus`) whose text stands elsewhere already, found on arrays of hashes and sides."""
 
 from __future__ import annotations
 

@@ -54,10 +54,7 @@ _Line = tuple[str, str | None]
 
 
 def check_source(name: str) -> str:
-    """The name, when there is such a source; a hub name is looked up only when it is read.
-
-    Raises CorpusError: for a path where nothing is, and for a file of an unknown format.
-    """
+    """The name; CorpusError where nothing is, or of an unknown format. A hub is not asked yet."""
     known = name.endswith(SUFFIXES)
     if name != "-" and not os.path.exists(name) and (known or not _HUB_NAME.fullmatch(name)):
         raise CorpusError(f"{name}: no such file or folder; check the path")

@@ -41,8 +41,7 @@ FORMAT = {"format": "poetvae store", "version": 1}
 class Described:
     """What `store.json` and the tokenizer say of the poems of a folder.
 
-    Labels are as they were asked for, `longer` the number of poems to train on that were left out,
-    since they are longer than max_len.
+    Labels are as they were asked for; poems to train on `longer` than max_len were left out.
     """
 
     codec: PoemCodec
@@ -125,10 +124,7 @@ class StoreWriter:
 
 @contextmanager
 def new_store(folder: Path) -> Iterator[Path]:
-    """A folder to write a store into, which appears at once, complete, or not at all.
-
-    Raises CorpusError: it exists, or cannot be written.
-    """
+    """A folder that appears at once, complete; CorpusError if it exists, or cannot be written."""
     if folder.exists():
         raise CorpusError(f"{folder} exists; remove it, or choose another name")
     try:
@@ -176,18 +172,12 @@ def open_store(folder: Path, codec: PoemCodec | None = None, verify: bool = True
 
 
 def load_corpus(spec: CorpusSpec) -> Corpus:
-    """The poems of a corpus as text, read or, where it is tokenized, as its folder has them.
-
-    Raises CorpusError: nothing to train on, or a folder that is damaged.
-    """
+    """The poems of a corpus as text: by `read_corpus` or, if it is tokenized, by `read_store`."""
     return read_corpus(spec) if spec.tokenized is None else read_store(spec.tokenized)
 
 
 def read_store(folder: Path) -> Corpus:
-    """The poems of a folder as text, with their labels as meta; □ where a character is unknown.
-
-    Raises CorpusError: a file is missing or damaged.
-    """
+    """The poems of a folder as text, labels as meta, □ for the unknown; CorpusError if damaged."""
     described = describe(folder)
     data = open_store(folder, described.codec)
     train, valid, test = (list(_poems(s, data.codec)) for s in (data.train, data.valid, data.test))

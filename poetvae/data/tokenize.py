@@ -36,10 +36,8 @@ def build(
     """Number a corpus into a new folder.
 
     The result is the same for any number of workers, processes that read (absent: one for each
-    core, at most 8), and for any chunk, the poems that one is given at once.
-
-    Raises:
-        CorpusError: nothing to train on; a folder that exists, or cannot be written.
+    core, at most 8), and for any chunk, the poems that one is given at once. Raises CorpusError:
+    nothing to train on; a folder that exists, or cannot be written.
     """
     if spec.tokenized is not None:
         raise CorpusError(f"{spec.tokenized} is tokenized already")
@@ -75,10 +73,9 @@ def known_values(
     values = tuple(value for value, n in ordered if value and n >= least)
     if len(values) < 2:
         names = ", ".join(name for name, _ in there.most_common(8)) or "none"
-        raise CorpusError(
-            f"label {field}: {len(values)} values that {least} poems have, expected 2 or more; the "
-            f"poems have the fields {names}; --set min_label=1 takes rare values too"
-        )
+        reason = f"label {field}: {len(values)} values that {least} poems have, expected 2 or more"
+        remedy = "--set min_label=1 takes rare values too"
+        raise CorpusError(f"{reason}; the poems have the fields {names}; {remedy}")
     return values
 
 

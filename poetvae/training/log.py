@@ -160,10 +160,8 @@ def _row(path: Path, number: int, line: bytes) -> Row:
         values = {key: float(row[key]) for key in KEYS if row.get(key) is not None}
         return {"step": float(row["step"]), **values}
     except (ValueError, TypeError, AttributeError, KeyError, ArithmeticError) as error:
-        raise CheckpointError(
-            f"{path}, line {number}: expected a JSON object with a step and numbers; "
-            "remove the line, or train the run again"
-        ) from error
+        reason = f"{path}, line {number}: expected a JSON object with a step and numbers"
+        raise CheckpointError(f"{reason}; remove the line, or train the run again") from error
 
 
 def _parameters(run: Path) -> int | None:

@@ -31,10 +31,7 @@ class Terms:
 
 
 def beta(config: ObjectiveConfig, progress: float) -> float:
-    """The weight of the KL term when a share `progress` of the training is done.
-
-    With a capacity it is constant: there the capacity comes up.
-    """
+    """The weight of the KL term at a share `progress` of the training; constant with a capacity."""
     return config.beta * (1.0 if config.capacity else _risen(config, progress))
 
 
@@ -42,7 +39,6 @@ def objective(draw: LatentSample, config: ObjectiveConfig, progress: float = 1.0
     """nll + beta * kl + penalties when a share `progress` of the training is done.
 
     Beta: Higgins et al. 2017; with beta 1 it is the ELBO of Kingma & Welling 2014.
-
     Free bits: each latent unit of a poem costs at least that many nats, so that it may use them
     (Kingma et al. 2016, arXiv 1606.04934, appendix C.8). Capacity C: beta * |kl - C| (Burgess et
     al. 2018, arXiv 1804.03599, equation 8). Sparsity: the L1 norm of the code. With K samples:

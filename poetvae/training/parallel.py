@@ -70,8 +70,7 @@ class Group:
     def all_reduce(self, parameters: Iterable[Tensor], others: Sequence[Tensor]) -> None:
         """Sum the gradients, and other tensors, over the processes: in place, in one message.
 
-        A parameter without gradient in all processes stays without, as in a single one. Raises
-        LostProcessError: another process has gone.
+        A parameter without gradient in all processes stays without; LostProcessError: one has gone.
         """
         if self.size == 1:
             return
@@ -97,11 +96,8 @@ def alone(device: torch.device | str = "cpu") -> Group:
 def processes(device: str = "auto") -> Iterator[Group]:
     """The group that `torchrun` has started this process in; without it, a group of one.
 
-    The device is that of `choose_device`; of several GPUs each process takes its own.
-
-    Raises:
-        ConfigError: the device cannot be used here.
-        LostProcessError: another process has gone.
+    The device is that of `choose_device`; of several GPUs each process takes its own. Raises
+    ConfigError: it cannot be used here; LostProcessError: another process has gone.
     """
     chosen = choose_device(device)
     size = int(os.environ.get("WORLD_SIZE", "1"))

@@ -62,10 +62,8 @@ def opened(
     """A run and its poems, locked for this training; each process opens them once.
 
     `begin` makes the run; None: it is there, and its corpus is numbered again should that be gone.
-
-    Raises:
-        CheckpointError: another training has it, or it is no run.
-        CorpusError: its corpus is not what it was; what a run has is left as it is.
+    Raises CheckpointError: another training has it, or it is no run; CorpusError: its corpus is not
+    what it was; what a run has is left as it is.
     """
     with contextlib.ExitStack() as held:
         begun = begin() if begin and group.main else None
@@ -85,9 +83,8 @@ def create(
 ) -> tuple[RunSpec, Data]:
     """Begin a run: corpus numbered, configuration filled in, length known.
 
-    Raises:
-        CheckpointError: the folder is in use, in the way, or cannot be written.
-        ConfigError, CorpusError: the run cannot be trained.
+    Raises CheckpointError: the folder is in use, in the way, or cannot be written; ConfigError,
+    CorpusError: the run cannot be trained.
     """
     if run.exists() and not (run.is_dir() and not any(run.iterdir())):
         if not force:
@@ -146,10 +143,8 @@ def _completed(config: Config, codec: PoemCodec, group: Group) -> Config:
     with torch.device("meta"):
         build(model)
     if slices > train.batch_size:
-        raise ConfigError(
-            f"{slices} slices of a batch of {train.batch_size}; give a larger batch_size, or "
-            "fewer slices or processes"
-        )
+        reason = f"{slices} slices of a batch of {train.batch_size}"
+        raise ConfigError(f"{reason}; give a larger batch_size, or fewer slices or processes")
     return Config(model, config.objective, replace(train, precision=precision, slices=slices))
 
 

@@ -62,9 +62,7 @@ def update(
 ) -> Tensor:
     """One step of the optimizer. Returns the batch's mean nll, kl and loss, and a count of 1: (4,).
 
-    Raises:
-        LostProcessError: another process has gone.
-        PoetVAEError: memory is not enough for a slice.
+    Raises LostProcessError: another has gone; PoetVAEError: memory is not enough for a slice.
     """
     options, totals = config.train, torch.zeros(4, device=model.device)
     # What follows the data without a gradient, as a codebook does, moves by the mean of the slices.

@@ -21,15 +21,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ..checkpoints import model_folder
 from ..checkpoints.card import model_card
-from ..checkpoints.model_folder import (
-    Saved,
-    latest_checkpoint,
-    load_folder,
-    load_state,
-    save_checkpoint,
-    save_folder,
-)
+from ..checkpoints.model_folder import Saved, save_checkpoint, save_folder
 from ..config import Config, TrainConfig, configure, fields
 from ..data.dataset import Data, derive_seed
 from ..errors import CheckpointError, PoetVAEError
@@ -42,7 +36,7 @@ from ..runtime import fits, interruption, keep_freed_memory, without_bar
 from .diagnostics import diagnose
 from .log import METRICS, SAMPLES, VALIDATED, Line, check_tensorboard, cut_back, recording
 from .loss import beta
-from .parallel import Group, alone, processes
+from .parallel import Group, processes
 from .run import Length, check_same, create, opened
 from .spec import Log, RunSpec
 from .step import average, learning_rate, make_optimizer, slices, update
@@ -140,13 +134,13 @@ def fit(
     spec: RunSpec,
     run: Path,
     log: Log,
-    quiet: bool = False,
-    group: Group | None = None,
-    tensorboard: bool = False,
+    quiet: bool,
+    group: Group,
+    tensorboard: bool,
 ) -> None:
     """The loop: batch, update, average, log, validate, save. Starts at the newest checkpoint."""
     config, options, steps = spec.config, spec.config.train, spec.steps
-    group, optimizer = group or alone(model.device), make_optimizer(model, options)
+    optimizer = make_optimizer(model, options)
     averaged = copy.deepcopy(model) if options.ema else model  # what is evaluated and saved
     step, totals, best, before = restore(run, model, averaged, optimizer, group)
     saved, began = Saved(averaged, data.codec), time.monotonic() - before
@@ -188,9 +182,9 @@ def fit(
                 state["optimizer"] = optimizer.state_dict()
                 save_checkpoint(run, step, saved, _card(saved, spec, step), state, options.keep)
             if signum and step < steps:
-                reason = f"stopped at step {step} of {steps}"
+                again = f"poetvae train --out {run} --resume"
                 raise TrainingInterruptedError(
-                    f"{reason}; continue with: poetvae train --out {run} --resume", signum
+                    f"stopped at step {step} of {steps}; continue with: {again}", signum
                 )
 
 
@@ -222,21 +216,20 @@ def validate(
 def restore(
     run: Path, model: TextModel, averaged: TextModel, optimizer: torch.optim.Optimizer, group: Group
 ) -> tuple[int, Tensor, float, float]:
-    """Step, running sums, best score and seconds of the newest checkpoint, its state put in place.
-
-    All processes take the checkpoint that the first one finds.
-    """
-    folder = latest_checkpoint(run) if group.main else None
+    """Step, running sums, best score and seconds of the newest checkpoint, its state in place."""
+    # All processes take what the first one finds.
+    folder = model_folder.latest_checkpoint(run) if group.main else None
     step = group.highest([int(folder.name.rpartition("-")[2]) if folder else 0])[0]
     totals, best = torch.zeros(4, device=model.device), float("inf")
     if step:
         folder = run / "checkpoints" / f"step-{step}"
-        state = load_state(folder)
+        state = model_folder.load_state(folder)
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.copy_(state["model"][name])
         optimizer.load_state_dict(state["optimizer"])
-        averaged.load_state_dict(load_folder(folder, model.device).model.state_dict())
+        kept = model_folder.load_folder(folder, model.device)
+        averaged.load_state_dict(kept.model.state_dict())
         totals, best = state["totals"].to(model.device), float(state["best"])
     return step, totals, best, cut_back(run, step) if group.main else 0.0
 
@@ -267,19 +260,15 @@ def _check_finite(model: TextModel, totals: Tensor, step: int) -> None:
     loss = float(totals[2] / totals[3])
     what = "the weights are not finite" if math.isfinite(loss) else f"the loss is {loss}"
     if not math.isfinite(loss) or not all(p.isfinite().all() for p in model.parameters()):
-        raise PoetVAEError(
-            f"{what} at step {step}; lower learning_rate, or set precision=fp32, and start again"
-        )
+        remedy = "lower learning_rate, or set precision=fp32, and start again"
+        raise PoetVAEError(f"{what} at step {step}; {remedy}")
 
 
 def _metrics(totals: Tensor, step: int, steps: int, config: Config, seconds: float) -> Line:
     *sums, count = totals.tolist()
     means = {name: total / count for name, total in zip(("nll", "kl", "loss"), sums, strict=True)}
-    factors = {
-        "beta": beta(config.objective, step / steps),
-        "lr": learning_rate(config.train, step / steps),
-    }
-    return {"step": step, **means, **factors, "seconds": round(seconds, 3)}
+    weight, lr = beta(config.objective, step / steps), learning_rate(config.train, step / steps)
+    return {"step": step, **means, "beta": weight, "lr": lr, "seconds": round(seconds, 3)}
 
 
 def _summary(step: int, steps: int, lines: Lines, seconds: float) -> str:
