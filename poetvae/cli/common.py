@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from ..text.poem import Poem
 
 FORMS = ("5x2", "5x4", "5x8", "7x2", "7x4", "7x8")
-
 Texts = tuple[str, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 

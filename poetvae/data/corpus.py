@@ -23,13 +23,11 @@ from .repeated import SideCounts, mark_repeated, rank, text_hashes
 from .sources import SUFFIXES, Record, check_source, read_source
 
 Source = str | Path
-Item = tuple[Poem, str, int]
-"""What is learnt: a poem or a couplet of one, the characters of it, and its side."""
+Item = tuple[Poem, str, int]  # what is learnt, a poem or a couplet; its characters; its side
 Keys = set[int] | None
 """Those of the poems before, to which a poem adds its own; None: poems are not compared."""
 
-# So many broken places are named; the others are counted.
-_PROBLEMS = 20
+_PROBLEMS = 20  # broken places that are named; the others are counted
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from torch import Tensor
 from ..text.codec import PoemCodec
 from ..text.poem import Poem
 
+Rows = Sequence[Sequence[int]]
 _PART = 2**20  # numbers of a store that are hashed at once
 _ROUNDS = 8  # fewer can be told from chance on small corpora
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -67,13 +68,7 @@ class TokenStore:
     no poem may be longer, and pad_id fills the rest of a row.
     """
 
-    def __init__(
-        self,
-        poems: Sequence[Sequence[int]],
-        max_len: int,
-        pad_id: int,
-        labels: Sequence[Sequence[int]] = (),
-    ) -> None:
+    def __init__(self, poems: Rows, max_len: int, pad_id: int, labels: Rows = ()) -> None:
         lengths = torch.tensor([len(p) for p in poems], dtype=torch.int64)
         if len(poems) and lengths.max() > max_len:
             raise ValueError(f"a poem has {lengths.max()} tokens; max_len is {max_len}")

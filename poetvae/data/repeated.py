@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 Words = NDArray[np.uint64]
 Counts = NDArray[np.int64]
 
-REPEATED = 3
-"""The side of an item whose text stands elsewhere already."""
-
+REPEATED = 3  # the side of an item whose text stands elsewhere already
 _SIDE, _PLACE = np.uint64(62), np.uint64(2**62 - 1)
 
 

@@ -2,11 +2,9 @@
 
 - `.json`: a list of objects, such as the files of chinese-poetry
 - `.jsonl`: an object per line
-- `.txt`: poems separated by blank lines; without blank lines a poem per line, as in
-  `title:text` if the text is Chinese
+- `.txt`: poems separated by blank lines; without any, one a line, as in `title:text` if Chinese
 - `.csv`, `.parquet` and data sets on the hub (owner/name): a row per poem, read by `datasets`
-- `-`: standard input, and files without suffix, such as pipes: as `.jsonl` if it starts with {,
-  else as `.txt`
+- `-`: standard input, and files without suffix, as pipes: `.jsonl` if it starts with {, or `.txt`
 
 `.json`, `.jsonl` and `.txt` may be compressed (`.gz`). An object's or row's text is in the first of
 TEXT_FIELDS that it has, its other strings are meta. All text is UTF-8.

@@ -30,8 +30,7 @@ from ..text.codec import PoemCodec
 from .parallel import Group
 from .spec import Log, RunSpec
 
-StepsOf = Callable[[Data, Config], int]
-"""How many steps a run of these poems takes."""
+StepsOf = Callable[[Data, Config], int]  # how many steps a run of these poems takes
 
 
 @dataclass(frozen=True)

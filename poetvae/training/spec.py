@@ -53,14 +53,9 @@ class RunSpec:
                 to validate with beside it.
             CorpusError: a tokenized corpus that is damaged, or beside others.
         """
-        spec = cls(
-            config,
-            tuple(map(_absolute, sources)) or (str(sample_folder()),),
-            tuple(map(_absolute, valid)),
-            tuple(sorted(Form.parse(form) for form in forms)),
-            tuple(dict.fromkeys(labels)),
-            strict,
-        )
+        paths = tuple(map(_absolute, sources)) or (str(sample_folder()),)
+        held_out, parsed = tuple(map(_absolute, valid)), tuple(sorted(map(Form.parse, forms)))
+        spec = cls(config, paths, held_out, parsed, tuple(dict.fromkeys(labels)), strict)
         folder = spec.corpus.tokenized
         if folder is None:
             for source in filter(is_store, (*spec.sources, *spec.valid)):
@@ -111,16 +106,15 @@ class RunSpec:
             parts = values["config"]
             model = from_dict(ModelConfig, parts["model"])
             objective = from_dict(ObjectiveConfig, parts["objective"])
-            return cls(
-                Config(model, objective, from_dict(TrainConfig, parts["train"])),
-                tuple(values["sources"]),
-                tuple(values["valid"]),
+            config = Config(model, objective, from_dict(TrainConfig, parts["train"]))
+            sources, valid = tuple(values["sources"]), tuple(values["valid"])
+            forms, labels = (
                 tuple(map(Form.parse, values["forms"])),
                 tuple(map(str, values["labels"])),
-                bool(values["strict"]),
-                int(values["steps"]),
-                str(values["fingerprint"]),
             )
+            strict, steps = bool(values["strict"]), int(values["steps"])
+            fingerprint = str(values["fingerprint"])
+            return cls(config, sources, valid, forms, labels, strict, steps, fingerprint)
         except OSError as error:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
         except MALFORMED as error:

@@ -41,8 +41,7 @@ from .run import Length, check_same, create, opened
 from .spec import Log, RunSpec
 from .step import average, learning_rate, make_optimizer, slices, update
 
-Lines = list[tuple[str, Line]]
-"""Lines to record, each with the name of its file."""
+Lines = list[tuple[str, Line]]  # to record, each with the name of its file
 
 
 class TrainingInterruptedError(PoetVAEError):
@@ -86,10 +85,9 @@ def train(
             first. Absent: 10 epochs.
         labels: fields of the poems to condition on, as dynasty, author, form.
         valid: held-out corpora; none = a share of the poems, by hash of the poem.
-        strict: broken entries of a corpus are errors.
+        strict, force: broken entries of a corpus are errors; a run that is there is replaced.
         resume: continue the run in `out` as it was begun. Whatever else is given has to agree with
             that; with a corpus given, a run that is not there is begun.
-        force: replace a run that is there.
         log: takes lines for people, unless `quiet`; absent = standard error.
         tensorboard: write the curves to `out`/tensorboard, too.
 
