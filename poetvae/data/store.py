@@ -98,7 +98,7 @@ class StoreWriter:
     def add(self, side: str, tokens: ArrayLike, lengths: ArrayLike, labels: ArrayLike) -> None:
         """Poems of a side, end to end, with the length of each and its label values."""
         offsets = self._ends[side] + np.cumsum(lengths, dtype=np.int64)
-        self._ends[side] += int(np.sum(lengths))
+        self._ends[side] += int(np.sum(lengths, dtype=np.int64))
         self._files[side, "tokens"].write(tokens)
         self._files[side, "offsets"].write(offsets)
         if (side, "labels") in self._files:

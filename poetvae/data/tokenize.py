@@ -102,8 +102,8 @@ def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
     characters[ord(END)] = 0
     seen = {chr(code): int(characters[code]) for code in np.flatnonzero(characters).tolist()}
     forms = values.pop("form") if spec.forms else Counter[str]()
-    fields = {n: known_values(n, c, spec.min_label, spool.fields) for n, c in values.items()}
     tokenizer = PoemTokenizer.from_counts(seen, spec.min_count)
+    fields = {n: known_values(n, c, spec.min_label, spool.fields) for n, c in values.items()}
     counted = {form: forms[str(form)] for form in spec.forms}
     return PoemCodec(tokenizer, max_len, counted, fields), longer
 
