@@ -28,6 +28,7 @@ from poetvae import cli
 
 LIMIT = 120.0  # seconds after which a child hangs
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS, errno.ESTALE)
+CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
 
 
 class Ended(NamedTuple):
@@ -44,14 +45,10 @@ class Ended(NamedTuple):
         return (self.err.splitlines() or [""])[-1]
 
 
-def command(*words: str | Path) -> Callable[[], None]:
+def command(*words: str | Path) -> None:
     """The work of a child: a command line."""
-
-    def work() -> None:
-        sys.argv = ["poetvae", *map(str, words)]
-        cli.main()
-
-    return work
+    sys.argv = ["poetvae", *map(str, words)]
+    cli.main()
 
 
 class Child:
@@ -63,8 +60,10 @@ class Child:
         for path, data in zip(self.streams, (stdin, b"", b""), strict=True):
             path.write_bytes(data)
         self.began, self.pid = time.monotonic(), os.fork()
-        if self.pid:
-            return
+        if not self.pid:
+            self._do(work)
+
+    def _do(self, work: Callable[[], object]) -> None:
         code = 70
         try:
             os.setsid()
@@ -72,9 +71,10 @@ class Child:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             for number, path in enumerate(self.streams):
                 os.dup2(os.open(path, os.O_WRONLY if number else os.O_RDONLY), number)
-            sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
-            sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-            sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
+            sys.stdin, sys.stdout, sys.stderr = (
+                open(number, mode, buffering, "utf-8", closefd=False)  # noqa: SIM115
+                for number, mode, buffering in ((0, "r", -1), (1, "w", -1), (2, "w", 1))
+            )
             warnings.resetwarnings()
             work()
             code = 0
@@ -83,10 +83,9 @@ class Child:
         except BaseException:
             os.write(2, traceback.format_exc().encode())
         finally:
-            for stream in (sys.stdout, sys.stderr):
+            for stream in filter(None, (sys.stdout, sys.stderr)):
                 try:
-                    if stream is not None:
-                        stream.flush()
+                    stream.flush()
                 except (OSError, ValueError):
                     code = code or 120  # as the interpreter does
             os._exit(code)
@@ -155,10 +154,8 @@ class FileCalls:
 
     def _audit(self, event: str, args: tuple[Any, ...]) -> None:
         """Before a file is opened to be written, moved, removed or cut; or a folder."""
-        if event == "open":
-            if not args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-                return
-        elif event not in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"):
+        writes = event == "open" and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if not writes and event not in CHANGES:
             return
         folder = -1 if event in ("open", "os.truncate") else args[-2:][event != "os.rename"]
         path = _where(args[0], folder)
@@ -193,21 +190,24 @@ def _where(path: Any, folder: int = -1) -> str:
     return os.path.abspath(os.path.join(_where(folder) if folder >= 0 else "", os.fsdecode(path)))
 
 
-def die(calls: FileCalls, rng: random.Random | None = None) -> None:
-    """What happens: the process is killed."""
+# What happens at a call
+
+
+def die(calls: FileCalls, rng: random.Random) -> None:
+    """The process is killed."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 def cut_power(calls: FileCalls, rng: random.Random) -> None:
-    """What happens: the power is cut; of data that was not synchronised some part is there."""
+    """The power is cut; of data that was not synchronised some part is there."""
     for path, least in sorted(calls.unsynced.items()):
         if os.path.exists(path):
             os.truncate(path, rng.randint(least, max(least, os.path.getsize(path))))
-    die(calls)
+    die(calls, rng)
 
 
 def fail(calls: FileCalls, rng: random.Random) -> None:
-    """What happens: the call fails with one of these errors, once."""
+    """The call fails with one of these errors, once."""
     number = rng.choice(ERRORS)
     raise OSError(number, os.strerror(number))
 
@@ -224,21 +224,24 @@ def before_call(module: Any, name: str, number: int, happens: Callable[..., obje
     setattr(module, name, watched)
 
 
+# From now on, in this process
+
+
 def bound_memory(more: int) -> None:
-    """From now on this process may take so many bytes of addresses more."""
+    """It may take so many bytes of addresses more."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + more
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def bound_files(size: int) -> None:
-    """From now on no file of this process may grow beyond so many bytes."""
+    """No file of it may grow beyond so many bytes."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def jump(rng: random.Random, sizes: Sequence[float]) -> None:
-    """From now on the clocks of this process are wrong, each time by up to one of these seconds."""
+    """Its clocks are wrong, each time by up to one of these seconds."""
     for name in ("time", "monotonic", "perf_counter"):
         real, size = getattr(time, name), rng.choice(sizes)
         setattr(time, name, lambda real=real, size=size: real() + rng.uniform(-size, size))
