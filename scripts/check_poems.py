@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -107,40 +108,13 @@ def names() -> set[str]:
 @click.option("--no-repeat", is_flag=True)
 @click.option("--without", default="")
 @click.option("--only", default="")
-def main(
-    form: str | None,
-    first_line: str | None,
-    numbered: tuple[str, ...],
-    template: str | None,
-    acrostic: str,
-    where: str,
-    contains: tuple[str, ...],
-    rhyme: str | None,
-    tones: str | None,
-    no_repeat: bool,
-    without: str,
-    only: str,
-) -> None:
+def main(first_line: str | None, numbered: tuple[str, ...], **given: Any) -> None:
     """Check poems from stdin, as `poetvae generate --json` prints them; flags as there."""
     lines = {int(n): text for n, _, text in (pair.partition("=") for pair in numbered)}
-    if first_line:
-        lines[1] = first_line
-    wanted = Wanted(
-        form,
-        lines,
-        template,
-        acrostic,
-        where,
-        contains,
-        rhyme,
-        tones,
-        no_repeat,
-        without,
-        only,
-    )
+    wanted = Wanted(lines={**lines, 1: first_line} if first_line else lines, **given)
     checked = 0
     for checked, poem in enumerate(map(json.loads, sys.stdin), 1):
-        same = not form or bare(poem["text"]) == "".join(poem["lines"])
+        same = not wanted.form or bare(poem["text"]) == "".join(poem["lines"])
         fault = wanted.fault(poem["lines"]) if same else "has a text that differs from its lines"
         if fault:
             raise click.ClickException(f"poem {checked} {fault}: {poem['text']}")

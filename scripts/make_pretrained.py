@@ -17,7 +17,7 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from common import loop_seconds, once, table
+from common import cells, loop_seconds, once, table
 
 from poetvae import Poet
 from poetvae.checkpoints.card import licensed, model_card
@@ -42,6 +42,13 @@ SAMPLES = 20  # of the importance-weighted bound
 TEMPERATURE = 0.8
 NEAREST = 500  # verses whose nearest in the training text is looked for
 BATCH = 250
+QUALITY = {
+    **dict.fromkeys(("tone_accuracy", "rhyme_accuracy", "repeat_rate", "copied_lines"), ".1%"),
+    "novelty": ".1%",
+    "all_but_one": ".1%",
+    "places": ".2f",
+    "reverse_nll_per_char": ".2f",
+}
 PRESET = "small,few"
 SETTINGS = {
     # Of so many passes none decides two rhymes of a quatrain at once, as 7 or 14 would.
@@ -127,59 +134,18 @@ def measure(
 
 def by_form(rows: dict[str, dict[str, Any]], store: dict[str, float]) -> str:
     """The figures of the card."""
-    likelihood = [
-        [
-            form,
-            f"{row['poems']:,}",
-            f"{row['nll_per_char']:.3f} ({low:.3f}–{high:.3f})",
-            f"{store[form]:+.4f}",
-            f"{row['kl_per_poem']:.1f}",
-        ]
-        for form, row in rows.items()
-        for low, high in [row["ci"]["nll_per_char"]]
-    ]
+    likelihood, quality = [], []
+    for form, row in rows.items():
+        low, high = row["ci"]["nll_per_char"]
+        interval = f"{row['nll_per_char']:.3f} ({low:.3f}–{high:.3f})"
+        cost, kl = f"{store[form]:+.4f}", f"{row['kl_per_poem']:.1f}"
+        likelihood.append([form, f"{row['poems']:,}", interval, cost, kl])
+        for who in ("samples", "human"):
+            quality.append([f"{form}, {who}", *cells({**row[who], **row["nearest"][who]}, QUALITY)])
     columns = ["form", "poems", "nats per character (95 %)", "stored less trained", "rate, nats"]
-    quality = [
-        [
-            f"{form}, {who}",
-            *(percent(row[who][key]) for key in ("tone_accuracy", "rhyme_accuracy")),
-            *(percent(row[who][key]) for key in ("repeat_rate", "copied_lines", "novelty")),
-            percent(row["nearest"][who]["all_but_one"]),
-            f"{row['nearest'][who]['places']:.2f}",
-            f"{row[who]['reverse_nll_per_char']:.2f}",
-        ]
-        for form, row in rows.items()
-        for who in ("samples", "human")
-    ]
     names = ["", "regulated", "rhymed", "a character twice", "copied verses", "new 4-grams"]
     names += ["nearest training verse: all but one alike", "places alike", "reverse, nats"]
     return f"{table(columns, likelihood)}\n\n{table(names, quality)}"
-
-
-def percent(value: float | None) -> str:
-    """A share; empty where there is none."""
-    return "" if value is None else f"{value:.1%}"
-
-
-def card(poet: Poet, job: RunSpec, work: Path, rows: str, stanza_counts: dict[str, int]) -> str:
-    """The model card: data and licence, training, figures, memory of the training text, limits."""
-    steps, seconds = loop_seconds(work / "run")
-    counts = ", ".join(f"{n:,} to {what}" for what, n in stanza_counts.items())
-    training = TRAINING.format(
-        counts=counts,
-        steps=steps,
-        batch=job.config.train.batch_size,
-        minutes=seconds / 60,
-        seed=job.config.train.seed,
-        fingerprint=job.fingerprint,
-        torch=torch.__version__,
-        rows=rows,
-        samples=SAMPLES,
-        poems=POEMS,
-        temperature=TEMPERATURE,
-    )
-    text = model_card(poet.model.config, poet.codec, poet.model.num_parameters(), training)
-    return licensed(text, "mit")
 
 
 TRAINING = """\
@@ -252,11 +218,23 @@ def main(corpus: tuple[str, ...], work: Path, steps: int, out: Path) -> None:
         rows[form] = once(work / f"{form}.json", partial(measure, stored, form, known, test))
         before = trained.evaluate(test[:POEMS], samples=SAMPLES)
         cost[form] = rows[form]["nll_per_char"] - before.nll_per_char
-    counts = {
-        f"{verb}": len(sides[name])
-        for name, verb in zip(SIDES, ("train on", "validate with", "test with"), strict=True)
-    }
-    text = card(stored, RunSpec.load(run), work, by_form(rows, cost), counts)
+    verbs = zip(SIDES, ("train on", "validate with", "test with"), strict=True)
+    job, (taken, seconds) = RunSpec.load(run), loop_seconds(run)
+    training = TRAINING.format(
+        counts=", ".join(f"{len(sides[name]):,} to {verb}" for name, verb in verbs),
+        steps=taken,
+        batch=job.config.train.batch_size,
+        minutes=seconds / 60,
+        seed=job.config.train.seed,
+        fingerprint=job.fingerprint,
+        torch=torch.__version__,
+        rows=by_form(rows, cost),
+        samples=SAMPLES,
+        poems=POEMS,
+        temperature=TEMPERATURE,
+    )
+    model = stored.model
+    text = licensed(model_card(model.config, stored.codec, model.num_parameters(), training), "mit")
     write_file(out / CARD, text.encode())
     click.echo(text)
 

@@ -7,7 +7,7 @@ Needs a chromium and playwright.
 
 from __future__ import annotations
 
-import argparse
+import itertools
 import shutil
 import threading
 import time
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+import click
 import fastapi
 import gradio
 import uvicorn
@@ -64,29 +65,25 @@ def use(page: Page) -> Iterator[str]:
     yield "score"
 
 
-def main() -> None:
+@click.command()
+@click.option("--model", help="Run or model folder; absent: the packaged one.")
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+def main(model: str | None, out: Path) -> None:
     """Take them all."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", help="run or model folder; absent: the packaged one")
-    parser.add_argument("--out", type=Path, required=True)
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    with serving(Poet.from_pretrained(args.model)) as address, sync_playwright() as playwright:
+    with serving(Poet.from_pretrained(model)) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for width in (1280, 390):
-            for scheme in SCHEMES:
-                page = browser.new_page(
-                    viewport={"width": width, "height": 900}, color_scheme=scheme
-                )
-                page.set_default_timeout(20_000)
-                page.on("console", lambda message: print(message.type, message.text))
-                page.on("pageerror", lambda error: print("error", error))
-                page.goto(address)
-                for name in use(page):
-                    page.wait_for_timeout(500)
-                    page.screenshot(path=args.out / f"{name}-{width}-{scheme}.png", full_page=True)
-                page.close()
+        for width, scheme in itertools.product((1280, 390), SCHEMES):
+            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+            page.set_default_timeout(20_000)
+            page.on("console", lambda message: print(message.type, message.text))
+            page.on("pageerror", lambda error: print("error", error))
+            page.goto(address)
+            for name in use(page):
+                page.wait_for_timeout(500)
+                page.screenshot(path=out / f"{name}-{width}-{scheme}.png", full_page=True)
+            page.close()
         browser.close()
 
 

@@ -31,7 +31,7 @@ def test_it_prints_what_it_shows(
     guide: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    steps = [step for block in guide.blocks(GUIDE) for step in block]
+    steps = [step for block in guide.BLOCK.findall(GUIDE) for step in guide.steps(block[1])]
     words = [step.typed.split() for step in steps]
     uses = "train generate complete reconstruct interpolate vary neighbours edit optimise map"
     wanted = {*uses.split(), "score", "evaluate", "plot", "corpus", "demo", "export"}
@@ -58,8 +58,20 @@ def test_what_agrees(guide: ModuleType) -> None:
     assert not agrees(other, ["山月"], [])
     assert agrees(own, ["山月，"], ["水月，"])
     assert not agrees(own, ["山月，"], ["水，月"])
-    assert agrees(own, ["kl 0.5 (3 steps)"], ["kl -12.75 (100 steps)"])
+    assert agrees(other, ["-29.22743034362793"], ["-29.22743152"])
+    assert not agrees(other, ["-29.22743034362793"], ["-29.32743034362793"])
+    assert not agrees(other, ["0.606"], ["0.607"])
+    assert agrees("$ poetvae demo", ["port 44243"], ["port 1"])
+    log, parts = "model: 9 parameters; fp32 on cpu", ("step 3/3 (2 s): kl 0.5 nats", "1 epochs")
+    assert agrees(own, [log, *parts], [log.replace("fp32", "bf16"), *parts])
+    assert agrees(own, [*parts], ["step 3/3 (80 s): kl -12.75 nats", "1 epochs"])
+    assert agrees(own, ["14 active units"], ["9 active units"])
+    assert not agrees(own, [log], [log.replace("9", "8")])
+    assert not agrees(own, [log], [log.replace("fp32", "fp64")])
+    assert not agrees(own, ["30.0 epochs"], ["10.0 epochs"])
+    assert not agrees(own, ["step 3/3"], ["step 3/4"])
     assert not agrees(own, ["kl 0.5"], ["nll 0.5"])
+    assert not agrees(own, ["kl 0.5"], ["kl nan"])
 
 
 def test_filling_puts_in_what_is_printed(guide: ModuleType) -> None:

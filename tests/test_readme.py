@@ -36,8 +36,8 @@ def test_commands_and_python_run_as_printed(
         with contextlib.redirect_stdout(io.StringIO()) as out:
             cli.main()
         printed[line] = out.getvalue()
-    named = {"train", "generate", "complete", "reconstruct", "evaluate", "corpus", "interpolate"}
-    assert {command.split()[1] for command in printed} == named
+    named = "train generate complete reconstruct evaluate corpus interpolate vary map"
+    assert {command.split()[1] for command in printed} == {*named.split()}
     couplet = re.compile("[^，。]{5}，[^，。]{5}。\n")
 
     def of(*words: str) -> str:
@@ -51,9 +51,11 @@ def test_commands_and_python_run_as_printed(
     assert of("complete").startswith("白日依山盡，")
     assert of("interpolate").startswith("白日依山盡，黃河入海流。\n")
     assert of("interpolate").endswith("國破山河在，城春草木深。\n")
+    assert len(couplet.findall(of("vary"))) == 3
+    assert of("map") == "map.html\n"
     assert "nll_per_char" in of("evaluate")
     first = of("generate", "7x4").strip()
-    assert "<br>\n> ".join(first.replace("\n\n", "\n\n").split("\n")) in README
+    assert "<br>\n> ".join(first.split("\n")) in README
     with contextlib.redirect_stdout(io.StringIO()) as out:
         for block in blocks("python"):
             exec(compile(block, "README.md", "exec"), {})

@@ -9,7 +9,7 @@ alone does not see nonsense: read them together (systems that report one can be 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,14 +29,13 @@ from ..text.poem import Form, Poem, content
 from ..text.prosody import regulated, rhyme_ok, unknown
 from .metrics import bootstrap, copied_lines, distinct, novel, repeats, self_bleu
 from .ngram import NGram
-from .two_sample import LabelClassifier, area_under_curve, two_sample_auc
+from .two_sample import area_under_curve, two_sample_auc
 
 __all__ = [
     "area_under_curve",
     "compare",
     "fit_judge",
     "judged",
-    "label_agreement",
     "poem_ids",
     "sample_quality",
     "two_sample_auc",
@@ -175,23 +174,6 @@ def judged(judge: NGram | Autoregressive, codec: PoemCodec, poems: Sequence[Poem
         return judge.nll([poem_ids(codec, poem) for poem in poems]) / _mean_chars(poems)
     poems = [poem for poem in poems if codec.fits(poem)]
     return _exact_nll(judge, codec, poems) / _mean_chars(poems) if poems else np.empty(0)
-
-
-def label_agreement(
-    classifier: LabelClassifier, codec: PoemCodec, poems: Mapping[str, Sequence[Poem]]
-) -> dict[str, Values]:
-    """By value of a label and by poem, 1 where the classifier says the value that it stands under.
-
-    Args:
-        classifier: of tokens of `codec`, trained on human poems.
-        codec: to read them with.
-        poems: by the value that they have, or were asked to have.
-    """
-    said = {value: classifier([poem_ids(codec, p) for p in own]) for value, own in poems.items()}
-    return {
-        value: np.array([one == value for one in ones], dtype=np.float64)
-        for value, ones in said.items()
-    }
 
 
 def poem_ids(codec: PoemCodec, poem: Poem) -> list[int]:

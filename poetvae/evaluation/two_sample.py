@@ -5,11 +5,8 @@ It knows nothing of the models that it judges: not their weights, not their late
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,70 +14,8 @@ from ..data.dataset import TokenStore, batch_index, derive_seed
 from ..errors import CorpusError
 from ..nn import GCNN, masked_max, masked_mean
 
-T = TypeVar("T")
 BATCH = 64
 Texts = Sequence[Sequence[int]]
-
-
-@dataclass(frozen=True)
-class LabelClassifier:
-    """Token sequences to values of a label.
-
-    Attributes:
-        values: what it tells apart.
-        per_value: how many texts of each it learnt from.
-    """
-
-    values: tuple[str, ...]
-    per_value: int
-    _network: nn.Module
-
-    def __call__(self, texts: Texts) -> list[str]:
-        """The likeliest value of each text."""
-        if not texts:
-            return []
-        store = _store(texts)
-        places = _logits(self._network, store, torch.arange(len(store))).argmax(dim=1)
-        return [self.values[place] for place in places.tolist()]
-
-
-def label_classifier(
-    texts: Mapping[str, Texts],
-    *,
-    vocab_size: int,
-    limit: int = 20_000,
-    seed: int = 0,
-    epochs: int = 8,
-) -> LabelClassifier:
-    """Learn to tell a label's values apart, from equally many texts of each.
-
-    Args:
-        texts: token sequences by value.
-        vocab_size: tokens are 0 to `vocab_size` - 1.
-        limit: the most that are drawn of a value; else as many as the rarest value has.
-        seed: of what is drawn, first weights and order.
-        epochs: times through what was drawn.
-
-    Raises:
-        CorpusError: fewer than two values, or a value without text.
-    """
-    fewest = min(map(len, texts.values()), default=0)
-    if len(texts) < 2 or not fewest:
-        counts = {value: len(own) for value, own in texts.items()}
-        raise CorpusError(f"texts by value: {counts}; expected two values or more, texts of each")
-    size = min(limit, fewest)
-    balanced = balance(texts, size, seed)
-    store = _store([text for own in balanced.values() for text in own])
-    label = torch.arange(len(balanced)).repeat_interleave(size)
-    everything = torch.arange(len(store))
-    network = _train(store, label, everything, len(balanced), vocab_size, seed, epochs)
-    return LabelClassifier(tuple(balanced), size, network)
-
-
-def balance(texts: Mapping[str, Sequence[T]], n: int, seed: int = 0) -> dict[str, list[T]]:
-    """n of each value's texts, drawn without replacement; all where there are fewer."""
-    rng = np.random.default_rng(derive_seed(seed, "balance"))
-    return {value: [own[i] for i in rng.permutation(len(own))[:n]] for value, own in texts.items()}
 
 
 def two_sample_auc(
@@ -97,14 +32,16 @@ def two_sample_auc(
     """
     if min(len(ones), len(others)) < 2:
         raise CorpusError("two sequences on each side are the least that can be told apart")
-    store = _store([*ones, *others])
+    store = token_store([*ones, *others])
     label = torch.tensor([1] * len(ones) + [0] * len(others))
     fold = torch.cat([torch.arange(len(ones)) % 2, torch.arange(len(others)) % 2])
     areas = []
     for side in (0, 1):
         learn, test = (fold == side).nonzero()[:, 0], (fold != side).nonzero()[:, 0]
-        network = _train(store, label, learn, 2, vocab_size, derive_seed(seed, side), epochs)
-        scores = _logits(network, store, test).diff(dim=1).squeeze(1)
+        network = train_classifier(
+            store, label, learn, 2, vocab_size, derive_seed(seed, side), epochs
+        )
+        scores = class_logits(network, store, test).diff(dim=1).squeeze(1)
         areas.append(area_under_curve(scores, label[test] == 1))
     return sum(areas) / 2
 
@@ -136,11 +73,11 @@ class _Network(nn.Module):
         return logits
 
 
-def _store(texts: Texts) -> TokenStore:
+def token_store(texts: Texts) -> TokenStore:
     return TokenStore(texts, max(map(len, texts)), 0)
 
 
-def _train(
+def train_classifier(
     store: TokenStore,
     label: Tensor,
     learn: Tensor,
@@ -166,7 +103,7 @@ def _train(
 
 
 @torch.no_grad()
-def _logits(network: nn.Module, store: TokenStore, places: Tensor) -> Tensor:
+def class_logits(network: nn.Module, store: TokenStore, places: Tensor) -> Tensor:
     """(len(places), classes)."""
     batches = (store.batch(part.numpy()) for part in torch.split(places, 1000))
     return torch.cat([network(b.tokens, b.mask) for b in batches])

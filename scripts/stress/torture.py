@@ -40,6 +40,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # a fork must not find threads
 
 import click
 import faults
+import poetvae.cli.core
 import safetensors.torch
 import torch
 import torch._dynamo

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import check_poems
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
@@ -16,19 +14,8 @@ from hypothesis import strategies as st
 from poetvae.errors import ConstraintError
 from poetvae.poet import Poet
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
-
 # 王之渙, 登鸛雀樓: regulated, with 流 and 樓 in the rhyme 尤.
 LINES = ["白日依山盡", "黃河入海流", "欲窮千里目", "更上一層樓"]
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    patch = pytest.MonkeyPatch()
-    patch.syspath_prepend(str(SCRIPTS))
-    module = importlib.import_module("check_poems")
-    patch.undo()
-    return module
 
 
 def line_of(lines: list[str]) -> str:
@@ -36,9 +23,9 @@ def line_of(lines: list[str]) -> str:
     return json.dumps({"text": text, "lines": lines}, ensure_ascii=False)
 
 
-def check(script: ModuleType, poems: list[list[str]], *flags: str) -> Result:
+def check(poems: list[list[str]], *flags: str) -> Result:
     text = "\n".join(map(line_of, poems))
-    return CliRunner().invoke(script.main, flags, input=text)
+    return CliRunner().invoke(check_poems.main, flags, input=text)
 
 
 @pytest.mark.parametrize(
@@ -73,62 +60,60 @@ def check(script: ModuleType, poems: list[list[str]], *flags: str) -> Result:
         (["--without", "龍"], ["--without", "樓"], "has one of 樓"),
     ],
 )
-def test_a_poem_and_what_it_is_and_is_not(
-    script: ModuleType, right: list[str], wrong: list[str], says: str
-) -> None:
-    good = check(script, [LINES], *right)
+def test_a_poem_and_what_it_is_and_is_not(right: list[str], wrong: list[str], says: str) -> None:
+    good = check([LINES], *right)
     assert (good.exit_code, good.stdout) == (0, "")
-    bad = check(script, [LINES], *wrong)
+    bad = check([LINES], *wrong)
     assert bad.exit_code == 1
     assert f"poem 1 {says}" in bad.stderr
     assert "白日依山盡" in bad.stderr
 
 
-def test_tones(script: ModuleType) -> None:
+def test_tones() -> None:
     swapped = [LINES[0], LINES[2], LINES[1], LINES[3]]  # the second line ends oblique
     for tones in ("lenient", "strict"):
-        assert check(script, [LINES], "--tones", tones).exit_code == 0
-        bad = check(script, [swapped], "--tones", tones)
+        assert check([LINES], "--tones", tones).exit_code == 0
+        bad = check([swapped], "--tones", tones)
         assert f"does not keep {tones} tones" in bad.stderr
     double = ["白日依山盡", "黃河入海長"]  # 長 is read in a level and in an oblique tone
-    assert check(script, [double], "--tones", "lenient").exit_code == 0
-    assert check(script, [double], "--tones", "strict").exit_code == 1
+    assert check([double], "--tones", "lenient").exit_code == 0
+    assert check([double], "--tones", "strict").exit_code == 1
 
 
-def test_a_rhyme_of_any_class_is_one_class(script: ModuleType) -> None:
-    assert check(script, [LINES], "--rhyme", "any").exit_code == 0
+def test_a_rhyme_of_any_class_is_one_class() -> None:
+    assert check([LINES], "--rhyme", "any").exit_code == 0
     mixed = [*LINES[:3], "更上一層山"]
-    assert "does not rhyme in any" in check(script, [mixed], "--rhyme", "any").stderr
-    lonely = check(script, [LINES[:1]], "--rhyme", "any")
+    assert "does not rhyme in any" in check([mixed], "--rhyme", "any").stderr
+    lonely = check([LINES[:1]], "--rhyme", "any")
     assert lonely.exit_code == 1
 
 
-def test_a_character_twice(script: ModuleType) -> None:
+def test_a_character_twice() -> None:
     twice = [*LINES[:3], "更上一層山"]
-    assert "has a character twice" in check(script, [twice], "--no-repeat").stderr
+    assert "has a character twice" in check([twice], "--no-repeat").stderr
 
 
-def test_the_first_poem_that_fails_is_named(script: ModuleType) -> None:
+def test_the_first_poem_that_fails_is_named() -> None:
     other = [*LINES[:3], "更上一層山"]
-    result = check(script, [LINES, LINES, other, other], "--form", "5x4", "--rhyme", "尤")
+    result = check([LINES, LINES, other, other], "--form", "5x4", "--rhyme", "尤")
     assert "poem 3 does not rhyme" in result.stderr
     assert result.exit_code == 1
-    nothing = check(script, [])
+    nothing = check([])
     assert (nothing.exit_code, "no poem came" in nothing.stderr) == (1, True)
 
 
-def test_a_text_that_is_another_than_its_lines(script: ModuleType) -> None:
+def test_a_text_that_is_another_than_its_lines() -> None:
     forged = json.dumps({"text": "白日依山盡，黃河入海流。", "lines": ["山水", "風月"]})
-    result = CliRunner().invoke(script.main, ["--form", "2x2"], input=forged)
+    result = CliRunner().invoke(check_poems.main, ["--form", "2x2"], input=forged)
     assert (result.exit_code, "differs from its lines" in result.stderr) == (1, True)
 
 
-def test_the_classes_are_the_106(script: ModuleType) -> None:
+def test_the_classes_are_the_106() -> None:
     from poetvae.text.prosody import RHYMES, rhymes
 
-    assert script.names() == set("".join(RHYMES.values()))
+    assert check_poems.names() == set("".join(RHYMES.values()))
     for char in "流樓東重山征里":
-        assert script.classes()[char] == rhymes(char)
+        assert check_poems.classes()[char] == rhymes(char)
 
 
 HAN = "山水風月春秋花雲人天"
@@ -157,13 +142,13 @@ WISHES = st.fixed_dictionaries(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_what_is_written_is_what_was_asked_for(
-    script: ModuleType, poet: Poet, conditions: dict[str, Any], temperature: float, seed: int
+    poet: Poet, conditions: dict[str, Any], temperature: float, seed: int
 ) -> None:
     try:
         poems = poet.generate(3, form="5x2", temperature=temperature, seed=seed, **conditions)
     except ConstraintError:  # what excludes each other
         return
-    wanted = script.Wanted("5x2", **conditions)
+    wanted = check_poems.Wanted("5x2", **conditions)
     for poem in poems:
         assert wanted.fault(list(poem.lines)) is None
         assert poem.satisfied

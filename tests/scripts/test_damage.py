@@ -11,10 +11,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from study.__main__ import areas
+from study.damage import joined, other, prose, shuffled, swapped
 from torch import nn
 
 from poetvae.config import configure
-from poetvae.damage import anomaly_table, joined, other, prose, shuffled, swapped
 from poetvae.data.dataset import encode_poems
 from poetvae.errors import CorpusError
 from poetvae.evaluation.likelihood import by_poem
@@ -44,14 +45,14 @@ def differing(a: Poem, b: Poem) -> int:
 def test_shuffled_poems_have_the_same_characters_in_another_order(
     poems: list[Poem], seed: int
 ) -> None:
-    found = shuffled(poems, seed)
+    found = shuffled(poems, FORM, seed)
     kept = [poem for poem in poems if len(set(chars(poem))) > 1]
     assert len(found) == len(kept)
     for one, new in zip(kept, found, strict=True):
         assert Counter(new.text) == Counter(one.text)
         assert new.text != one.text
         assert new.form == FORM
-    assert shuffled(poems, seed) == found
+    assert shuffled(poems, FORM, seed) == found
 
 
 @given(MANY, st.integers(0, 3))
@@ -59,22 +60,22 @@ def test_a_swap_changes_one_character_to_one_of_the_corpus(poems: list[Poem], se
     pool = {char for poem in poems for char in chars(poem)}
     if len(pool) < 2:
         with pytest.raises(CorpusError, match="1 different characters"):
-            swapped(poems, seed)
+            swapped(poems, FORM, seed)
         return
-    found = swapped(poems, seed)
+    found = swapped(poems, FORM, seed)
     assert len(found) == len(poems)
     for one, new in zip(poems, found, strict=True):
         assert differing(one, new) == 1
         assert set(chars(new)) <= pool
         assert new.form == FORM
-    assert swapped(poems, seed) == found
+    assert swapped(poems, FORM, seed) == found
 
 
 def test_characters_are_swapped_in_as_often_as_they_stand_in_the_corpus() -> None:
     poems = [Poem(("山山山山山，山山山山水。",))] * 3000 + [
         Poem(("月月月月月，月月月月月。",))
     ] * 600
-    found = swapped(poems, 5)[3000:]
+    found = swapped(poems, FORM, 5)[3000:]
     new = Counter("".join(chars(poem) for poem in found))
     new.pop("月")
     assert new["山"] + new["水"] == 600
@@ -85,8 +86,8 @@ def test_characters_are_swapped_in_as_often_as_they_stand_in_the_corpus() -> Non
 
 @given(MANY, st.integers(0, 3))
 def test_joined_poems_have_the_second_verse_of_another(poems: list[Poem], seed: int) -> None:
-    found = joined(poems, seed)
-    assert joined(poems, seed) == found
+    found = joined(poems, FORM, seed)
+    assert joined(poems, FORM, seed) == found
     seconds = {poem.verses[1] for poem in poems}
     able = [p for p in poems if seconds - {p.verses[1]}]
     assert len(found) == len(able)
@@ -96,29 +97,16 @@ def test_joined_poems_have_the_second_verse_of_another(poems: list[Poem], seed: 
         assert new.form == FORM
 
 
-def test_poems_are_joined_by_lines_within_a_form_and_never_with_their_own_whole() -> None:
+def test_poems_are_joined_by_lines_and_never_with_their_own_whole() -> None:
     quatrains = [
         Poem(("天" * 5 + "，" + "地" * 5 + "。", c * 5 + "，" + c * 5 + "。")) for c in "玄黃"
     ]
-    couplets = [Poem((f"{c * 5}，{c * 5}。",), key="ab" * 8) for c in "宇宙"]
-    free = [Poem(("a rose", "is a rose")), Poem(("alone",)), Poem(("the sea", "is the sea"))]
-    found = [poem.text for poem in joined([*quatrains, *couplets, *free])]
     first = "天天天天天，地地地地地。\n"
-    assert found == [
+    assert [poem.text for poem in joined(quatrains, Form(5, 4))] == [
         first + "黃黃黃黃黃，黃黃黃黃黃。",
         first + "玄玄玄玄玄，玄玄玄玄玄。",
-        "a rose\nis the sea",
-        "the sea\nis a rose",
     ]
-
-
-def test_free_form_keeps_its_layout() -> None:
-    poem = Poem(("a rose is red,", "the sea is blue."))
-    for change in (shuffled, swapped):
-        (new,) = change([poem])
-        marks = [c if not c.isalnum() else "x" for c in new.text]
-        assert marks == [c if not c.isalnum() else "x" for c in poem.text]
-        assert new.text != poem.text
+    assert joined([Poem((f"{c * 5}，{c * 5}。",), key="ab" * 8) for c in "宇宙"], FORM) == []
 
 
 def test_prose_is_cut_to_the_form() -> None:
@@ -136,7 +124,6 @@ def test_another_corpus_gives_as_many_of_the_form_as_asked() -> None:
     wrong = Poem(("山" * 7 + "，" + "水" * 7 + "。",))
     found = other([long, wrong], FORM)
     assert {poem.text for poem in found} == {poem.text for poem in select([long], [FORM])}
-    assert other([long, wrong], None, seed=1) in ([long, wrong], [wrong, long])
 
 
 def random_poems(n: int, seed: int, pool: str = CHARS) -> list[Poem]:
@@ -157,36 +144,34 @@ def test_an_autoregressive_model_that_knows_one_half_of_the_characters() -> None
         model.bias[tokenizer.encode(CHARS[:4])] = 5.0
     poet = Poet(model, codec)
     usual = random_poems(40, 0, CHARS[:4])
-    damages = {"alien": random_poems(30, 1, CHARS[4:]), "same": random_poems(20, 2, CHARS[:4])}
-    table = anomaly_table(poet, usual, damages)
-    assert table["alien"] == {"n": 30, "bound": 1.0, "recon": None, "kl": None}
-    assert table["same"]["bound"] == 0.5
+    alien, same = random_poems(30, 1, CHARS[4:]), random_poems(20, 2, CHARS[:4])
+    assert [cells[0] for cells in areas(poet, usual, [alien, same], 1)] == ["1.000", "0.500"]
 
 
 def test_areas_are_pairs_of_scores_counted(poet: Poet) -> None:
     clean = [poet.codec.read(t) for t in ("山月臨窗白，溪風入座清。", "秦川雄帝宅，函谷壯皇居。")]
-    strange = shuffled(clean, 1) + joined(clean, 1) + swapped(clean, 1)
-    table = anomaly_table(poet, clean, {"strange": strange}, samples=5, seed=2)
+    strange = shuffled(clean, FORM, 1) + joined(clean, FORM, 1) + swapped(clean, FORM, 1)
+    (found,) = areas(poet, clean, [strange], 5)
 
     def measure(poems: Sequence[Poem], name: str) -> list[float]:
         store = encode_poems(poet.codec, poems)
         values: list[float] = getattr(
-            by_poem(poet.model, poet.codec, store, samples=5, seed=2), name
+            by_poem(poet.model, poet.codec, store, samples=5), name
         ).tolist()
         return values
 
-    for name in ("bound", "recon", "kl"):
+    for area, name in zip(found, ("bound", "recon", "kl"), strict=True):
         pairs = [(a, b) for a in measure(strange, name) for b in measure(clean, name)]
         won = sum((a > b) + 0.5 * (a == b) for a, b in pairs)
-        assert table["strange"][name] == pytest.approx(won / len(pairs))
-    assert table["strange"]["n"] == len(strange) == 6
+        assert area == f"{won / len(pairs):.3f}"
+    assert len(strange) == 6
 
 
 @pytest.mark.parametrize("damage", [shuffled, swapped, joined])
 def test_no_damage_changes_its_poems(
-    damage: Callable[[Sequence[Poem], int], list[Poem]],
+    damage: Callable[[Sequence[Poem], Form, int], list[Poem]],
 ) -> None:
     poems = random_poems(5, 3)
     before = [replace(poem) for poem in poems]
-    assert damage(poems, 0) != damage(poems, 1)
+    assert damage(poems, FORM, 0) != damage(poems, FORM, 1)
     assert poems == before

@@ -12,7 +12,6 @@ import copy
 import itertools
 import os
 import resource
-import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,14 +21,19 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from poetvae.config import Config
+from poetvae.config import configure
 from poetvae.data.dataset import TokenStore, batch_index, derive_seed
 from poetvae.models import VAE
 from poetvae.training.step import Slice, average, make_optimizer, update
+
+VOCAB, LENGTH = 6076, 10
+Act = Callable[[int], object]  # takes so many steps
+Table = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,12 +44,12 @@ class Contestant:
     batch: int
     couplets: int
     flops: float
-    run: Callable[[int], object]
+    run: Act
     precision: str = "fp32"
     parameters: int = 0
 
 
-def stepping(step: Callable[[int], object]) -> Callable[[int], None]:
+def stepping(step: Act) -> Act:
     """Takes n more steps at each call; the steps are numbered on from call to call."""
     numbers = itertools.count()
 
@@ -56,12 +60,18 @@ def stepping(step: Callable[[int], object]) -> Callable[[int], None]:
     return run
 
 
-def peak(precision: str, side: int) -> Contestant:
+def peak(precision: str, side: int = 2048) -> Contestant:
     """Products of square matrices."""
     dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
     x, out = torch.randn(side, side).to(dtype), torch.empty(side, side, dtype=dtype)
     run = stepping(lambda number: torch.mm(x, x, out=out))
     return Contestant(f"matrix product, {precision}", 0, 0, 2.0 * side**3, run, precision)
+
+
+def random_store(vocab: int = VOCAB, length: int = LENGTH) -> TokenStore:
+    """Poems of random tokens."""
+    tokens = np.random.default_rng(0).integers(5, vocab, (2**14, length))
+    return TokenStore(tokens.tolist(), length, 0)
 
 
 def training_flops(model: VAE) -> float:
@@ -72,11 +82,20 @@ def training_flops(model: VAE) -> float:
     return 3.0 * int(counter.get_total_flops())
 
 
-def ours(name: str, config: Config, store: TokenStore, size: int) -> Contestant:
-    """The loop of `poetvae.training.trainer.fit`: batch, noise, update, average."""
-    model = VAE(config.model)
+def ours(
+    preset: str,
+    precision: str = "fp32",
+    *,
+    batch: int = 0,
+    vocab: int = VOCAB,
+    length: int = LENGTH,
+) -> Contestant:
+    """The loop of `poetvae.training.trainer.fit` on random tokens: batch, noise, update, average;
+    batch 0 is the preset's."""
+    settings = {"vocab_size": vocab, "max_len": length, "precision": precision}
+    config, store = configure(preset, settings), random_store(vocab, length)
+    size, model = batch or config.train.batch_size, VAE(config.model)
     averaged, optimizer = copy.deepcopy(model), make_optimizer(model, config.train)
-    flops = training_flops(model)
 
     def step(number: int) -> None:
         batch = store.batch(batch_index(len(store), size, 0, number))
@@ -84,8 +103,9 @@ def ours(name: str, config: Config, store: TokenStore, size: int) -> Contestant:
         if config.train.ema:
             average(averaged, model, config.train.ema)
 
-    precision, count = config.train.precision, model.num_parameters()
-    return Contestant(name, size, size, flops * size, stepping(step), precision, count)
+    name, count = f"{preset}, {precision}", model.num_parameters()
+    flops = training_flops(model) * size
+    return Contestant(name, size, size, flops, stepping(step), precision, count)
 
 
 class Gated(nn.Module):
@@ -123,11 +143,12 @@ class Plain(nn.Module):
         return loss
 
 
-def plain(model: VAE, store: TokenStore, size: int) -> Contestant:
+def plain(size: int) -> Contestant:
     """The usual loop around `Plain`: Adam at 1e-3, all logits at once, float32."""
+    store, ref = random_store(), ours("seed", batch=size)
     tokens = store.batch(np.arange(len(store))).tokens
-    module = Plain(model.config.vocab_size, store.max_len)
-    assert sum(p.numel() for p in module.parameters()) == model.num_parameters()
+    module = Plain(VOCAB, LENGTH)
+    assert sum(p.numel() for p in module.parameters()) == ref.parameters
     optimizer = torch.optim.Adam(module.parameters(), 1e-3)
 
     def step(number: int) -> None:
@@ -136,9 +157,7 @@ def plain(model: VAE, store: TokenStore, size: int) -> Contestant:
         torch.autograd.backward(loss)
         optimizer.step()
 
-    name = "plain PyTorch seed, fp32"
-    flops = training_flops(model) * size
-    return Contestant(name, size, size, flops, stepping(step))
+    return Contestant("plain PyTorch seed, fp32", size, size, ref.flops, stepping(step))
 
 
 def keras_model(keras: Any, vocab: int, length: int, channels: int = 64, latent: int = 64) -> Any:
@@ -170,17 +189,16 @@ def keras_model(keras: Any, vocab: int, length: int, channels: int = 64, latent:
     return keras.Model(tokens, layers.Dense(vocab)(x))
 
 
-def keras_variants(
-    keras: Any, model: VAE, store: TokenStore, size: int, precisions: Sequence[str]
-) -> Iterator[Contestant]:
+def keras_variants(keras: Any, size: int, precisions: Sequence[str]) -> Iterator[Contestant]:
     """Ways to train with Keras on TensorFlow: how it is fed, compiled or not, in which precision.
 
     Keras gets its batches for nothing: they lie ready as tensors.
     """
     tf, ops, executed = import_module("tensorflow"), keras.ops, 4
+    store, ref = random_store(), ours("seed", batch=size)
     indices = (batch_index(len(store), size, 0, number) for number in range(64))
     batches = tf.constant(np.stack([store.batch(i).tokens.numpy() for i in indices]), "int32")
-    single, flops = tf.unstack(batches), training_flops(model) * size
+    single = tf.unstack(batches)
     data = tf.data.Dataset.from_tensor_slices((batches, batches)).repeat().prefetch(2)
 
     def nll(tokens: Any, logits: Any) -> Any:
@@ -190,9 +208,8 @@ def keras_variants(
 
     for fit, jit, precision in itertools.product((0, 1), (False, True), precisions):
         keras.config.set_dtype_policy("float32" if precision == "fp32" else "mixed_bfloat16")
-        net = keras_model(keras, model.config.vocab_size, store.max_len)
-        assert net.count_params() == model.num_parameters()
-        count = executed if fit else 1
+        net, count = keras_model(keras, VOCAB, LENGTH), executed if fit else 1
+        assert net.count_params() == ref.parameters
         adam = keras.optimizers.Adam(1e-3)
         net.compile(adam, nll, jit_compile=jit, steps_per_execution=count)
 
@@ -205,72 +222,66 @@ def keras_variants(
 
         name = f"Keras seed, {precision}, {'fit' if fit else 'train_on_batch'}{', XLA' * jit}"
         run = run_fit if fit else stepping(step)
-        yield Contestant(name, size, count * size, count * flops, run, precision)
+        yield Contestant(name, size, count * size, count * ref.flops, run, precision)
 
 
-def load_keras(threads: int) -> Any:
-    """Keras on TensorFlow with so many threads; None, and a line that says so, without them."""
+def load_keras() -> Any:
+    """Keras on TensorFlow, its threads those of torch; None, and a line that says so, without."""
     os.environ.update(KERAS_BACKEND="tensorflow", TF_CPP_MIN_LOG_LEVEL="3")
     try:
         tf, keras = import_module("tensorflow"), import_module("keras")
     except ImportError as error:
         click.echo(f"Keras is left out ({error}): pip install tensorflow-cpu keras", err=True)
         return None
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_intra_op_parallelism_threads(torch.get_num_threads())
     return keras
 
 
-def page_faults() -> int:
-    """How often this process was given memory by the kernel since it began."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-
-
-def timed(contestant: Contestant, steps: int) -> float:
+def timed(act: Act, steps: int) -> float:
     began = time.perf_counter()
-    contestant.run(steps)
+    act(steps)
     return time.perf_counter() - began
 
 
-def steps_in(contestant: Contestant, seconds: float) -> int:
+def steps_in(act: Act, seconds: float) -> int:
     """How many steps take so long, after a first one that does not count."""
-    contestant.run(1)
+    act(1)
     steps = 1
-    while (spent := timed(contestant, steps)) < seconds / 4:
+    while (spent := timed(act, steps)) < seconds / 4:
         steps *= 2
     return max(1, round(steps * seconds / spent))
 
 
-def compete(contestants: list[Contestant], rounds: int, seconds: float) -> list[dict[str, Any]]:
+def in_turn(acts: Sequence[Act], rounds: int, seconds: float = 0.0) -> tuple[Table, Table]:
+    """Seconds of a step, and how often the kernel gave this process memory in it: (acts, rounds).
+
+    A turn takes so long, or is one step of what takes longer.
+    """
+    steps = [steps_in(act, seconds) for act in acts]
+    found = np.zeros((2, len(acts), rounds))
+    for number in range(rounds):
+        for i, (act, n) in enumerate(zip(acts, steps, strict=True)):
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+            found[0, i, number] = timed(act, n) / n
+            found[1, i, number] = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+            found[1, i, number] /= n
+    return found[0], found[1]
+
+
+def compete(contestants: Sequence[Contestant], rounds: int, seconds: float) -> list[dict[str, Any]]:
     """A row of results for each contestant: medians over the rounds, and their spread.
 
     `beside` has the median ratios to plain PyTorch and to Keras on batches of the same size.
     """
-    steps = [steps_in(c, seconds) for c in contestants]
-    faults = [0] * len(contestants)
-    turns: list[list[float]] = []
-    for _ in range(rounds):
-        turn = []
-        for i, (c, n) in enumerate(zip(contestants, steps, strict=True)):
-            before = page_faults()
-            turn.append(n / timed(c, n))
-            faults[i] += page_faults() - before
-        turns.append(turn)
-    rates = list(zip(*turns, strict=True))
+    spent, faults = in_turn([c.run for c in contestants], rounds, seconds)
+    speed = np.array([[c.couplets] for c in contestants]) / spent
 
-    def beside(place: int) -> dict[str, float]:
-        own = contestants[place]
-        others = [
-            (other.name.split()[0].lower(), theirs, other)
-            for theirs, other in zip(rates, contestants, strict=True)
-            if other.name.startswith(("plain", "Keras")) and other.batch == own.batch
-        ]
+    def beside(i: int, own: Contestant) -> dict[str, float]:
         return {
-            name: statistics.median(
-                a * own.couplets / (b * other.couplets)
-                for a, b in zip(rates[place], theirs, strict=True)
-            )
-            for name, theirs, other in others
-            if other is not own and own.name.startswith("seed")
+            other.name.split()[0].lower(): float(np.median(speed[i] / speed[j]))
+            for j, other in enumerate(contestants)
+            if own.name.startswith("seed") and other.batch == own.batch
+            if other.name.startswith(("plain", "Keras"))
         }
 
     return [
@@ -278,12 +289,12 @@ def compete(contestants: list[Contestant], rounds: int, seconds: float) -> list[
             "name": c.name,
             "batch": c.batch,
             "precision": c.precision,
-            "couplets_per_s": statistics.median(rates[i]) * c.couplets,
-            "low": min(rates[i]) * c.couplets,
-            "high": max(rates[i]) * c.couplets,
-            "gflops_per_s": statistics.median(rates[i]) * c.flops / 1e9,
-            "faults_per_step": faults[i] / (rounds * steps[i]),
-            "beside": beside(i),
+            "couplets_per_s": float(np.median(speed[i])),
+            "low": float(speed[i].min()),
+            "high": float(speed[i].max()),
+            "gflops_per_s": float(np.median(c.flops / spent[i])) / 1e9,
+            "faults_per_step": float(faults[i].mean()),
+            "beside": beside(i, c),
         }
         for i, c in enumerate(contestants)
     ]

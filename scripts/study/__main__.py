@@ -1,0 +1,480 @@
+"""What the relatives of the model are good for: one command a question, one table an answer.
+
+    python scripts/study COMMAND ... --write docs/results.md
+
+All measure on poems that a run held out to test with. --write puts the table of anomaly between
+<!-- anomaly --> and <!-- /anomaly -->, and so on.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import click
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # where a folder is run, it is the only place
+
+import common
+from check_poems import Wanted
+from common import Judge, cells, load_judge, publish, table
+
+from poetvae.constraints.rules import of_form, requested
+from poetvae.data.corpus import read_poems
+from poetvae.data.dataset import derive_seed, encode_poems
+from poetvae.evaluation.likelihood import by_poem, evaluate
+from poetvae.evaluation.metrics import bootstrap, repeats
+from poetvae.evaluation.samples import area_under_curve, compare, fit_judge, judged, poem_ids
+from poetvae.generation.generate import BATCH, Generated, generate
+from poetvae.generation.smc import POOL, POOL_EACH, choose_z
+from poetvae.models import Autoregressive, LatentModel
+from poetvae.models.bounds import importance_weights, iwae
+from poetvae.plotting import comparison
+from poetvae.poet import Poet
+from poetvae.runtime import keep_freed_memory
+from poetvae.text.codec import PoemCodec
+from poetvae.text.poem import Form, Poem, content
+from poetvae.training.spec import read_run
+from study import damage
+from study.labels import balance, label_classifier
+
+Values = NDArray[Any]
+QUALITY = {
+    "judge_ar_nll_per_char": ".3f",
+    "judge_nll_per_char": ".3f",
+    "reverse_nll_per_char": ".3f",
+    "tone_accuracy": ".1%",
+    "repeat_rate": ".1%",
+}
+
+
+@click.group()
+def main() -> None:
+    """Study the relatives of the model."""
+    keep_freed_memory()
+
+
+command = partial(common.command, main)
+
+
+def load(run: Path, fixed: bool = True) -> tuple[Poet, LatentModel, Any]:
+    """A run of a model with a latent space, and its form (None in free form, if not fixed)."""
+    poet = Poet.from_pretrained(run)
+    if not isinstance(poet.model, LatentModel):
+        raise click.ClickException(f"{run} has no latent space; give it as --judge")
+    form = poet.codec.check_form(None)
+    if fixed and form is None:
+        raise click.ClickException(f"{run} is of free form; give a run of a fixed form")
+    return poet, poet.model, form
+
+
+def readable(
+    poems: Iterable[Poem], *codecs: PoemCodec, form: Form | None = None, limit: int = 0
+) -> list[Poem]:
+    """The poems (of a form, the first so many) that fit all codecs, every character known."""
+
+    def reads(codec: PoemCodec, poem: Poem) -> bool:
+        return codec.fits(poem) and codec.tokenizer.unk_id not in poem_ids(codec, poem)
+
+    found = (poem for poem in poems if form is None or poem.form == form)
+    return list(
+        islice((p for p in found if all(reads(codec, p) for codec in codecs)), limit or None)
+    )
+
+
+def with_interval(values: Sequence[float] | Values, spec: str) -> str:
+    """The mean of independent values, ± half its 95 % bootstrap interval; empty for none."""
+    if not len(values):
+        return ""
+    low, high = bootstrap(values)
+    return f"{np.mean(values):{spec}} ± {(high - low) / 2:{spec}}"
+
+
+def verdict(referee: Judge | None, poems: Sequence[Poem]) -> str:
+    """A cell: what the judge says, nats per character."""
+    return with_interval(judged(*referee, poems), ".3f") if referee else ""
+
+
+@command(model=Path, judge=None, prose_from=(), other=(), iw=10, limit=0)
+def anomaly(o: SimpleNamespace) -> None:
+    """Which damage do models notice? Areas under the ROC curve; 0.5 is chance.
+
+    Poems with a character that a model does not know are left out, the clean and the damaged: a
+    model that knows nothing of verse would find them too.
+    """
+    poet, _, form = load(o.model)
+    poets = [poet, *([Poet(*referee)] if (referee := load_judge(o.judge)) else [])]
+    codecs = [one.codec for one in poets]
+    clean = readable(read_run(o.model).test, *codecs, form=form, limit=o.limit)
+    damages = {
+        "characters shuffled": damage.shuffled(clean, form),
+        "one character swapped": damage.swapped(clean, form),
+        "halves of two poems": damage.joined(clean, form),
+    }
+    if o.prose_from:
+        titles = (poem.meta.get("title", "") for poem in read_poems(*o.prose_from))
+        damages["prose"] = damage.prose(titles, form)
+    if o.other:
+        damages["another era"] = damage.other(read_poems(*o.other), form)
+    kinds = {kind: readable(poems, *codecs, limit=len(clean)) for kind, poems in damages.items()}
+    ours, theirs = ([*areas(one, clean, kinds.values(), o.iw)] for one in (poets[0], poets[-1]))
+    rows = [
+        [kind, f"{len(poems):,}", *own, exact if referee else ""]
+        for (kind, poems), own, (exact, *_) in zip(kinds.items(), ours, theirs, strict=True)
+    ]
+    columns = [f"AUC against {len(clean):,} clean", "poems", f"bound, K = {o.iw}"]
+    columns += ["reconstruction", "KL", "autoregressive"]
+    publish(o.write, "anomaly", table(columns, rows))
+
+
+def areas(
+    poet: Poet, clean: Sequence[Poem], kinds: Iterable[Sequence[Poem]], iw: int
+) -> Iterator[list[str]]:
+    """Cells for each kind: how well its poems are told from clean ones by the bound (exact by an
+    autoregressive model) and -log p(x | z) at one z drawn from q, per character, and by the KL."""
+
+    def scores(poems: Sequence[Poem]) -> tuple[Tensor, Tensor, Tensor]:
+        rows = by_poem(poet.model, poet.codec, encode_poems(poet.codec, poems), samples=iw)
+        return rows.bound / rows.chars, rows.recon / rows.chars, rows.kl
+
+    usual = scores(clean)
+    for poems in kinds:
+        positive = torch.arange(len(poems) + len(clean)) < len(poems)
+        pairs = zip(scores(poems), usual, strict=True)
+        yield [f"{area_under_curve(torch.cat(pair), positive):.3f}" for pair in pairs]
+
+
+@command("runs...", judge=None, pairs=2000)
+def holes(o: SimpleNamespace) -> None:
+    """What do latent spaces hold where no poem is? Judged nats per character of what RUNS decode
+    from codes of poems, halfway between two, from the prior, from a Gaussian fitted to the codes.
+    """
+    referee, rows = load_judge(o.judge), []
+    for run in o.runs:
+        poet, _, form = load(run, fixed=False)
+        data, codec = read_run(run), poet.codec
+        human = readable(data.test, codec, form=form)
+        ngram = fit_judge(codec, [p for p in data.train if codec.fits(p)])
+        kinds = {"human poems": human[: o.pairs]}
+        for kind, z in places(poet.latents(human), o.pairs).items():
+            texts = [text for part in torch.split(z, BATCH) for text in poet.decode(part)]
+            kinds[kind] = [Poem(tuple(text.split("\n"))) for text in texts]
+        for kind, poems in kinds.items():
+            row = [run.name, kind, f"{len(poems):,}"]
+            row += [with_interval(judged(ngram, codec, poems), ".3f"), verdict(referee, poems)]
+            row += [with_interval(repeats([poem.verses for poem in poems]), ".1%")]
+            row += [f"{len({poem.text for poem in poems}) / len(poems):.1%}"]
+            right = f"{accuracy(human, poems):.1%}" if kind == "reconstructions" else ""
+            rows.append([*row, right])
+    columns = ["run", "decoded from", "poems", "4-gram judge", "`ar` judge", "repeats", "distinct"]
+    publish(o.write, "holes", table([*columns, "characters right"], rows))
+
+
+def places(codes: Tensor, pairs: int) -> dict[str, Tensor]:
+    """Codes (N, D) of poems, and as many of three other kinds: (pairs, D)."""
+    draw, (n, size) = np.random.default_rng(derive_seed(0, "pairs")), codes.shape
+    first = draw.integers(n, size=pairs)
+    second = (first + draw.integers(1, n, size=pairs)) % n  # never the same
+    generator = torch.Generator().manual_seed(derive_seed(0, "holes"))
+    noise, mean = torch.randn(pairs, n, generator=generator), codes.mean(dim=0)
+    return {
+        "reconstructions": codes[:pairs],
+        "midpoints of two codes": (codes[first] + codes[second]) / 2,
+        "N(0, I)": torch.randn(pairs, size, generator=generator),
+        "a Gaussian fitted to the codes": mean + noise @ (codes - mean) / (n - 1) ** 0.5,
+    }
+
+
+def accuracy(human: Sequence[Poem], back: Sequence[Poem]) -> float:
+    """The share of characters that stand where they stood."""
+    pairs = [(content(a, a.form), content(b, b.form)) for a, b in zip(human, back, strict=False)]
+    right = sum(x == y for a, b in pairs for x, y in zip(a, b, strict=False))
+    return right / sum(len(a) for a, _ in pairs)
+
+
+@command("run", field=str, samples=2000, least=100, limit=20_000, epochs=8)
+def conditional(o: SimpleNamespace) -> None:
+    """Do samples have the label that RUN was asked for? A classifier says, which has learnt from
+    human poems alone, equally many of each value; beside it what it says of held-out human poems.
+    """
+    poet, data = Poet.from_pretrained(o.run), read_run(o.run)
+    codec = poet.codec
+    tested = by_value(readable(data.test, codec), o.field)
+    known = {content(poem, poem.form) for own in tested.values() for poem in own}
+    learnt = by_value(
+        (p for p in readable(data.train, codec) if content(p, p.form) not in known), o.field
+    )
+    learnt = {value: own for value, own in learnt.items() if len(own) >= o.least}
+    if len(learnt) < 2 or learnt.keys() - tested.keys():
+        raise click.ClickException(
+            f"{o.field}: {len(learnt)} values of {o.least} poems and more to learn from, "
+            f"{len(tested)} held out; give a --field with two or more in both, or another --least"
+        )
+    size = min(o.limit, *map(len, learnt.values()))
+    learnt = balance(learnt, size)
+    tested = balance({v: tested[v] for v in learnt}, min(len(tested[v]) for v in learnt))
+    ids = {value: [poem_ids(codec, p) for p in own] for value, own in learnt.items()}
+    named = label_classifier(ids, len(codec.tokenizer), epochs=o.epochs)
+    flags: dict[str, list[Values]] = {}
+    for value in learnt:
+        how: dict[str, Any] = {"labels": {o.field: value}}
+        if o.field == "form":
+            how = {"form": Form.parse(value)}
+        made = generate(poet.model, codec, o.samples, seed=derive_seed(0, o.field, value), **how)
+        flags[value] = [
+            np.array([name == value for name in named([poem_ids(codec, p) for p in own])])
+            for own in (tested[value], [one.poem for one in made])
+        ]
+    flags["all"] = [np.concatenate(part) for part in zip(*flags.values(), strict=True)]
+    rows = [[value, *(cell for x in pair for cell in counted(x))] for value, pair in flags.items()]
+    columns = [f"{o.field}, learnt from {size:,} of each", "held-out", "recognised", "samples"]
+    text = table([*columns, "have the label asked for"], rows)
+    publish(o.write, "conditional", f"{text}\n\nChance is {1 / len(learnt):.1%}.")
+
+
+def counted(flags: Values) -> list[str]:
+    """Cells: how many, and the share that is 1."""
+    return [f"{len(flags):,}", with_interval(flags.astype(np.float64), ".1%")]
+
+
+def by_value(poems: Iterable[Poem], field: str) -> dict[str, list[Poem]]:
+    """Poems by the value of a label: "form", or a field of meta; those without one are left out."""
+    found: dict[str, list[Poem]] = {}
+    for poem in poems:
+        if value := poem.value(field):
+            found.setdefault(value, []).append(poem)
+    return dict(sorted(found.items()))
+
+
+@command("run", judge=None, iw=100, limit=0)
+def completion(o: SimpleNamespace) -> None:
+    """How many nats a character does one half of a poem cost, given the other? RUN has learnt to be
+    shown characters (--preset infill or few); the autoregressive model is exact, and goes forward
+    alone. A model that writes in several passes is scored in one of them too.
+    """
+    (poet, model, form), referee = load(o.run), load_judge(o.judge)
+    human = readable(read_run(o.run).test, poet.codec, form=form, limit=o.limit)
+    place = torch.arange(poet.codec.max_len)
+    kinds = {
+        "second half, given the first": place < form.size // 2,
+        "first half, given the second": place >= form.size // 2,
+        "every other character": place % 2 == 0,
+        "all, given nothing": place < 0,
+    }
+    passes, rows = sorted({1, model.passes}), []
+    for kind, known in kinds.items():
+        row = [kind, str(int((~known[: form.size]).sum()))]
+        for p in passes:
+            row.append(with_interval(hidden_nats(poet, human, known, o.iw, p), ".3f"))
+        if referee:
+            forward = not bool((known[1:] & ~known[:-1]).any())  # nothing known after a hidden one
+            exact = hidden_nats(Poet(*referee), human, known) if forward else np.empty(0)
+            row.append(with_interval(exact, ".3f"))
+        rows.append(row)
+    columns = [f"{len(human):,} test poems", "characters"]
+    columns += [f"nats/char, IWAE-{o.iw}" + f", passes {p}" * (len(passes) > 1) for p in passes]
+    publish(o.write, "completion", table([*columns, *["autoregressive"] * bool(referee)], rows))
+
+
+@torch.no_grad()
+def hidden_nats(
+    poet: Poet, poems: Sequence[Poem], known: Tensor, iw: int = 1, passes: int = 1
+) -> Values:
+    """-log p(hidden | known) / hidden characters of each poem: an importance-weighted bound, or
+    exact of an autoregressive model, where nothing known comes after a hidden one."""
+    model, nats = poet.model, []
+    generator = torch.Generator().manual_seed(derive_seed(0, "completion"))
+    for batch in encode_poems(poet.codec, poems).batches(BATCH):
+        hidden = batch.mask & ~known
+        if isinstance(model, Autoregressive):
+            nll = model.nll(batch.tokens, hidden, batch.labels)
+        else:
+            observed = batch.tokens.masked_fill(hidden | ~batch.mask, model.mask_id)
+            nll = -iwae(importance_weights(model, batch, iw, generator, observed, passes)[0])
+        nats.append(nll / hidden.sum(dim=1))
+    return torch.cat(nats).numpy()
+
+
+@command("run", judge=None, n=10_000, rhyme="尤", contains="月", acrostic="春夏秋冬")
+def constraints(o: SimpleNamespace) -> None:
+    """Are poems what they were asked to be, and does asking spoil them? The share that
+    check_poems.py accepts; judged nats per character, also of poems whose z is of the prior, where
+    only characters are masked; what 1,000 z of the prior are worth as draws given the constraint.
+    """
+    (poet, _, form), referee = load(o.run), load_judge(o.judge)
+    human = readable(read_run(o.run).test, poet.codec, form=form, limit=100)
+    wish = partial(Wanted, str(form))
+    kinds = {
+        "nothing": [wish()],
+        f"rhyme {o.rhyme}": [wish(rhyme=o.rhyme)],
+        "strict tones": [wish(tones="strict")],
+        "lenient tones": [wish(tones="lenient")],
+        "the first line of a test poem": [wish({1: poem.verses[0]}) for poem in human],
+        f"contains {o.contains}": [wish(contains=(o.contains,))],
+        f"acrostic {o.acrostic[: form.lines]}": [wish(acrostic=o.acrostic[: form.lines])],
+        "no character twice": [wish(no_repeat=True)],
+        f"rhyme {o.rhyme}, strict tones, none twice": [
+            wish(rhyme=o.rhyme, tones="strict", no_repeat=True)
+        ],
+    }
+    rows = []
+    for kind, wishes in kinds.items():
+        begin = time.perf_counter()
+        pairs = asked(poet, wishes, o.n)
+        rate = len(pairs) / (time.perf_counter() - begin)
+        met = counted(np.array([one.fault(list(poem.lines)) is None for one, poem in pairs]))
+        row = [kind, *met, verdict(referee, [poem.poem for _, poem in pairs]), "", ""]
+        if kind != "nothing":
+            masked = asked(poet, wishes, o.n, weighed=False)
+            row[-2] = verdict(referee, [poem.poem for _, poem in masked])
+            row[-1] = f"{np.mean([worth(poet, one) for one in wishes[:20]]):.1%}"
+        rows.append([*row, f"{rate:,.0f}"])
+    columns = ["asked for", "poems", "as asked", "`ar` judge", "z of the prior, `ar` judge"]
+    publish(o.write, "constraints", table([*columns, "z worth", "poems/s"], rows))
+
+
+def conditions(wish: Wanted) -> dict[str, Any]:
+    """What is wanted as arguments of `Poet.generate`."""
+    return {name: condition for name, condition in vars(wish).items() if condition}
+
+
+def asked(
+    poet: Poet, wishes: Sequence[Wanted], n: int, weighed: bool = True
+) -> list[tuple[Wanted, Generated]]:
+    """n poems, as many of each wish, each with what it was asked to be."""
+    found = []
+    for i, wish in enumerate(wishes):
+        how = {**conditions(wish), "seed": derive_seed(0, "constraints", i), "weighed": weighed}
+        found += [(wish, poem) for poem in poet.generate(-(-n // len(wishes)), **how)]
+    return found[:n]
+
+
+def worth(poet: Poet, wish: Wanted) -> float:
+    """What a draw of the prior is worth as one given the constraint: the effective share."""
+    assert isinstance(poet.model, LatentModel)
+    form = poet.codec.check_form(None)
+    base = of_form(poet.codec, form)
+    constraint = base & requested(poet.codec, form, **conditions(replace(wish, form=None)))
+    generator = torch.Generator().manual_seed(derive_seed(0, "worth"))
+    shown = None
+    if poet.model.decoder.observe is not None:  # what is fixed is a condition, and weighs nothing
+        shown = constraint.shared(poet.model.mask_id)
+    n = (1000 - POOL) // POOL_EACH
+    drawn = choose_z(poet.model, constraint, base.allowed, n, None, generator, shown, weighed=False)
+    return drawn.ess / len(drawn.z)
+
+
+@command("corpus...", out=Path, runs=(), preset_base="", epochs=9.0, samples=2000, iw=100)
+def family(o: SimpleNamespace) -> None:
+    """Train and score relatives on CORPUS: one split, one budget, one table.
+
+    Runs in --out are continued, or taken as they are when done; so are scores. With --preset-base
+    small, ae=ae is a run of the preset small,ae, and plain= is one of small.
+    """
+    rows = []
+    for name, preset, settings in (parse_run(spec, o.preset_base) for spec in o.runs):
+        common.trained(o.out / name, o.corpus, preset, o.epochs, {"seed": 1, **settings})
+        score = partial(common.scored, o.out / name, samples=o.samples, iw=o.iw)
+        rows.append([name, *family_cells(common.once(o.out / f"{name}.json", score))])
+    columns = "run, parameters, steps, seconds, ELBO, bound, rate, distortion, active units, "
+    columns += "characters right, 4-gram judge, reverse"
+    publish(o.write, "family", table(columns.split(", "), rows))
+
+
+def parse_run(spec: str, base: str | None = None) -> tuple[str, str, dict[str, str]]:
+    """Name, preset and settings of NAME=PRESET:KEY=VALUE:KEY=VALUE; base comes before PRESET."""
+    name, equals, rest = spec.partition("=")
+    preset, *pairs = rest.split(":")
+    if not (name and equals and all("=" in pair for pair in pairs)):
+        raise click.UsageError(
+            f"--runs {spec}: expected NAME=PRESET:KEY=VALUE, as half=small:beta=0.5"
+        )
+    presets = ",".join(part for part in (base, preset) if part)
+    return name, presets or "base", dict(pair.split("=", 1) for pair in pairs)
+
+
+def family_cells(r: dict[str, Any]) -> list[str]:
+    low, high = r["ci"].get("nll_per_char", (0.0, 0.0))
+    r["±"] = f"{r['nll_per_char']:.3f} ± {(high - low) / 2:.3f}, {r['bound']}" if high else "none"
+    r["active"] = str(r["active_units"])
+    if r["codes_used"]:
+        r["active"] = f"{r['codes_used']} codes, perplexity {r['codebook_perplexity']:.0f}"
+    if r["cluster_perplexity"]:
+        r["active"] += f"; clusters, perplexity {r['cluster_perplexity']:.1f}"
+    formats = {"parameters": ",", "steps": ",", "seconds": ",.0f", "elbo_per_char": ".3f", "±": ""}
+    formats |= {"kl_per_poem": ".2f", "recon_per_poem": ".2f", "active": ""}
+    formats |= {"recon_char_accuracy": ".1%"}
+    judges = {key: QUALITY[key] for key in ("judge_nll_per_char", "reverse_nll_per_char")}
+    return cells(r, formats) + cells(r.get("samples", {}), judges)
+
+
+@command(
+    "corpus...", out=Path, betas="0.1,0.3,1,3,10", preset="base", epochs=9.0, iw=10, picture=None
+)
+def rate_distortion(o: SimpleNamespace) -> None:
+    """Train a run for each beta on CORPUS: how many nats z carries, and what is left to guess.
+
+    Rate and distortion are in nats a poem, as in Alemi et al. 2018 (arXiv 1711.00464): their sum is
+    the negative ELBO.
+    """
+    points: list[dict[str, Any]] = []
+    for beta in map(float, o.betas.split(",")):
+        run = o.out / f"beta-{beta:g}"
+        common.trained(run, o.corpus, o.preset, o.epochs, {"seed": 1, "beta": beta})
+        score = partial(common.scored, run, samples=0, iw=o.iw)
+        r = common.once(o.out / f"{run.name}.json", score)
+        rate, distortion = r["kl_per_poem"], r["recon_per_poem"]
+        points.append({"name": o.preset, "beta": beta, "rate": rate, "distortion": distortion})
+    formats = {"beta": "g", "rate": ".2f", "distortion": ".2f", "ELBO": ".2f"}
+    rows = [cells({**p, "ELBO": -p["rate"] - p["distortion"]}, formats) for p in points]
+    publish(o.write, "rate-distortion", table([*formats], rows))
+    if o.picture:
+        comparison.plot_rate_distortion(o.picture, points)
+
+
+@command("runs...", judge=None, iw=20, samples=5000, candidates=4, limit=0)
+def passes(o: SimpleNamespace) -> None:
+    """Each of RUNS in each number of passes that it was trained for: the bound, and its samples.
+
+    All are to have one split: the test poems are those of the first. The last row are those.
+    """
+    data, referee = read_run(o.runs[0]), load_judge(o.judge)
+    rows, human = [], {}
+    for run in o.runs:
+        poet = Poet.from_pretrained(run)
+        model, codec = poet.model, poet.codec
+        test = [poem for poem in data.test if codec.fits(poem)][: o.limit or None]
+        known = [poem for poem in data.train if codec.fits(poem)]
+        store, latent = encode_poems(codec, test), isinstance(model, LatentModel)
+        ways = [(p if latent else None, 1) for p in sorted({1, *model.config.passes})]
+        ways += [(ways[-1][0], o.candidates)] if o.candidates > 1 else []
+        for count, choice in ways:
+            r = evaluate(model, codec, store, samples=o.iw, passes=count)
+            began = time.monotonic()
+            made = generate(model, codec, o.samples, passes=count, candidates=choice)
+            rate = o.samples / (time.monotonic() - began)
+            sides = compare(codec, [one.poem for one in made], test, known, judge=referee)
+            human, chosen = sides["human"], f", best of {choice}" if choice > 1 else ""
+            row = [run.name, f"{r.parameters:,}", f"{r.passes}{chosen}"]
+            row += [f"{r.nll_per_char:.3f}, {r.bound}"]
+            row += [f"{r.elbo_per_char:.3f}", f"{r.kl_per_poem:.2f}"]
+            rows.append([*row, *cells(sides["samples"], QUALITY), f"{rate:.0f}"])
+    rows.append(["human", *[""] * 5, *cells(human, QUALITY), ""])
+    columns = "run, parameters, passes, nats/char, ELBO, rate, judge, 4-gram judge, reverse, "
+    columns += "tones, repeats, poems/s"
+    publish(o.write, "passes", table(columns.split(", "), rows))
+
+
+if __name__ == "__main__":
+    main()
