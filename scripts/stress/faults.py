@@ -16,9 +16,9 @@ import resource
 import signal
 import sys
 import time
-import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from multiprocessing import Process
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from checks import WrongError
 
 from poetvae import cli
 
-LIMIT = 120.0  # seconds after which a child hangs
+LIMIT = 180.0  # seconds after which a child hangs
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS, errno.ESTALE)
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
 
@@ -45,50 +45,37 @@ class Ended(NamedTuple):
         return (self.err.splitlines() or [""])[-1]
 
 
-def command(*words: str | Path) -> None:
-    """The work of a child: a command line."""
-    sys.argv = ["poetvae", *map(str, words)]
-    cli.main()
+class Child(Process):
+    """Work in a fork, or a command line; its streams are files of a folder."""
 
-
-class Child:
-    """Work in a fork; its streams are files of a folder."""
-
-    def __init__(self, work: Callable[[], object], folder: Path, stdin: bytes = b"") -> None:
+    def __init__(
+        self, folder: Path, *words: str | Path, work: Any = int, stdin: bytes = b""
+    ) -> None:
+        """A command line, if there are words, after some work."""
         folder.mkdir(parents=True, exist_ok=True)
         self.streams = [folder / name for name in ("stdin", "stdout", "stderr")]
         for path, data in zip(self.streams, (stdin, b"", b""), strict=True):
             path.write_bytes(data)
-        self.began, self.pid = time.monotonic(), os.fork()
-        if not self.pid:
-            self._do(work)
+        self.words, self.work, self.began = words, work, time.monotonic()
+        super().__init__()
+        self.start()
 
-    def _do(self, work: Callable[[], object]) -> None:
-        code = 70
-        try:
-            os.setsid()
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            for number, path in enumerate(self.streams):
-                os.dup2(os.open(path, os.O_WRONLY if number else os.O_RDONLY), number)
-            sys.stdin, sys.stdout, sys.stderr = (
-                open(number, mode, buffering, "utf-8", closefd=False)  # noqa: SIM115
-                for number, mode, buffering in ((0, "r", -1), (1, "w", -1), (2, "w", 1))
-            )
-            warnings.resetwarnings()
-            work()
-            code = 0
-        except SystemExit as stop:
-            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-        except BaseException:
-            os.write(2, traceback.format_exc().encode())
-        finally:
-            for stream in filter(None, (sys.stdout, sys.stderr)):
-                try:
-                    stream.flush()
-                except (OSError, ValueError):
-                    code = code or 120  # as the interpreter does
-            os._exit(code)
+    def run(self) -> None:
+        """What it does."""
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number, path in enumerate(self.streams):
+            os.dup2(os.open(path, os.O_WRONLY if number else os.O_RDONLY), number)
+        sys.stdin, sys.stdout, sys.stderr = (
+            open(number, mode, buffering, "utf-8", closefd=False)  # noqa: SIM115
+            for number, mode, buffering in ((0, "r", -1), (1, "w", -1), (2, "w", 1))
+        )
+        warnings.resetwarnings()
+        self.work()
+        if self.words:
+            sys.argv = ["poetvae", *map(str, self.words)]
+            cli.main()
 
     def end(self, *signals: tuple[float, int]) -> Ended:
         """Wait; signals come so many seconds after its start, and after one another.
@@ -96,24 +83,23 @@ class Child:
         Raises:
             WrongError: it hangs.
         """
-        pid, due, coming = 0, self.began, [*signals, (LIMIT, signal.SIGKILL)]
-        while not pid:
-            if time.monotonic() >= due + coming[0][0]:
-                seconds, signum = coming.pop(0)
-                due += seconds
+        due = self.began
+        for seconds, signum in signals:
+            due += seconds
+            self.join(max(0.0, due - time.monotonic()))
+            if self.exitcode is None and self.pid:
                 os.kill(self.pid, signum)
-                if not coming:
-                    os.wait4(self.pid, 0)
-                    raise WrongError(f"it hangs: {self.streams[2].read_text('utf-8')[-300:]}")
-            time.sleep(0.002)
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+        self.join(LIMIT)
         seconds = time.monotonic() - self.began
-        out, err = (path.read_text("utf-8", "replace") for path in self.streams[1:])
-        return Ended(os.waitstatus_to_exitcode(status), out, err, seconds)
+        _, out, err = (path.read_text("utf-8", "replace") for path in self.streams)
+        if self.exitcode is None and self.pid:
+            os.killpg(self.pid, signal.SIGKILL)
+            raise WrongError(f"it hangs: {err[-300:]}")
+        return Ended(self.exitcode or 0, out, err, seconds)
 
 
 class FileCalls:
-    """Counts the calls that change files below a folder; at the chosen one something happens.
+    """Counts the calls that change files below a folder; at one, or each, something happens.
 
     A write that is chosen is done by half before. `unsynced` are the files with data that a power
     cut may lose. `begin` is a part of a path: calls are counted from the first with it on.
@@ -129,7 +115,7 @@ class FileCalls:
         if path.startswith(self.root) and self.begin in path:
             self.begin = ""
             self.seen.append(f"{name} {path.removeprefix(self.root)}")
-            if self.happens and len(self.seen) == self.at:
+            if self.happens and self.at in (0, len(self.seen)):
                 self.happens(self)
 
     def install(self) -> None:
@@ -212,12 +198,14 @@ def fail(calls: FileCalls, rng: random.Random) -> None:
     raise OSError(number, os.strerror(number))
 
 
-def before_call(module: Any, name: str, number: int, happens: Callable[..., object]) -> None:
-    """Something happens before the numberth call of a function."""
+def before_call(module: Any, name: str, number: int, happens: Any) -> None:
+    """Something happens before the numberth call of a function, or an error comes."""
     real, count = getattr(module, name), iter(range(1, 10**9))
 
     def watched(*arguments: Any) -> Any:
         if next(count) == number:
+            if isinstance(happens, Exception):
+                raise happens
             happens(*arguments)
         return real(*arguments)
 

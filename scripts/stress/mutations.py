@@ -122,31 +122,26 @@ def bomb(canary: Path) -> bytes:
     return f"cio\nopen\n(S'{canary}'\nS'w'\ntR.".encode()
 
 
+LIES: dict[str, list[Any]] = {
+    "shape": [[2**40], [0], [], [-1], [2**62, 4], [1] * 1000],
+    "data_offsets": [[0, 2**60], [5, 1], [-4, 0], [0]],
+    "dtype": ["F64", "I64", "BF16", "BOOL", "X", ""],
+}
+
+
 def lying_header(rng: random.Random, data: bytes) -> bytes:
     """Weights with a header that lies."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     name = rng.choice([key for key in header if key != "__metadata__"])
-    lies: dict[str, list[Any]] = {
-        "shape": [[2**40], [0], [], [-1], [2**62, 4], [1] * 1000],
-        "data_offsets": [[0, 2**60], [5, 1], [-4, 0], [0]],
-        "dtype": ["F64", "I64", "BF16", "BOOL", "X", ""],
-        "another": ["", "x", "../x", "x" * 10_000],
-        "missing": [None],
-        "size": [2**63, 2**32, 0, size + 10**6],
-    }
-    kind = rng.choice(list(lies))
-    lie = rng.choice(lies[kind])
-    if kind == "size":
-        return int.to_bytes(lie, 8, "little") + data[8:]
-    if kind == "another":
-        header[lie] = header[name]
-    elif kind == "missing":
-        del header[name]
-    else:
-        header[name][kind] = lie
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + data[8 + size :]
+    headers = [{**header, name: header[name] | {key: x}} for key in LIES for x in LIES[key]]
+    headers += [{**header, x: header[name]} for x in ("", "x", "../x", "x" * 10_000)]
+    headers += [{key: value for key, value in header.items() if key != name}]
+    texts = [json.dumps(header).encode() for header in headers]
+    lies = [(len(text), text + data[8 + size :]) for text in texts]
+    lies += [(told, data[8:]) for told in (2**63, 2**32, 0, size + 10**6)]
+    told, rest = rng.choice(lies)
+    return told.to_bytes(8, "little") + rest
 
 
 WORDS = (

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from email.message import Message
@@ -59,9 +59,9 @@ slow 4 408 to a body that does not come, no answer to a head that does not, afte
 no_http 6 400 or nothing: bytes that are no HTTP, two lengths, two hosts, a head of 2 MB
 leave 6 200 at /health after a client that asked for a poem and left
 """
-KINDS: dict[str, tuple[int, str]] = {}
-for name, times, right in (line.split(maxsplit=2) for line in REQUESTS.strip().splitlines()):
-    KINDS[name] = int(times), right
+LINES = [line.split(maxsplit=2) for line in REQUESTS.strip().splitlines()]
+KINDS = {kind: (int(times), right) for kind, times, right in LINES}
+Sent = tuple[str, float, str]  # kind, seconds, what was wrong
 
 
 class Answer(NamedTuple):
@@ -86,16 +86,15 @@ class Site:
     port: int
     config: dict[str, Any] = field(default_factory=dict)
 
-    def ask(
-        self, path: str, body: Any = None, headers: Mapping[str, str] = {}, method: str = ""
-    ) -> Answer:
+    def ask(self, path: str, body: Any = None, headers: Any = (), method: str = "") -> Answer:
         """One request; with a body it is of JSON."""
         sent = json.dumps(body) if isinstance(body, dict) else body
-        headers = headers if body is None else {"Content-Type": "application/json", **headers}
+        method = method or ("GET" if body is None else "POST")
+        headers = ({} if body is None else {"Content-Type": "application/json"}) | dict(headers)
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         with contextlib.closing(link):
             with contextlib.suppress(ConnectionError):  # it may answer before all is sent
-                link.request(method or ("GET" if body is None else "POST"), path, sent, headers)
+                link.request(method, path, sent, headers)
             got = link.getresponse()
             found = Answer(got.status, got.read().decode(), got.headers)
         check("Traceback" not in found.text, "a traceback")
@@ -113,7 +112,7 @@ class Site:
                 found += part
         return Answer(int(found[9:12] or b"0"), found.decode(errors="replace"))
 
-    def event(self, button: str, **values: Any) -> dict[str, Any]:
+    def event(self, button: str, values: dict[str, Any]) -> dict[str, Any]:
         """What a press of this button sends: the values of its inputs, some of them by label."""
         parts = {part["id"]: part["props"] for part in self.config["components"]}
         for event in self.config["dependencies"]:
@@ -128,9 +127,9 @@ class Site:
         chosen = {"fn_index": event["id"], "trigger_id": source, "event_data": None}
         return {**chosen, "data": data, "session_hash": f"{random.getrandbits(48):x}"}
 
-    def press(self, button: str, **values: Any) -> tuple[bool, str]:
-        """Press a button as the page does: whether that went well, and the HTML that came."""
-        event = self.event(button, **values)
+    def press(self, button: str, values: dict[str, Any], well: bool | None = True) -> str:
+        """Press a button as the page does, which must go so: the HTML that comes, or the error."""
+        event = self.event(button, values)
         joined = self.ask(JOIN, event)
         check(joined.status == 200, f"{joined.status}: {joined.text[:200]}")
         stream = self.ask(DATA + event["session_hash"])
@@ -139,16 +138,10 @@ class Site:
         events = [json.loads(line[6:]) for line in stream.text.splitlines() if line[:5] == "data:"]
         ended = [event for event in events if event["msg"] == "process_completed"]
         check(len(ended) == 1, f"no end: {stream.text[:300]}")
-        output = ended[0]["output"]
-        if ended[0]["success"]:
-            return True, str(output["data"][button == "Write the rest"])
-        return False, str(output.get("error"))
-
-    def get(self, button: str, **values: Any) -> str:
-        """The HTML that comes when a button is pressed; all must go well."""
-        well, html = self.press(button, **values)
-        check(well, html[:300])
-        return html
+        output, done = ended[0]["output"], ended[0]["success"]
+        text = str(output["data"][button == "Write the rest"] if done else output.get("error"))
+        check(well in (done, None), f"{button}, {values}: {text[:300]}")
+        return text
 
     def memory(self) -> float:
         """Resident memory of the server in MB."""
@@ -179,8 +172,9 @@ Refused = list[tuple[str, Sequence[int], Any]]
 
 def refused(site: Site) -> Refused:
     """A kind, the statuses that are right, and what is sent: arguments of `ask`, or raw text."""
-    own, event = f"127.0.0.1:{site.port}", site.event("Write")
+    own, event = f"127.0.0.1:{site.port}", site.event("Write", {})
     hosts = "evil.example", f"evil.example:{site.port}", "127.0.0.1.evil.example", ""
+    forwarded = {"X-Forwarded-Host": own}
     origins = "http://evil.example", "null", f"http://localhost:{site.port}", "http://127.0.0.1:1"
     foreign = [{"Sec-Fetch-Site": "cross-site"}, *({"Origin": origin} for origin in origins)]
     great = json.dumps(event | {"data": ["山" * 3_333_333]}, ensure_ascii=False).encode()
@@ -196,12 +190,8 @@ def refused(site: Site) -> Refused:
     bad = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "\x00" * 999 + "\r\n\r\n"
     every = [(path, method) for path in ("/", JOIN, "/config") for method in METHODS.split()]
     rows: Refused = [
-        ("foreign_host", [421], [("/config", None, {"Host": host}) for host in hosts]),
-        (
-            "foreign_host",
-            [421],
-            [(JOIN, event, {"Host": h, "X-Forwarded-Host": own}) for h in hosts],
-        ),
+        ("foreign_host", [421], [("/config", None, {"Host": x}) for x in hosts]),
+        ("foreign_host", [421], [(JOIN, event, {"Host": x, **forwarded}) for x in hosts]),
         ("foreign_origin", [403], [(JOIN, event, header) for header in foreign]),
         ("great_body", [413], [(JOIN, great), (JOIN, chunks)]),
         ("broken", range(400, 500), [(JOIN, x) for x in (*texts, *(event | x for x in wrong))]),
@@ -226,51 +216,6 @@ def verses(html: str) -> list[list[str]]:
     return [[line for line in re.split(r"[，。\s]+", poem) if line] for poem in plain]
 
 
-def write(site: Site, rng: random.Random) -> None:
-    menus = {part["props"].get("label"): part["props"] for part in site.config["components"]}
-    form, n = rng.choice(menus["Form"]["choices"])[1], rng.randint(1, 3)
-    chars, lines = map(int, form.split("x"))
-    first = {"First line": "山月臨窗白溪風"[:chars]}
-    wishes: list[dict[str, Any]] = [{}, first, {"Acrostic": "山水"}, {"Candidates": 4}]
-    more = rng.choice(wishes)
-    poems = verses(site.get("Write", Form=form, Poems=n, **more))
-    check(len(poems) == n, f"{len(poems)} poems, not {n}")
-    for poem in poems:
-        check([len(line) for line in poem] == [chars] * lines, f"{poem} is not {form}")
-        check(poem[0].startswith(more.get("First line", "")), f"{poem} begins otherwise")
-        heads = "".join(line[0] for line in poem)
-        check(heads.startswith(more.get("Acrostic", "")), f"{poem} is no acrostic")
-
-
-def rest(site: Site, rng: random.Random) -> None:
-    line = rng.choice(["山月臨窗白", "春水到門清"])
-    html = site.get("Write the rest", Poem=line)
-    check(line in html, html[:300])
-
-
-def walk(site: Site, rng: random.Random) -> None:
-    steps = rng.randint(3, 9)
-    found = site.get("Walk", **{"Poems on the way": steps}).count("data-step=")
-    check(found == steps, f"{found} steps, not {steps}")
-
-
-def score(site: Site, rng: random.Random) -> None:
-    lines = ["山月臨窗白，溪風入座清。", "白日依山盡，黃河入海流。", "春眠不覺曉，處處聞啼鳥。"]
-    asked = rng.sample(lines, rng.randint(1, 3))
-    html = site.get("Score", **{"Poems, one a line": "\n".join(asked)})
-    found = html.count("<tr") - html.count("<thead")
-    check(found == len(asked), f"{found} rows, not {len(asked)}: {html[:300]}")
-
-
-def assets(site: Site, rng: random.Random) -> None:
-    path = rng.choice(["/", "/config", "/theme.css", "/health"])
-    got = site.ask(path)
-    check(got.status == 200, f"{path}: {got.status}")
-    if path == "/":
-        policy = got.headers["content-security-policy"]
-        check("'sha256-" in policy and "script-src 'self' 'unsafe-inline'" not in policy, policy)
-
-
 NAN, INF = float("nan"), float("inf")
 WRONG: dict[str, list[Any]] = {
     "First line": [{"a": 1}, "山" * 5000, "\ud800", "\x00\u202e" * 9],
@@ -285,42 +230,71 @@ WRONG: dict[str, list[Any]] = {
     "Passes": [10**9],
     "Characters": ["klingon"],
 }
+FIELDS = """Write:First line|Write:Acrostic|Revise:Poem|Walk:From|Write the rest:Poem\
+|Score:Poems, one a line"""
+TAGS = "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</p><svg onload=a()>"
+LINE = "山月臨窗白溪風"
+POEMS = ["山月臨窗白，溪風入座清。", "白日依山盡，黃河入海流。", "春眠不覺曉，處處聞啼鳥。"]
 
 
-def wrong_values(site: Site, rng: random.Random) -> None:
-    pairs = [{label: value} for label, values in WRONG.items() for value in values]
-    values = rng.choice([*pairs, {"Poems": 8, "Candidates": 64}])
-    well, text = site.press("Write", **values)
-    check(not well, f"{values} was taken: {text[:200]}")
-    check(len(text) < 2000 and "\n" not in text, f"a long error: {text[:500]}")  # choices are named
+def answered(kind: str, site: Site, rng: random.Random) -> None:
+    """A request of one of these kinds, and the right answer."""
+    match kind:
+        case "write":
+            parts = [part["props"] for part in site.config["components"]]
+            menu = next(part["choices"] for part in parts if part.get("label") == "Form")
+            form, n = rng.choice(menu)[1], rng.randint(1, 3)
+            chars, lines = map(int, form.split("x"))
+            first = {"First line": LINE[:chars]}
+            more: Any = rng.choice([{}, first, {"Acrostic": "山水"}, {"Candidates": 4}])
+            poems = verses(site.press("Write", {"Form": form, "Poems": n, **more}))
+            check(len(poems) == n, f"{len(poems)} poems, not {n}")
+            for poem in poems:
+                check([len(line) for line in poem] == [chars] * lines, f"{poem} is not {form}")
+                check(poem[0].startswith(more.get("First line", "")), f"{poem} begins otherwise")
+                heads = "".join(line[0] for line in poem)
+                check(heads.startswith(more.get("Acrostic", "")), f"{poem} is no acrostic")
+        case "rest":
+            line = rng.choice(["山月臨窗白", "春水到門清"])
+            html = site.press("Write the rest", {"Poem": line})
+            check(line in html, html[:300])
+        case "walk":
+            steps = rng.randint(3, 9)
+            found = site.press("Walk", {"Poems on the way": steps}).count("data-step=")
+            check(found == steps, f"{found} steps, not {steps}")
+        case "score":
+            asked = rng.sample(POEMS, rng.randint(1, 3))
+            html = site.press("Score", {"Poems, one a line": "\n".join(asked)})
+            found = html.count("<tr") - html.count("<thead")
+            check(found == len(asked), f"{found} rows, not {len(asked)}: {html[:300]}")
+        case "assets":
+            path = rng.choice(["/", "/config", "/theme.css", "/health"])
+            got = site.ask(path)
+            check(got.status == 200, f"{path}: {got.status}")
+            policy = got.headers["content-security-policy"] if path == "/" else "'sha256-"
+            check(
+                "'sha256-" in policy and "script-src 'self' 'unsafe-inline'" not in policy, policy
+            )
+        case "wrong_values":
+            pairs = [{label: value} for label, values in WRONG.items() for value in values]
+            values = rng.choice([*pairs, {"Poems": 8, "Candidates": 64}])
+            text = site.press("Write", values, well=False)
+            check(len(text) < 2000 and "\n" not in text, f"a long error: {text[:500]}")
+        case "markup":
+            button, _, label = rng.choice(FIELDS.split("|")).partition(":")
+            html = site.press(button, {label: rng.choice(TAGS)}, well=None)
+            check(not re.search(r"<(script|img|svg onload)", html), f"{button}: {html[:300]}")
+        case "leave":
+            event = site.event("Write", {"Poems": 1})
+            site.ask(JOIN, event)
+            if rng.random() < 0.5:
+                head = f"GET {DATA}{event['session_hash']} HTTP/1.1\r\nHost: 127.0.0.1:{site.port}"
+                site.raw(f"{head}\r\n\r\n", most=1)
+            check(site.ask("/health").status == 200, "no health")
 
 
-FIELDS = "Write:First line|Write:Acrostic|Revise:Poem|Walk:From|Write the rest:Poem"
-FIELDS += "|Score:Poems, one a line"
-
-
-def markup(site: Site, rng: random.Random) -> None:
-    tags = "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</p><svg onload=a()>"
-    button, _, label = rng.choice(FIELDS.split("|")).partition(":")
-    _, html = site.press(button, **{label: rng.choice(tags)})
-    check(not re.search(r"<(script|img|svg onload)", html), f"{button}: {html[:300]}")
-
-
-def leave(site: Site, rng: random.Random) -> None:
-    event = site.event("Write", Poems=1)
-    site.ask(JOIN, event)
-    if rng.random() < 0.5:
-        site.raw(
-            f"GET {DATA}{event['session_hash']} HTTP/1.1\r\nHost: 127.0.0.1:{site.port}\r\n\r\n", 1
-        )
-    check(site.ask("/health").status == 200, "no health")
-
-
-ASK = (write, rest, walk, score, assets, wrong_values, markup, leave)
-
-
-def send(site: Site, hostile: Refused, kind: str, rng: random.Random) -> tuple[str, float, str]:
-    """One request, checked: its kind, the seconds it took, and what was wrong."""
+def send(site: Site, hostile: Refused, kind: str, rng: random.Random) -> Sent:
+    """One request, checked."""
     began, wrong = time.monotonic(), ""
     try:
         if rows := [row for row in hostile if row[0] == kind]:
@@ -328,61 +302,58 @@ def send(site: Site, hostile: Refused, kind: str, rng: random.Random) -> tuple[s
             got = site.raw(request) if isinstance(request, str) else site.ask(*request)
             got.refuses(*right)
         else:
-            next(ask for ask in ASK if ask.__name__ == kind)(site, rng)
+            answered(kind, site, rng)
     except (WrongError, OSError, http.client.HTTPException, ValueError, LookupError) as error:
         wrong = f"{type(error).__name__}: {error}"
         click.echo(f"wrong: {kind}: {wrong}", err=True)
     return kind, time.monotonic() - began, wrong
 
 
-def tables(sent: list[tuple[str, float, str]], memory: list[float]) -> str:
-    """Markdown: the kinds, and the memory after each 50."""
-    rows = []
-    for name, (_, right) in KINDS.items():
-        if times := sorted(seconds for kind, seconds, _ in sent if kind == name):
-            wrong = sum(kind == name and bool(problem) for kind, _, problem in sent)
-            seconds = statistics.median(times), times[min(len(times) - 1, int(0.95 * len(times)))]
-            cells = name.replace("_", " "), str(len(times)), str(wrong)
-            rows.append((*cells, *(f"{s:.2f}" for s in seconds), right))
-    first = table(["request", "sent", "wrong", "median s", "95 % s", "the right answer"], rows)
-    counts = [str(i * EVERY) for i in range(len(memory))]
-    return f"{first}\n\n{table(['answers', *counts], [['MB', *(f'{x:.0f}' for x in memory)]])}"
-
-
-@contextlib.contextmanager
-def besieged(model: str | None, log: Path) -> Iterator[Site]:
-    """The page on a port of its own."""
-    line = [sys.executable, "-m", "poetvae", "demo", "--port", "0"]
-    line += ["--model", model] if model else []
-    with (
-        log.open("wb") as err,
-        subprocess.Popen(line, stdout=subprocess.PIPE, stderr=err, text=True) as process,
-    ):
-        assert process.stdout
-        url = process.stdout.readline().strip()
-        try:
-            check(url, f"the page did not start: {log.read_text('utf-8')}")
-            site = Site(process, int(url.rpartition(":")[2]))
-            site.config = json.loads(site.ask("/config").text)
-            yield site
-        finally:
-            process.kill()
+def besiege(site: Site, rounds: int) -> tuple[list[Sent], list[float]]:
+    """What came of all requests, and the memory after each 50."""
+    sent, memory, hostile = [], [site.memory()], refused(site)
+    for number in range(rounds):
+        rng = random.Random(number)
+        mix = [kind for kind, (times, _) in KINDS.items() for _ in range(times)]
+        rng.shuffle(mix)
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            chances = (random.Random(rng.random()) for _ in mix)
+            ask = partial(clients.submit, send, site, hostile)  # type: ignore[call-arg]
+            for job in as_completed(map(ask, mix, chances)):
+                sent.append(job.result())
+                if len(sent) % EVERY == 0:
+                    memory.append(site.memory())
+                    click.echo(f"{len(sent)} answers, {memory[-1]:.0f} MB", err=True)
+    return sent, memory
 
 
 def stop(site: Site) -> tuple[int, float]:
     """SIGTERM while all clients wait for poems: the exit code, and the seconds until the end."""
 
-    def ask() -> None:
+    def ask(_: int) -> None:
         with contextlib.suppress(OSError, http.client.HTTPException, WrongError, ValueError):
-            site.press("Write", Poems=8, Candidates=16)
+            site.press("Write", {"Poems": 8, "Candidates": 16})
 
     with ThreadPoolExecutor(CLIENTS) as clients:
-        for _ in range(CLIENTS):
-            clients.submit(ask)
+        clients.map(ask, range(CLIENTS))
         time.sleep(1)
         began = time.monotonic()
         site.process.send_signal(signal.SIGTERM)
         return site.process.wait(60), time.monotonic() - began
+
+
+def tables(sent: list[Sent], memory: list[float]) -> str:
+    """Markdown: the kinds, and the memory after each 50."""
+    rows = []
+    for kind, (_, right) in KINDS.items():
+        if times := sorted(seconds for other, seconds, _ in sent if other == kind):
+            wrong = sum(other == kind and bool(problem) for other, _, problem in sent)
+            late = times[min(len(times) - 1, int(0.95 * len(times)))]
+            cells = f"{len(times)} {wrong} {statistics.median(times):.2f} {late:.2f}".split()
+            rows.append((kind.replace("_", " "), *cells, right))
+    first = table(["request", "sent", "wrong", "median s", "95 % s", "the right answer"], rows)
+    counts = [str(i * EVERY) for i in range(len(memory))]
+    return f"{first}\n\n{table(['answers', *counts], [['MB', *(f'{x:.0f}' for x in memory)]])}"
 
 
 @click.command()
@@ -391,35 +362,32 @@ def stop(site: Site) -> tuple[int, float]:
 @click.option("--publish", "path", type=click.Path(path_type=Path), help="Put the tables there.")
 def main(model: str | None, rounds: int, path: Path | None) -> None:
     """Besiege the page of a model."""
-    mix = [name for name, (times, _) in KINDS.items() for _ in range(times)]
-    sent: list[tuple[str, float, str]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder) / "stderr"
-        with besieged(model, log) as site:
-            memory, hostile = [site.memory()], refused(site)
-            for number in range(rounds):
-                rng = random.Random(number)
-                rng.shuffle(mix)
-                chances = [random.Random(rng.random()) for _ in mix]
-                with ThreadPoolExecutor(CLIENTS) as clients:
-                    ask = partial(clients.submit, send, site, hostile)
-                    for job in as_completed(map(ask, mix, chances)):
-                        sent.append(job.result())
-                        if len(sent) % EVERY == 0:
-                            memory.append(site.memory())
-                            click.echo(f"{len(sent)} answers, {memory[-1]:.0f} MB", err=True)
+    line = [sys.executable, "-m", "poetvae", "demo", "--port", "0"]
+    line += ["--model", model] if model else []
+    with (
+        tempfile.TemporaryFile() as err,
+        subprocess.Popen(line, stdout=subprocess.PIPE, stderr=err, text=True) as process,
+    ):
+        assert process.stdout
+        port = process.stdout.readline().strip().rpartition(":")[2]
+        try:
+            check(port, "the page did not start")
+            site = Site(process, int(port))
+            site.config = json.loads(site.ask("/config").text)
+            sent, memory = besiege(site, rounds)
             code, seconds = stop(site)
-        told = log.read_text("utf-8", errors="replace")
+        finally:
+            process.kill()
+            err.seek(0)
+            told = err.read().decode(errors="replace")
+            click.echo("" if port else told, err=True)
     tracebacks = told.count("Traceback (most recent call last)")
     wrong = sum(bool(problem) for *_, problem in sent)
-    end = (
-        f"{len(sent)} requests from {CLIENTS} clients at once, {wrong} answered wrongly,"
-        f" {tracebacks} tracebacks on stderr, none in an answer. SIGTERM while {CLIENTS} clients"
-        f" waited for poems: exit {code} after {seconds:.1f} s."
-    )
+    end = f"""{len(sent)} requests from {CLIENTS} clients at once, {wrong} answered wrongly, \
+{tracebacks} tracebacks on stderr, none in an answer. SIGTERM while {CLIENTS} clients waited for \
+poems: exit {code} after {seconds:.1f} s."""
     publish(path, "siege", f"{tables(sent, memory)}\n\n{end}")
-    if wrong:
-        click.echo(told[-6000:], err=True)
+    click.echo(told[-6000:] if wrong else "", err=True)
     if wrong or code != 143 or seconds > 5:
         sys.exit(1)
 
