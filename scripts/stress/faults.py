@@ -1,8 +1,7 @@
-"""What goes wrong with machines, done to a process on purpose: for `torture.py`.
+"""What goes wrong with machines, done to a process on purpose, and checks.
 
-A child is a fork, so it begins where its parent stands, with torch imported; the parent must have
-run no tensor operation, which would leave it with threads. All that a child does to files goes
-through Python, where `FileCalls` counts it: any of these calls can be the last, or fail.
+A child is a fork, with torch imported; its parent must have run no tensor operation, which would
+leave it with threads.
 """
 
 from __future__ import annotations
@@ -18,40 +17,40 @@ import sys
 import time
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from multiprocessing import Process
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from checks import WrongError
+from typing import Any
 
 from poetvae import cli
+
+sys.path.append(str(Path(__file__).parents[1]))
+
+from common import publish as publish
+from common import table as table
 
 LIMIT = 180.0  # seconds after which a child hangs
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS, errno.ESTALE)
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate")
 
 
-class Ended(NamedTuple):
-    """How a child ended: exit code (negative: by that signal), what it printed, how long it ran."""
+class WrongError(Exception):
+    """Something that should hold does not."""
 
-    code: int
-    out: str
-    err: str
-    seconds: float
 
-    @property
-    def last(self) -> str:
-        """The last line for people."""
-        return (self.err.splitlines() or [""])[-1]
+def check(holds: object, message: str) -> None:
+    """Raise WrongError where it does not hold."""
+    if not holds:
+        raise WrongError(message)
 
 
 class Child(Process):
-    """Work in a fork, or a command line; its streams are files of a folder."""
+    """Work in a fork, then a command line, if there is one; its streams are files of a folder.
 
-    def __init__(
-        self, folder: Path, *words: str | Path, work: Any = int, stdin: bytes = b""
-    ) -> None:
-        """A command line, if there are words, after some work."""
+    Ended it has an exit code (negative: by that signal), what it printed, how long it ran.
+    """
+
+    def __init__(self, folder: Path, *words: Any, work: Any = int, stdin: bytes = b"") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.streams = [folder / name for name in ("stdin", "stdout", "stderr")]
         for path, data in zip(self.streams, (stdin, b"", b""), strict=True):
@@ -61,7 +60,6 @@ class Child(Process):
         self.start()
 
     def run(self) -> None:
-        """What it does."""
         os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -77,12 +75,8 @@ class Child(Process):
             sys.argv = ["poetvae", *map(str, self.words)]
             cli.main()
 
-    def end(self, *signals: tuple[float, int]) -> Ended:
-        """Wait; signals come so many seconds after its start, and after one another.
-
-        Raises:
-            WrongError: it hangs.
-        """
+    def end(self, *signals: tuple[float, int]) -> Child:
+        """Wait; signals come so many seconds after its start, and after one another."""
         due = self.began
         for seconds, signum in signals:
             due += seconds
@@ -90,12 +84,14 @@ class Child(Process):
             if self.exitcode is None and self.pid:
                 os.kill(self.pid, signum)
         self.join(LIMIT)
-        seconds = time.monotonic() - self.began
-        _, out, err = (path.read_text("utf-8", "replace") for path in self.streams)
+        self.seconds = time.monotonic() - self.began
+        _, self.out, self.err = (path.read_text("utf-8", "replace") for path in self.streams)
+        self.last = self.err.strip().rpartition("\n")[2]  # line for people
         if self.exitcode is None and self.pid:
             os.killpg(self.pid, signal.SIGKILL)
-            raise WrongError(f"it hangs: {err[-300:]}")
-        return Ended(self.exitcode or 0, out, err, seconds)
+            raise WrongError(f"it hangs: {self.err[-300:]}")
+        self.code = self.exitcode
+        return self
 
 
 class FileCalls:
@@ -111,7 +107,6 @@ class FileCalls:
         self.unsynced: dict[str, int] = {}  # with the size that is on disk for sure
 
     def count(self, name: str, path: str) -> None:
-        """Count a call."""
         if path.startswith(self.root) and self.begin in path:
             self.begin = ""
             self.seen.append(f"{name} {path.removeprefix(self.root)}")
@@ -129,10 +124,10 @@ class FileCalls:
             self.unsynced.pop(path, None)
 
         def watched_open(file: Any, mode: str = "r", *args: Any, **how: Any) -> Any:
-            opened = real_open(file, mode, *args, **how)
+            opened: Any = real_open(file, mode, *args, **how)
             path = "" if isinstance(file, int) else _where(file)
             if path.startswith(self.root) and set(mode) & set("wax+"):
-                self._watch(opened, path)
+                opened.write = partial(self._write, opened, opened.write, path)
             return opened
 
         sys.addaudithook(self._audit)
@@ -153,20 +148,15 @@ class FileCalls:
             for old in [p for p in self.unsynced if p == path or p.startswith(path + "/")]:
                 self.unsynced[new + old[len(path) :]] = self.unsynced.pop(old)
 
-    def _watch(self, file: Any, path: str) -> None:
-        """Count the writes of an open file."""
-        real = file.write
-
-        def write(data: Any) -> int:
-            half = len(data) // 2
-            self.unsynced.setdefault(path, os.path.getsize(path))
-            real(data[:half])
-            if len(self.seen) + 1 == self.at:
-                file.flush()
-            self.count("write", path)
-            return half + int(real(data[half:]))
-
-        file.write = write
+    def _write(self, file: Any, real: Any, path: str, data: Any) -> int:
+        """Half, then the call is counted, then the rest."""
+        half = len(data) // 2
+        self.unsynced.setdefault(path, os.path.getsize(path))
+        real(data[:half])
+        if len(self.seen) + 1 == self.at:
+            file.flush()
+        self.count("write", path)
+        return half + int(real(data[half:]))
 
 
 def _where(path: Any, folder: int = -1) -> str:
@@ -174,9 +164,6 @@ def _where(path: Any, folder: int = -1) -> str:
     if isinstance(path, int):
         return os.readlink(f"/proc/self/fd/{path}")
     return os.path.abspath(os.path.join(_where(folder) if folder >= 0 else "", os.fsdecode(path)))
-
-
-# What happens at a call
 
 
 def die(calls: FileCalls, rng: random.Random) -> None:
@@ -210,9 +197,6 @@ def before_call(module: Any, name: str, number: int, happens: Any) -> None:
         return real(*arguments)
 
     setattr(module, name, watched)
-
-
-# From now on, in this process
 
 
 def bound_memory(more: int) -> None:

@@ -23,7 +23,6 @@ def forge(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def flipped(data: bytes, place: int, bit: int) -> bytes:
-    """The data with one bit turned."""
     changed = bytearray(data or b"\0")
     changed[place] ^= 1 << bit
     return bytes(changed)

@@ -2,10 +2,8 @@
 
     python scripts/stress/siege.py --rounds 3 --publish docs/results.md
 
-Starts `poetvae demo` and lets 20 clients at it at once, 200 requests a round, half of them hostile;
-each answer is checked. The memory of the server is read after each 50 answers. In the end it is
-told to stop while all clients wait for poems. The exit code is 1 where one answer was not as it
-should be. A round is a function of its number.
+20 clients at once send `poetvae demo` 200 requests a round, half of them hostile. Each answer is
+checked; in the end it is told to stop while all wait for poems. Rounds differ by their number.
 """
 
 from __future__ import annotations
@@ -33,7 +31,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-from checks import WrongError, check, publish, table
+from faults import WrongError, check, publish, table
 
 CLIENTS, EVERY = 20, 50
 PATIENCE = 300.0  # seconds
@@ -144,12 +142,10 @@ class Site:
         return text
 
     def memory(self) -> float:
-        """Resident memory of the server in MB."""
+        """Resident, of the server, in MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text("utf-8")
         return int(status.partition("VmRSS:")[2].split()[0]) / 1000
 
-
-# Those who are refused
 
 METHODS = "PUT DELETE OPTIONS PATCH TRACE PROPFIND"
 FILES = """
@@ -204,9 +200,6 @@ def refused(site: Site) -> Refused:
         ("no_http", [400, 0], [*(f"GET / {line}{head}\r\n\r\n" for head in heads), *bad]),
     ]
     return [(kind, right, request) for kind, right, requests in rows for request in requests]
-
-
-# Those who are answered
 
 
 def verses(html: str) -> list[list[str]]:

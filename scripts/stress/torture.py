@@ -1,13 +1,11 @@
 """Is anything ever lost? Faults on purpose, many of each, and what became of the work.
 
     python scripts/stress/torture.py --rounds 200 --write docs/results.md
-    python scripts/stress/torture.py --only kill --rounds 20
     python scripts/stress/torture.py --only kill --first 17 --rounds 1 --seed 0   # that round again
 
-*The same end*: resumed, the run has the weights, state, metrics and samples of one that nothing
-happened to, bit for bit; after each fault the newest checkpoint that there was loads; nothing
-half-written is left. A round is a function of the fault, the seed and its number. One that loses
-something leaves its folder, and the line that repeats it; the exit code is 1 then.
+*The same end*: resumed, the run ends as one that nothing happened to, bit for bit, and nothing
+half-written is left. A round is a function of the fault, the seed and its number; one that loses
+something leaves its folder, and the line that repeats it.
 """
 
 from __future__ import annotations
@@ -24,17 +22,15 @@ import resource
 import shutil
 import signal
 import socket
-import struct
 import sys
 import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = "1"  # a fork must not find threads
 
@@ -43,8 +39,17 @@ import faults
 import torch
 import torch._dynamo
 import torch.distributed.run
-from checks import WrongError, check, publish, table
-from faults import Child, Ended, FileCalls, before_call, bound_files, bound_memory
+from faults import (
+    Child,
+    FileCalls,
+    WrongError,
+    before_call,
+    bound_files,
+    bound_memory,
+    check,
+    publish,
+    table,
+)
 from mutations import bomb, command_line, damaged, forge, hostile_bytes, hostile_json, lying_header
 
 from poetvae.checkpoints.model_folder import checkpoints, latest_checkpoint, load_folder, load_state
@@ -169,11 +174,10 @@ def two(folder: Path, run: Path) -> Child:
 
 
 def stop_me(*arguments: Any) -> None:
-    """What happens: this process is told to stop."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def civil(done: Ended, *codes: int, told: bool = True) -> None:
+def civil(done: Child, *codes: int, told: bool = True) -> None:
     """No traceback, one of these exit codes, and one line that says what is wrong."""
     check("Traceback" not in done.err, f"a traceback: {done.err[-900:]}")
     check(done.code in codes, f"exit code {done.code}: {done.err[-500:]}")
@@ -184,20 +188,9 @@ def civil(done: Ended, *codes: int, told: bool = True) -> None:
 
 def tidy(run: Path) -> None:
     """No temporary files and folders are below a run, or beside it."""
-    for path in (*run.rglob("*"), *run.parent.glob(f".{run.name}*")):
-        left = path.name.endswith((".tmp", ".part", ".partial")) or ".tmp." in path.name
-        check(not left, f"left behind: {path}")
-
-
-class Accident(NamedTuple):
-    """What happens to a training, and what must come of it."""
-
-    codes: Sequence[int]
-    work: Any = int  # done in the process before
-    signals: Sequence[tuple[float, int]] = ()
-    says: str = ""  # in its last line
-    least: int = 0  # step of the newest checkpoint
-    more: Sequence[str] = ()
+    paths = (*run.rglob("*"), *run.parent.glob(f".{run.name}*"))
+    left = [path for path in paths if re.search(r"\.(tmp|part|partial)$|\.tmp\.", path.name)]
+    check(not left, f"left behind: {left}")
 
 
 @dataclass
@@ -210,29 +203,31 @@ class Round:
     run: Path  # is tortured
     world: World
     turn: int = 0  # accidents before
-    newest: int = 0  # step of the newest checkpoint that was found
+    newest: int = 0  # step of the checkpoint that there must be
 
-    def does(self, *words: str | Path, stdin: bytes = b"", work: Any = int) -> Ended:
+    def does(self, *words: str | Path, stdin: bytes = b"", work: Any = int) -> Child:
         """A command line in a child, after something was done to that."""
         return Child(self.folder, *words, stdin=stdin, work=work).end()
 
-    def survives(self, accident: Accident, *more: str) -> None:
-        """The run is whole after it, with no checkpoint less."""
-        codes, work, signals, says, least, words = accident
-        words = (*TRAIN, "--out", str(self.run), *words, *more)
+    def survives(
+        self, *codes: int, work: Any = int, signals: Any = (), says: str = "", more: Any = ()
+    ) -> None:
+        """A training is whole after something happens in it, with no checkpoint less."""
+        words = (*TRAIN, "--out", str(self.run), *more, *["--resume"][: self.turn])
         done = Child(self.folder, *words, work=work).end(*signals)
         civil(done, *codes)
         check(done.code != 1 or re.search(says, done.last), f"no word of {says}: {done.last}")
         if "continue with" in done.err:
-            least = int(done.last.partition("stopped at step ")[2].split()[0])
+            told = int(done.last.partition("stopped at step ")[2].split()[0])
+            self.newest = max(self.newest, told)
         with warnings.catch_warnings(action="ignore"):
             found = latest_checkpoint(self.run)
-        newest, least = int(found.name[5:]) if found else 0, max(least, self.newest)
-        check(newest >= least, f"checkpoint of step {least} is gone; the newest is {newest}")
+        newest = int(found.name[5:]) if found else 0
+        check(newest >= self.newest, f"step {self.newest} is gone; the newest is {newest}")
+        self.newest, self.turn = newest, self.turn + 1
         if found:
             loaded = Child(self.folder / "load", work=lambda: load_folder(self.run)).end()
             check(loaded.code == 0, f"the run does not load: {loaded.err[-500:]}")
-        self.newest = newest
 
     def finish(self) -> None:
         """Go on to the end; it must be that of a run that nothing happened to."""
@@ -246,52 +241,47 @@ class Round:
         check(not other, f"another end than undisturbed: {', '.join(other)}")
         tidy(self.run)
 
-    def copy(self, source: Path) -> Path:
-        """A run of one's own to damage."""
-        return Path(shutil.copytree(source, self.run, dirs_exist_ok=True, symlinks=True))
-
-
-# Accidents in a training, which then goes on to the same end
 
 TURNS = {"kill": 3, "kill-in-save": 3, "power-cut": 3, "failing-call": 3, "clock": 2}
 CALLS = {"kill-in-save": faults.die, "power-cut": faults.cut_power, "failing-call": faults.fail}
 NO_MEMORY = """[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate \
 memory: you tried to allocate 99999999 bytes. Error code 12 (Cannot allocate memory)"""
 FULL = (RuntimeError(NO_MEMORY), MemoryError(), torch.OutOfMemoryError("CUDA"))
+MOMENTS = [("update", 1), ("update", 9), ("validate", 1), ("Saved", 1)]
 
 
-def accident(fault: str, r: Round) -> Accident:
-    """One of these; calls of a function that it happens at count from the start of a process."""
+def accident(fault: str, r: Round) -> None:
+    """One of these in a training, which can go on after it."""
     rng, own = r.rng, random.Random(r.rng.random())
     moment, step = rng.uniform(0.0, r.world.seconds), rng.randrange(2, STEPS)
-    saved = (step - 1) // EVERY * EVERY  # the last checkpoint before that step
+    killed, in_step = (moment, signal.SIGKILL), partial(partial, before_call, trainer)
+    if fault in ("out-of-memory", "astray"):
+        r.newest = (step - 1) // EVERY * EVERY
     match fault:
         case "kill":
-            return Accident(KILLED, signals=[(moment, signal.SIGKILL)])
+            r.survives(*KILLED, signals=[killed])
         case "kill-in-save" | "power-cut" | "failing-call":
             span = r.world.until("straight", f"step-{4 * EVERY}")  # the third checkpoint is there
             k = 1 + (3 * r.number + r.turn) * 61 % span
             calls = FileCalls(r.run, k, partial(CALLS[fault], rng=own), "metrics.jsonl")
-            return Accident((*KILLED, 1, 2), calls.install)
+            r.survives(*KILLED, 1, 2, work=calls.install)
         case "stop-signal" | "second-signal":
             signum = rng.choice([signal.SIGTERM, signal.SIGINT])
-            signals = [(moment, signum)]
-            if fault == "second-signal":
-                signals += [(rng.choice([0.0, 0.01, 0.05]), signum), (3.0, signal.SIGKILL)]
-            return Accident((0, 128 + signum, -signum), signals=signals)
+            again = [(rng.choice([0.0, 0.01, 0.05]), signum), (3.0, signal.SIGKILL)]
+            signals = [(moment, signum), *(again if fault == "second-signal" else [])]
+            r.survives(0, 128 + signum, -signum, signals=signals)
         case "disk-full":
             largest = max(p.stat().st_size for p in r.world.straight.rglob("*"))
             limit = max(500, round(largest ** rng.uniform(0.3, 1.0)))  # stderr is a file, too
-            work = partial(before_call, trainer, "update", step, lambda *_: bound_files(limit))
-            return Accident((0, 1), work, more=["--quiet"])
+            work = in_step("update", step, lambda *_: bound_files(limit))
+            r.survives(0, 1, work=work, more=["--quiet"])
         case "out-of-memory":
             work = partial(before_call, step_module, "accumulate", step, rng.choice(FULL))
-            return Accident((1,), work, says="batch", least=saved)
+            r.survives(1, work=work, says="batch")
         case "little-memory":
             more = round(2 ** rng.uniform(18, 25))
-            name, number = rng.choice([("update", 1), ("update", 9), ("validate", 1), ("Saved", 1)])
-            work = partial(before_call, trainer, name, number, lambda *_: bound_memory(more))
-            return Accident((0, 1), work, says="memory")
+            work = in_step(*rng.choice(MOMENTS), lambda *_: bound_memory(more))
+            r.survives(0, 1, work=work, says="memory")
         case "astray":
 
             def happens(averaged: Any, model: Any, decay: float) -> None:
@@ -300,15 +290,10 @@ def accident(fault: str, r: Round) -> Accident:
                 if own.random() < 0.5:
                     stop_me()
 
-            work = partial(before_call, trainer, "average", step, happens)
-            return Accident((1,), work, says="finite|loss is nan", least=saved)
-        case _:  # clock
-            work = partial(faults.jump, own, [1e6])
-            signals = [(moment, signal.SIGKILL)][r.turn :]
-            return Accident(KILLED if signals else (0,), work, signals)
-
-
-# Other rounds
+            r.survives(1, work=in_step("average", step, happens), says="finite|loss is nan")
+        case "clock":
+            codes, signals = ((0,), []) if r.turn else (KILLED, [killed])
+            r.survives(*codes, work=partial(faults.jump, own, [1e6]), signals=signals)
 
 
 def minutes(r: Round) -> None:
@@ -341,14 +326,31 @@ def stop_ranks(r: Round) -> None:
 
 
 def replace(r: Round) -> None:
-    old = r.copy(r.world.run(*OTHER))
+    old = shutil.copytree(r.world.run(*OTHER), r.run)
     r.world.run("replacing", "--force")
     span = r.world.until("replacing", "open /run/metrics.jsonl")
     calls = FileCalls(r.folder, 1 + r.number * 7 % span, faults.die)
     Child(r.folder.parent / "log", *TRAIN, "--out", old, "--force", work=calls.install).end()
     if old.exists() and RunSpec.load(old).config.train.seed:
         r.ends_as(outcome(r.world.run(*OTHER)))
-    r.survives(Accident((0,)), "--force")
+    r.survives(0, more=["--force"])
+    r.finish()
+
+
+def in_use(r: Round) -> None:
+    ready = r.folder / "ready"
+
+    def happens(*arguments: Any) -> None:
+        ready.touch()
+        time.sleep(1.5)
+
+    work = partial(before_call, trainer, "update", STEPS // 2, happens)
+    first = Child(r.folder / "first", *TRAIN, "--out", r.run, work=work)
+    while not ready.exists():
+        time.sleep(0.01)
+    more = r.rng.choice([["--resume"], ["--force"], []])
+    civil(r.does(*TRAIN, "--out", r.run, *more), 1)
+    check(first.end().code == 0, "the first run does not end well")
     r.finish()
 
 
@@ -395,26 +397,9 @@ def place(r: Round) -> None:
         tidy(here)
 
 
-def in_use(r: Round) -> None:
-    ready = r.folder / "ready"
-
-    def happens(*arguments: Any) -> None:
-        ready.touch()
-        time.sleep(1.5)
-
-    work = partial(before_call, trainer, "update", STEPS // 2, happens)
-    first = Child(r.folder / "first", *TRAIN, "--out", r.run, work=work)
-    while not ready.exists():
-        time.sleep(0.01)
-    more = r.rng.choice([["--resume"], ["--force"], []])
-    civil(r.does(*TRAIN, "--out", r.run, *more), 1)
-    check(first.end().code == 0, "the first run does not end well")
-    r.finish()
-
-
 def damage(r: Round, source: Path) -> Path:
     """Do something to a file of a copy of a run, or of a model; say what in a file beside it."""
-    run = r.copy(source)
+    run = shutil.copytree(source, r.run)
     if r.rng.random() < 0.5 and source == r.world.straight:  # a model, no run
         shutil.rmtree(run / "checkpoints")
         for name in ("train.json", "metrics.jsonl", "samples.jsonl"):
@@ -433,47 +418,12 @@ def damage(r: Round, source: Path) -> Path:
     return path
 
 
-def damaged_run(r: Round) -> None:
-    path = damage(r, r.world.run("stopped", code=143))  # between two checkpoints
-    done = r.does(*r.rng.choice([TRAIN, TRAIN[:1]]), "--out", r.run, "--resume")
-    civil(done, 0, 1, 2)
-    if done.code:
-        named = any(word in done.last for word in (path.name, path.parent.name, "corpus"))
-        check(named, f"{path} is not named: {done.last}")
-    else:
-        best = [WEIGHTS] if path.parent == r.run and "warning" in done.err else []
-        r.ends_as(r.world.end, *best, *({path.name} & {"metrics.jsonl", "samples.jsonl"}))
-
-
-def damaged_model(r: Round) -> None:
-    path = damage(r, r.world.straight)
-    done = r.does(*WRITE, r.run)
-    civil(done, 0, 1)
-    if done.code:
-        check(path.name in done.last, f"{path.name} is not named: {done.last}")
-    elif "warning" not in done.err:
-        same = done.out == r.does(*WRITE, r.world.straight).out
-        check(same, f"{path.name}: silently another poem")
-
-
-def not_finite(r: Round) -> None:
-    run = r.copy(r.world.straight)
-    folder = r.rng.choice([run, run / "checkpoints" / f"step-{STEPS}"])
-    data = (folder / WEIGHTS).read_bytes()
-    place = r.rng.randrange(8 + int.from_bytes(data[:8], "little"), len(data), 4)
-    number = struct.pack("<f", r.rng.choice([math.nan, math.inf]))
-    forge(folder, {WEIGHTS: data[:place] + number + data[place + 4 :]})
-    done = r.does(*WRITE, folder)
-    civil(done, 0, 1)
-    check("not finite" in done.err, f"silent: {done.err[-300:]}")
-
-
 HOSTILE = ("config.json", "train.json", "manifest.json", "tokenizer.model", WEIGHTS)
 PICKLES = ("state.pt", "model.pt", "pytorch_model.bin", "model.pkl")
 
 
 def hostile(r: Round) -> None:
-    run, canary = r.copy(r.world.straight), r.folder / "canary"
+    run, canary = shutil.copytree(r.world.straight, r.run), r.folder / "canary"
     name, last = r.rng.choice(HOSTILE), run / "checkpoints" / f"step-{STEPS}"
     data = (run / name).read_bytes()
     if r.rng.random() < 0.2:
@@ -540,7 +490,6 @@ SURROUNDINGS = "plain plain plain no-stdout no-stdin reader-left full home local
 
 
 def surround(kind: str, rng: random.Random) -> None:
-    """What is odd around a command line."""
     match kind:
         case "no-stdout":
             os.close(1)
@@ -606,6 +555,41 @@ def no_network(r: Round) -> None:
     civil(done, 0)
 
 
+def damaged_run(r: Round) -> None:
+    path = damage(r, r.world.run("stopped", code=143))  # between two checkpoints
+    done = r.does(*r.rng.choice([TRAIN, TRAIN[:1]]), "--out", r.run, "--resume")
+    civil(done, 0, 1, 2)
+    if done.code:
+        named = any(word in done.last for word in (path.name, path.parent.name, "corpus"))
+        check(named, f"{path} is not named: {done.last}")
+    else:
+        best = [WEIGHTS] if path.parent == r.run and "warning" in done.err else []
+        r.ends_as(r.world.end, *best, *({path.name} & {"metrics.jsonl", "samples.jsonl"}))
+
+
+def damaged_model(r: Round) -> None:
+    path = damage(r, r.world.straight)
+    done = r.does(*WRITE, r.run)
+    civil(done, 0, 1)
+    if done.code:
+        check(path.name in done.last, f"{path.name} is not named: {done.last}")
+    elif "warning" not in done.err:
+        same = done.out == r.does(*WRITE, r.world.straight).out
+        check(same, f"{path.name}: silently another poem")
+
+
+def not_finite(r: Round) -> None:
+    run = shutil.copytree(r.world.straight, r.run)
+    folder = r.rng.choice([run, run / "checkpoints" / f"step-{STEPS}"])
+    data = (folder / WEIGHTS).read_bytes()
+    place = r.rng.randrange(8 + int.from_bytes(data[:8], "little"), len(data), 4)
+    number = r.rng.choice([b"\0\0\xc0\x7f", b"\0\0\x80\x7f"])  # nan, inf
+    forge(folder, {WEIGHTS: data[:place] + number + data[place + 4 :]})
+    done = r.does(*WRITE, folder)
+    civil(done, 0, 1)
+    check("not finite" in done.err, f"silent: {done.err[-300:]}")
+
+
 ROUNDS = [minutes, ranks, stop_ranks, replace, place, in_use, damaged_run, damaged_model]
 ROUNDS += [not_finite, hostile, corpus, command_lines, no_network]
 
@@ -616,8 +600,8 @@ def torture(fault: str, r: Round) -> None:
     if own:
         own(r)
     else:
-        for r.turn in range(TURNS.get(fault, 1)):
-            r.survives(accident(fault, r), *["--resume"][: r.turn])
+        for _ in range(TURNS.get(fault, 1)):
+            accident(fault, r)
         r.finish()
 
 
@@ -636,23 +620,18 @@ def main(rounds: int, seed: int, first: int, only: str | None, path: Path | None
     base.chmod(0o755)
     world, rows = World(base / "world"), []
     for name, share, checks in chosen:
-        began, lost = time.monotonic(), 0
-        numbers = range(first, first + math.ceil(rounds * share / shares))
+        numbers, lost = range(first, first + math.ceil(rounds * share / shares)), 0
         for i in numbers:
-            folder = base / f"{name}-{i}"
+            folder, rng = base / f"{name}-{i}", random.Random(f"{seed} {name} {i}")
             folder.mkdir()
-            rng = random.Random(f"{seed} {name} {i}")
             try:
                 torture(name, Round(i, rng, folder, folder / "run", world))
+                shutil.rmtree(folder, ignore_errors=True)
             except (WrongError, PoetVAEError, OSError, ValueError, LookupError):
                 lost += 1
-                again = f"--seed {seed} --only {name} --first {i} --rounds 1"
-                what = f"kept: {folder}\n    again: python scripts/stress/torture.py {again}"
-                click.echo(f"{traceback.format_exc()}\n    {what}", err=True)
-            else:
-                shutil.rmtree(folder, ignore_errors=True)
-        click.echo(f"{name}: {time.monotonic() - began:.0f} s", err=True)
-        counts = map(str, (len(numbers), len(numbers) - lost, lost))
+                again = f"torture.py --seed {seed} --only {name} --first {i} --rounds 1"
+                click.echo(f"{traceback.format_exc()}\n{folder}, again: {again}", err=True)
+        counts = f"{len(numbers)} {len(numbers) - lost} {lost}".split()
         rows.append((name, *counts, checks))
     publish(path, "torture", table(("fault", "injected", "survived", "lost", "checked"), rows))
     if any(row[3] != "0" for row in rows):
