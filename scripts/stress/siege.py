@@ -210,19 +210,13 @@ def verses(html: str) -> list[list[str]]:
 
 
 NAN, INF = float("nan"), float("inf")
-WRONG: dict[str, list[Any]] = {
-    "First line": [{"a": 1}, "山" * 5000, "\ud800", "\x00\u202e" * 9],
-    "Keyword": [["山", ["水"]]],
-    "Acrostic": [7],
-    "Form": ["9x9", "../../etc/passwd", ["5x2"]],
-    "Rhyme class": [{"path": "/etc/passwd"}],
-    "Poems": ["many", -1, 0, 10**9, 1e308, 1.5, None, NAN, INF],
-    "Candidates": [10**6],
-    "Temperature": [NAN, -1, True, "0.8"],
-    "Seed": [-1, 2**64, -INF],
-    "Passes": [10**9],
-    "Characters": ["klingon"],
-}
+WRONG: tuple[Any, ...] = (  # a label, and values for it
+    *(("Poems", "many", -1, 0, 10**9, 1e308, 1.5, None, NAN, INF), ("Passes", 10**9)),
+    *(("First line", {"a": 1}, "山" * 5000, "\ud800", "\x00\u202e" * 9), ("Acrostic", 7)),
+    *(("Form", "9x9", "../../etc/passwd", ["5x2"]), ("Rhyme class", {"path": "/etc/passwd"})),
+    *(("Temperature", NAN, -1, True, "0.8"), ("Seed", -1, 2**64, -INF), ("Candidates", 10**6)),
+    *(("Keyword", ["山", ["水"]]), ("Characters", "klingon")),
+)
 FIELDS = """Write:First line|Write:Acrostic|Revise:Poem|Walk:From|Write the rest:Poem\
 |Score:Poems, one a line"""
 TAGS = "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</p><svg onload=a()>"
@@ -269,7 +263,7 @@ def answered(kind: str, site: Site, rng: random.Random) -> None:
                 "'sha256-" in policy and "script-src 'self' 'unsafe-inline'" not in policy, policy
             )
         case "wrong_values":
-            pairs = [{label: value} for label, values in WRONG.items() for value in values]
+            pairs = [{label: value} for label, *values in WRONG for value in values]
             values = rng.choice([*pairs, {"Poems": 8, "Candidates": 64}])
             text = site.press("Write", values, well=False)
             check(len(text) < 2000 and "\n" not in text, f"a long error: {text[:500]}")
