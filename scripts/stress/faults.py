@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import errno
 import io
+import itertools
 import os
 import random
 import resource
@@ -187,7 +188,7 @@ def fail(calls: FileCalls, rng: random.Random) -> None:
 
 def before_call(module: Any, name: str, number: int, happens: Any) -> None:
     """Something happens before the numberth call of a function, or an error comes."""
-    real, count = getattr(module, name), iter(range(1, 10**9))
+    real, count = getattr(module, name), itertools.count(1)
 
     def watched(*arguments: Any) -> Any:
         if next(count) == number:

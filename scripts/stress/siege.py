@@ -300,7 +300,7 @@ def besiege(site: Site, rounds: int) -> tuple[list[Sent], list[float]]:
     """What came of all requests, and the memory after each 50."""
     sent, memory, hostile = [], [site.memory()], refused(site)
     for number in range(rounds):
-        rng = random.Random(number)
+        rng = random.Random(f"0 {number}")
         mix = [kind for kind, (times, _) in KINDS.items() for _ in range(times)]
         rng.shuffle(mix)
         with ThreadPoolExecutor(CLIENTS) as clients:

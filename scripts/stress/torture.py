@@ -39,17 +39,7 @@ import faults
 import torch
 import torch._dynamo
 import torch.distributed.run
-from faults import (
-    Child,
-    FileCalls,
-    WrongError,
-    before_call,
-    bound_files,
-    bound_memory,
-    check,
-    publish,
-    table,
-)
+from faults import Child, FileCalls, WrongError, before_call, check
 from mutations import bomb, command_line, damaged, forge, hostile_bytes, hostile_json, lying_header
 
 from poetvae.checkpoints.model_folder import checkpoints, latest_checkpoint, load_folder, load_state
@@ -273,14 +263,14 @@ def accident(fault: str, r: Round) -> None:
         case "disk-full":
             largest = max(p.stat().st_size for p in r.world.straight.rglob("*"))
             limit = max(500, round(largest ** rng.uniform(0.3, 1.0)))  # stderr is a file, too
-            work = in_step("update", step, lambda *_: bound_files(limit))
+            work = in_step("update", step, lambda *_: faults.bound_files(limit))
             r.survives(0, 1, work=work, more=["--quiet"])
         case "out-of-memory":
             work = partial(before_call, step_module, "accumulate", step, rng.choice(FULL))
             r.survives(1, work=work, says="batch")
         case "little-memory":
             more = round(2 ** rng.uniform(18, 25))
-            work = in_step(*rng.choice(MOMENTS), lambda *_: bound_memory(more))
+            work = in_step(*rng.choice(MOMENTS), lambda *_: faults.bound_memory(more))
             r.survives(0, 1, work=work, says="memory")
         case "astray":
 
@@ -446,7 +436,7 @@ def hostile(r: Round) -> None:
     def work() -> None:
         usage = partial(resource.getrusage, resource.RUSAGE_SELF)
         before = usage().ru_maxrss
-        bound_memory(2**30)
+        faults.bound_memory(2**30)
         for read in reads:
             try:
                 read()
@@ -504,7 +494,7 @@ def surround(kind: str, rng: random.Random) -> None:
             signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         case "full":
             os.lseek(1, 49_990, os.SEEK_SET)  # there is room for what is wrong alone
-            bound_files(50_000)
+            faults.bound_files(50_000)
         case "home":
             os.environ.pop("HOME", None)
         case "locale":
@@ -633,7 +623,9 @@ def main(rounds: int, seed: int, first: int, only: str | None, path: Path | None
                 click.echo(f"{traceback.format_exc()}\n{folder}, again: {again}", err=True)
         counts = f"{len(numbers)} {len(numbers) - lost} {lost}".split()
         rows.append((name, *counts, checks))
-    publish(path, "torture", table(("fault", "injected", "survived", "lost", "checked"), rows))
+    faults.publish(
+        path, "torture", faults.table(("fault", "injected", "survived", "lost", "checked"), rows)
+    )
     if any(row[3] != "0" for row in rows):
         sys.exit(1)
     shutil.rmtree(base, ignore_errors=True)
