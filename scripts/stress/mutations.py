@@ -11,23 +11,18 @@ from typing import Any
 import click
 
 from poetvae import cli
-from poetvae.files import manifest_bytes, manifest_entry
+from poetvae.checkpoints.model_folder import CARD
+from poetvae.files import MANIFEST, manifest_bytes, manifest_entry, write_files
 
 
 def forge(folder: Path, files: dict[str, bytes]) -> None:
     """Put files into a model folder, and a manifest that agrees with them."""
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    listed = {
-        path.name: manifest_entry(path.read_bytes())
-        for path in sorted(folder.iterdir())
-        if path.is_file() and path.name not in ("README.md", "manifest.json")
-    }
-    (folder / "manifest.json").write_bytes(manifest_bytes(listed))
+    there = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} | files
+    listed = {n: manifest_entry(there[n]) for n in sorted(there) if n not in (CARD, MANIFEST)}
+    write_files(folder, {**files, MANIFEST: manifest_bytes(listed)})
 
 
 def flipped(data: bytes, place: int, bit: int) -> bytes:
-    """The data with one bit turned."""
     changed = bytearray(data or b"\0")
     changed[place] ^= 1 << bit
     return bytes(changed)
@@ -49,8 +44,7 @@ def damaged(rng: random.Random, data: bytes, other: bytes = b"") -> tuple[str, b
         "cut out": head + tail,
         "another's": other,
     }
-    kind = rng.choice([name for name, value in kinds.items() if value != data])
-    return kind, kinds[kind]
+    return rng.choice([(kind, new) for kind, new in kinds.items() if new != data])
 
 
 HOSTILE: tuple[Any, ...] = (
@@ -74,19 +68,17 @@ def hostile_json(rng: random.Random, data: bytes) -> tuple[str, bytes]:
         "nul": data + b"\0",
     }
     if rng.random() < 0.25:
-        kind = rng.choice(list(crafted))
-        return kind, crafted[kind]
-    values = json.loads(data)
-    done = []
+        return rng.choice([*crafted.items()])
+    values, done = json.loads(data), []
     for _ in range(rng.choice([1, 1, 1, 2, 5])):
         if not (places := _places(values)):
             break
         node, key = rng.choice(places)
-        value = copy.deepcopy(rng.choice(HOSTILE))
-        if rng.random() < 0.15:
+        value, chance = copy.deepcopy(rng.choice(HOSTILE)), rng.random()
+        if chance < 0.15:
             del node[key]
             value = "deleted"
-        elif rng.random() < 0.15 and isinstance(node, dict):
+        elif chance < 0.28 and isinstance(node, dict):
             node[rng.choice(["", "class", "__class__", "path", "x" * 1000])] = value
         else:
             node[key] = value
@@ -103,23 +95,20 @@ def _places(node: Any) -> list[tuple[Any, Any]]:
 
 
 PIECES = (
-    *(
-        "山月臨窗白，溪風入座清。",
-        "春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落知多少。",
-        "a rose is a rose",
-    ),
+    *("山月臨窗白，溪風入座清。", "春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落知多少。"),
+    *("a rose is a rose", '{"text": "山月臨窗白，溪風入座清。"}'),
     *("", " ", "\n", "\r\n", "\r", "\t", "\0", "\ufeff", "\u2028", "\u2029", "\x1a", "\x85"),
     *("□", "□□□□□，□□□□□。", "𠀀𠀁", "\U0002ceb0", "⿰木目", "字\ufe00", "葛\U000e0100", "﨑"),
     *("😀", "👨\u200d👩\u200d👧", "שלום", "\u202eabc", "e\u0301", "ﷺ", "題：", "，，", "（注"),
     *("{", "[", '"', "{}", '{"text": 5}', '[{"paragraphs": ["a"]}]', "x" * 9999),
-    '{"text": "山月臨窗白，溪風入座清。"}',
 )
+ENCODINGS = ("utf-8", "utf-8", "utf-8-sig", "utf-16", "gb18030", "big5", "surrogate")
 
 
 def hostile_bytes(rng: random.Random) -> bytes:
     """A corpus that nobody meant: of whatever encoding, with whatever in it."""
     text = rng.choice(["\n", "", "\n\n"]).join(rng.choices(PIECES, k=rng.choice([0, 1, 2, 9, 60])))
-    encoding = rng.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "gb18030", "big5", "surrogate"])
+    encoding = rng.choice(ENCODINGS)
     if encoding == "surrogate":
         data = (text + "\ud800\udfff").encode("utf-8", "surrogatepass")
     else:
@@ -132,31 +121,26 @@ def bomb(canary: Path) -> bytes:
     return f"cio\nopen\n(S'{canary}'\nS'w'\ntR.".encode()
 
 
+LIES: dict[str, list[Any]] = {
+    "shape": [[2**40], [0], [], [-1], [2**62, 4], [1] * 1000],
+    "data_offsets": [[0, 2**60], [5, 1], [-4, 0], [0]],
+    "dtype": ["F64", "I64", "BF16", "BOOL", "X", ""],
+}
+
+
 def lying_header(rng: random.Random, data: bytes) -> bytes:
     """Weights with a header that lies."""
     size = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + size])
     name = rng.choice([key for key in header if key != "__metadata__"])
-    lies: dict[str, list[Any]] = {
-        "shape": [[2**40], [0], [], [-1], [2**62, 4], [1] * 1000],
-        "data_offsets": [[0, 2**60], [5, 1], [-4, 0], [0]],
-        "dtype": ["F64", "I64", "BF16", "BOOL", "X", ""],
-        "another": ["", "x", "../x", "x" * 10_000],
-        "missing": [None],
-        "size": [2**63, 2**32, 0, size + 10**6],
-    }
-    kind = rng.choice(list(lies))
-    lie = rng.choice(lies[kind])
-    if kind == "size":
-        return int.to_bytes(lie, 8, "little") + data[8:]
-    if kind == "another":
-        header[lie] = header[name]
-    elif kind == "missing":
-        del header[name]
-    else:
-        header[name][kind] = lie
-    text = json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + data[8 + size :]
+    headers = [{**header, name: header[name] | {key: x}} for key in LIES for x in LIES[key]]
+    headers += [{**header, x: header[name]} for x in ("", "x", "../x", "x" * 10_000)]
+    headers += [{key: value for key, value in header.items() if key != name}]
+    texts = [json.dumps(header).encode() for header in headers]
+    lies = [(len(text), text + data[8 + size :]) for text in texts]
+    lies += [(told, data[8:]) for told in (2**63, 2**32, 0, size + 10**6)]
+    told, rest = rng.choice(lies)
+    return told.to_bytes(8, "little") + rest
 
 
 WORDS = (
@@ -164,6 +148,7 @@ WORDS = (
     *("5x2", "5x", "0x0", "山", "山月", "____", "1:山", "平仄", "é", "\u202e", "\udcff", "a\nb"),
     *("--", "-", "=", "a=b", "d_model=-1", "%s{}", "../..", "/dev/null", "cpu", "cuda", "true"),
 )
+LEAST = {"--iw": "1", "--samples": "0", "--curve": "0", "--limit": "4"}
 
 
 def command_line(rng: random.Random, models: list[str], folder: Path) -> list[str]:
@@ -173,22 +158,17 @@ def command_line(rng: random.Random, models: list[str], folder: Path) -> list[st
     while isinstance(node, click.Group):
         words.append(rng.choice(sorted(node.commands.keys() - {"demo"})))
         node = node.commands[words[-1]]
-    values = {
-        "model": models,
-        "out": [f"{folder}/o{x}" for x in ("", ".png", ".csv", ".svg", ".x")],
-    }
+    outs = [f"{folder}/o{suffix}" for suffix in ("", ".png", ".csv", ".svg", ".x")]
+    values = {"model": models, "out": outs}
     for option in node.params:
+        name = str(option.name)
         if isinstance(option, click.Argument):
             words += rng.choices(WORDS, k=rng.choice([0, 1, 1, 2]))
-        elif option.name not in ("help", "version") and (
-            option.required or option.name in values or rng.random() < 0.2
-        ):
+        elif option.required or name in values or rng.random() < 0.2:
             words.append(rng.choice(option.opts))
             if not getattr(option, "is_flag", False):
-                words.append(rng.choice(values.get(str(option.name), WORDS)))
+                words.append(rng.choice(values.get(name, WORDS)))
     if "train" in words[:2]:
         words += ["--steps", "1", "--preset", "tiny", "--set=d_model=8"]
-    for name, least in (("--iw", "1"), ("--samples", "0"), ("--curve", "0"), ("--limit", "4")):
-        if any(name in option.opts for option in node.params) and name not in words:
-            words += [name, least]
-    return words
+    taken = {name for option in node.params for name in option.opts}
+    return words + [x for n in LEAST if n in taken and n not in words for x in (n, LEAST[n])]
