@@ -37,6 +37,7 @@ PATHS = [
 ]
 
 
+@pytest.mark.slow
 def test_every_module_is_imported_without_what_posix_alone_has() -> None:
     packages = pkgutil.walk_packages(poetvae.__path__, "poetvae.")
     names = [found.name for found in packages if found.name != "poetvae.__main__"]

@@ -296,6 +296,7 @@ def test_what_is_no_json_is_no_model(served: Hub, model: Path) -> None:
 # The command line
 
 
+@pytest.mark.slow
 def test_a_command_takes_a_name(served: Hub, poet: Poet, tmp_path: Path) -> None:
     where = {"HF_HOME": str(tmp_path), "PYTHONWARNINGS": "error"}
     info = partial(process, "info", "--json", "--model", NAME, **where)

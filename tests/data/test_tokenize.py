@@ -137,6 +137,7 @@ ROW = st.one_of(
 ROWS = st.lists(ROW, min_size=1, max_size=14)
 
 
+@pytest.mark.slow
 @given(
     st.lists(ROWS, min_size=1, max_size=2),
     st.one_of(st.none(), ROWS),
@@ -211,6 +212,7 @@ def die(*_: object, **__: object) -> None:
     os._exit(1)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "a.txt", numbered(60))
     monkeypatch.setattr(items, "items_of", die)
@@ -270,6 +272,7 @@ for _ in gather(["-"], CorpusSpec(["-"]), CorpusReport(), workers=2, chunk=5):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc to look into")
 def test_processes_end_with_the_one_that_is_killed() -> None:
     """And a program without a guard can start them."""
@@ -387,6 +390,7 @@ def test_what_a_killed_process_left_goes_away(source: Path, tmp_path: Path) -> N
         build(spec_of(source), tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_a_folder_that_was_tokenized_is_the_whole_corpus(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     build(spec_of(source, FORMS, ("author",)), folder)

@@ -69,9 +69,7 @@ class Plain:
 
 @given(CORPORA, ORDERS, ENDS, SENTENCES)
 @settings(max_examples=100, deadline=None)
-def test_it_is_interpolated_kneser_ney(
-    corpus: Corpus, order: int, end: int | None, context: list[int]
-) -> None:
+def test_it_is_kneser_ney(corpus: Corpus, order: int, end: int | None, context: list[int]) -> None:
     model, plain = NGram.fit(corpus, V, order, end), Plain(corpus, order, end)
     p = model.probabilities(context)
     assert p == pytest.approx(plain.distribution(context))
@@ -81,9 +79,7 @@ def test_it_is_interpolated_kneser_ney(
 
 @given(CORPORA, CORPORA, ORDERS, ENDS)
 @settings(max_examples=50, deadline=None)
-def test_nll_is_that_of_each_token(
-    corpus: Corpus, others: Corpus, order: int, end: int | None
-) -> None:
+def test_nll_of_each_token(corpus: Corpus, others: Corpus, order: int, end: int | None) -> None:
     model = NGram.fit(corpus, V, order, end)
     ended = [s if end is None else [*s, end] for s in others]
     each = [[model.probabilities(s[:i])[token] for i, token in enumerate(s)] for s in ended]

@@ -102,9 +102,7 @@ def test_clusters_are_numbered_from_the_largest() -> None:
 
 
 @given(LABELS)
-def test_purity_is_the_best_accuracy_of_labels(
-    pairs: list[tuple[int, str]],
-) -> None:
+def test_purity_is_the_best_accuracy_of_labels(pairs: list[tuple[int, str]]) -> None:
     assignment, labels = [k for k, _ in pairs], [label for _, label in pairs]
     best = max(
         sum(naming[k] == label for k, label in pairs)
@@ -116,9 +114,7 @@ def test_purity_is_the_best_accuracy_of_labels(
 
 
 @given(st.lists(st.tuples(st.text("山水風月雲", max_size=6), st.sampled_from("ab")), min_size=1))
-def test_characteristic_characters(
-    rows: list[tuple[str, str]],
-) -> None:
+def test_characteristic_characters(rows: list[tuple[str, str]]) -> None:
     texts = ["山月山，", "山風", "水月", "水舟"]
     assert characteristic(texts, ["a", "a", "b", "b"], 2) == {"a": "山風", "b": "水舟"}
     found = characteristic([t for t, _ in rows], [c for _, c in rows], 1)

@@ -71,9 +71,7 @@ def test_saved_and_loaded(poet: Poet, index: Index, tmp_path: Path) -> None:
     assert names(tmp_path) == {"index"}
 
 
-def test_an_index_of_another_model(
-    poet: Poet, free_poet: Poet, index: Index, tmp_path: Path
-) -> None:
+def test_another_model(poet: Poet, free_poet: Poet, index: Index, tmp_path: Path) -> None:
     index.save(tmp_path / "index")
     with pytest.raises(CheckpointError, match="was made with another model; remove it and build"):
         Index.load(tmp_path / "index", free_poet.model)

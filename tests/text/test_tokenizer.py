@@ -30,19 +30,13 @@ def test_ids() -> None:
     assert tok.encode("\n") == [tok.newline_id] == [5]
     assert len(tok) == 5 + len(KNOWN)
     assert sorted(tok.encode("".join(KNOWN))) == list(range(5, len(tok)))
+    file = sentencepiece.SentencePieceProcessor(model_proto=tok.to_bytes())
+    assert (file.pad_id(), file.unk_id(), file.bos_id(), file.eos_id()) == (0, 1, 2, 3)
+    assert (file.piece_to_id("<mask>"), file.IsControl(4), len(file)) == (4, True, len(tok))
     assert tok.decode([2, *tok.encode("秦 川"), 4, 1, 3, 0, 0]) == "秦 川□"
     for token in (-1, 10**6):
         with pytest.raises(TokenizerError, match=f"token {token}: expected 0 to"):
             tok.decode([token])
-
-
-def test_the_file_says_the_same_ids_as_the_table() -> None:
-    processor = sentencepiece.SentencePieceProcessor(model_proto=TOKENIZER.to_bytes())
-    assert (processor.pad_id(), processor.unk_id()) == (0, 1)
-    assert (processor.bos_id(), processor.eos_id()) == (2, 3)
-    assert processor.piece_to_id("<mask>") == 4
-    assert processor.IsControl(4)
-    assert len(processor) == len(TOKENIZER)
 
 
 @given(st.text(st.sampled_from(KNOWN)))
@@ -84,6 +78,7 @@ def test_whatever_is_trained_on_is_known(texts: list[str]) -> None:
     assert PoemTokenizer.train(reversed(texts)).to_bytes() == tok.to_bytes()
 
 
+@pytest.mark.slow
 def test_all_of_unicode() -> None:
     text = "".join(chr(c) for c in range(0x33480) if not 0xD800 <= c <= 0xDFFF)
     tok = PoemTokenizer.train([text])

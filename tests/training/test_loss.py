@@ -84,9 +84,7 @@ def test_a_unit_below_its_free_bits_is_left_alone() -> None:
 
 @given(st.floats(0, 5), st.floats(0.01, 20), st.floats(0, 1), st.floats(0.01, 1))
 @settings(deadline=None)
-def test_capacity_holds_the_kl(
-    weight: float, capacity: float, progress: float, warmup: float
-) -> None:
+def test_capacity(weight: float, capacity: float, progress: float, warmup: float) -> None:
     nll, draw, kl = problem(4, 3)
     config = ObjectiveConfig(beta=weight, beta_warmup=warmup, capacity=capacity)
     assert beta(config, progress) == weight, "the weight is constant: the capacity comes up"

@@ -16,6 +16,7 @@ from unittest.mock import DEFAULT, Mock, patch
 
 import pytest
 import torch
+from conftest import SMALL
 from folders import read_lines
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -27,20 +28,9 @@ from poetvae.training import step as learning
 from poetvae.training import trainer
 
 STEPS, LONG = 12, 400
-SETTINGS = {
-    "batch_size": 8,
-    "d_model": 16,
-    "decoder_layers": 1,
-    "dropout": 0.1,
-    "embed_dim": 16,
-    "encoder_layers": 1,
-    "held_out": 0.2,
-    "keep": 2,
-    "latent_dim": 4,
-    "log_every": 3,
-    "precision": "fp32",  # auto takes the faster one, as measured
-    "validate_every": 4,
-}
+LOOP = {"batch_size": 8, "held_out": 0.2, "keep": 2, "log_every": 3, "validate_every": 4}
+# precision=auto takes the faster one, as measured
+SETTINGS: dict[str, Any] = {**SMALL, **LOOP, "dropout": 0.1, "precision": "fp32"}
 LONG_SETTINGS = {**SETTINGS, "log_every": 1, "validate_every": 150}
 
 
@@ -141,13 +131,14 @@ def test_a_run_is_a_function_of_its_seed(corpus: Path, whole: Path, tmp_path: Pa
     assert [key for key in expected if other[key] == expected[key]] == []
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, STEPS - 1), min_size=1, max_size=3, unique=True).map(sorted))
 @example([4])  # where a checkpoint is due
 @example([3])  # where a line of metrics is due
 @example([5, 7])  # between all of these
 @example([1, 2, 11])
 @settings(deadline=None, max_examples=8)
-def test_stopped_and_resumed_equals_uninterrupted(
+def test_stopped_and_resumed(
     corpus: Path, whole: Path, tmp_path_factory: pytest.TempPathFactory, stops: Sequence[int]
 ) -> None:
     run = tmp_path_factory.mktemp("stopped") / "run"
@@ -160,6 +151,7 @@ def test_stopped_and_resumed_equals_uninterrupted(
     assert outcome(run) == outcome(whole)
 
 
+@pytest.mark.slow
 def test_free_form_and_labels_resume_too(tmp_path: Path) -> None:
     corpus = tmp_path / "poems.txt"
     quatrains = [
@@ -193,7 +185,7 @@ def test_cut_off_and_resumed(corpus: Path, whole: Path, tmp_path: Path, step: in
 @pytest.mark.parametrize(
     ("name", "number"), [("save_folder", 1), ("save_checkpoint", 1), ("save_checkpoint", 2)]
 )
-def test_cut_off_while_saving(
+def test_cut_off_in_saving(
     corpus: Path, whole: Path, tmp_path: Path, name: str, number: int
 ) -> None:
     run = tmp_path / "run"
@@ -207,9 +199,7 @@ def test_cut_off_while_saving(
 
 
 @pytest.mark.parametrize("name", ["state.pt", "model.safetensors", "manifest.json", "config.json"])
-def test_a_damaged_newest_checkpoint_is_passed_over(
-    corpus: Path, whole: Path, tmp_path: Path, name: str
-) -> None:
+def test_a_damaged_newest_checkpoint(corpus: Path, whole: Path, tmp_path: Path, name: str) -> None:
     run = tmp_path / "run"
     start_and_stop(corpus, run, 10)
     newest = run / "checkpoints" / "step-10" / name
@@ -235,9 +225,7 @@ def test_with_all_checkpoints_damaged(corpus: Path, whole: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     "line", ['{"step": 5, "nll": 4', '{"step": 5, "text": "春'], ids=["number", "character"]
 )
-def test_torn_lines_are_cut_off(
-    corpus: Path, whole: Path, tmp_path: Path, name: str, line: str
-) -> None:
+def test_torn_lines_go(corpus: Path, whole: Path, tmp_path: Path, name: str, line: str) -> None:
     run = tmp_path / "run"
     start_and_stop(corpus, run, 5)
     with open(run / name, "ab") as file:
@@ -323,6 +311,7 @@ def wait_for(path: Path, running: subprocess.Popen[str]) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.slow
 def test_a_real_signal_to_a_real_process(corpus: Path, tmp_path: Path) -> None:
     start(corpus, tmp_path / "whole", steps=LONG, settings=LONG_SETTINGS)
     pairs = [f"--set={key}={value}" for key, value in LONG_SETTINGS.items()]
@@ -362,6 +351,7 @@ cli.main()
 """
 
 
+@pytest.mark.slow
 def test_a_second_signal_kills(corpus: Path, tmp_path: Path) -> None:
     command = ["train", str(corpus), "--out", str(tmp_path / "run"), "--form", "5x2"]
     options = ["--preset", "tiny", "--steps", "9", "--set", "precision=fp32"]
