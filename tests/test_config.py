@@ -251,7 +251,8 @@ def test_an_unknown_setting(name: str) -> None:
             configure(settings={name: 1})
     with pytest.raises(ConfigError, match=rf"ObjectiveConfig has no '{name}'.*beta_warmup"):
         from_dict(ObjectiveConfig, {name: 1})
-    for values in (None, [], "beta", 3, [("beta", 1)]):
+    unnamed: list[Any] = [None, [], "beta", 3, [("beta", 1)]]
+    for values in unnamed:
         with pytest.raises(ConfigError, match="expected settings by name"):
             from_dict(ObjectiveConfig, values)
     assert from_dict(ObjectiveConfig, {"beta": 2}) == ObjectiveConfig(beta=2.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,11 @@ def random_texts(seed: int, count: int, shortest: int, longest: int, alphabet: s
 
 def sacre_self_bleu(texts: list[Text], n: int) -> float:
     """self-BLEU with one call of sacrebleu for each text."""
-    floor = {"smooth_method": "floor", "smooth_value": 0.1, "effective_order": False}
+    floor: dict[str, Any] = {
+        "smooth_method": "floor",
+        "smooth_value": 0.1,
+        "effective_order": False,
+    }
     bleu = BLEU(tokenize="none", max_ngram_order=n, **floor)
     spaced = [" ".join("".join(text)) for text in texts]
     others = [spaced[:i] + spaced[i + 1 :] for i in range(len(spaced))]

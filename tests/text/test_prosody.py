@@ -132,7 +132,7 @@ def test_variants_and_simplified_characters_sound_alike(pair: str) -> None:
 @pytest.mark.parametrize("group", ["发發髮", "里里裏", "征徵", "斗鬥", "余餘", "范範", "听聽"])
 def test_a_simplified_character_has_all_readings(group: str) -> None:
     """Those of every character that it stands for; on request its own alone."""
-    char, *others = group
+    char, others = group[0], group[1:]
     assert readings(char) >= frozenset().union(*(readings(c, simplified=False) for c in others))
     assert readings("征", simplified=False) == {Reading("平", "庚")} < readings("征")
     assert readings("斗", simplified=False) == {Reading("上", "有")} < readings("斗")
@@ -313,4 +313,4 @@ def test_patterns_join_the_kinds_that_differ_in_one_place() -> None:
         (("中仄中平仄", "中仄仄平中"), ("中平平仄平", "平平中仄平")),
     )
     for form in (Form(6, 4), Form(5, 3), Form(4, 2)):
-        assert patterns(form) == schemes(form) == ()
+        assert (patterns(form), schemes(form)) == ((), ())

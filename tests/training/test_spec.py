@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_a_run_is_kept_whole(tmp_path: Path) -> None:
     assert RunSpec.load(tmp_path) == SPEC
 
 
-NONSENSE: list[dict[str, object] | str] = [
+NONSENSE: list[Any] = [
     *("", "[]", "{}", "[" * 99_999, '{"config": []}', '{"steps": 1e999}'),
     *({"labels": labels} for labels in (None, 3)),
     *({"forms": forms} for forms in ([1], [5], None)),
@@ -40,7 +41,7 @@ NONSENSE: list[dict[str, object] | str] = [
 
 
 @pytest.mark.parametrize("says", NONSENSE, ids=lambda says: str(says)[:40])
-def test_what_describes_no_run(tmp_path: Path, says: dict[str, object] | str) -> None:
+def test_what_describes_no_run(tmp_path: Path, says: Any) -> None:
     SPEC.save(tmp_path)
     path = tmp_path / "train.json"
     written = json.loads(path.read_text())
