@@ -35,7 +35,7 @@ def random_texts(seed: int, count: int, shortest: int, longest: int, alphabet: s
 
 def sacre_self_bleu(texts: list[Text], n: int) -> float:
     """self-BLEU with one call of sacrebleu for each text."""
-    floor: dict[str, Any] = {
+    floor: Any = {
         "smooth_method": "floor",
         "smooth_value": 0.1,
         "effective_order": False,
