@@ -222,9 +222,14 @@ def restore(
     if step:
         folder = run / "checkpoints" / f"step-{step}"
         state = model_folder.load_state(folder)
+        weights = model_folder.current_names(state["model"])
         with torch.no_grad():
             for name, parameter in model.named_parameters():
-                parameter.copy_(state["model"][name])
+                parameter.copy_(weights[name])
+        # A run of an older version may have its parameters in another order.
+        place = {name: i for i, (name, _) in enumerate(model.named_parameters())}
+        places, moments = [place[name] for name in weights], state["optimizer"]["state"]
+        state["optimizer"]["state"] = {places[i]: moment for i, moment in moments.items()}
         optimizer.load_state_dict(state["optimizer"])
         kept = model_folder.load_folder(folder, model.device)
         averaged.load_state_dict(kept.model.state_dict())
