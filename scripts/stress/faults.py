@@ -87,7 +87,7 @@ class Child(Process):
         self.join(LIMIT)
         self.seconds = time.monotonic() - self.began
         _, self.out, self.err = (path.read_text("utf-8", "replace") for path in self.streams)
-        self.last = self.err.strip().rpartition("\n")[2]  # line for people
+        self.last = (self.err.splitlines() or [""])[-1]  # line for people
         if self.exitcode is None and self.pid:
             os.killpg(self.pid, signal.SIGKILL)
             raise WrongError(f"it hangs: {self.err[-300:]}")

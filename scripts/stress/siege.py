@@ -304,9 +304,8 @@ def besiege(site: Site, rounds: int) -> tuple[list[Sent], list[float]]:
         mix = [kind for kind, (times, _) in KINDS.items() for _ in range(times)]
         rng.shuffle(mix)
         with ThreadPoolExecutor(CLIENTS) as clients:
-            chances = (random.Random(rng.random()) for _ in mix)
-            ask = partial(clients.submit, send, site, hostile)  # type: ignore[call-arg]
-            for job in as_completed(map(ask, mix, chances)):
+            sends = [partial(send, site, hostile, x, random.Random(rng.random())) for x in mix]
+            for job in as_completed([clients.submit(send) for send in sends]):
                 sent.append(job.result())
                 if len(sent) % EVERY == 0:
                     memory.append(site.memory())
@@ -367,14 +366,16 @@ def main(model: str | None, rounds: int, path: Path | None) -> None:
             process.kill()
             err.seek(0)
             told = err.read().decode(errors="replace")
-            click.echo("" if port else told, err=True)
+            if not port:
+                click.echo(told, err=True)
     tracebacks = told.count("Traceback (most recent call last)")
     wrong = sum(bool(problem) for *_, problem in sent)
     end = f"""{len(sent)} requests from {CLIENTS} clients at once, {wrong} answered wrongly, \
 {tracebacks} tracebacks on stderr, none in an answer. SIGTERM while {CLIENTS} clients waited for \
 poems: exit {code} after {seconds:.1f} s."""
     publish(path, "siege", f"{tables(sent, memory)}\n\n{end}")
-    click.echo(told[-6000:] if wrong else "", err=True)
+    if wrong:
+        click.echo(told[-6000:], err=True)
     if wrong or code != 143 or seconds > 5:
         sys.exit(1)
 

@@ -39,7 +39,7 @@ import faults
 import torch
 import torch._dynamo
 import torch.distributed.run
-from faults import Child, FileCalls, WrongError, before_call, check
+from faults import Child, FileCalls, WrongError, before_call, check, publish, table
 from mutations import bomb, command_line, damaged, forge, hostile_bytes, hostile_json, lying_header
 
 from poetvae.checkpoints.model_folder import checkpoints, latest_checkpoint, load_folder, load_state
@@ -623,9 +623,7 @@ def main(rounds: int, seed: int, first: int, only: str | None, path: Path | None
                 click.echo(f"{traceback.format_exc()}\n{folder}, again: {again}", err=True)
         counts = f"{len(numbers)} {len(numbers) - lost} {lost}".split()
         rows.append((name, *counts, checks))
-    faults.publish(
-        path, "torture", faults.table(("fault", "injected", "survived", "lost", "checked"), rows)
-    )
+    publish(path, "torture", table(("fault", "injected", "survived", "lost", "checked"), rows))
     if any(row[3] != "0" for row in rows):
         sys.exit(1)
     shutil.rmtree(base, ignore_errors=True)
