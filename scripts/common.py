@@ -84,9 +84,7 @@ def load_judge(run: Path | None) -> Judge | None:
     if run is None:
         return None
     poet = Poet.from_pretrained(run)
-    if not isinstance(poet.model, Autoregressive):
-        raise click.ClickException(f"{run} is no autoregressive model; train one with --preset ar")
-    return poet.model, poet.codec
+    return poet.model.causal, poet.codec
 
 
 def scored(

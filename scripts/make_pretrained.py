@@ -233,8 +233,7 @@ def main(corpus: tuple[str, ...], work: Path, steps: int, out: Path) -> None:
         poems=POEMS,
         temperature=TEMPERATURE,
     )
-    model = stored.model
-    text = licensed(model_card(model.config, stored.codec, model.num_parameters(), training), "mit")
+    text = licensed(model_card(stored.model, stored.codec, training), "mit")
     write_file(out / CARD, text.encode())
     click.echo(text)
 

@@ -33,10 +33,11 @@ from common import cells, publish, table
 
 from bench import contestants, costs, lines
 from bench.contestants import VOCAB, Act, compete, in_turn, ours, stepping
-from poetvae.data.dataset import encode_poems
+from poetvae.data.dataset import Batch, encode_poems
 from poetvae.evaluation.ngram import NGram
 from poetvae.evaluation.samples import compare
 from poetvae.generation.generate import generate as write_poems
+from poetvae.generation.options import SamplingOptions
 from poetvae.generation.passes import logits_at
 from poetvae.models import Autoregressive, LatentModel
 from poetvae.poet import Poet
@@ -143,9 +144,11 @@ def writing(run: Path) -> list[Act]:
     model, codec = poet.model, poet.codec
 
     def write(n: int) -> Act:
-        return stepping(lambda number: write_poems(model, codec, n, seed=number))
+        return stepping(
+            lambda number: write_poems(model, codec, n, options=SamplingOptions(seed=number))
+        )
 
-    decoding = [stepping(partial(decode, model))] if isinstance(model, LatentModel) else []
+    decoding = [stepping(partial(decode, model.latent))] if model.has_latent else []
     return [write(256), write(1), *decoding]
 
 
@@ -207,7 +210,7 @@ def one_out(
         texts[:, i] = tried
         after = torch.zeros(texts.shape, dtype=torch.bool)
         after[:, i + 1 :] = True
-        rest = -model.nll(texts, after).double()  # log p of what follows, given v at i
+        rest = -model.nll(Batch(texts, after)).double()  # log p of what follows, given v at i
         share = float(tail.sum()) / max(n, 1)
         weight = torch.cat([log_p[i][likely], torch.full((len(drawn),), share).log()]).double()
         alone += whole - float(own[:i].sum()) - float(torch.logsumexp(weight + rest, dim=0))

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from poetvae.config import configure
-from poetvae.data.dataset import TokenStore, batch_index, derive_seed
+from poetvae.data.dataset import Batch, TokenStore, batch_index, derive_seed
 from poetvae.models import VAE
 from poetvae.training.step import Slice, average, make_optimizer, update
 
@@ -78,7 +78,7 @@ def training_flops(model: VAE) -> float:
     """FLOPs of one poem, forward and backward."""
     tokens = torch.zeros(1, model.config.max_len, dtype=torch.int64)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(tokens, torch.ones_like(tokens, dtype=torch.bool))
+        model(Batch.whole(tokens))
     return 3.0 * int(counter.get_total_flops())
 
 

@@ -30,6 +30,8 @@ import common
 from check_poems import Wanted
 from common import Judge, cells, load_judge, publish, table
 
+from poetvae.constraints.constraint import Constraint
+from poetvae.constraints.options import Conditions
 from poetvae.constraints.rules import of_form, requested
 from poetvae.data.corpus import read_poems
 from poetvae.data.dataset import derive_seed, encode_poems
@@ -37,9 +39,10 @@ from poetvae.evaluation.likelihood import by_poem, evaluate
 from poetvae.evaluation.metrics import bootstrap, repeats
 from poetvae.evaluation.samples import area_under_curve, compare, fit_judge, judged, poem_ids
 from poetvae.generation.generate import BATCH, Generated, generate
+from poetvae.generation.options import SamplingOptions
 from poetvae.generation.smc import POOL, POOL_EACH, choose_z
-from poetvae.models import Autoregressive, LatentModel
-from poetvae.models.bounds import importance_weights, iwae
+from poetvae.models import LatentModel
+from poetvae.models.bounds import iwae, log_weights
 from poetvae.plotting import comparison
 from poetvae.poet import Poet
 from poetvae.runtime import keep_freed_memory
@@ -71,12 +74,11 @@ command = partial(common.command, main)
 def load(run: Path, fixed: bool = True) -> tuple[Poet, LatentModel, Any]:
     """A run of a model with a latent space, and its form (None in free form, if not fixed)."""
     poet = Poet.from_pretrained(run)
-    if not isinstance(poet.model, LatentModel):
-        raise click.ClickException(f"{run} has no latent space; give it as --judge")
+    model = poet.model.latent
     form = poet.codec.check_form(None)
     if fixed and form is None:
         raise click.ClickException(f"{run} is of free form; give a run of a fixed form")
-    return poet, poet.model, form
+    return poet, model, form
 
 
 def readable(
@@ -168,8 +170,7 @@ def holes(o: SimpleNamespace) -> None:
         ngram = fit_judge(codec, [p for p in data.train if codec.fits(p)])
         kinds = {"human poems": human[: o.pairs]}
         for kind, z in places(poet.latents(human), o.pairs).items():
-            texts = [text for part in torch.split(z, BATCH) for text in poet.decode(part)]
-            kinds[kind] = [Poem(tuple(text.split("\n"))) for text in texts]
+            kinds[kind] = [one.poem for part in torch.split(z, BATCH) for one in poet.decode(part)]
         for kind, poems in kinds.items():
             row = [run.name, kind, f"{len(poems):,}"]
             row += [with_interval(judged(ngram, codec, poems), ".3f"), verdict(referee, poems)]
@@ -228,10 +229,11 @@ def conditional(o: SimpleNamespace) -> None:
     named = label_classifier(ids, len(codec.tokenizer), epochs=o.epochs)
     flags: dict[str, list[Values]] = {}
     for value in learnt:
-        how: dict[str, Any] = {"labels": {o.field: value}}
-        if o.field == "form":
-            how = {"form": Form.parse(value)}
-        made = generate(poet.model, codec, o.samples, seed=derive_seed(0, o.field, value), **how)
+        is_form = o.field == "form"
+        labels = {} if is_form else {o.field: value}
+        options = SamplingOptions(labels=labels, seed=derive_seed(0, o.field, value))
+        form = Form.parse(value) if is_form else None
+        made = generate(poet.model, codec, o.samples, form=form, options=options)
         flags[value] = [
             np.array([name == value for name in named([poem_ids(codec, p) for p in own])])
             for own in (tested[value], [one.poem for one in made])
@@ -297,11 +299,13 @@ def hidden_nats(
     generator = torch.Generator().manual_seed(derive_seed(0, "completion"))
     for batch in encode_poems(poet.codec, poems).batches(BATCH):
         hidden = batch.mask & ~known
-        if isinstance(model, Autoregressive):
-            nll = model.nll(batch.tokens, hidden, batch.labels)
-        else:
+        if model.has_latent:
             observed = batch.tokens.masked_fill(hidden | ~batch.mask, model.mask_id)
-            nll = -iwae(importance_weights(model, batch, iw, generator, observed, passes)[0])
+            shown = replace(batch, observed=observed)
+            draw = model.latent.sample_posterior(shown, iw, generator, passes)
+            nll = -iwae(log_weights(draw))
+        else:
+            nll = model.causal.nll(replace(batch, mask=hidden))
         nats.append(nll / hidden.sum(dim=1))
     return torch.cat(nats).numpy()
 
@@ -344,34 +348,44 @@ def constraints(o: SimpleNamespace) -> None:
     publish(o.write, "constraints", table([*columns, "z worth", "poems/s"], rows))
 
 
-def conditions(wish: Wanted) -> dict[str, Any]:
-    """What is wanted as arguments of `Poet.generate`."""
-    return {name: condition for name, condition in vars(wish).items() if condition}
+def constraint_of(poet: Poet, form: Form, wish: Wanted) -> Constraint:
+    """What the model is asked for."""
+    given = {name: value for name, value in vars(wish).items() if value and name != "form"}
+    return requested(poet.codec, form, Conditions(**given))
 
 
 def asked(
     poet: Poet, wishes: Sequence[Wanted], n: int, weighed: bool = True
 ) -> list[tuple[Wanted, Generated]]:
     """n poems, as many of each wish, each with what it was asked to be."""
-    found = []
+    found, form = [], poet.codec.check_form(None)
+    assert form
     for i, wish in enumerate(wishes):
-        how = {**conditions(wish), "seed": derive_seed(0, "constraints", i), "weighed": weighed}
-        found += [(wish, poem) for poem in poet.generate(-(-n // len(wishes)), **how)]
+        made = generate(
+            poet.model,
+            poet.codec,
+            -(-n // len(wishes)),
+            form=form,
+            constraint=None if wish == Wanted(str(form)) else constraint_of(poet, form, wish),
+            options=SamplingOptions(seed=derive_seed(0, "constraints", i)),
+            weighed=weighed,
+        )
+        found += [(wish, poem) for poem in made]
     return found[:n]
 
 
 def worth(poet: Poet, wish: Wanted) -> float:
     """What a draw of the prior is worth as one given the constraint: the effective share."""
-    assert isinstance(poet.model, LatentModel)
-    form = poet.codec.check_form(None)
+    model, form = poet.model.latent, poet.codec.check_form(None)
+    assert form
     base = of_form(poet.codec, form)
-    constraint = base & requested(poet.codec, form, **conditions(replace(wish, form=None)))
+    constraint = base & constraint_of(poet, form, wish)
     generator = torch.Generator().manual_seed(derive_seed(0, "worth"))
     shown = None
-    if poet.model.decoder.observe is not None:  # what is fixed is a condition, and weighs nothing
-        shown = constraint.shared(poet.model.mask_id)
+    if model.decoder.observe is not None:  # what is fixed is a condition, and weighs nothing
+        shown = constraint.shared(model.mask_id)
     n = (1000 - POOL) // POOL_EACH
-    drawn = choose_z(poet.model, constraint, base.allowed, n, None, generator, shown, weighed=False)
+    drawn = choose_z(model, constraint, base.allowed, n, None, generator, shown, weighed=False)
     return drawn.ess / len(drawn.z)
 
 
@@ -456,13 +470,14 @@ def passes(o: SimpleNamespace) -> None:
         model, codec = poet.model, poet.codec
         test = [poem for poem in data.test if codec.fits(poem)][: o.limit or None]
         known = [poem for poem in data.train if codec.fits(poem)]
-        store, latent = encode_poems(codec, test), isinstance(model, LatentModel)
+        store, latent = encode_poems(codec, test), model.has_latent
         ways = [(p if latent else None, 1) for p in sorted({1, *model.config.passes})]
         ways += [(ways[-1][0], o.candidates)] if o.candidates > 1 else []
         for count, choice in ways:
             r = evaluate(model, codec, store, samples=o.iw, passes=count)
+            options = SamplingOptions(passes=count, candidates=choice)
             began = time.monotonic()
-            made = generate(model, codec, o.samples, passes=count, candidates=choice)
+            made = generate(model, codec, o.samples, options=options)
             rate = o.samples / (time.monotonic() - began)
             sides = compare(codec, [one.poem for one in made], test, known, judge=referee)
             human, chosen = sides["human"], f", best of {choice}" if choice > 1 else ""
