@@ -87,9 +87,9 @@ def with_variants(book: dict[str, set[str]]) -> dict[str, set[str]]:
     pairs, more = "".join(VARIANTS.split()), defaultdict(set)
     for now, then in zip(pairs[::2], pairs[1::2], strict=True):
         more[now] = book[then]
-    for name, *chars in LATER.split():
-        for char in chars:
-            more[char].add(name)
+    for group in LATER.split():
+        for char in group[1:]:
+            more[char].add(group[0])
     if superfluous := book.keys() & more.keys():
         sys.exit(f"the 廣韻 has these as they are: {' '.join(sorted(superfluous))}")
     return book | more
