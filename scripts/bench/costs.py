@@ -21,7 +21,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from bench.contestants import Contestant, compete, in_turn, ours, stepping, timed
 from poetvae.data.dataset import TokenStore, batch_index
-from poetvae.plotting.curves import SUFFIXES, save
+from poetvae.plotting.curves import SUFFIXES, picture
 from poetvae.runtime import keep_freed_memory
 
 KINDS = {
@@ -111,12 +111,8 @@ def distributed_seconds(preset: str, processes: Sequence[int], batch: int = 256)
 
 def plot_scale(found: Mapping[str, Mapping[int, Cost]], out: Path) -> None:
     """Milliseconds by size, a panel for each axis, beside growth in proportion."""
-
-    def draw() -> Any:
-        from matplotlib.figure import Figure
-
-        drawn = {axis: costs for axis, costs in found.items() if costs}
-        figure = Figure(figsize=(2.6 * len(drawn), 2.8), layout="constrained")
+    drawn = {axis: costs for axis, costs in found.items() if costs}
+    with picture(out, SUFFIXES, (2.6 * len(drawn), 2.8), dpi=100) as figure:
         for place, (axis, costs) in enumerate(drawn.items(), 1):
             sizes, spent = np.array(list(costs)), [1000 * seconds for seconds, _ in costs.values()]
             panel = figure.add_subplot(1, len(drawn), place)
@@ -126,9 +122,6 @@ def plot_scale(found: Mapping[str, Mapping[int, Cost]], out: Path) -> None:
             panel.set(title=axis, ylabel="ms" if place == 1 else "")
             panel.set_xticks(sizes, [f"{n // 1000}k" if n >= 1000 else str(n) for n in sizes])
             panel.minorticks_off()
-        return figure
-
-    save(out, SUFFIXES, draw)
 
 
 def make_corpus(path: Path, lines: int, characters: int = 5000, part: int = 100_000) -> None:
