@@ -264,6 +264,8 @@ def test_what_cannot_be_studied_is_said(call: Study, vae: Path, ar: Path, tmp_pa
         call("holes", ar)
     with pytest.raises(ConfigError, match="is no autoregressive model"):
         call("holes", vae, "--judge", vae)
+    with pytest.raises(ConfigError, match="not trained to be shown characters"):
+        call("completion", vae, "--iw", 1)
     (tmp_path / "empty.md").write_text("")
     with pytest.raises(AssertionError, match="put them in"):
         call("holes", vae, "--pairs", 4, "--write", tmp_path / "empty.md")
@@ -327,11 +329,6 @@ def test_a_poem_that_is_not_as_asked_counts(
     assert shares.pop("nothing") == 100
     assert shares["acrostic 春夏"] < 100
     assert shares["rhyme 真, strict tones, none twice"] < 100
-
-
-def test_completion_needs_a_model_that_was_shown_characters(call: Study, vae: Path) -> None:
-    with pytest.raises(ConfigError, match="not trained to be shown characters"):
-        call("completion", vae, "--iw", 1)
 
 
 def test_passes_side_by_side(
