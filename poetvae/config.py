@@ -52,24 +52,16 @@ def option(
     """A field that the command line, Python and the page share.
 
     Args:
-        default, doc, among: as of `setting`.
-        flag: of the command line, where it is not the name.
-        metavar: what stands for the value in `--help`.
-        repeat: whether it can be given several times.
+        flag, metavar: of the command line, where it is not the name; of the value in `--help`.
+        repeat: whether it may be given several times.
         label, hint: of its control on the page; without a label there is none.
         rule: the function of `constraints.rules` that it asks for, where it is not the name.
         companion: another field that this function takes beside the value.
         rank: the larger, the later it is met with the others.
     """
     shown = {"flag": flag, "metavar": metavar, "repeat": repeat, "label": label, "hint": hint}
-    meaning = {
-        "doc": doc,
-        "among": tuple(among),
-        "rule": rule,
-        "companion": companion,
-        "rank": rank,
-    }
-    return field(default=default, metadata={**meaning, **shown})
+    meaning = {"doc": doc, "among": tuple(among), "companion": companion, "rank": rank}
+    return field(default=default, metadata={**meaning, "rule": rule, **shown})
 
 
 @dataclass(frozen=True)
@@ -234,14 +226,10 @@ def fields() -> dict[str, dataclasses.Field[Any]]:
 
 
 def configure(preset: str = "base", settings: Mapping[str, Any] | None = None) -> Config:
-    """The preset's configuration with the given settings changed.
+    """The configuration of a preset, or of several with commas, later ones overruling, with flat
+    settings ``{key: value}`` changed; a text is read as the type of its key.
 
-    Args:
-        preset: a key of `PRESETS`, or several with commas: later ones overrule.
-        settings: flat ``{key: value}``; a text is read as the type of its key.
-
-    Raises:
-        ConfigError: an unknown preset or key, a value of a wrong type or out of bounds.
+    Raises ConfigError: an unknown preset or key, a value of a wrong type or out of bounds.
     """
     values: dict[str, Any] = {}
     for name in preset.split(","):
@@ -264,24 +252,22 @@ def configure(preset: str = "base", settings: Mapping[str, Any] | None = None) -
 
 def _check_together(model: ModelConfig, objective: ObjectiveConfig) -> None:
     """Settings that exclude each other."""
+    free, capacity, several = objective.free_bits, objective.capacity, objective.iw_samples > 1
+    point = model.kind == "vae" and not model.sample
+    vq = model.kind == "vqvae"
     excluded = {
         "iw_samples above 1 weighs whole samples: set free_bits and capacity to 0": (
-            objective.iw_samples > 1 and (objective.free_bits or objective.capacity)
+            several and (free or capacity)
         ),
         "passes lacks 1, on which the others build: set passes=1,...": (
             model.passes and 1 not in model.passes
         ),
-        "free_bits and capacity both hold the KL up: set one of them": (
-            objective.free_bits and objective.capacity
-        ),
+        "free_bits and capacity both hold the KL up: set one of them": free and capacity,
         "an autoencoder (sample=false) has no KL: set beta=0, capacity=0 and iw_samples=1": (
-            model.kind == "vae"
-            and not model.sample
-            and (objective.beta or objective.capacity or objective.iw_samples > 1)
+            point and (objective.beta or capacity or several)
         ),
         "a VQ-VAE has one code for a poem: set iw_samples=1, free_bits=0 and prior=normal": (
-            model.kind == "vqvae"
-            and (objective.iw_samples > 1 or objective.free_bits or model.prior != "normal")
+            vq and (several or free or model.prior != "normal")
         ),
     }
     for message, holds in excluded.items():
@@ -291,10 +277,7 @@ def _check_together(model: ModelConfig, objective: ObjectiveConfig) -> None:
 
 def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
     """A dataclass of settings from plain values, strictly.
-
-    Raises:
-        ConfigError: an unknown key, a value of a wrong type or out of bounds.
-    """
+    Raises ConfigError: an unknown key, a value of a wrong type or out of bounds."""
     if not isinstance(values, Mapping):
         raise ConfigError(f"{cls.__name__} is {values!r}; expected settings by name")
     known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
@@ -307,19 +290,18 @@ def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
 
 def _read(item: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
     """The value as its field's type, within its bounds."""
+    several = kind == tuple[int, ...]
     try:
-        if kind == tuple[int, ...]:
+        if several:
             parts = value.split(",") if isinstance(value, str) else value
-            read: Any = tuple(_scalar(int, part) for part in parts)
-        else:
-            read = _scalar(kind, value)
+        read = tuple(_scalar(int, part) for part in parts) if several else _scalar(kind, value)
     except (TypeError, ValueError, OverflowError):
-        wanted = "whole numbers, as 1,2,4" if kind == tuple[int, ...] else kind.__name__
+        wanted = "whole numbers, as 1,2,4" if several else kind.__name__
         raise ConfigError(f"{item.name} is {value!r}; expected {wanted}") from None
     low, high, among = (item.metadata[k] for k in ("low", "high", "among"))
     if among and read not in among:
         raise ConfigError(f"{item.name} is {value!r}; expected one of {', '.join(among)}")
-    for number in read if isinstance(read, tuple) else (read,):
+    for number in read if several else (read,):
         if low is not None and not low <= number <= high:
             raise ConfigError(f"{item.name} is {value!r}; expected {low} to {high}")
     if item.name == "dilations" and not read:
@@ -335,10 +317,7 @@ def _scalar(kind: type, value: Any) -> Any:
         if not isinstance(value, bool):
             raise TypeError
         return value
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise TypeError
-    if kind is str and not isinstance(value, str):
-        raise TypeError
-    if kind is int and isinstance(value, float):
+    takes = {str: str, int: str | int}.get(kind, str | int | float)
+    if isinstance(value, bool) or not isinstance(value, takes):
         raise TypeError
     return kind(value)

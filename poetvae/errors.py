@@ -1,12 +1,5 @@
 """The errors that poetvae raises on purpose.
 
-    PoetVAEError
-    ├── ConfigError       a preset, key or value that cannot be used
-    ├── CorpusError       a corpus that cannot be read, or holds nothing to learn from
-    ├── TokenizerError    a tokenizer file or a text that it cannot take
-    ├── CheckpointError   a model or run folder that is missing, torn or not ours
-    └── ConstraintError   conditions on a poem that no poem can meet
-
 Each message says what came, what was expected and what to do. The command line prints it as one
 line and exits with the class's `exit_code`; nothing else is caught there.
 """
@@ -23,8 +16,7 @@ class PoetVAEError(Exception):
     exit_code = 1
 
     def __str__(self) -> str:
-        message = super().__str__()
-        half = _LONGEST // 2
+        message, half = super().__str__(), _LONGEST // 2
         short = f"{message[:half]} ... {message[-half:]}"
         return message if len(message) <= _LONGEST else short
 

@@ -40,13 +40,8 @@ def export_onnx(poet: Poet, out: str | Path, passes: int | None = None) -> list[
     positions t, t + P, t + 2P... The mask token in them means unknown. An autoregressive model has
     no encoder; its logits are of `tokens` and `labels`, at each position given those before it.
 
-    Args:
-        poet: the model.
-        out: ends in .onnx; an existing file is replaced.
-        passes: in how many the decoder writes; absent = the most it was trained for.
-
-    Returns:
-        The files written, the decoder first.
+    `out` ends in .onnx, and an existing file is replaced; the decoder writes in `passes`, absent =
+    the most it was trained for. Returns the files written, the decoder first.
 
     Raises:
         ConfigError: onnx or onnxscript is missing, a name that does not end in .onnx, passes that
@@ -63,7 +58,7 @@ def export_onnx(poet: Poet, out: str | Path, passes: int | None = None) -> list[
     paths = {"decoder": out, "encoder": out.with_name(f"{out.stem}-encoder{out.suffix}")}
     parts = model.export_parts(passes)
     for part in parts:
-        part.module(**part.inputs)  # what the model refuses is told in its own words
+        part.module(**part.inputs)  # so that the model refuses in its own words
     files = {paths[part.name]: _export(part, metadata) for part in parts}
     for path, data in files.items():
         write_file(path, data, ConfigError)
@@ -103,16 +98,15 @@ def _metadata(model: TextModel, codec: PoemCodec, passes: int | None) -> dict[st
     labels = {"form": forms} if len(forms) > 1 else {}
     labels |= {name: list(values) for name, values in codec.fields.items()}
     allowed = allowed_tokens(codec, codec.check_form(None))
-    first, later = allowed[0], allowed[-1]
     metadata: dict[str, Any] = {
         "poetvae": __version__,
         "kind": model.config.kind,
         "forms": forms,
         "labels": labels,
         "vocabulary": [tokenizer.decode([i]) for i in range(len(tokenizer))],
-        "writable": later.nonzero().flatten().tolist(),
+        "writable": allowed[-1].nonzero().flatten().tolist(),
         "special": {"pad": tokenizer.pad_id, "eos": tokenizer.eos_id, "mask": model.mask_id},
     }
     if not forms:
-        metadata["writable_first"] = first.nonzero().flatten().tolist()
+        metadata["writable_first"] = allowed[0].nonzero().flatten().tolist()
     return metadata | model.export_metadata(passes)

@@ -40,10 +40,7 @@ def write_files(
     folder: Path, files: Mapping[str, bytes], error: type[PoetVAEError] = CheckpointError
 ) -> None:
     """Replace files of a folder: the old ones stay until all the new ones are on disk.
-
-    Raises:
-        PoetVAEError: of this type, where one cannot be written; nothing half-written stays.
-    """
+    Raises PoetVAEError: of this type, where one cannot be written; nothing half-written stays."""
     temporaries = {name: folder / f".{name}.tmp" for name in files}
     try:
         for name, data in files.items():
@@ -64,10 +61,8 @@ def write_files(
 
 @contextlib.contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into that becomes `folder` at the end, or goes away with an error.
-
-    What a process left behind that was killed here goes away, too.
-    """
+    """A folder to write into that becomes `folder` at the end, or goes away with an error; so does
+    what a process that was killed here left behind."""
     temporary = folder.with_name(f".{folder.name}.tmp")
     try:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -104,18 +99,12 @@ def manifest_bytes(entries: Mapping[str, Mapping[str, Any]]) -> bytes:
 
 def read_manifest(folder: Path, error: type[PoetVAEError], remedy: str) -> dict[str, Any]:
     """Size and sha256 of the files of a folder, by name.
-
-    Raises:
-        PoetVAEError: of this type, where it is missing or lists no files.
-    """
+    Raises PoetVAEError: of this type, where it is missing or lists no files."""
     path = folder / MANIFEST
     try:
         with open(path, "rb") as file:
             listed = json.loads(file.read(MAX_JSON))["files"]
-        if all(
-            entry.keys() == {"size", "sha256"} and type(entry["size"]) is int
-            for entry in listed.values()
-        ):
+        if all(e.keys() == {"size", "sha256"} and type(e["size"]) is int for e in listed.values()):
             return dict(listed)
     except OSError as cause:
         raise error(f"{path}: cannot be read ({cause.strerror}); {remedy}") from cause
@@ -127,11 +116,9 @@ def read_manifest(folder: Path, error: type[PoetVAEError], remedy: str) -> dict[
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a folder for this process alone; however the process ends, the system lets go of it.
-
     Where folders cannot be locked (some network file systems) nothing is held.
 
-    Raises:
-        CheckpointError: another process holds it.
+    Raises CheckpointError: another process holds it.
     """
     lock = FileLock(folder / ".lock")
     try:
@@ -139,8 +126,9 @@ def locked(folder: Path) -> Iterator[None]:
             try:
                 lock.acquire(blocking=False)
             except Timeout as error:
+                remedy = "wait for it, or choose another --out"
                 raise CheckpointError(
-                    f"{folder} is in use by another training; wait for it, or choose another --out"
+                    f"{folder} is in use by another training; {remedy}"
                 ) from error
         yield
     finally:

@@ -8,7 +8,7 @@ import io
 import logging
 import os
 import signal
-import time
+import timeit
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,10 +21,7 @@ from .errors import ConfigError
 
 def choose_device(name: str) -> torch.device:
     """The device of that name; "auto" is a GPU where there is one: CUDA's, or Apple's (MPS).
-
-    Raises:
-        ConfigError: it cannot be used here.
-    """
+    Raises ConfigError: it cannot be used here."""
     if name == "auto":
         apple = "mps" if torch.backends.mps.is_available() else "cpu"
         return torch.device("cuda" if torch.cuda.is_available() else apple)
@@ -42,15 +39,12 @@ def bf16_is_faster(device: torch.device) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        x, times = torch.ones(512, 512, dtype=dtype), []
-        for _ in range(8):
-            began = time.perf_counter()
-            x @ x
-            times.append(time.perf_counter() - began)
-        seconds[dtype] = min(times)
-    return seconds[torch.bfloat16] < seconds[torch.float32]
+
+    def seconds(dtype: torch.dtype) -> float:
+        x = torch.ones(512, 512, dtype=dtype)
+        return min(timeit.repeat(lambda: x @ x, number=1, repeat=8))
+
+    return seconds(torch.bfloat16) < seconds(torch.float32)
 
 
 def seed_noise(seed: int, device: torch.device) -> None:
@@ -64,33 +58,27 @@ def seed_noise(seed: int, device: torch.device) -> None:
 
 
 def keep_freed_memory() -> None:
-    """Ask glibc to keep freed memory for the next step instead of returning it to the kernel.
-
-    The activations of a step are freed and taken again at the next; without this the page faults
-    cost `base` a tenth to a quarter of its time on a CPU. Elsewhere than on glibc it does nothing.
-    """
-    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(trim_threshold, 2**31 - 1)
-        libc.mallopt(mmap_threshold, 2**30)
+    """Ask glibc, where it is used, to keep freed memory for the next step: without this, page
+    faults cost `base` a tenth to a quarter of its time on a CPU, as activations come and go."""
+    _mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD of malloc.h
+    _mallopt(-3, 2**30)  # M_MMAP_THRESHOLD
 
 
 def share_freed_memory() -> None:
-    """Ask glibc for one heap for all threads, where what one has freed serves the others.
+    """Ask glibc, where it is used, for one heap for all threads: each would have one of its own, as
+    large as its largest poem, in a server of many."""
+    _mallopt(-8, 1)  # M_ARENA_MAX of malloc.h
 
-    Each thread would have a heap of its own, as large as its largest poem, in a server of many.
-    Elsewhere than on glibc it does nothing.
-    """
-    arena_max = -8  # M_ARENA_MAX of malloc.h
+
+def _mallopt(setting: int, value: int) -> None:
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").mallopt(arena_max, 1)
+        ctypes.CDLL("libc.so.6").mallopt(setting, value)
 
 
 @contextlib.contextmanager
 def silenced(*loggers: str) -> Iterator[None]:
     """Nothing that libraries warn of and print, nor what these loggers say; then all as before."""
-    levels = {logging.getLogger(name): logging.getLogger(name).level for name in loggers}
+    levels = {logger: logger.level for logger in map(logging.getLogger, loggers)}
     with warnings.catch_warnings(action="ignore"), contextlib.redirect_stdout(io.StringIO()):
         for logger in levels:
             logger.setLevel(logging.CRITICAL)

@@ -28,32 +28,26 @@ F = TypeVar("F", bound=Callable[[Any], None])
 def command(group: click.Group, *arguments: str, **options: Any) -> Callable[[F], F]:
     """Make a function a command of a group; what is given comes as attributes of one object.
 
-    Args:
-        group: that of the command.
-        arguments: such as "run", "[run]" where it may be left out, "runs..." for one or more.
-        options: besides --write, the default of each: a tuple where it may come more than once,
-            None for a path or nothing; or its type, where it has to be given.
+    Arguments are "run", "[run]" where it may be left out, "runs..." for one or more. Options,
+    besides --write, have a default: a tuple where it may come more than once, None for a path or
+    nothing; or they are a type, where they have to be given.
     """
-
-    def argument(text: str) -> click.Argument:
-        name, many = text.strip("[.]"), text.endswith("...")
-        kind, required = PATH if name.startswith("run") else str, not text.startswith("[")
-        return click.Argument([name], type=kind, nargs=-1 if many else 1, required=required)
-
-    def option(name: str, default: Any) -> click.Option:
+    params: list[click.Parameter] = []
+    for text in arguments:
+        many, kind = -1 if text.endswith("...") else 1, PATH if "run" in text else str
+        name, needed = text.strip("[.]"), text[0] != "["
+        params.append(click.Argument([name], type=kind, nargs=many, required=needed))
+    for name, default in {**options, "write": None}.items():
         flag = f"--{name.replace('_', '-')}" if len(name) > 1 else f"-{name}"
+        flag += f"/--no-{name}" * isinstance(default, bool)
         how: dict[str, Any] = {"default": default, "multiple": isinstance(default, tuple)}
-        if isinstance(default, bool):
-            flag += f"/--no-{name}"
         if isinstance(default, type):
-            how = {"type": default, "required": True}
+            how = {"required": True}
         if default in (None, Path):
             how["type"] = PATH
-        return click.Option([flag, name], show_default=True, **how)
+        params.append(click.Option([flag, name], show_default=True, **how))
 
     def add(function: F) -> F:
-        params: list[click.Parameter] = [*map(argument, arguments)]
-        params += [option(name, value) for name, value in {**options, "write": None}.items()]
         group.command(function.__name__.replace("_", "-"), help=function.__doc__, params=params)(
             lambda **given: function(SimpleNamespace(**given))
         )
@@ -62,9 +56,7 @@ def command(group: click.Group, *arguments: str, **options: Any) -> Callable[[F]
     return add
 
 
-def trained(
-    run: Path, corpus: Sequence[str], preset: str, epochs: float, settings: Mapping[str, Any]
-) -> None:
+def trained(run: Path, corpus: Sequence[str], preset: str, epochs: float, **settings: Any) -> None:
     """Train on 5x2 couplets; a run is continued where it stopped, or left as it is when done."""
     if (run / "train.json").exists():
         train(out=run, resume=True)
@@ -74,34 +66,33 @@ def trained(
 
 def loop_seconds(run: Path) -> tuple[int, float]:
     """Steps, and seconds of the training loop, the last of a resumed one."""
-    lines = [json.loads(x) for x in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
-    last = [line for line in lines if "seconds" in line][-1]
+    last = timed_lines(run)[-1]
     return last["step"], last["seconds"]
+
+
+def timed_lines(run: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl that say how long the training took so far."""
+    lines = map(json.loads, (run / "metrics.jsonl").read_text("utf-8").splitlines())
+    return [line for line in lines if "seconds" in line]
 
 
 def load_judge(run: Path | None) -> Judge | None:
     """An autoregressive model and its codec."""
-    if run is None:
-        return None
-    poet = Poet.from_pretrained(run)
-    if not isinstance(poet.model, Autoregressive):
-        raise click.ClickException(f"{run} is no autoregressive model; train one with --preset ar")
-    return poet.model, poet.codec
+    poet = Poet.from_pretrained(run) if run else None
+    return (poet.model.causal, poet.codec) if poet else None
 
 
 def scored(
-    run: Path, *, samples: int, iw: int, judge: Judge | None = None, curve: int = 0
+    run: Path, samples: int, iw: int, judge: Judge | None = None, curve: int = 0
 ) -> dict[str, Any]:
-    """A trained model on its test poems: likelihood, steps and seconds, and what its samples are
-    like."""
+    """A trained model on its test poems: likelihood, steps and seconds, and samples beside them."""
     poet, data = Poet.from_pretrained(run), read_run(run)
-    store = encode_poems(poet.codec, data.test)
-    report = evaluate(poet.model, poet.codec, store, samples=iw, curve_poems=curve)
-    steps, seconds = loop_seconds(run)
-    values = {**report.as_dict(), "steps": steps, "seconds": seconds}
+    model, codec = poet.model, poet.codec
+    report = evaluate(model, codec, encode_poems(codec, data.test), samples=iw, curve_poems=curve)
+    values = report.as_dict() | dict(zip(("steps", "seconds"), loop_seconds(run), strict=True))
     if samples:
-        options: dict[str, Any] = {"n": samples, "judge": judge, "quiet": False}
-        values |= sample_quality(poet.model, poet.codec, data.test, data.train, **options)
+        both = data.test, data.train
+        values |= sample_quality(model, codec, *both, n=samples, judge=judge, quiet=False)
     return values
 
 
@@ -114,16 +105,24 @@ def once(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def cells(values: Mapping[str, Any], formats: Mapping[str, str]) -> list[str]:
-    """The values of these keys, each in its format; empty where there is none."""
-    found = ((values.get(key), spec) for key, spec in formats.items())
+def nats(values: Mapping[str, Any]) -> str:
+    """The bound in nats per character, ± half its 95 % interval where it has one."""
+    low, high = values.get("ci", {}).get("nll_per_char", (0.0, 0.0))
+    half = f" ± {(high - low) / 2:.3f}" if high else ""
+    return f"{values['nll_per_char']:.3f}{half}"
+
+
+def cells(values: Mapping[str, Any], formats: str) -> list[str]:
+    """The values of these keys, each in the format after its colon; empty where there is none."""
+    pairs = (part.partition(":") for part in formats.split())
+    found = ((values.get(key), spec) for key, _, spec in pairs)
     return ["" if value is None else format(value, spec) for value, spec in found]
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+def table(columns: str, rows: Iterable[Sequence[str]]) -> str:
+    """Markdown; columns are parted by |."""
+    names = columns.split("|")
+    return "\n".join(f"| {' | '.join(row)} |" for row in [names, ["---"] * len(names), *rows])
 
 
 def publish(path: Path | None, mark: str, text: str) -> None:

@@ -33,31 +33,17 @@ from poetvae.training.spec import RunSpec
 from poetvae.training.trainer import train
 
 FORMS = ("5x2", "5x4", "7x2", "7x4")
-COUPLETS = (Form(5, 2), Form(7, 2))
-SIDES = ("train", "valid", "test")
-HELD_OUT = 0.02
-SEED = 1
-POEMS = 1000  # of a form, held out and written
+SIDES = {"train": "train on", "valid": "validate with", "test": "test with"}
+HELD_OUT, SEED, TEMPERATURE = 0.02, 1, 0.8
+POEMS, BATCH = 1000, 250  # of a form, held out and written; written at once
 SAMPLES = 20  # of the importance-weighted bound
-TEMPERATURE = 0.8
 NEAREST = 500  # verses whose nearest in the training text is looked for
-BATCH = 250
-QUALITY = {
-    **dict.fromkeys(("tone_accuracy", "rhyme_accuracy", "repeat_rate", "copied_lines"), ".1%"),
-    "novelty": ".1%",
-    "all_but_one": ".1%",
-    "places": ".2f",
-    "reverse_nll_per_char": ".2f",
-}
+QUALITY = "tone_accuracy:.1% rhyme_accuracy:.1% repeat_rate:.1% copied_lines:.1% novelty:.1%"
+QUALITY += " all_but_one:.1% places:.2f reverse_nll_per_char:.2f"
 PRESET = "small,few"
-SETTINGS = {
-    # Of so many passes none decides two rhymes of a quatrain at once, as 7 or 14 would.
-    "passes": (1, 4, 8, 16, 16, 16),
-    "learning_rate": 3e-3,
-    "beta_warmup": 0.1,
-    "validate_every": 1000,
-    "seed": SEED,
-}
+# Of so many passes none decides two rhymes of a quatrain at once, as 7 or 14 would.
+SETTINGS = {"passes": (1, 4, 8, 16, 16, 16), "learning_rate": 3e-3, "beta_warmup": 0.1}
+SETTINGS |= {"validate_every": 1000, "seed": SEED}
 
 
 def stanzas(poem: Poem) -> Iterator[Poem]:
@@ -67,7 +53,7 @@ def stanzas(poem: Poem) -> Iterator[Poem]:
         for start in range(0, form.lines, 4):
             quatrain = "".join(poem.verses[start : start + 4])
             yield replace(poem, lines=(Form(form.length, 4).punctuate(quatrain),))
-    couplets = list(select([poem], COUPLETS))
+    couplets = list(select([poem], [Form(5, 2), Form(7, 2)]))
     if couplets:
         yield couplets[int(poem.key, 16) % len(couplets)]
 
@@ -80,13 +66,11 @@ def cut(corpus: Sequence[str], folder: Path) -> None:
         for stanza in stanzas(poem):
             side.setdefault(content(stanza, stanza.form), stanza)
     for number, name in enumerate(SIDES):
-        known = [chars for side in sides[:number] for chars in side.keys() & sides[number].keys()]
-        for chars in known:
-            del sides[number][chars]
-        records = (
-            {"text": poem.text, "dynasty": poem.value("dynasty")} for poem in sides[number].values()
-        )
-        lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        lines = []
+        for chars, poem in sides[number].items():
+            if not any(chars in side for side in sides[:number]):
+                record = {"text": poem.text, "dynasty": poem.value("dynasty")}
+                lines.append(json.dumps(record, ensure_ascii=False) + "\n")
         write_file(folder / f"{name}.jsonl", "".join(lines).encode())
 
 
@@ -94,42 +78,29 @@ def nearest(verses: Sequence[str], known: Sequence[str]) -> list[int]:
     """Of each verse, in how many places the most similar known verse of its length agrees."""
     found = []
     for length in {len(verse) for verse in known}:
-        pool = np.array([list(map(ord, verse)) for verse in known if len(verse) == length])
-        columns = np.ascontiguousarray(pool.T)
-        for verse in verses:
-            if len(verse) == length:
-                same = sum(
-                    (column == ord(char)).astype(np.int8)
-                    for column, char in zip(columns, verse, strict=True)
-                )
-                found.append(int(np.max(same)))
+        pool = np.array([list(map(ord, verse)) for verse in known if len(verse) == length]).T.copy()
+        for verse in (list(map(ord, verse)) for verse in verses if len(verse) == length):
+            found.append(int(sum(map(np.equal, pool, verse), np.int8(0)).max()))
     return found
 
 
-def measure(
-    poet: Poet, form: str, train_on: Sequence[Poem], test: Sequence[Poem]
-) -> dict[str, Any]:
+def measure(poet: Poet, name: str, known: Sequence[Poem], test: Sequence[Poem]) -> dict[str, Any]:
     """Held-out likelihood of a form, what samples are like, and what is copied of training."""
-    model, codec = poet.model, poet.codec
+    form, codec = Form.parse(name), poet.codec
     store = encode_poems(codec, test[:POEMS])
-    report = evaluate(model, codec, store, samples=SAMPLES, curve_poems=0)
-    written = [
-        poem.poem
-        for start in range(0, POEMS, BATCH)
-        for poem in poet.generate(BATCH, form=form, temperature=TEMPERATURE, seed=SEED + start)
-    ]
-    sides = compare(codec, written, test, train_on, asked=[Form.parse(form)] * len(written))
-    known = sorted({verse for poem in train_on for verse in poem.verses})
-    length = Form.parse(form).length
-    alike = {}
-    for name, poems in (("samples", written), ("human", test)):
+    report = evaluate(poet.model, codec, store, samples=SAMPLES, curve_poems=0).as_dict()
+    written = []
+    for start in range(0, POEMS, BATCH):
+        made = poet.generate(BATCH, form=name, temperature=TEMPERATURE, seed=SEED + start)
+        written += [poem.poem for poem in made]
+    sides = compare(codec, written, test, known, asked=[form] * len(written))
+    training, alike = sorted({verse for poem in known for verse in poem.verses}), {}
+    for side, poems in (("samples", written), ("human", test)):
         verses = [verse for poem in poems for verse in poem.verses][:NEAREST]
-        places = np.array(nearest(verses, known))
-        alike[name] = {
-            "places": float(places.mean()),
-            "all_but_one": float((places >= length - 1).mean()),
-        }
-    return {**report.as_dict(), **sides, "nearest": alike}
+        places = np.array(nearest(verses, training))
+        close = float((places >= form.length - 1).mean())
+        alike[side] = {"places": float(places.mean()), "all_but_one": close}
+    return {**report, **sides, "nearest": alike}
 
 
 def by_form(rows: dict[str, dict[str, Any]], store: dict[str, float]) -> str:
@@ -142,34 +113,40 @@ def by_form(rows: dict[str, dict[str, Any]], store: dict[str, float]) -> str:
         likelihood.append([form, f"{row['poems']:,}", interval, cost, kl])
         for who in ("samples", "human"):
             quality.append([f"{form}, {who}", *cells({**row[who], **row["nearest"][who]}, QUALITY)])
-    columns = ["form", "poems", "nats per character (95 %)", "stored less trained", "rate, nats"]
-    names = ["", "regulated", "rhymed", "a character twice", "copied verses", "new 4-grams"]
-    names += ["nearest training verse: all but one alike", "places alike", "reverse, nats"]
+    columns = "form|poems|nats per character (95 %)|stored less trained|rate, nats"
+    names = "|regulated|rhymed|a character twice|copied verses|new 4-grams"
+    names += "|nearest training verse: all but one alike|places alike|reverse, nats"
     return f"{table(columns, likelihood)}\n\n{table(names, quality)}"
 
 
-TRAINING = """\
+def story(run: Path, counts: dict[str, int], figures: str) -> str:
+    """The card's sections on data, training and figures."""
+    job, (steps, seconds) = RunSpec.load(run), loop_seconds(run)
+    sizes = ", ".join(f"{n:,} to {SIDES[name]}" for name, n in counts.items())
+    return f"""\
 ## Data and licence
 
 Classical Chinese shi of the Tang and the Song from chinese-poetry (MIT licence,
 github.com/chinese-poetry/chinese-poetry; the poems are in the public domain): quatrains, halves of
-eight-line poems, and a couplet of every poem, {counts}. What is held out is held out by poem. The
+eight-line poems, and a couplet of every poem, {sizes}. What is held out is held out by poem. The
 weights are under the MIT licence.
 
 ## Training
 
-{steps:,} steps of {batch} stanzas, {minutes:.0f} minutes on a CPU, seed {seed}, torch {torch}.
-Corpus fingerprint {fingerprint}. `python scripts/make_pretrained.py CORPUS --work FOLDER` does all
+{steps:,} steps of {job.config.train.batch_size} stanzas, {seconds / 60:.0f} minutes on a CPU, \
+seed {SEED}, torch {torch.__version__}.
+Corpus fingerprint {job.fingerprint}. \
+`python scripts/make_pretrained.py CORPUS --work FOLDER` does all
 of it again.
 
 ## Figures
 
 Held-out test stanzas, with the weights as they are stored (float16): importance-weighted bound of
-{samples} samples. "Stored less trained" is what float16 costs.
-Below: {poems:,} samples of a form at temperature {temperature} beside held-out human poems. Reverse
+{SAMPLES} samples. "Stored less trained" is what float16 costs.
+Below: {POEMS:,} samples of a form at temperature {TEMPERATURE} beside held-out human poems. Reverse
 likelihood is that of human poems under an n-gram model of samples, or of as many training poems.
 
-{rows}
+{figures}
 
 ## Limits
 
@@ -195,46 +172,20 @@ def main(corpus: tuple[str, ...], work: Path, steps: int, out: Path) -> None:
     if not (work / "test.jsonl").exists():
         cut(corpus, work)
     run = work / "run"
-    train(
-        [work / "train.jsonl"],
-        run,
-        preset=PRESET,
-        settings=SETTINGS,
-        forms=FORMS,
-        labels=["dynasty"],
-        valid=[work / "valid.jsonl"],
-        steps=steps,
-        resume=(run / "train.json").exists(),
-    )
+    how: dict[str, Any] = {"preset": PRESET, "settings": SETTINGS, "forms": FORMS, "steps": steps}
+    how |= {"labels": ["dynasty"], "valid": [work / "valid.jsonl"]}
+    train([work / "train.jsonl"], run, **how, resume=(run / "train.json").exists())
     trained = Poet.from_pretrained(run)
     trained.save_pretrained(out, overwrite=True, dtype=torch.float16)
-    stored = Poet.from_pretrained(out)
+    stored, rows, cost = Poet.from_pretrained(out), {}, {}
     sides = {name: list(read_poems(work / f"{name}.jsonl")) for name in SIDES}
-    rows, cost = {}, {}
     for form in FORMS:
-        known, test = (
-            [poem for poem in sides[side] if str(poem.form) == form] for side in ("train", "test")
-        )
+        known, test = ([p for p in sides[x] if str(p.form) == form] for x in ("train", "test"))
         rows[form] = once(work / f"{form}.json", partial(measure, stored, form, known, test))
         before = trained.evaluate(test[:POEMS], samples=SAMPLES)
         cost[form] = rows[form]["nll_per_char"] - before.nll_per_char
-    verbs = zip(SIDES, ("train on", "validate with", "test with"), strict=True)
-    job, (taken, seconds) = RunSpec.load(run), loop_seconds(run)
-    training = TRAINING.format(
-        counts=", ".join(f"{len(sides[name]):,} to {verb}" for name, verb in verbs),
-        steps=taken,
-        batch=job.config.train.batch_size,
-        minutes=seconds / 60,
-        seed=job.config.train.seed,
-        fingerprint=job.fingerprint,
-        torch=torch.__version__,
-        rows=by_form(rows, cost),
-        samples=SAMPLES,
-        poems=POEMS,
-        temperature=TEMPERATURE,
-    )
-    model = stored.model
-    text = licensed(model_card(model.config, stored.codec, model.num_parameters(), training), "mit")
+    training = story(run, {name: len(poems) for name, poems in sides.items()}, by_form(rows, cost))
+    text = licensed(model_card(stored.model, stored.codec, training), "mit")
     write_file(out / CARD, text.encode())
     click.echo(text)
 

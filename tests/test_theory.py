@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 from poetvae.config import configure
 
 PAGE = Path(__file__).parent.parent / "docs" / "theory.md"
-PROSE = re.sub(
-    r"^ *```math\n.*?^ *```$", "", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
-)
+PROSE = re.sub(r"(?ms)^ *```math\n.*?^ *```$", "", PAGE.read_text(encoding="utf-8"))
 CODE = re.findall(r"`([^`\n]+)`", PROSE)
 NAMES = sorted({code for code in CODE if re.fullmatch(r"[a-z_]+(\.[A-Za-z_]+)+", code)})
 SETTINGS = sorted({code for code in CODE if re.fullmatch(r"[a-z_]+ = \S+", code)})
@@ -29,8 +27,7 @@ INLINE = re.findall(r"\$([^$]+)\$", re.sub(r"`[^`\n]+`", "", PROSE))
 
 def find(name: str) -> object:
     """What `module.name` or `module.Class.name` is inside the package."""
-    found: object = import_module("poetvae")
-    path = "poetvae"
+    found, path = import_module("poetvae"), "poetvae"
     for part in name.split("."):
         path = f"{path}.{part}"
         found = getattr(found, part) if hasattr(found, part) else import_module(path)
@@ -151,14 +148,10 @@ def test_what_is_asked_for_is_drawn_from_the_model_given_it(world: World) -> Non
     masses = [(world.likelihood * product).sum(axis=(1, 2, 3)) for product in products]
     for condition, mass in zip(conditions, masses, strict=True):
         np.testing.assert_allclose(mass, (world.positions * condition).sum(axis=2).prod(axis=1))
-    weight = sum(masses)
-    alternatives = zip(masses, products, strict=True)
-    drawn = sum(
-        (world.prior * weight * (mass / weight) / mass)[:, None, None, None]
-        * world.likelihood
-        * product
-        for mass, product in alternatives
-    )
+    weight, drawn = sum(masses), np.zeros_like(world.model)
+    for mass, product in zip(masses, products, strict=True):
+        z = world.prior * weight * (mass / weight) / mass
+        drawn += z[:, None, None, None] * world.likelihood * product
     np.testing.assert_allclose(drawn, world.model * count)
     kept = drawn / np.maximum(count, 1)
     np.testing.assert_allclose(kept, world.model * (count > 0))
@@ -185,11 +178,8 @@ def test_vade_and_the_mixture(world: World) -> None:
     rng = np.random.default_rng(0)
     p_c = rng.dirichlet(np.ones(3))
     z_given_c = rng.dirichlet(np.ones(4), size=3)
-    q_z, q_c, x_given_z = (
-        world.q[:, 0, 0, 0],
-        rng.dirichlet(np.ones(3)),
-        world.likelihood[:, 0, 0, 0],
-    )
+    q_z, x_given_z = world.q[:, 0, 0, 0], world.likelihood[:, 0, 0, 0]
+    q_c = rng.dirichlet(np.ones(3))
     p_z = p_c @ z_given_c
     c_given_z = p_c[:, None] * z_given_c / p_z
     both = q_c[:, None] * q_z

@@ -21,13 +21,8 @@ where they are asked for. A line may be one of the corpus.
 
 
 def model_card(model: TextModel, codec: PoemCodec, training: str = "") -> str:
-    """A README for a model folder, with the front matter that a hub reads.
-
-    Args:
-        model, codec: of the folder.
-        training: sentences on data, steps and figures; or, beginning with ##, sections, which then
-            tell of limits, too.
-    """
+    """A README for a model folder, with the front matter that a hub reads. `training` is sentences
+    on data, steps and figures; or, beginning with ##, sections, which then tell of limits, too."""
     kind, tag, manner = model.description()
     config = model.config
     language = "language: zh\n" if codec.forms else ""

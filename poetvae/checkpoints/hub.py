@@ -24,46 +24,36 @@ from .model_folder import (
     CARD,
     MODEL_FILES,
     PACKAGED,
-    PICKLES,
     Saved,
     load_folder,
+    pickle_hint,
     save_folder,
     verify,
 )
 
 Log = Callable[[str], None]
+Name = str | Path | None
 _NEEDED = (*sorted(MODEL_FILES), MANIFEST)
 _FILES = [*_NEEDED, CARD]
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([\w.-]+(?:/[\w.-]+)*))?", re.ASCII)
 
 
 def load_model(
-    name: str | Path | None = None,
-    device: str | torch.device = "cpu",
-    *,
-    revision: str | None = None,
+    name: Name = None, device: str | torch.device = "cpu", *, revision: str | None = None
 ) -> TextModel:
     """The network alone of what `Poet.from_pretrained` takes.
-
-    Raises:
-        CheckpointError: as `locate` and `checkpoint.load_folder` do.
-    """
+    Raises CheckpointError: as `locate` and `checkpoint.load_folder` do."""
     return load_folder(locate(name, revision), device).model
 
 
-def locate(
-    name: str | Path | None = None, revision: str | None = None, log: Log | None = None
-) -> Path:
+def locate(name: Name = None, revision: str | None = None, log: Log | None = None) -> Path:
     """The folder of a model: what exists as a path is one; else `owner/name` is a hub name.
 
-    A name that begins with `.`, `/` or `~`, or is a `Path`, is never looked for on the hub. None is
-    the packaged model.
+    What begins with `.`, `/` or `~`, or is a `Path`, is no hub name. None is the packaged model.
 
-    Raises:
-        CheckpointError: as `fetch` does; or a revision of a folder, which has none.
+    Raises CheckpointError: as `fetch` does; or a revision of a folder, which has none.
     """
-    if name is None:
-        name = PACKAGED
+    name = PACKAGED if name is None else name
     if isinstance(name, Path) or os.path.exists(name) or not _NAME.fullmatch(name):
         if revision is not None:
             raise CheckpointError(f"{name} is no name on a hub; leave out revision {revision!r}")
@@ -75,13 +65,11 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
     """The folder of a model on the hub: from the local cache, or fetched into it.
 
     What was fetched once is used without asking the hub, and a newer one has a revision to ask for
-    it by. The hub is asked with the time limit of
-    `HF_HUB_ETAG_TIMEOUT` (10 s), and not at all where `HF_HUB_OFFLINE` is set.
+    it by. The hub is asked with the time limit of `HF_HUB_ETAG_TIMEOUT` (10 s), and not at all
+    where `HF_HUB_OFFLINE` is set.
 
-    Args:
-        name: `owner/name` or `owner/name@revision`.
-        revision: a branch, tag or commit; absent = main.
-        log: takes a line before the hub is asked.
+    The name is `owner/name` or `owner/name@revision`; a revision is a branch, tag or commit, absent
+    = main. `log` takes a line before the hub is asked.
 
     Raises:
         CheckpointError: no such name, model or revision; no access; no network; or no model
@@ -91,18 +79,17 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
     where = f"{repo}@{revision}" if revision else repo
     from huggingface_hub import HfApi, constants, snapshot_download
 
-    kept = _cached(repo, revision)
     damaged = None
-    if kept is not None:
+    if (kept := _cached(repo, revision)) is not None:
         try:
             verify(kept)
             return kept
         except CheckpointError as error:
             damaged = error
     if constants.HF_HUB_OFFLINE:
+        why = "HF_HUB_OFFLINE is set, so no hub is asked: unset it, or check the path"
         raise damaged or CheckpointError(
-            f"{where}: no such folder, nor was it fetched before; HF_HUB_OFFLINE is set, so no hub "
-            "is asked: unset it, or check the path"
+            f"{where}: no such folder, nor was it fetched before; {why}"
         )
     if log is not None:
         log(f"{where}: no such folder; asking the hub {constants.ENDPOINT}")
@@ -111,7 +98,10 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
         api = HfApi(library_name="poetvae", library_version=__version__)
         # First this: snapshot_download would ask without a time limit.
         siblings = api.model_info(repo, revision=revision, timeout=timeout).siblings or []
-        _check_listing(where, {sibling.rfilename for sibling in siblings})
+        names = {sibling.rfilename for sibling in siblings}
+        if missing := ", ".join(name for name in _NEEDED if name not in names):
+            why = f"it has no {missing}{pickle_hint(names, 'fetched')}"
+            raise CheckpointError(f"{where} on the hub is no model of poetvae: {why}")
         fetched = Path(
             snapshot_download(
                 repo,
@@ -136,21 +126,15 @@ def push(
     token: str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> str:
-    """Write a model folder and put it on the hub as one commit; the repository is made if need be.
+    """Write a model folder and put it on the hub, as `owner/name`, in one commit; returns where it
+    can be looked at. The repository is made if need be.
 
     Args:
-        saved: the model.
-        card: its README.md.
-        name: `owner/name`.
         private: a new repository is seen by its owner alone.
         token: with the right to write; absent = the one that `hf auth login` stored.
         dtype: of the weights in the file.
 
-    Returns:
-        Where it can be looked at.
-
-    Raises:
-        CheckpointError: what is no name, no access, or no network.
+    Raises CheckpointError: what is no name, no access, or no network.
     """
     repo, revision = _parse(name, None)
     if revision is not None:
@@ -173,17 +157,12 @@ def push(
 
 
 def _parse(name: str, revision: str | None) -> tuple[str, str | None]:
-    """`owner/name` and the revision of a hub name.
-
-    Raises:
-        CheckpointError: what is none, or has two revisions.
-    """
+    """`owner/name` and the revision of a hub name, which may not have two."""
     text = f"{name}@{revision}" if revision is not None else name
     match = _NAME.fullmatch(text)
     if match is None or ".." in text:
-        raise CheckpointError(
-            f"{text!r} is no name on a hub; expected owner/name or owner/name@revision"
-        )
+        expected = "owner/name or owner/name@revision"
+        raise CheckpointError(f"{text!r} is no name on a hub; expected {expected}")
     return match[1], match[2]
 
 
@@ -198,61 +177,46 @@ def _cached(repo: str, revision: str | None) -> Path | None:
     return None
 
 
-def _check_listing(where: str, names: set[str]) -> None:
-    missing = [name for name in _NEEDED if name not in names]
-    if missing:
-        pickles = sorted(name for name in names if name.endswith(PICKLES))
-        hint = f"; {pickles[0]} may run code and is not fetched" if pickles else ""
-        raise CheckpointError(
-            f"{where} on the hub is no model of poetvae: it has no {', '.join(missing)}{hint}"
-        )
-
-
 @contextlib.contextmanager
 def _asking(start: str) -> Iterator[None]:
     """Whatever goes wrong with a hub as one line, which begins so."""
     from huggingface_hub import constants, errors
 
-    start = f"{start} the hub {constants.ENDPOINT}"
+    # In this order: the first error is one of the second kind, too.
+    known = {
+        errors.GatedRepoError: (
+            "has it for those alone who were granted access; ask its owner, then `hf auth login`"
+        ),
+        errors.RepositoryNotFoundError: (
+            "has no such model, or keeps it private; check the name, or `hf auth login`"
+        ),
+        errors.RevisionNotFoundError: "has no such revision of it; check that",
+    }
     try:
         yield
     except CheckpointError:
         raise
-    except errors.GatedRepoError as error:
-        raise CheckpointError(
-            f"{start} has it for those alone who were granted access; ask its owner, then "
-            "`hf auth login`"
-        ) from error
-    except errors.RepositoryNotFoundError as error:
-        raise CheckpointError(
-            f"{start} has no such model, or keeps it private; check the name, or `hf auth login`"
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise CheckpointError(f"{start} has no such revision of it; check that") from error
     # huggingface_hub passes on what its HTTP client, the disk and its own checks raise; there is no
     # common base.
     except Exception as error:
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise CheckpointError(
-            f"{start} gave no answer that could be used ({reason}); check the name, the network, "
-            "and `hf auth login`"
-        ) from error
+        other = f"gave no answer that could be used ({reason}); check the name, the network, and "
+        other += "`hf auth login`"
+        why = next((text for kind, text in known.items() if isinstance(error, kind)), other)
+        raise CheckpointError(f"{start} the hub {constants.ENDPOINT} {why}") from error
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """No progress bars and no log lines of huggingface_hub; afterwards all is as it was."""
-    from huggingface_hub.utils.tqdm import (
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
-    )
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled as without_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
-    without_bars = are_progress_bars_disabled()
+    were_absent = without_bars()
     disable_progress_bars()
     try:
         with silenced("huggingface_hub"):
             yield
     finally:
-        if not without_bars:
+        if not were_absent:
             enable_progress_bars()

@@ -10,14 +10,13 @@ model folder (the best on held-out poems) with `train.json`, `metrics.jsonl`, `s
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import io
 import json
 import os
 import re
 import shutil
 import warnings
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,14 +67,10 @@ def save_folder(
     """Write a model folder.
 
     A new folder appears at once, complete. In one that exists (with `overwrite`) the files are
-    replaced one by one, the manifest last, so that a torn state is noticed.
+    replaced one by one, the manifest last, so that a torn state is noticed. The weights in the file
+    are of `dtype`; a model is computed in float32 whatever they are stored in.
 
-    Args:
-        dtype: of the weights in the file; a model is computed in float32 whatever they are stored
-            in.
-
-    Raises:
-        CheckpointError: it exists and may not be overwritten, or cannot be written.
+    Raises CheckpointError: it exists and may not be overwritten, or cannot be written.
     """
     folder = Path(folder)
     if folder.exists() and not overwrite:
@@ -84,13 +79,10 @@ def save_folder(
 
 
 def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved:
-    """The model of a model or run folder, verified, on a device, ready to use.
+    """The model of a model or run folder, verified, on a device, ready to use; of a run whose own
+    weights are missing or torn, its newest checkpoint that verifies, with a warning.
 
-    A run whose own weights are missing or torn gives its newest checkpoint that verifies, with a
-    warning.
-
-    Raises:
-        CheckpointError: no folder, files missing, torn or of another version, or not a model.
+    Raises CheckpointError: no folder, files missing, torn or of another version, or not a model.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -98,10 +90,7 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved
     try:
         return _load(folder, device)
     except CheckpointError as error:
-        if not (folder / "checkpoints").is_dir():
-            raise
-        newest = latest_checkpoint(folder)
-        if newest is None:
+        if (newest := latest_checkpoint(folder)) is None:
             raise
         if (folder / MANIFEST).exists():
             warnings.warn(f"{error}; using {newest.name} instead", stacklevel=2)
@@ -109,8 +98,7 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved
 
 
 def verify(folder: Path) -> None:
-    """Raises CheckpointError where a file of a model folder is missing, or not as its manifest
-    says."""
+    """CheckpointError where a file of a model folder is missing, or not as its manifest says."""
     _read_files(folder, MODEL_FILES)
 
 
@@ -118,10 +106,7 @@ def save_checkpoint(
     run: Path, step: int, saved: Saved, card: str, state: Mapping[str, Any], keep: int
 ) -> Path:
     """Write `run/checkpoints/step-N`, then remove all but the newest `keep`.
-
-    Raises:
-        CheckpointError: it cannot be written; older checkpoints are as they were.
-    """
+    Raises CheckpointError: it cannot be written; older checkpoints are as they were."""
     folder = run / "checkpoints" / f"step-{step}"
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
@@ -136,24 +121,19 @@ def save_checkpoint(
 
 def sweep(run: Path) -> None:
     """Remove what a process that was killed while writing has left half-written in a run."""
-    for left in (
-        *run.glob(".*.tmp"),
-        *run.glob("checkpoints/.*.tmp"),
-        *run.glob("checkpoints/*/.*.tmp"),
-    ):
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
+    for pattern in (".*.tmp", "checkpoints/.*.tmp", "checkpoints/*/.*.tmp"):
+        for left in list(run.glob(pattern)):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def checkpoints(run: Path) -> list[tuple[int, Path]]:
     """The checkpoints of a run by step, oldest first, whether they verify or not."""
-    found = []
-    for path in (run / "checkpoints").glob("step-*"):
-        if path.is_dir() and (match := re.fullmatch(r"step-([0-9]+)", path.name)):
-            found.append((int(match[1]), path))
-    return sorted(found)
+    folders = (path for path in (run / "checkpoints").glob("step-*") if path.is_dir())
+    named = ((re.fullmatch(r"step-([0-9]+)", path.name), path) for path in folders)
+    return sorted((int(match[1]), path) for match, path in named if match)
 
 
 def latest_checkpoint(run: str | Path) -> Path | None:
@@ -169,10 +149,7 @@ def latest_checkpoint(run: str | Path) -> Path | None:
 
 def load_state(folder: Path) -> dict[str, Any]:
     """The training state of a checkpoint: tensors and plain values alone.
-
-    Raises:
-        CheckpointError: missing, torn, or holding anything else.
-    """
+    Raises CheckpointError: missing, torn, or holding anything else."""
     data = _read_files(folder, {"state.pt"})["state.pt"]
     try:
         return dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
@@ -188,9 +165,8 @@ def _model_files(saved: Saved, card: str, dtype: torch.dtype = torch.float32) ->
         "model": dataclasses.asdict(saved.model.config),
         "text": saved.codec.to_dict(),
     }
-    weights = {
-        n: p.detach().to("cpu", dtype).contiguous() for n, p in saved.model.named_parameters()
-    }
+    named = saved.model.named_parameters()
+    weights = {name: p.detach().to("cpu", dtype).contiguous() for name, p in named}
     return {
         "config.json": json.dumps(config, indent=2, ensure_ascii=False).encode() + b"\n",
         "model.safetensors": safetensors.torch.save(weights, {"format": "pt"}),
@@ -214,12 +190,16 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / MANIFEST
-    if not path.exists():
-        pickles = sorted(p.name for p in folder.glob("*") if p.suffix in PICKLES)
-        hint = f"; {pickles[0]} may run code and is not loaded" if pickles else ""
+    if not (folder / MANIFEST).exists():
+        hint = pickle_hint((path.name for path in folder.glob("*")), "loaded")
         raise CheckpointError(f"{folder} has no {MANIFEST}: not a poetvae model, or torn{hint}")
     return read_manifest(folder, CheckpointError, "fetch the model again")
+
+
+def pickle_hint(names: Iterable[str], done: str) -> str:
+    """The end of an error where there are pickles instead of a model, which are not read."""
+    pickle = min((name for name in names if name.endswith(PICKLES)), default="")
+    return f"; {pickle} may run code and is not {done}" if pickle else ""
 
 
 def _read_files(folder: Path, names: Set[str]) -> dict[str, bytes]:
@@ -229,13 +209,10 @@ def _read_files(folder: Path, names: Set[str]) -> dict[str, bytes]:
     for name in sorted(names):
         if name not in listed:
             raise CheckpointError(f"{folder}/{MANIFEST} lists no {name}; fetch the model again")
-        size, sha256 = listed[name]["size"], listed[name]["sha256"]
-        data = _read_bytes(folder / name, size)
-        if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
-            raise CheckpointError(
-                f"{folder}/{name} is damaged: size or sha256 differ from {MANIFEST}; "
-                "fetch or save the model again"
-            )
+        data = _read_bytes(folder / name, listed[name]["size"])
+        if manifest_entry(data) != listed[name]:
+            why = f"size or sha256 differ from {MANIFEST}; fetch or save the model again"
+            raise CheckpointError(f"{folder}/{name} is damaged: {why}")
         files[name] = data
     return files
 
@@ -250,19 +227,14 @@ def _read_bytes(path: Path, limit: int) -> bytes:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _parse(path: Path, data: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise CheckpointError(f"{path} is not a JSON object; fetch the model again")
-    return value
-
-
 def _load(folder: Path, device: str | torch.device) -> Saved:
     files = _read_files(folder, MODEL_FILES)
-    config = _parse(folder / "config.json", files["config.json"])
+    try:
+        config = json.loads(files["config.json"])
+    except (ValueError, RecursionError):
+        config = None
+    if not isinstance(config, dict):
+        raise CheckpointError(f"{folder}/config.json is not a JSON object; fetch the model again")
     found = config.get("format"), config.get("version"), config.get("kind")
     if found[:2] != ("poetvae", FORMAT_VERSION) or found[2] not in [*MODELS]:
         raise CheckpointError(
@@ -275,15 +247,12 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
             raise CheckpointError(f"its kind is {found[2]!r}, its model's {model_config.kind!r}")
         tokenizer = PoemTokenizer.from_bytes(files["tokenizer.model"])
         if len(tokenizer) != model_config.vocab_size:
-            raise CheckpointError(
-                f"its tokenizer has {len(tokenizer)} tokens, its model {model_config.vocab_size}"
-            )
+            sizes = f"{len(tokenizer)} tokens, its model {model_config.vocab_size}"
+            raise CheckpointError(f"its tokenizer has {sizes}")
         codec = PoemCodec.from_dict(tokenizer, model_config.max_len, config.get("text") or {})
         if codec.label_sizes != model_config.label_sizes:
-            raise CheckpointError(
-                f"its labels have {model_config.label_sizes} values; its forms and fields have "
-                f"{codec.label_sizes}"
-            )
+            sizes = f"{model_config.label_sizes} values; its forms and fields have "
+            raise CheckpointError(f"its labels have {sizes}{codec.label_sizes}")
         model = _load_weights(model_config, files["model.safetensors"])
     except PoetVAEError as error:
         raise CheckpointError(f"{folder}: {error}") from error
@@ -297,11 +266,10 @@ def _load_weights(config: ModelConfig, data: bytes) -> TextModel:
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"model.safetensors is malformed ({error})") from error
     with torch.device("meta"):
-        expected = {n: p.shape for n, p in build(config).named_parameters()}
-    for name in sorted(expected.keys() | weights.keys()):
-        there = tuple(weights[name].shape) if name in weights else None
-        wanted = tuple(expected[name]) if name in expected else None
-        if there != wanted:
+        expected = {name: tuple(p.shape) for name, p in build(config).named_parameters()}
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
+    for name in sorted(expected.keys() | shapes.keys()):
+        if (there := shapes.get(name)) != (wanted := expected.get(name)):
             raise CheckpointError(
                 f"model.safetensors: {name} is {there}; config.json says {wanted}"
             )
@@ -320,9 +288,7 @@ _RENAMED = {"prior_mean.": "prior_module.mean.", "component_": "prior_module."}
 
 def current_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights by the names that the models of this version have for them."""
-
-    def current(name: str) -> str:
-        old = next((old for old in _RENAMED if name.startswith(old)), "")
-        return _RENAMED[old] + name.removeprefix(old) if old else name
-
-    return {current(name): weight for name, weight in weights.items()}
+    names = {name: name for name in weights}
+    for old, new in _RENAMED.items():
+        names |= {n: new + n.removeprefix(old) for n in weights if n.startswith(old)}
+    return {names[name]: weight for name, weight in weights.items()}

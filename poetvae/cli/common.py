@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import click
 
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from ..poet import Poet
     from ..text.poem import Poem
 
-
 FORMS = ("5x2", "5x4", "5x8", "7x2", "7x4", "7x8")
-
-C = TypeVar("C", bound=click.Command)
+Texts = tuple[str, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -74,19 +72,26 @@ def main() -> None:
         sys.exit(1)
 
 
-def emit(value: Any) -> None:
-    """A line of JSON on stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+def output(value: Any, text: str, as_json: bool) -> None:
+    """A result on stdout: as a line of JSON, or as a text for people."""
+    click.echo(json.dumps(value, ensure_ascii=False) if as_json else text)
 
 
-def example(line: str) -> Callable[[C], C]:
-    """End a command's help with an example that works."""
+def paragraph(text: str) -> str:
+    """Poems of several lines are set apart by an empty one."""
+    return text + ("\n" if "\n" in text else "")
 
-    def decorate(command: C) -> C:
-        command.epilog = f"\b\nExample: {line}"
-        return command
 
-    return decorate
+def example(line: str) -> str:
+    """The end of a command's help: an example that works."""
+    return f"\b\nExample: {line}"
+
+
+def command(
+    line: str, name: str | None = None, *, group: click.Group | None = None, cls: Any = None
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command of a group, absent: of the whole, with an example for its help."""
+    return (group or cli).command(name, cls=cls, epilog=example(line))
 
 
 def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -109,9 +114,10 @@ def options_of(
     for field in dataclasses.fields(declared):
         if field.name in leave_out:
             continue
-        about, default = field.metadata, (defaults or {}).get(field.name, field.default)
+        about, hint = field.metadata, hints[field.name]
+        default = (defaults or {}).get(field.name, field.default)
         given: dict[str, Any] = {"help": about["doc"], "metavar": about["metavar"]}
-        if hints[field.name] is bool:
+        if hint is bool:
             given |= {"is_flag": True}
         elif about["repeat"]:
             given |= {"multiple": True}
@@ -119,7 +125,7 @@ def options_of(
             given |= {"type": click.Choice(about["among"]), "default": default}
             given |= {"show_default": default is not None}
         else:
-            kinds = {kind for kind in (int, float) if kind in _members(hints[field.name])}
+            kinds = {int, float} & {hint, *get_args(hint)}
             given |= {"default": default, "show_default": bool(default)}
             given |= {"type": kinds.pop()} if kinds else {}
         flag = about["flag"] or f"--{field.name.replace('_', '-')}"
@@ -127,9 +133,17 @@ def options_of(
     return options(*decorators)
 
 
-def _members(hint: Any) -> tuple[Any, ...]:
-    """The types that a union has, or the one that there is."""
-    return typing.get_args(hint) or (hint,)
+def gathered(into: str, kind: Callable[..., Any], *names: str) -> Callable[[F], F]:
+    """Gives a command one argument, made of the options of these names in this order."""
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def run(**given: Any) -> Any:
+            return function(**{into: kind(*map(given.pop, names))}, **given)
+
+        return cast(F, run)
+
+    return decorate
 
 
 @dataclass(frozen=True)
@@ -145,8 +159,8 @@ class ModelChoice:
     @property
     def run(self) -> Path | None:
         """The run folder that it is, if it is one."""
-        there = self.name is not None and (Path(self.name) / "train.json").exists()
-        return Path(self.name) if self.name and there else None
+        folder = Path(self.name) if self.name else None
+        return folder if folder and (folder / "train.json").exists() else None
 
     def load(self) -> Poet:
         """The model, ready to use."""
@@ -161,14 +175,14 @@ class ModelChoice:
 class CorpusChoice:
     """Which corpus a command is to read, and what of it."""
 
-    sources: tuple[str, ...]
-    forms: tuple[str, ...]
+    sources: Texts
     strict: bool
+    forms: Texts = ()
 
     def read(self, poet: Poet, sources: Sequence[str] = ()) -> Corpus:
-        """What it has for a model: of these forms, or the model's own.
+        """What it, or these sources, have for a model: of its forms, or the model's own.
 
-        `sources` are others to read instead; without any, the embedded sample is.
+        Without any sources it is the embedded sample.
         """
         from ..data.corpus import CorpusSpec, read_corpus, sample_folder
         from ..text.poem import Form
@@ -182,38 +196,37 @@ class CorpusChoice:
         return fitting(poet, self.read(poet).train)
 
 
-def model_options(command: F) -> F:
-    """--model and --device, which the command gets as one `ModelChoice`."""
+def number(
+    flag: str, default: int | None, doc: str, *, least: int = 0, most: int | None = None
+) -> Callable[[F], F]:
+    """A whole number from `least` on; where it has a default, `--help` shows it."""
+    kind = click.IntRange(least, most)
+    return click.option(flag, type=kind, default=default, show_default=True, help=doc)
 
-    @click.option(
+
+def decimal(flag: str, default: float, doc: str) -> Callable[[F], F]:
+    """A number, whose default `--help` shows."""
+    return click.option(flag, type=float, default=default, show_default=True, help=doc)
+
+
+def texts(flag: str, name: str, metavar: str, doc: str) -> Callable[[F], F]:
+    """An option that can be given several times."""
+    return click.option(flag, name, multiple=True, metavar=metavar, help=doc)
+
+
+# Those of several commands.
+device_option = click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
+model_options = options(
+    click.option(
         "--model",
         metavar="MODEL",
         shell_complete=files,
         help="Run or model folder, or owner/name on the hub; absent = packaged weights.",
-    )
-    @click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
-    @wraps(command)
-    def gathered(*args: Any, model: str | None, device: str, **rest: Any) -> Any:
-        return command(*args, model=ModelChoice(model, device), **rest)
-
-    return cast(F, gathered)
-
-
-def corpus_options(command: F) -> F:
-    """CORPUS, --form and --strict, which the command gets as one `CorpusChoice`."""
-
-    @corpus_argument
-    @forms_option
-    @strict_option
-    @wraps(command)
-    def gathered(
-        *args: Any, corpus: tuple[str, ...], forms: tuple[str, ...], strict: bool, **rest: Any
-    ) -> Any:
-        return command(*args, corpus=CorpusChoice(corpus, forms, strict), **rest)
-
-    return cast(F, gathered)
-
-
+    ),
+    device_option,
+    gathered("model", ModelChoice, "model", "device"),
+)
+corpus_argument = click.argument("corpus", nargs=-1, shell_complete=files)
 forms_option = click.option(
     "--form",
     "forms",
@@ -225,41 +238,26 @@ forms_option = click.option(
 strict_option = click.option(
     "--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."
 )
-corpus_argument = click.argument("corpus", nargs=-1, shell_complete=files)
-
-
-def number_option(
-    flag: str,
-    default: float | None,
-    doc: str,
-    *,
-    least: int = 0,
-    most: int | None = None,
-    name: str = "",
-) -> Callable[[F], F]:
-    """A whole number from `least` on, whose default `--help` shows."""
-    kind = click.IntRange(least, most)
-    names = (flag, name) if name else (flag,)
-    return click.option(*names, type=kind, default=default, show_default=True, help=doc)
-
-
-label_option = click.option(
-    "--label", "labels", multiple=True, metavar="FIELD", help="Condition on dynasty, author, ..."
+corpus_options = options(
+    corpus_argument,
+    forms_option,
+    strict_option,
+    gathered("corpus", CorpusChoice, "corpus", "strict", "forms"),
 )
-valid_option = click.option(
-    "--valid", multiple=True, metavar="CORPUS", help="Held-out poems; repeatable."
+passes_option = click.option(
+    "--passes", type=int, help="To write in; the most it was trained for if absent."
 )
-set_option = click.option(
-    "--set", "pairs", multiple=True, metavar="KEY=VALUE", help="Any setting; repeatable."
-)
+label_option = texts("--label", "labels", "FIELD", "Condition on dynasty, author, ...")
+valid_option = texts("--valid", "valid", "CORPUS", "Held-out poems; repeatable.")
+set_option = texts("--set", "pairs", "KEY=VALUE", "Any setting; repeatable.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-seed_option = click.option("--seed", type=click.IntRange(min=0), help="Repeat exactly.")
-fixed_seed_option = number_option("--seed", 0, "")
+seed_option = number("--seed", None, "Repeat exactly.")
+fixed_seed_option = number("--seed", 0, "")
 
 
-@example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
 @click.group(
     cls=Group,
+    epilog=example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1"),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -273,24 +271,21 @@ def cli(context: click.Context, debug: bool) -> None:
 
 
 def stdin() -> Iterator[str]:
+    """The lines of standard input that are not empty."""
     for raw in sys.stdin.buffer if sys.stdin is not None else ():
-        yield raw.decode("utf-8", errors="replace").rstrip("\r\n")
+        line = raw.decode("utf-8", errors="replace").rstrip("\r\n")
+        if line.strip():
+            yield line
 
 
 def show(values: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        emit(values)
-        return
-    for key, value in values.items():
-        click.echo(f"{key}: {value:.4f}" if isinstance(value, float) else f"{key}: {value}")
+    """Values by name on stdout."""
+    lines = [f"{k}: {v:.4f}" if isinstance(v, float) else f"{k}: {v}" for k, v in values.items()]
+    output(values, "\n".join(lines), as_json)
 
 
-def named(pairs: tuple[str, ...], option: str, example: str) -> dict[str, str]:
-    """Values by name, of an option that takes NAME=VALUE and can be repeated.
-
-    Raises:
-        ConfigError: one without an equals sign.
-    """
+def named(pairs: Texts, option: str, example: str) -> dict[str, str]:
+    """Values by name, of an option that takes NAME=VALUE; raises ConfigError without an =."""
     values = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -300,16 +295,12 @@ def named(pairs: tuple[str, ...], option: str, example: str) -> dict[str, str]:
     return values
 
 
-def settings_of(config: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Settings of a file of TOML, overruled by KEY=VALUE pairs.
-
-    Raises:
-        ConfigError: it cannot be read, or is none.
-    """
+def settings_of(config: str | None, pairs: Texts) -> dict[str, Any]:
+    """Settings of a file of TOML, overruled by KEY=VALUE pairs; ConfigError where it is none."""
     settings: dict[str, Any] = {}
     if config is not None:
         try:
-            settings.update(tomllib.loads(Path(config).read_text(encoding="utf-8")))
+            settings = tomllib.loads(Path(config).read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"{config}: cannot be read ({error.strerror})") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -323,7 +314,7 @@ def drawn_seed() -> int:
 
 
 def known_seed(seed: int | None) -> int:
-    """The seed; absent: a drawn one, which is told."""
+    """The seed; absent: a drawn one, which is noted."""
     if seed is None:
         seed = drawn_seed()
         note(f"seed {seed}")
@@ -340,8 +331,8 @@ def progress_bar(unit: str) -> Any:
 
 
 def fitting(poet: Poet, poems: Sequence[Poem]) -> list[Poem]:
-    """The poems that fit the model; tells how many do not."""
-    found = [poem for poem in poems if poet.codec.fits(poem)]
-    if len(found) < len(poems):
-        note(f"left out: {len(poems) - len(found)} poems that do not fit the model")
-    return found
+    """The poems that fit the model; how many do not is noted."""
+    fit = [poem for poem in poems if poet.codec.fits(poem)]
+    if len(fit) < len(poems):
+        note(f"left out: {len(poems) - len(fit)} poems that do not fit the model")
+    return fit

@@ -8,35 +8,19 @@ from pathlib import Path
 import click
 
 from ..errors import ConfigError
-from .common import (
-    CorpusChoice,
-    ModelChoice,
-    cli,
-    corpus_options,
-    emit,
-    example,
-    fixed_seed_option,
-    json_option,
-    label_option,
-    model_options,
-    number_option,
-    set_option,
-    settings_of,
-    valid_option,
-)
+from . import common
+from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import note
 
 
-@example("poetvae corpus stats poems.txt")
-@cli.group()
+@common.cli.group(epilog=common.example("poetvae corpus stats poems.txt"))
 def corpus() -> None:
     """Look at corpora, and make them ready to train on."""
 
 
-@example("poetvae corpus stats poems.txt")
-@corpus.command()
-@corpus_options
-@json_option
+@common.command("poetvae corpus stats poems.txt", group=corpus)
+@common.corpus_options
+@common.json_option
 def stats(corpus: CorpusChoice, as_json: bool) -> None:
     """What is in CORPUS, what was dropped and why; absent = the embedded sample."""
     from ..data.corpus import CorpusReport, CorpusSpec, read_corpus, read_poems, sample_folder
@@ -49,29 +33,18 @@ def stats(corpus: CorpusChoice, as_json: bool) -> None:
     else:
         for _ in read_poems(*sources, strict=corpus.strict, report=report):
             pass
-    if as_json:
-        emit(report.as_dict())
-    else:
-        click.echo("\n".join(report.lines()))
+    common.output(report.as_dict(), "\n".join(report.lines()), as_json)
 
 
-@example("poetvae corpus tokenize --form 5x2 --out couplets")
-@corpus.command()
+@common.command("poetvae corpus tokenize --form 5x2 --out couplets", group=corpus)
 @click.option("--out", required=True, metavar="FOLDER", help="The folder to write.")
-@corpus_options
-@label_option
-@valid_option
-@set_option
-@click.option(
-    "--workers", type=click.IntRange(min=1), help="Processes; one a core, at most 8, if absent."
-)
+@common.corpus_options
+@common.label_option
+@common.valid_option
+@common.set_option
+@common.number("--workers", None, "Processes; one a core, at most 8, if absent.", least=1)
 def tokenize(
-    corpus: CorpusChoice,
-    out: str,
-    labels: tuple[str, ...],
-    valid: tuple[str, ...],
-    pairs: tuple[str, ...],
-    workers: int | None,
+    corpus: CorpusChoice, out: str, labels: Texts, valid: Texts, pairs: Texts, workers: int | None
 ) -> None:
     """Number CORPUS once, for many runs to train on; absent = the embedded sample.
 
@@ -82,7 +55,7 @@ def tokenize(
     from ..data.tokenize import build
     from ..training.spec import RunSpec
 
-    config = configure("base", settings_of(None, pairs))
+    config = configure("base", common.settings_of(None, pairs))
     spec = RunSpec.plan(config, corpus.sources, valid, corpus.forms, labels, corpus.strict)
     spec.check()
     for line in build(spec.corpus, Path(out), workers).lines():
@@ -91,15 +64,14 @@ def tokenize(
     note(f"done; now train on it with: poetvae train {out} --out my-poet")
 
 
-@example("poetvae corpus themes --model my-poet --clusters 4")
-@corpus.command()
-@model_options
-@corpus_options
-@number_option(
+@common.command("poetvae corpus themes --model my-poet --clusters 4", group=corpus)
+@common.model_options
+@common.corpus_options
+@common.number(
     "--clusters", 0, "So many clusters of k-means; 0 = those of the model's mixture prior."
 )
-@fixed_seed_option
-@json_option
+@common.fixed_seed_option
+@common.json_option
 def themes(
     model: ModelChoice, corpus: CorpusChoice, clusters: int, seed: int, as_json: bool
 ) -> None:
@@ -112,20 +84,18 @@ def themes(
 
     poet = model.load()
     poems = corpus.poems(poet)
-    found = clusters_of(poet.model, poet.latents(poems), clusters, seed)
-    if not found:
+    places = clusters_of(poet.model, poet.latents(poems), clusters, seed)
+    if not places:
         raise ConfigError("this model's prior is no mixture; say how many --clusters to look for")
-    words = characteristic([poem.text for poem in poems], found)
-    for cluster, size in Counter(found).most_common():
-        shown = next(p.text for p, c in zip(poems, found, strict=True) if c == cluster)
+    words = characteristic([poem.text for poem in poems], places)
+    for cluster, size in Counter(places).most_common():
+        shown = next(p.text for p, c in zip(poems, places, strict=True) if c == cluster)
         row = {"cluster": cluster, "poems": size, "characters": words[cluster], "example": shown}
-        if as_json:
-            emit(row)
-        else:
-            line = shown.replace("\n", " / ")
-            click.echo(f"{cluster}\t{size / len(poems):.1%}\t{words[cluster]}\t{line}")
+        line = shown.replace("\n", " / ")
+        text = f"{cluster}\t{size / len(poems):.1%}\t{words[cluster]}\t{line}"
+        common.output(row, text, as_json)
     for name in sorted({"form", *(name for poem in poems for name in poem.meta)}):
         values = [poem.value(name) for poem in poems]
         if 2 <= len(set(values)) <= 50:
             share = Counter(values).most_common(1)[0][1] / len(values)
-            note(f"purity by {name}: {purity(found, values):.3f}; commonest value {share:.3f}")
+            note(f"purity by {name}: {purity(places, values):.3f}; commonest value {share:.3f}")

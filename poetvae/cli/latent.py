@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,68 +9,48 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import ConfigError, CorpusError
-from .common import (
-    CorpusChoice,
-    ModelChoice,
-    cli,
-    corpus_options,
-    emit,
-    example,
-    fitting,
-    json_option,
-    known_seed,
-    model_options,
-    number_option,
-    options,
-    progress_bar,
-    seed_option,
-    stdin,
-    strict_option,
-)
+from . import common
+from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import note
 
 if TYPE_CHECKING:
     from ..poet import Poet
     from ..text.poem import Poem
 
-
-labelled_options = options(
-    click.option(
+labelled_options = common.options(
+    common.texts(
         "--corpus",
         "sources",
-        multiple=True,
-        metavar="CORPUS",
-        help="Poems that have it and poems that do not; absent: those a run was trained on.",
+        "CORPUS",
+        "Poems that have it and poems that do not; absent: those a run was trained on.",
     ),
-    strict_option,
-    number_option("--limit", 5000, "Poems of a side, spread evenly.", least=2),
+    common.strict_option,
+    common.number("--limit", 5000, "Poems of a side, spread evenly.", least=2),
+    common.gathered("corpus", CorpusChoice, "sources", "strict"),
 )
 
 
-@example("poetvae reconstruct --model my-poet 山月臨窗白，溪風入座清。")
-@cli.command()
+@common.command("poetvae reconstruct --model my-poet 山月臨窗白，溪風入座清。")
 @click.argument("texts", nargs=-1)
-@model_options
-@json_option
-def reconstruct(texts: tuple[str, ...], model: ModelChoice, as_json: bool) -> None:
+@common.model_options
+@common.json_option
+def reconstruct(texts: Texts, model: ModelChoice, as_json: bool) -> None:
     """Send TEXTS (or the lines of stdin) through the latent space and back."""
     poet = model.load()
-    lines = texts if texts and texts != ("-",) else [x for x in stdin() if x.strip()]
+    lines = texts if texts and texts != ("-",) else list(common.stdin())
     if not lines:
         raise CorpusError("no text came; give poems as arguments, or a line each on stdin")
-    _tell_unknown(poet, lines)
+    _note_unknown(poet, *lines)
     for text, back in zip(lines, poet.reconstruct(lines), strict=True):
-        if as_json:
-            emit({"text": text, "reconstruction": back.text})
-        else:
-            click.echo(back.text)
+        common.output({"text": text, "reconstruction": back.text}, back.text, as_json)
 
 
-@example("poetvae interpolate --model my-poet 山月臨窗白，溪風入座清。 雨後雲歸寺，燈前雁過樓。")
-@cli.command()
+@common.command(
+    "poetvae interpolate --model my-poet 山月臨窗白，溪風入座清。 雨後雲歸寺，燈前雁過樓。"
+)
 @click.argument("texts", nargs=-1, required=True)
-@model_options
-@number_option("--steps", 8, "Poems from one text to the next, ends included.", least=2)
+@common.model_options
+@common.number("--steps", 8, "Poems from one text to the next, ends included.", least=2)
 @click.option(
     "--mode",
     type=click.Choice(["lerp", "slerp", "bridge"]),
@@ -79,10 +58,8 @@ def reconstruct(texts: tuple[str, ...], model: ModelChoice, as_json: bool) -> No
     show_default=True,
     help="Straight, along the sphere, or character by character from the one to the other.",
 )
-@json_option
-def interpolate(
-    texts: tuple[str, ...], model: ModelChoice, steps: int, mode: str, as_json: bool
-) -> None:
+@common.json_option
+def interpolate(texts: Texts, model: ModelChoice, steps: int, mode: str, as_json: bool) -> None:
     """Write the poems on the way from a text to the next: two TEXTS or more.
 
     Smoothness is the distance between first and last poem over the sum of the distances between
@@ -93,64 +70,50 @@ def interpolate(
     if len(texts) < 2:
         raise ConfigError(f"{len(texts)} text; give two or more to go from one to the next")
     poet = model.load()
-    _tell_unknown(poet, texts)
+    _note_unknown(poet, *texts)
     legs = [poet.interpolate(a, b, steps, mode) for a, b in pairwise(texts)]
     poems = [poem.text for poem in (*legs[0], *(p for leg in legs[1:] for p in leg[1:]))]
     smooth = smoothness(poems, fixed=bool(poet.forms))
-    if as_json:
-        emit({"texts": poems, "smoothness": smooth, "mode": mode})
-        return
-    for poem in poems:
-        click.echo(_paragraph(poem))
-    note("smoothness: " + ("the ends are the same" if smooth is None else f"{smooth:.2f}"))
+    values = {"texts": poems, "smoothness": smooth, "mode": mode}
+    common.output(values, "\n".join(map(common.paragraph, poems)), as_json)
+    if not as_json:
+        note("smoothness: " + ("the ends are the same" if smooth is None else f"{smooth:.2f}"))
 
 
-@example("poetvae vary --model my-poet 山月臨窗白，溪風入座清。 -n 4 --seed 1")
-@cli.command()
+@common.command("poetvae vary --model my-poet 山月臨窗白，溪風入座清。 -n 4 --seed 1")
 @click.argument("text")
-@model_options
-@number_option("-n", 4, "", least=1)
-@click.option(
-    "--distance",
-    type=float,
-    default=1.0,
-    show_default=True,
-    help="In standard deviations of q(z | TEXT); 1 = in other words.",
-)
-@seed_option
-@json_option
+@common.model_options
+@common.number("-n", 4, "", least=1)
+@common.decimal("--distance", 1.0, "In standard deviations of q(z | TEXT); 1 = in other words.")
+@common.seed_option
+@common.json_option
 def vary(
-    text: str,
-    model: ModelChoice,
-    n: int,
-    distance: float,
-    seed: int | None,
-    as_json: bool,
+    text: str, model: ModelChoice, n: int, distance: float, seed: int | None, as_json: bool
 ) -> None:
     """Say TEXT in other words: distinct poems around it."""
     from ..text.diff import distance as differing
+    from ..text.poem import compose, content
 
     poet = model.load()
-    _tell_unknown(poet, [text])
-    poems = [p.text for p in poet.vary(text, n, distance=distance, seed=known_seed(seed))]
-    read = _as_written(poet, text)
+    _note_unknown(poet, text)
+    poems = [p.text for p in poet.vary(text, n, distance=distance, seed=common.known_seed(seed))]
+    read = poet.codec.read(text)
+    form = poet.codec.form_of(read)
+    written = compose(content(read, form), form)  # so that punctuation makes no difference
     for poem in poems:
-        if as_json:
-            emit({"text": poem, "changed": differing(read, poem, fixed=bool(poet.forms))})
-        else:
-            click.echo(_paragraph(poem))
+        changed = differing(written, poem, fixed=bool(poet.forms))
+        common.output({"text": poem, "changed": changed}, common.paragraph(poem), as_json)
     if len(poems) < n:
         note(f"only {len(poems)} distinct poems came of {20 * n} draws; go to a larger --distance")
 
 
-@example("poetvae neighbours --model my-poet 山月臨窗白，溪風入座清。 poems.txt -n 3")
-@cli.command()
+@common.command("poetvae neighbours --model my-poet 山月臨窗白，溪風入座清。 poems.txt -n 3")
 @click.argument("text")
-@model_options
-@corpus_options
-@number_option("-n", 10, "", least=1)
+@common.model_options
+@common.corpus_options
+@common.number("-n", 10, "", least=1)
 @click.option("--index", "file", metavar="FILE", help="Read from it; or, if absent, write it.")
-@json_option
+@common.json_option
 def neighbours(
     text: str, model: ModelChoice, corpus: CorpusChoice, n: int, file: str | None, as_json: bool
 ) -> None:
@@ -161,7 +124,7 @@ def neighbours(
     from ..latent.index import Index
 
     poet = model.load()
-    _tell_unknown(poet, [text])
+    _note_unknown(poet, text)
     if file is not None and Path(file).exists():
         if corpus.sources:
             note(f"{file} is there: the corpus is not read; remove the file to index anew")
@@ -169,38 +132,32 @@ def neighbours(
     elif not corpus.sources:
         raise ConfigError("nothing to search among; give a CORPUS, or an --index that is there")
     else:
-        index = poet.index(corpus.poems(poet), progress_bar("batch"))
+        index = poet.index(corpus.poems(poet), common.progress_bar("batch"))
         if file is not None:
             index.save(file)
     for poem, distance in poet.neighbours(text, index, n):
-        if as_json:
-            emit({"text": poem, "distance": distance})
-        else:
-            click.echo(f"{distance:.3f}\t{' / '.join(poem.split(chr(10)))}")
+        line = poem.replace("\n", " / ")
+        common.output({"text": poem, "distance": distance}, f"{distance:.3f}\t{line}", as_json)
 
 
-@example("poetvae edit --model my-poet 山月臨窗白，溪風入座清。 --toward contains=雨")
-@cli.command()
+@common.command("poetvae edit --model my-poet 山月臨窗白，溪風入座清。 --toward contains=雨")
 @click.argument("text")
-@model_options
+@common.model_options
 @click.option(
     "--toward",
     required=True,
     metavar="KEY=VALUE",
     help="contains=月, tones=regulated, or a field of the corpus: author=李白.",
 )
-@click.option(
-    "--strength", type=float, default=1.0, show_default=True, help="1 = from mean to mean."
-)
+@common.decimal("--strength", 1.0, "1 = from mean to mean.")
 @labelled_options
-@json_option
+@common.json_option
 def edit(
     text: str,
     model: ModelChoice,
     toward: str,
     strength: float,
-    sources: tuple[str, ...],
-    strict: bool,
+    corpus: CorpusChoice,
     limit: int,
     as_json: bool,
 ) -> None:
@@ -212,57 +169,42 @@ def edit(
     from ..text.diff import changed, marked
 
     poet = model.load()
-    _tell_unknown(poet, [text])
+    _note_unknown(poet, text)
     back = poet.reconstruct(text)[0].text
-    direction = poet.direction(toward, _labelled(poet, model, sources, strict), limit)
+    direction = poet.direction(toward, _labelled(poet, model, corpus), limit)
     edited = poet.edit(text, direction, strength).text
     places = changed(back, edited, fixed=bool(poet.forms))
     size = sum(map(len, poet.codec.read(edited).verses)) if poet.forms else max(len(edited), 1)
-    note(
-        f"{toward}: {direction.ones} poems with, {direction.others} without; "
-        f"separation {direction.separation:.3f}"
-    )
-    if as_json:
-        kept = 1 - len(places) / size
-        emit(
-            {
-                "text": text,
-                "reconstruction": back,
-                "edited": edited,
-                "kept": kept,
-                "changed": places,
-            }
-        )
-        return
-    click.echo(edited)
-    note(f"reconstruction: {back}")
-    note(f"edited:         {marked(edited, places)}")
+    sides = f"{direction.ones} poems with, {direction.others} without"
+    note(f"{toward}: {sides}; separation {direction.separation:.3f}")
+    values: dict[str, Any] = {"text": text, "reconstruction": back, "edited": edited}
+    values |= {"kept": 1 - len(places) / size, "changed": places}
+    common.output(values, edited, as_json)
+    if not as_json:
+        note(f"reconstruction: {back}")
+        note(f"edited:         {marked(edited, places)}")
 
 
-@example("poetvae optimise --model my-poet --contains 月 -n 2 --steps 50 --seed 1")
-@cli.command()
+@common.command("poetvae optimise --model my-poet --contains 月 -n 2 --steps 50 --seed 1")
 @click.argument("text", required=False)
-@model_options
+@common.model_options
 @click.option("--contains", metavar="TEXT", help="Towards poems with this in them.")
 @click.option("--tones", is_flag=True, help="Towards the tones of regulated verse.")
 @click.option("--toward", metavar="KEY=VALUE", help="Towards the words of such poems: author=李白.")
 @click.option("--form", metavar="5x2", help="One of the model's forms, without TEXT.")
-@number_option("--steps", 100, "")
-@click.option(
-    "--near", type=float, default=0.1, show_default=True, help="Weight of log p(z) beside it."
-)
+@common.number("--steps", 100, "")
+@common.decimal("--near", 0.1, "Weight of log p(z) beside it.")
 @click.option("-n", "n", type=click.IntRange(min=1), default=1, help="How many, without TEXT.")
 @labelled_options
-@seed_option
-@json_option
+@common.seed_option
+@common.json_option
 def optimise(
     text: str | None,
     model: ModelChoice,
     contains: str | None,
     tones: bool,
     toward: str | None,
-    sources: tuple[str, ...],
-    strict: bool,
+    corpus: CorpusChoice,
     seed: int | None,
     as_json: bool,
     **how: Any,
@@ -272,39 +214,28 @@ def optimise(
     Values are in nats: the log probability of what --contains or --tones asks for, the log-odds of
     --toward.
     """
-    conditions = [toward, None if contains is None else f"contains={contains}"]
-    chosen = [
-        condition
-        for condition in [*conditions, "tones=regulated" if tones else None]
-        if condition is not None
-    ]
-    if len(chosen) != 1:
+    asked = [toward] if toward is not None else []
+    asked += [f"contains={contains}"] if contains is not None else []
+    asked += ["tones=regulated"] if tones else []
+    if len(asked) != 1:
         raise ConfigError("give one of --contains, --tones and --toward")
     poet = model.load()
     if text is None:
-        how["seed"] = known_seed(seed)
+        how["seed"] = common.known_seed(seed)
     else:
-        _tell_unknown(poet, [text])
+        _note_unknown(poet, text)
     if toward is not None and toward.partition("=")[0].strip() not in ("contains", "tones"):
-        how["poems"] = _labelled(poet, model, sources, strict)
-    for one in poet.optimise(chosen[0], text, progress=progress_bar("step"), **how):
-        if as_json:
-            emit(one.as_dict())
-            continue
-        click.echo(_paragraph(one.text))
-        start = " / ".join(one.start.split("\n"))
-        note(
-            f"from {start}: {chosen[0]} {one.value_before:.2f} -> {one.value_after:.2f}, "
-            f"log p(z) {one.log_prior_before:.1f} -> {one.log_prior_after:.1f}"
-        )
+        how["poems"] = _labelled(poet, model, corpus)
+    for one in poet.optimise(asked[0], text, progress=common.progress_bar("step"), **how):
+        common.output(one.as_dict(), common.paragraph(one.text), as_json)
+        if not as_json:
+            start = one.start.replace("\n", " / ")
+            value = f"{asked[0]} {one.value_before:.2f} -> {one.value_after:.2f}"
+            prior = f"log p(z) {one.log_prior_before:.1f} -> {one.log_prior_after:.1f}"
+            note(f"from {start}: {value}, {prior}")
 
 
-def _paragraph(text: str) -> str:
-    """Poems of several lines are set apart by an empty one."""
-    return text + ("\n" if "\n" in text else "")
-
-
-def _tell_unknown(poet: Poet, texts: Sequence[str]) -> None:
+def _note_unknown(poet: Poet, *texts: str) -> None:
     from ..text.poem import is_han
 
     unknown = poet.codec.tokenizer.unknown("".join(poet.codec.read(x).text for x in texts))
@@ -313,21 +244,12 @@ def _tell_unknown(poet: Poet, texts: Sequence[str]) -> None:
         note(f"characters the model has never seen: {' '.join(unknown)}")
 
 
-def _as_written(poet: Poet, text: str) -> str:
-    """A text as the model would write it, so that punctuation makes no difference."""
-    from ..text.poem import compose, content
-
-    poem = poet.codec.read(text)
-    form = poet.codec.form_of(poem)
-    return compose(content(poem, form), form)
-
-
-def _labelled(poet: Poet, model: ModelChoice, sources: tuple[str, ...], strict: bool) -> list[Poem]:
-    """The poems of sources; absent: those that a run was trained on."""
-    if sources:
-        return CorpusChoice(sources, (), strict).poems(poet)
+def _labelled(poet: Poet, model: ModelChoice, corpus: CorpusChoice) -> list[Poem]:
+    """The poems of a corpus; absent: those that a run was trained on."""
+    if corpus.sources:
+        return corpus.poems(poet)
     if model.run is None:
         raise CorpusError(f"{model} has no train.json: what it learnt is not known; give --corpus")
     from ..training.spec import read_run
 
-    return fitting(poet, read_run(model.run).train)
+    return common.fitting(poet, read_run(model.run).train)

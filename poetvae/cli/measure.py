@@ -11,42 +11,25 @@ import click
 from .. import __version__
 from ..config import PRESETS, fields
 from ..errors import ConfigError, CorpusError
-from .common import (
-    CorpusChoice,
-    ModelChoice,
-    cli,
-    corpus_options,
-    emit,
-    example,
-    fitting,
-    fixed_seed_option,
-    json_option,
-    model_options,
-    number_option,
-    progress_bar,
-    show,
-    stdin,
-)
+from . import common
+from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import files, note, quiet
 
 
-@example("poetvae evaluate --model my-poet --iw 10 --samples 500")
-@cli.command()
-@model_options
-@corpus_options
-@number_option("--iw", 100, "Samples of the importance-weighted bound.", least=1)
-@number_option("--curve", 100, "Poems to show the bound on with 1 to 1000 samples; 0 = none.")
-@number_option("--samples", 10_000, "Poems to write and compare with human ones; 0 = none.")
-@number_option("--gap", 0, "Poems to split log p(x) - ELBO on, which takes minutes; 0 = none.")
-@click.option("--temperature", type=float, default=1.0, show_default=True, help="Of the samples.")
-@click.option("--passes", type=int, help="To write in; the most it was trained for if absent.")
+@common.command("poetvae evaluate --model my-poet --iw 10 --samples 500")
+@common.model_options
+@common.corpus_options
+@common.number("--iw", 100, "Samples of the importance-weighted bound.", least=1)
+@common.number("--curve", 100, "Poems to show the bound on with 1 to 1000 samples; 0 = none.")
+@common.number("--samples", 10_000, "Poems to write and compare with human ones; 0 = none.")
+@common.number("--gap", 0, "Poems to split log p(x) - ELBO on, which takes minutes; 0 = none.")
+@common.decimal("--temperature", 1.0, "Of the samples.")
+@common.passes_option
 @click.option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
-@click.option(
-    "--against", multiple=True, metavar="CORPUS", help="Training text, where MODEL is no run."
-)
-@click.option("--limit", type=click.IntRange(min=1), help="Score only so many poems.")
-@fixed_seed_option
-@json_option
+@common.texts("--against", "against", "CORPUS", "Training text, where MODEL is no run.")
+@common.number("--limit", None, "Score only so many poems.", least=1)
+@common.fixed_seed_option
+@common.json_option
 def evaluate(
     model: ModelChoice,
     corpus: CorpusChoice,
@@ -57,7 +40,7 @@ def evaluate(
     temperature: float,
     passes: int | None,
     judge: str | None,
-    against: tuple[str, ...],
+    against: Texts,
     limit: int | None,
     seed: int,
     as_json: bool,
@@ -94,48 +77,33 @@ def evaluate(
         poems = read.train
     for line in read.report.lines():
         note(line)
-    human = fitting(poet, poems)[:limit]
+    human = common.fitting(poet, poems)[:limit]
     store = encode_poems(poet.codec, human)
+    shared: dict[str, Any] = {"seed": seed, "passes": passes}
+    progress = common.progress_bar("batch")
     values = evaluate(
-        poet.model,
-        poet.codec,
-        store,
-        samples=iw,
-        seed=seed,
-        passes=passes,
-        curve_poems=curve,
-        progress=progress_bar("batch"),
+        poet.model, poet.codec, store, samples=iw, curve_poems=curve, progress=progress, **shared
     ).as_dict()
     if gap:
         latent = poet.model.latent
         values["gap"] = inference_gap(latent, poet.codec, store, poems=gap, seed=seed).as_dict()
     if samples:
+        shared |= {"n": samples, "temperature": temperature, "judge": referee, "quiet": quiet()}
+        known = [poem for poem in known if poet.codec.fits(poem)]
         try:
-            values |= sample_quality(
-                poet.model,
-                poet.codec,
-                human,
-                [poem for poem in known if poet.codec.fits(poem)],
-                n=samples,
-                temperature=temperature,
-                passes=passes,
-                seed=seed,
-                judge=referee,
-                quiet=quiet(),
-            )
+            values |= sample_quality(poet.model, poet.codec, human, known, **shared)
         except CorpusError as error:  # the likelihood stands without them
             note(f"no samples: {error}")
-    show(values, as_json)
+    common.show(values, as_json)
 
 
-@example("poetvae score --model my-poet poems.txt")
-@cli.command()
+@common.command("poetvae score --model my-poet poems.txt")
 @click.argument("source", default="-", shell_complete=files)
-@model_options
-@number_option("--iw", 10, "Samples of the importance-weighted bound.", least=1)
+@common.model_options
+@common.number("--iw", 10, "Samples of the importance-weighted bound.", least=1)
 @click.option("--sort", is_flag=True, help="Strangest first.")
-@fixed_seed_option
-@json_option
+@common.fixed_seed_option
+@common.json_option
 def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_json: bool) -> None:
     """Score the lines of SOURCE, a poem each (absent: of stdin): which do not belong?
 
@@ -144,7 +112,7 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
     """
     poet = model.load()
     if source == "-":
-        lines = list(stdin())
+        lines = list(common.stdin())
     else:
         try:
             lines = Path(source).read_text(encoding="utf-8").splitlines()
@@ -157,16 +125,13 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
     if sort:
         scores.sort(key=lambda one: -one["anomaly"])
     for one in scores:
-        if as_json:
-            emit(one)
-        else:
-            click.echo(f"{one['nll_per_char']:.3f}\t{one['anomaly']:+.2f}\t{one['text']}")
+        text = f"{one['nll_per_char']:.3f}\t{one['anomaly']:+.2f}\t{one['text']}"
+        common.output(one, text, as_json)
 
 
-@example("poetvae info")
-@cli.command()
-@model_options
-@json_option
+@common.command("poetvae info")
+@common.model_options
+@common.json_option
 def info(model: ModelChoice, as_json: bool) -> None:
     """What the model is; without --model also versions, presets and settings."""
     import torch
@@ -190,4 +155,4 @@ def info(model: ModelChoice, as_json: bool) -> None:
         "fields": {name: list(values) for name, values in poet.codec.fields.items()},
         **vars(poet.model.config),
     }
-    show(values, as_json)
+    common.show(values, as_json)

@@ -12,34 +12,20 @@ import click
 
 from ..errors import ConfigError
 from ..files import check_suffix
-from .common import (
-    CorpusChoice,
-    ModelChoice,
-    cli,
-    corpus_options,
-    example,
-    fitting,
-    fixed_seed_option,
-    model_options,
-    number_option,
-    progress_bar,
-)
+from . import common
+from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import files, note
 
 if TYPE_CHECKING:
     from ..text.poem import Poem
     from ..training.log import History
 
-
-# Labels that colour a picture unasked, in this order; and how many values any label may have that
-# was not asked for.
-USUAL = ("dynasty", "form")
-MOST = 200
+USUAL = ("dynasty", "form")  # labels that colour a picture unasked, in this order
+MOST = 200  # values that any label may have that was not asked for
 DECODED = 256
 
 
-@example("poetvae plot my-poet --out curves.png")
-@cli.command()
+@common.command("poetvae plot my-poet --out curves.png")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=files)
 @click.option("--out", required=True, metavar="FILE", help="The .png, .svg or .pdf to write.")
 @click.option(
@@ -49,73 +35,59 @@ DECODED = 256
     show_default=True,
     help="How it learnt; what z carries and leaves to guess; nats a character, the best first.",
 )
-def plot(runs: tuple[str, ...], out: str, kind: str) -> None:
+def plot(runs: Texts, out: str, kind: str) -> None:
     """Draw the training of RUN, or compare several; prints the name of the picture.
 
     All is read from what the run folders recorded: the held-out poems of their validations, at the
     one whose weights were kept.
     """
-    from ..plotting.curves import SUFFIXES
-
-    check_suffix(Path(out), SUFFIXES)
+    from ..plotting.comparison import plot_ladder, plot_rate_distortion
+    from ..plotting.curves import SUFFIXES, plot_curves
     from ..training.log import read_history
 
-    found = _named_apart(runs, [read_history(run) for run in runs])
-    if len({history.corpus for history in found}) > 1:
+    check_suffix(Path(out), SUFFIXES)
+    histories = [read_history(run) for run in runs]
+    if len({history.name for history in histories}) < len(runs):
+        # Folders share a name: all are called as they were given.
+        histories = [replace(h, name=run) for run, h in zip(runs, histories, strict=True)]
+    if len({history.corpus for history in histories}) > 1:
         note("warning: these runs learnt from different poems; their held-out ones differ, too")
     if kind == "curves":
-        from ..plotting.curves import plot_curves
-
-        plot_curves(out, found)
+        plot_curves(out, histories)
     else:
-        _compare(out, kind, found)
+        draw = plot_ladder if kind == "ladder" else plot_rate_distortion
+        draw(out, _rows(histories))
     click.echo(out)
 
 
-def _compare(out: str, kind: str, found: Sequence[History]) -> None:
-    from ..plotting.comparison import plot_ladder, plot_rate_distortion
-
-    rows: list[dict[str, Any]] = []
-    for history in found:
+def _rows(histories: Sequence[History]) -> list[dict[str, Any]]:
+    """The runs to compare, by the validations that their weights come from."""
+    rows = []
+    for history in histories:
         best = history.best() or {}
         if "valid_elbo_per_char" in best:
-            rows.append(
-                {
-                    "name": history.name,
-                    "beta": history.beta,
-                    "rate": best["valid_kl_per_poem"],
-                    "distortion": best["valid_recon_per_poem"],
-                    "nats": best["valid_elbo_per_char"],
-                    "parameters": history.parameters,
-                }
-            )
+            row = {"name": history.name, "beta": history.beta, "parameters": history.parameters}
+            rate, distortion = best["valid_kl_per_poem"], best["valid_recon_per_poem"]
+            nats = best["valid_elbo_per_char"]
+            rows.append({**row, "rate": rate, "distortion": distortion, "nats": nats})
         else:
             note(f"left out: {history.name}, which recorded no bound of held-out poems")
-    draw = plot_ladder if kind == "ladder" else plot_rate_distortion
-    draw(out, rows)
+    return rows
 
 
-def _named_apart(runs: Sequence[str], found: Sequence[History]) -> list[History]:
-    """Each with a name of its own: where folders share one, all are called as they were given."""
-    if len({history.name for history in found}) == len(found):
-        return list(found)
-    return [replace(history, name=run) for run, history in zip(runs, found, strict=True)]
-
-
-@example("poetvae map --model my-poet --clusters 4 --out map.html")
-@cli.command("map")
-@model_options
-@corpus_options
+@common.command("poetvae map --model my-poet --clusters 4 --out map.html", "map")
+@common.model_options
+@common.corpus_options
 @click.option("--out", required=True, metavar="FILE", help="The .html, .png or .svg to write.")
 @click.option("--label", metavar="FIELD", help="Colour by this: author, dynasty, form…")
-@number_option(
+@common.number(
     "--clusters",
     0,
     "Colour by so many clusters of k-means; 0 = by those of a mixture prior, if any.",
 )
-@number_option("--grid", 12, "Decode so many times so many points of the plane; 0 = none.", most=64)
-@click.option("--limit", type=click.IntRange(min=2), help="Take so many poems, evenly spread.")
-@fixed_seed_option
+@common.number("--grid", 12, "Decode so many times so many points of the plane; 0 = none.", most=64)
+@common.number("--limit", None, "Take so many poems, evenly spread.", least=2)
+@common.fixed_seed_option
 def draw_map(
     model: ModelChoice,
     corpus: CorpusChoice,
@@ -143,16 +115,16 @@ def draw_map(
     read = corpus.read(poet)
     for line in read.report.lines():
         note(line)
-    poems = spread(fitting(poet, read.train), limit)
+    poems = spread(common.fitting(poet, read.train), limit)
     groups = _labels(poems, label)
 
-    z = poet.latents(poems, progress_bar("batch"))
+    z = poet.latents(poems, common.progress_bar("batch"))
     plane = Plane.fit(z)
     points = plane.project(z)
-    if found := clusters_of(poet.model, z, clusters, seed):
+    if places := clusters_of(poet.model, z, clusters, seed):
         for name, values in groups.items():
-            note(f"purity of the clusters by {name}: {purity(found, values):.3f}")
-        groups["cluster"] = found
+            note(f"purity of the clusters by {name}: {purity(places, values):.3f}")
+        groups["cluster"] = places
     first = next((name for name in (label, "cluster", *USUAL) if name in groups), None)
     nodes = plane.grid(points, grid)
     lifted = plane.lift(nodes)
@@ -175,19 +147,13 @@ def draw_map(
 
 
 def _labels(poems: Sequence[Poem], asked: str | None) -> dict[str, Sequence[str]]:
-    """The labels that tell poems apart: by name, the value of each poem, "" where it is unknown.
-
-    Raises:
-        ConfigError: no poem has the one that was asked for.
-    """
-    names = sorted({name for poem in poems for name in poem.meta})
-    labels: dict[str, Sequence[str]] = {
-        name: [poem.value(name) for poem in poems] for name in (*names, "form")
-    }
-    if asked is not None and asked not in labels:
-        raise ConfigError(f"no poem has the label {asked!r}; they have {', '.join(labels)}")
-    return {
-        name: values
-        for name, values in labels.items()
-        if name == asked or 2 <= len(set(values) - {""}) <= MOST
-    }
+    """The labels that tell poems apart: by name, the value of each poem, "" where it is unknown."""
+    names = dict.fromkeys((*sorted({name for poem in poems for name in poem.meta}), "form"))
+    if asked is not None and asked not in names:
+        raise ConfigError(f"no poem has the label {asked!r}; they have {', '.join(names)}")
+    labels: dict[str, Sequence[str]] = {}
+    for name in names:
+        values = [poem.value(name) for poem in poems]
+        if name == asked or 2 <= len(set(values) - {""}) <= MOST:
+            labels[name] = values
+    return labels

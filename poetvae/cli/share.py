@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from .common import ModelChoice, cli, example, model_options, note
+from . import common
+from .common import ModelChoice
+from .terminal import note
 
 
-@example("poetvae demo --model my-poet --port 0 --check")
-@cli.command()
-@model_options
+@common.command("poetvae demo --model my-poet --port 0 --check")
+@common.model_options
 @click.option(
     "--host",
     default="127.0.0.1",
     show_default=True,
     help="The address to listen on; 0.0.0.0 = every one of this machine.",
 )
-@click.option(
+@common.number(
     "--port",
-    type=click.IntRange(0, 65535),
-    default=7860,
-    show_default=True,
-    help="Where it is taken, the next free one of the ten after it; 0 = any.",
+    7860,
+    "Where it is taken, the next free one of the ten after it; 0 = any.",
+    most=65535,
 )
-@click.option(
-    "--trust", multiple=True, metavar="NAME", help="Answer to this host name too; can repeat."
-)
+@common.texts("--trust", "trust", "NAME", "Answer to this host name too; can repeat.")
 @click.option("--check", is_flag=True, help="Ask the page once, and end.")
 @click.option("--access-log", is_flag=True, help="Tell of every request on stderr.")
-def demo(
-    model: ModelChoice,
-    host: str,
-    port: int,
-    trust: tuple[str, ...],
-    check: bool,
-    access_log: bool,
-) -> None:
+def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any) -> None:
     """Serve a page to write verse on; prints its address.
 
     It works offline and answers this machine alone, unless --host says otherwise: then give the
@@ -45,22 +38,15 @@ def demo(
     from ..web.server import serve
 
     # Not by `load`: memory kept for the next step of a training would grow with many threads.
-    serve(
-        Poet.from_pretrained(model.name, model.device, log=note),
-        host,
-        port,
-        trust=trust,
-        check=check,
-        verbose=access_log,
-    )
+    poet = Poet.from_pretrained(model.name, model.device, log=note)
+    serve(poet, host, port, verbose=access_log, **how)
 
 
-@example("poetvae export --model my-poet --to onnx --out my-poet.onnx")
-@cli.command()
-@model_options
+@common.command("poetvae export --model my-poet --to onnx --out my-poet.onnx")
+@common.model_options
 @click.option("--to", "kind", type=click.Choice(["onnx"]), required=True, help="The format.")
 @click.option("--out", required=True, metavar="FILE", help="The decoder; ends in .onnx.")
-@click.option("--passes", type=int, help="To write in; the most it was trained for if absent.")
+@common.passes_option
 def export(model: ModelChoice, kind: str, out: str, passes: int | None) -> None:
     """Write a model for programs without torch or Python; prints the names of the files.
 
@@ -74,8 +60,7 @@ def export(model: ModelChoice, kind: str, out: str, passes: int | None) -> None:
         click.echo(path)
 
 
-@example("poetvae completion bash")
-@cli.command()
+@common.command("poetvae completion bash")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print what makes SHELL complete the commands, options and values of poetvae.
@@ -87,4 +72,4 @@ def completion(shell: str) -> None:
 
     complete = get_completion_class(shell)
     assert complete is not None
-    click.echo(complete(cli, {}, "poetvae", "_POETVAE_COMPLETE").source())
+    click.echo(complete(common.cli, {}, "poetvae", "_POETVAE_COMPLETE").source())

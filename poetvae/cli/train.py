@@ -8,24 +8,13 @@ from typing import Any
 import click
 
 from ..config import PRESETS
-from .common import (
-    cli,
-    corpus_argument,
-    example,
-    forms_option,
-    label_option,
-    seed_option,
-    set_option,
-    settings_of,
-    strict_option,
-    valid_option,
-)
+from . import common
+from .common import Texts
 from .terminal import files, known, note, quiet
 
 
-@example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
-@cli.command()
-@corpus_argument
+@common.command("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
+@common.corpus_argument
 @click.option(
     "--out", required=True, metavar="RUN", shell_complete=files, help="The run folder to write."
 )
@@ -39,49 +28,29 @@ from .terminal import files, known, note, quiet
 @click.option("--steps", type=int, help="Or so many steps.")
 @click.option("--minutes", type=float, help="Or about so many minutes.")
 @click.option("--batch-size", type=int, help="Poems in a step.")
-@click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
-@seed_option
-@valid_option
-@set_option
+@common.device_option
+@common.seed_option
+@common.valid_option
+@common.set_option
 @click.option("--config", metavar="FILE.toml", shell_complete=files, help="Settings from a file.")
-@forms_option
-@strict_option
-@label_option
+@common.forms_option
+@common.strict_option
+@common.label_option
 @click.option("--resume", is_flag=True, help="Continue the run in --out, if there is one.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
 @click.option("--tensorboard", is_flag=True, help="Write the curves to RUN/tensorboard, too.")
-def train(
-    corpus: tuple[str, ...],
-    out: str,
-    preset: str | None,
-    pairs: tuple[str, ...],
-    config: str | None,
-    batch_size: int | None,
-    seed: int | None,
-    resume: bool,
-    **how: Any,
-) -> None:
+def train(corpus: Texts, out: str, pairs: Texts, config: str | None, **how: Any) -> None:
     """Train a model on CORPUS: files, folders, hub names or - ; absent = the embedded sample.
     Or a folder that `corpus tokenize` wrote, with the forms and labels that it has.
 
     Settings: --config FILE.toml is overruled by --set, and that by the options.
     """
-    settings = settings_of(config, pairs)
-    if batch_size is not None:
-        settings["batch_size"] = batch_size
-    if seed is not None:
-        settings["seed"] = seed
+    settings = common.settings_of(config, pairs)
+    for name in ("batch_size", "seed"):
+        if (value := how.pop(name)) is not None:
+            settings[name] = value
     from ..training import trainer
 
-    trainer.train(
-        corpus,
-        out,
-        preset=preset,
-        settings=settings,
-        resume=resume,
-        log=note,
-        quiet=quiet(),
-        **how,
-    )
+    trainer.train(corpus, out, settings=settings, log=note, quiet=quiet(), **how)
     if os.environ.get("RANK", "0") == "0":
         note(f"done; now write poems with: poetvae generate --model {out} -n 4")

@@ -11,21 +11,8 @@ import click
 from ..constraints.options import Conditions
 from ..errors import ConfigError, CorpusError
 from ..generation.options import SamplingOptions
-from .common import (
-    FORMS,
-    ModelChoice,
-    cli,
-    drawn_seed,
-    emit,
-    example,
-    json_option,
-    model_options,
-    named,
-    options,
-    options_of,
-    seed_option,
-    stdin,
-)
+from . import common
+from .common import FORMS, ModelChoice, Texts, options_of
 from .terminal import Command, known, note
 
 if TYPE_CHECKING:
@@ -33,6 +20,33 @@ if TYPE_CHECKING:
 
 CONDITIONS = tuple(field.name for field in dataclasses.fields(Conditions))
 LINES = ("first_line", "lines", "template")  # what a text to complete says itself
+
+
+@dataclasses.dataclass(frozen=True)
+class Manner:
+    """How poems are drawn and printed."""
+
+    pairs: Texts
+    script: str | None
+    seed: int | None
+    as_json: bool
+
+    def drawn(self) -> dict[str, Any]:
+        """The labels and the seed; absent: a drawn one."""
+        labels = common.named(self.pairs, "--label", "dynasty=tang")
+        return {"labels": labels, "seed": common.drawn_seed() if self.seed is None else self.seed}
+
+    def print(self, poems: Iterable[Generated]) -> None:
+        """Poems on stdout in a script; what is told of them is told of what the model wrote."""
+        from ..text.poem import split_verses
+        from ..text.variants import to_simplified, to_traditional
+
+        convert = {"simplified": to_simplified, "traditional": to_traditional}
+        for poem in poems:
+            text = convert[self.script](poem.text) if self.script else poem.text
+            lines = split_verses(text) if poem.form else text.split("\n")
+            values = poem.as_dict() | {"text": text, "lines": list(lines)}
+            common.output(values, common.paragraph(text), self.as_json)
 
 
 class Writing(Command):
@@ -46,115 +60,74 @@ class Writing(Command):
                 formatter.write_dl([record for record in records if record])
 
 
-sampling_options = options(
+sampling_options = common.options(
     click.option(
         "--form", metavar="5x2", shell_complete=known(FORMS), help="One of the model's forms."
     ),
     options_of(SamplingOptions, leave_out=("labels", "seed"), defaults={"temperature": 0.8}),
-    click.option(
-        "--label",
-        "pairs",
-        multiple=True,
-        metavar="FIELD=VALUE",
-        help="As dynasty=tang; can repeat.",
-    ),
+    common.texts("--label", "pairs", "FIELD=VALUE", "As dynasty=tang; can repeat."),
     click.option(
         "--script",
         type=click.Choice(["simplified", "traditional"]),
         help="Of what is printed; absent: as the model writes. What you type may be either.",
     ),
-    seed_option,
-    json_option,
+    common.seed_option,
+    common.json_option,
+    common.gathered("manner", Manner, "pairs", "script", "seed", "as_json"),
 )
 count_option = click.option(
     "-n", "n", type=click.IntRange(min=1), default=1, help="How many poems."
 )
 
 
-@example(
-    "poetvae generate --model my-poet -n 4 --seed 1 --acrostic 山水 --contains 明月 --no-repeat"
+@common.command(
+    "poetvae generate --model my-poet -n 4 --seed 1 --acrostic 山水 --contains 明月 --no-repeat",
+    cls=Writing,
 )
-@cli.command(cls=Writing)
-@model_options
+@common.model_options
 @count_option
 @options_of(Conditions)
 @sampling_options
-def generate(
-    model: ModelChoice,
-    n: int,
-    lines: tuple[str, ...],
-    pairs: tuple[str, ...],
-    script: str | None,
-    seed: int | None,
-    as_json: bool,
-    **wanted: Any,
-) -> None:
+def generate(model: ModelChoice, n: int, lines: Texts, manner: Manner, **wanted: Any) -> None:
     """Write poems. What is asked of them holds in every one, or an error says why it cannot."""
-    poet = model.load()
-    labels = named(pairs, "--label", "dynasty=tang")
-    chosen = drawn_seed() if seed is None else seed
-    poems = poet.generate(n, seed=chosen, labels=labels, lines=_numbered(lines), **wanted)
-    if seed is None:
-        note(f"seed {chosen}")
-    _print(poems, script, as_json)
+    poet, drawn = model.load(), manner.drawn()
+    poems = poet.generate(n, lines=_numbered(lines), **drawn, **wanted)
+    if manner.seed is None:
+        note(f"seed {drawn['seed']}")
+    manner.print(poems)
 
 
-@example("poetvae complete --model my-poet 瀑響分雲出 -n 3 --seed 1 --no-repeat")
-@cli.command(cls=Writing)
+@common.command(
+    "poetvae complete --model my-poet 瀑響分雲出 -n 3 --seed 1 --no-repeat", cls=Writing
+)
 @click.argument("text")
-@model_options
+@common.model_options
 @count_option
 @options_of(Conditions, leave_out=LINES)
 @sampling_options
-def complete(
-    text: str,
-    model: ModelChoice,
-    n: int,
-    pairs: tuple[str, ...],
-    script: str | None,
-    seed: int | None,
-    as_json: bool,
-    **wanted: Any,
-) -> None:
+def complete(text: str, model: ModelChoice, n: int, manner: Manner, **wanted: Any) -> None:
     """Fill the blanks (_) in TEXT, or give a line its partner or the rest of its poem.
 
     - reads texts from stdin, one a line. The completions of a text are all different; with
     --candidates the best bound comes first.
     """
-    texts = [line for line in stdin() if line.strip()] if text == "-" else [text]
+    texts = list(common.stdin()) if text == "-" else [text]
     if not texts:
         raise CorpusError("no text came; give one on each line")
-    poet = model.load()
-    labels = named(pairs, "--label", "dynasty=tang")
-    chosen = drawn_seed() if seed is None else seed
+    poet, drawn = model.load(), manner.drawn()
     for i, one in enumerate(texts):
-        poems = poet.complete(one, n, seed=chosen, labels=labels, **wanted)
-        if seed is None and not i:
-            note(f"seed {chosen}")
-        _print(poems, script, as_json)
+        poems = poet.complete(one, n, **drawn, **wanted)
+        if manner.seed is None and not i:
+            note(f"seed {drawn['seed']}")
+        manner.print(poems)
         if len(poems) < n:
             note(f"{one}: only {len(poems)} different completions came of {5 * n} draws")
 
 
-def _numbered(pairs: tuple[str, ...]) -> dict[int, str]:
+def _numbered(pairs: Texts) -> dict[int, str]:
     """Texts of lines by number."""
-    lines = named(pairs, "--line", "2=TEXT")
+    lines = common.named(pairs, "--line", "2=TEXT")
     for number, text in lines.items():
         if not number.isdecimal():
             raise ConfigError(f"--line {number}={text}: expected N=TEXT, as --line 2=TEXT")
     return {int(number): text for number, text in lines.items()}
-
-
-def _print(poems: Iterable[Generated], script: str | None, as_json: bool) -> None:
-    """Poems on stdout in a script; what is told of them is told of what the model wrote."""
-    from ..text.poem import split_verses
-    from ..text.variants import to_simplified, to_traditional
-
-    convert = {"simplified": to_simplified, "traditional": to_traditional}
-    for poem in poems:
-        text = convert[script](poem.text) if script else poem.text
-        if as_json:
-            lines = split_verses(text) if poem.form else text.split("\n")
-            emit(poem.as_dict() | {"text": text, "lines": list(lines)})
-        else:
-            click.echo(text + ("\n" if "\n" in text else ""))

@@ -22,16 +22,11 @@ def explain(conditions: Sequence[Condition]) -> str:
             return explain(rest)
     if repeated := [condition for condition in conditions if condition.constraint.distinct]:
         return _repeated([condition for condition in conditions if condition not in repeated])
-    if len(conditions) == 2 and (said := _clash(*conditions)):
-        return said
+    if len(conditions) == 2 and (clash := _clash(*conditions)):
+        return clash
     names = [condition.name for condition in conditions]
-    heard = {t for condition in conditions if condition.heard for t in condition.words}
-    sounds = [
-        condition.sound(t)
-        for t in sorted(heard)
-        for condition in conditions
-        if t in condition.sounds
-    ]
+    places = sorted({t for condition in conditions if condition.by_sound for t in condition.words})
+    sounds = [one.sound(t) for t in places for one in conditions if t in one.sounds]
     why = f": {', '.join(sounds)}" if sounds else "; leave one of them out"
     return f"{', '.join(names[:-1])} and {names[-1]} cannot be met together{why}"
 
@@ -57,9 +52,9 @@ def _clash(a: Condition, b: Condition) -> str | None:
     common = meeting(a.constraint, b.constraint)
     columns = zip(a.constraint.alternatives.T, b.constraint.alternatives.T, strict=True)
     meets = torch.stack([common[one][:, other] for one, other in columns])
-    form, heard = a.constraint.form, a.heard or b.heard
+    form, by_sound = a.constraint.form, a.by_sound or b.by_sound
     for t in (~meets.flatten(1).any(1)).nonzero().flatten().tolist():
-        return f"{place(form, t)}: {a.at(t, heard)}, {b.at(t, heard)}"
+        return f"{place(form, t)}: {a.at(t, by_sound)}, {b.at(t, by_sound)}"
     for i in range(form.lines if form else 0):
         line = range(i * form.length, (i + 1) * form.length) if form else range(0)
         if not meets[line.start : line.stop].all(0).any():

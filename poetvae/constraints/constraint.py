@@ -3,8 +3,7 @@
 A constraint is a union of products. Each *alternative* is a product: at every position one set of
 tokens, independently of the others. Given z, the probability of a product is a product of masses,
 so alternatives are weighed and drawn from exactly; where they overlap, a string that is in k of
-them is accepted with probability 1 / k (Karp and Luby 1983, Monte-Carlo algorithms for enumeration
-and reliability problems).
+them is accepted with probability 1 / k (Karp and Luby 1983, see `generation.constrained`).
 """
 
 from __future__ import annotations
@@ -28,26 +27,22 @@ _SMALL = 1e-30
 
 @dataclass(frozen=True, eq=False)
 class Condition:
-    """One thing that somebody asks for, in words, so that a conflict can be named.
+    """One thing that somebody asks for, such as "the acrostic", so that a conflict can be named.
 
-    Attributes:
-        name: what it is: "the acrostic".
-        constraint: it alone.
-        words: by position, what it wants there: "春"; absent where it wants nothing.
-        sounds: by position, how the character that it fixes sounds: "陌, entering tone".
-        heard: whether it is about sounds, so that those of the others explain a conflict with it.
+    By position, `words` are what it wants there, "春", and `sounds` how a character that it fixes
+    sounds, "陌, entering tone"; `by_sound` tells that the sounds of others explain a conflict.
     """
 
     name: str
     constraint: Constraint
     words: Mapping[int, str] = field(default_factory=dict)
     sounds: Mapping[int, str] = field(default_factory=dict)
-    heard: bool = False
+    by_sound: bool = False
 
-    def at(self, t: int, heard: bool) -> str:
+    def at(self, t: int, by_sound: bool) -> str:
         """What it wants at a position, with the sound where that matters."""
-        heard = heard and t in self.sounds
-        return f"{self.name} wants {self.sound(t) if heard else self.words.get(t, 'another')}"
+        sounds = by_sound and t in self.sounds
+        return f"{self.name} wants {self.sound(t) if sounds else self.words.get(t, 'another')}"
 
     def sound(self, t: int) -> str:
         """The character that it fixes at a position, and how it sounds."""
@@ -63,8 +58,7 @@ class Constraint:
         alternatives: (A, T) int64, which set may fill each position; A >= 1, rows distinct.
         distinct: whether no token may come twice; special tokens and line breaks may, and
             positions past the end of the form do not count.
-        says: the conditions that it is made of, for messages.
-        form: the form of the poems; None in free form, where all T positions count.
+        says, form: the conditions that it is made of, for messages; None in free form.
     """
 
     sets: Tensor
@@ -108,11 +102,8 @@ class Constraint:
         return known[0].where((known == known[0]).all(dim=0), mask_id)
 
     def log_masses(self, logits: Tensor) -> Tensor:
-        """log p(alternative) in nats, (B, A), of strings drawn from logits (B, T, V).
-
-        The sum over positions of the log mass on the alternative's set there. The masses of a
-        position are taken once for each set that stands there.
-        """
+        """log p(alternative) in nats, (B, A), of strings drawn from logits (B, T, V): the masses on
+        its sets, in logs, summed; those of a position are taken once for each set that is there."""
         logits = logits.float()
         total = logits.new_zeros(len(logits), len(self.alternatives))
         for t, column in enumerate(self.alternatives.T):
@@ -158,11 +149,10 @@ def repeats(tokens: Tensor) -> Tensor:
 def distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
     """The distinct rows, in the order they come, and which of them each row is."""
     seen: dict[bytes, int] = {}
-    numbers = [seen.setdefault(row.tobytes(), len(seen)) for row in rows.cpu().numpy()]
-    first: dict[int, int] = {}
-    for i, number in enumerate(numbers):
-        first.setdefault(number, i)
-    return rows[list(first.values())], torch.tensor(numbers, dtype=torch.long, device=rows.device)
+    like = [seen.setdefault(row.tobytes(), i) for i, row in enumerate(rows.cpu().numpy())]
+    first = torch.tensor(list(seen.values()), dtype=torch.long)
+    numbers = torch.searchsorted(first, torch.tensor(like, dtype=torch.long))
+    return rows[first.to(rows.device)], numbers.to(rows.device)
 
 
 def meeting(a: Constraint, b: Constraint) -> Tensor:
@@ -193,16 +183,13 @@ def intersection(a: Constraint, b: Constraint) -> Constraint | None:
         alive &= common[one][:, other]
     first, second = alive.nonzero().unbind(1)
     check_number(len(first), 10 * MAX_ALTERNATIVES)
-    # Each pair of sets in use is intersected once, however many alternatives have it.
-    width = len(b.sets)
+    width = len(b.sets)  # each pair of sets in use is intersected once, whoever has it
     pairs = a.alternatives[first] * width + b.alternatives[second]
     used = torch.zeros(len(a.sets) * width, dtype=torch.bool, device=pairs.device)
     used[pairs.flatten()] = True
     codes = used.nonzero().flatten()
     sets, numbers = distinct_rows(a.sets[codes // width] & b.sets[codes % width])
-    number_of = torch.zeros_like(used, dtype=torch.long)
-    number_of[codes] = numbers
-    alternatives, _ = distinct_rows(number_of[pairs])
+    alternatives, _ = distinct_rows(numbers[(used.cumsum(0) - 1)[pairs]])
     both = Constraint(sets, alternatives, a.distinct or b.distinct, (), a.form)
     if both.distinct and len(alternatives):
         both = replace(both, alternatives=alternatives[~repeats(both.known(0)[:, : both.length])])

@@ -1,8 +1,7 @@
 """What may be asked of a poem, declared once.
 
-The flags of the command line, the keywords of `Poet.generate`, `--help` and the controls of the
-page derive from the fields of `Conditions`. A new condition is a field here and a function in
-`rules` of the same name, which gives the `Constraint`.
+Flags, keywords, `--help` and the page derive from the fields of `Conditions`. A new condition is a
+field here and a function of the same name in `rules`, which gives the `Constraint`.
 """
 
 from __future__ import annotations
@@ -10,47 +9,35 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..config import option
 from ..errors import ConstraintError
 
-WHERE = ("heads", "ends", "diagonal")
-"""Where an acrostic may stand in the lines."""
+WHERE = ("heads", "ends", "diagonal")  # where an acrostic may stand in the lines
+TONES = ("strict", "lenient")  # regulated verse with every reading of the characters, or with some
 
-TONES = ("strict", "lenient")
-"""Regulated verse with every reading of the characters, or with some."""
+
+_text, _GAPS = partial(option, metavar="TEXT"), "春__月"
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What is asked of a poem; all combine.
+    """What is asked of a poem; all combine. A value that is no choice is a ConstraintError."""
 
-    Raises:
-        ConstraintError: a value that is none of the choices.
-    """
-
-    first_line: str | None = option(
-        None,
-        "The first line.",
-        metavar="TEXT",
-        label="First line",
-        hint="a whole line of the form",
+    first_line: str | None = _text(
+        None, "The first line.", label="First line", hint="a whole line of the form"
     )
     lines: Mapping[int, str] | Sequence[tuple[int, str]] = option(
         (), "Line N; can repeat.", flag="--line", metavar="N=TEXT", repeat=True, rule="line"
     )
     template: str | None = option(
-        None,
-        "The text, with _ for what is open.",
-        metavar="春__月",
-        label="Template",
-        hint="春__月",
+        None, "The text, with _ for what is open.", metavar=_GAPS, label="Template", hint=_GAPS
     )
-    acrostic: str | None = option(
+    acrostic: str | None = _text(
         None,
         "A character for each line, one after another.",
-        metavar="TEXT",
         label="Acrostic",
         hint="山水",
         companion="where",
@@ -58,14 +45,8 @@ class Conditions:
     where: str = option(
         "heads", "Where in the lines.", flag="--acrostic-at", among=WHERE, label="Acrostic at"
     )
-    contains: str | Sequence[str] = option(
-        (),
-        "In one line; can repeat.",
-        metavar="TEXT",
-        repeat=True,
-        rank=3,
-        label="Keyword",
-        hint="明月",
+    contains: str | Sequence[str] = _text(
+        (), "In one line; can repeat.", repeat=True, rank=3, label="Keyword", hint="明月"
     )
     rhyme: str | None = option(
         None,
@@ -82,8 +63,20 @@ class Conditions:
         label="Regulated tones",
     )
     no_repeat: bool = option(False, "No character comes twice.", rank=1, label="No repeats")
-    without: str = option("", "None of these characters.", metavar="CHARS", label="Without")
-    only: str = option("", "No others.", metavar="CHARS", label="Only")
+    without: str = option(
+        "",
+        "None of these characters.",
+        metavar="CHARS",
+        label="Without",
+        hint="none of these characters",
+    )
+    only: str = option(
+        "",
+        "No others.",
+        metavar="CHARS",
+        label="Only",
+        hint="no other characters than these",
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -96,10 +89,8 @@ class Conditions:
         return next(self.calls(), None) is not None
 
     def calls(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
-        """The functions of `rules` to call, by name, with their arguments.
-
-        Large unions come last, when the others have thinned out what they meet.
-        """
+        """The functions of `rules` to call, by name, with their arguments. Large unions come last,
+        when the others have thinned out what they meet."""
         companions = {field.metadata["companion"] for field in dataclasses.fields(self)}
         for field in sorted(dataclasses.fields(self), key=lambda field: field.metadata["rank"]):
             value, name = getattr(self, field.name), field.metadata["rule"] or field.name

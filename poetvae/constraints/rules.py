@@ -1,8 +1,7 @@
 """What people ask of a poem, as constraints: lines, blanks, acrostics, words, tones, rhymes.
 
 Every function takes the codec of a model and the form of the poem, None in free form, and gives a
-`Constraint` over all positions of the model. Texts may be typed in simplified characters, see
-`vocabulary.tokens_of`.
+`Constraint` over all positions of the model. For the characters of texts see `vocabulary`.
 """
 
 from __future__ import annotations
@@ -26,15 +25,12 @@ from .constraint import Condition, Constraint, check_number, distinct_rows
 from .options import WHERE, Conditions
 from .vocabulary import CLASSES, level_masks, mask, rhyme_masks, sound, tokens_of, unknown
 
-BLANKS = "_＿□"
-"""What stands for a character that is left open in a template."""
+BLANKS = "_＿□"  # what stands for a character that is left open in a template
 
 
 def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
-    """All that may be written in a form.
-
-    Characters alone in a fixed form. In free form also blanks, line breaks and the end mark, but
-    not at the first position, so that no poem is empty.
+    """All that may be written in a form: characters alone in a fixed one; in free form also blanks,
+    line breaks and the end mark, but not at the first position, so that no poem is empty.
 
     Raises:
         ConfigError: a form that the model does not write.
@@ -52,8 +48,7 @@ def _all_of(
     allowed = torch.zeros(max_len, len(tokenizer), dtype=torch.bool)
     allowed[:, list(writable)] = True
     if form is None:
-        blank = [i for i in writable if not tokenizer.decode([i]).strip()]
-        allowed[0, blank] = False
+        allowed[0, [i for i in writable if not tokenizer.decode([i]).strip()]] = False
     sets, places = distinct_rows(allowed)
     return Constraint(sets, places.unsqueeze(0), form=form)
 
@@ -70,12 +65,11 @@ def line(codec: PoemCodec, form: Form | None, n: int, text: str) -> Constraint:
         ConstraintError: no such line, a text of another length, characters that the model lacks.
     """
     name = "the first line" if n == 1 else f"line {n}"
-    if form is None:
-        if n != 1:
-            raise _fixed_form(name)
+    if form is None and n == 1:
         text = text.strip()
         _check_length(name, text, 1, codec.max_len - 2)
         return _fixed(codec, form, dict(enumerate(text + "\n")), name)
+    form = _fixed_form(form, name)
     if not 1 <= n <= form.lines:
         raise ConstraintError(f"line {n} of {form}: expected 1 to {form.lines}")
     chars = "".join(split_verses(text))
@@ -87,8 +81,7 @@ def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     """The poem, its first lines, or in free form its opening, with blanks: "春眠不__，處處聞啼_".
 
     Raises:
-        ConstraintError: nothing but blanks, lines of other lengths or too many of them, characters
-            that the model lacks.
+        ConstraintError: nothing but blanks, lines of other lengths or too many, unknown characters.
     """
     name = "the template"
     typed, text = text, text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA)).strip()
@@ -116,8 +109,7 @@ def acrostic(codec: PoemCodec, form: Form | None, text: str, where: str = "heads
         ConstraintError: free form, more characters than lines, characters that the model lacks.
     """
     name = "the acrostic"
-    if form is None:
-        raise _fixed_form(name)
+    form = _fixed_form(form, name)
     if where not in WHERE:
         raise ConstraintError(f"an acrostic at {where!r}: expected {', '.join(WHERE)}")
     chars = "".join(split_verses(text))
@@ -137,39 +129,28 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     chars = "".join(split_verses(text)) if form else text.strip()
     name = f"the text {chars}"
     masks = [mask(codec, ids) for ids in tokens_of(codec, chars)]
-    if form:
-        _check_length(name, chars, 1, form.length)
-        begins = range(form.length - len(chars) + 1)
-        starts = [i * form.length + j for i in range(form.lines) for j in begins]
-        wants = [dict(enumerate(masks, start)) for start in starts]
-    else:
-        _check_length(name, chars, 1, codec.max_len - 1)
-        goes_on = ~mask(codec, [codec.tokenizer.eos_id])  # What comes after the end is not read.
-        wants = [
-            dict.fromkeys(range(start), goes_on) | dict(enumerate(masks, start))
-            for start in range(codec.max_len - len(chars) + 1)
-        ]
+    _check_length(name, chars, 1, form.length if form else codec.max_len - 1)
+    goes_on = ~mask(codec, [codec.tokenizer.eos_id])  # What comes after the end is not read.
+    wants = []
+    for start in range((form.size if form else codec.max_len) - len(chars) + 1):
+        before = {} if form else dict.fromkeys(range(start), goes_on)
+        if not form or start % form.length <= form.length - len(chars):
+            wants.append(before | dict(enumerate(masks, start)))
     return _union(codec, form, wants, name)
 
 
 def tones(codec: PoemCodec, form: Form | None, strictness: str = "lenient") -> Constraint:
-    """The tones of regulated verse, as `prosody.regulated` has them.
-
-    Args:
-        codec, form: of the poem.
-        strictness: "strict", every reading of every character fits; or "lenient", some reading
-            does, and a character that is not known fits anywhere.
+    """The tones of regulated verse, as `prosody.regulated` has them: every reading of a character
+    fits ("strict"), or some reading does, and a character that is not known fits ("lenient").
 
     Raises:
         ConstraintError: a form that regulated verse does not have.
     """
     name, strict = f"regulated verse ({strictness} tones)", strictness == "strict"
-    if form is None:
-        raise _fixed_form(name)
+    form = _fixed_form(form, name)
     if not (schemes := patterns(form)):
-        raise ConstraintError(
-            f"regulated verse has lines of 5 or 7 characters, even in number; not {form}"
-        )
+        wanted = "lines of 5 or 7 characters, even in number"
+        raise ConstraintError(f"regulated verse has {wanted}; not {form}")
     level, oblique = level_masks(codec.tokenizer)
     slots = {LEVEL: level & ~oblique, OBLIQUE: oblique & ~level, FREE: level | oblique}
     if not strict:
@@ -178,28 +159,21 @@ def tones(codec: PoemCodec, form: Form | None, strictness: str = "lenient") -> C
     wholes = ["".join(verses) for scheme in schemes for verses in product(*scheme)]
     wants = [{t: slots[c] for t, c in enumerate(whole) if c in slots} for whole in wholes]
     meaning = {LEVEL: "a level tone", OBLIQUE: "an oblique tone"}
-    columns = [set(column) for column in zip(*wholes, strict=True)]
-    either = "a known tone" if strict else "any tone"
-    others = [either if FREE in column else "a tone of one kind" for column in columns]
-    words = [
-        meaning.get("".join(column), other) for column, other in zip(columns, others, strict=True)
-    ]
-    return _union(codec, form, wants, name, dict(enumerate(words)), heard=True)
+    either, one = "a known tone" if strict else "any tone", "a tone of one kind"
+    columns = enumerate(map(set, zip(*wholes, strict=True)))
+    words = {t: meaning.get("".join(c), either if FREE in c else one) for t, c in columns}
+    return _union(codec, form, wants, name, words, by_sound=True)
 
 
 def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
     """All even lines end in one rhyme class, in some reading; a couplet's second line does.
 
-    Args:
-        codec, form: of the poem.
-        name: one of the 106 classes, or another character, which stands for its classes; or "any".
+    `name` is one of the 106 classes, another character, which stands for its classes, or "any".
 
     Raises:
-        ConstraintError: free form, an odd number of lines, any class for a couplet, a name without
-            a reading.
+        ConstraintError: free form, odd lines, any class for a couplet, a name without a reading.
     """
-    if form is None:
-        raise _fixed_form("the rhyme")
+    form = _fixed_form(form, "the rhyme")
     if form.lines % 2:
         raise ConstraintError(f"even lines rhyme, and {form} has {form.lines}; take an even number")
     if name == "any" and form.lines == 2:
@@ -209,9 +183,8 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
     else:
         classes = sorted(rhymes(name), key=CLASSES.index)
     if not classes:
-        raise ConstraintError(
-            f"rhyme {name!r}: expected a rhyme class such as 尤, or a character of a known sound"
-        )
+        wanted = "a rhyme class such as 尤, or a character of a known sound"
+        raise ConstraintError(f"rhyme {name!r}: expected {wanted}")
     table = rhyme_masks(codec.tokenizer)
     masks = [table[rhyme] for rhyme in classes if table[rhyme].any()]
     if not masks:
@@ -219,7 +192,7 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
     ends = range(2 * form.length - 1, form.size, 2 * form.length)
     words = dict.fromkeys(ends, "one class" if name == "any" else " or ".join(classes))
     wants = [dict.fromkeys(ends, members) for members in masks]
-    return _union(codec, form, wants, "the rhyme", words, heard=True)
+    return _union(codec, form, wants, "the rhyme", words, by_sound=True)
 
 
 def without(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
@@ -241,24 +214,15 @@ def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
 
 
 def no_repeat(codec: PoemCodec, form: Form | None) -> Constraint:
-    """No character comes twice.
-
-    Raises:
-        ConstraintError: free form, where marks and blanks have to.
-    """
-    if form is None:
-        raise _fixed_form("a poem without repeats")
-    base = of_form(codec, form)
-    alone = Constraint(base.sets, base.alternatives, True, (), form)
-    return Constraint(base.sets, base.alternatives, True, (Condition("no repeats", alone),), form)
+    """No character comes twice; a ConstraintError in free form, where marks and blanks have to."""
+    form = _fixed_form(form, "a poem without repeats")
+    alone = replace(of_form(codec, form), distinct=True)
+    return replace(alone, says=(Condition("no repeats", alone),))
 
 
 def requested(codec: PoemCodec, form: Form | None, conditions: Conditions) -> Constraint:
-    """All that is asked for at once; without anything, all that may be written.
-
-    Raises:
-        ConstraintError: what no poem can meet, with the conditions that exclude each other.
-    """
+    """All that is asked for at once; without anything, all that may be written. What no poem can
+    meet is a ConstraintError, with the conditions that exclude each other."""
     constraint = of_form(codec, form)
     for name, arguments in conditions.calls():
         constraint = constraint & globals()[name](codec, form, *arguments)
@@ -266,27 +230,19 @@ def requested(codec: PoemCodec, form: Form | None, conditions: Conditions) -> Co
 
 
 def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
-    """The model's form with the fewest lines that a text, with or without blanks, opens.
-
-    Raises:
-        ConstraintError: there is none.
-    """
+    """The model's form with the fewest lines that a text, with or without blanks, opens; a
+    ConstraintError where there is none."""
     if not codec.forms:
         return None
     filled = text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA))
     verses = [verse for verse in re.split(r"[^\w□]+", filled) if verse]
     least = len(verses) + (LACUNA not in filled)
-    fitting = [
-        form
-        for form in codec.forms
-        if form.lines >= least and all(len(verse) == form.length for verse in verses)
-    ]
+    whole = {len(verse) for verse in verses}
+    fitting = [form for form in codec.forms if form.lines >= least and whole <= {form.length}]
     if not fitting:
         known = ", ".join(map(str, codec.forms))
-        raise ConstraintError(
-            f"{text!r} opens none of the model's forms, {known}, with anything left to write;"
-            " give whole lines, with _ for what is open"
-        )
+        why = f"{text!r} opens none of the model's forms, {known}, with anything left to write"
+        raise ConstraintError(f"{why}; give whole lines, with _ for what is open")
     return min(fitting, key=lambda form: (form.lines, -codec.forms[form]))
 
 
@@ -297,7 +253,7 @@ def _union(
     name: str,
     words: Mapping[int, str] | None = None,
     sounds: Mapping[int, str] | None = None,
-    heard: bool = False,
+    by_sound: bool = False,
 ) -> Constraint:
     """The union of products, each given by the sets (V,) at the positions where it wants one."""
     base = of_form(codec, form)
@@ -323,20 +279,18 @@ def _union(
     used = torch.zeros_like(some)
     used[alternatives.flatten()] = True
     alone = Constraint(distinct[used], (used.cumsum(0) - 1)[alternatives], form=form)
-    condition = Condition(name, alone, words or {}, sounds or {}, heard)
+    condition = Condition(name, alone, words or {}, sounds or {}, by_sound)
     return replace(alone, says=(condition,))
 
 
 def _fixed(codec: PoemCodec, form: Form | None, at: Mapping[int, str], name: str) -> Constraint:
     """Characters at positions; `LACUNA` is any character, in free form none that ends a line."""
     breaks = [codec.tokenizer.eos_id, codec.tokenizer.newline_id]
-    open_ = dict.fromkeys((t for t in at if at[t] == LACUNA), ~mask(codec, breaks))
+    wants = dict.fromkeys((t for t in at if at[t] == LACUNA), ~mask(codec, breaks))
     at = {t: char for t, char in at.items() if char != LACUNA}
-    found = tokens_of(codec, "".join(at.values()))
-    chars = {
-        t: [codec.tokenizer.decode([i]) for i in ids] for t, ids in zip(at, found, strict=True)
-    }
-    wants = open_ | {t: mask(codec, ids) for t, ids in zip(at, found, strict=True)}
+    found = dict(zip(at, tokens_of(codec, "".join(at.values())), strict=True))
+    chars = {t: [codec.tokenizer.decode([i]) for i in ids] for t, ids in found.items()}
+    wants |= {t: mask(codec, ids) for t, ids in found.items()}
     words = {t: "/".join(options) for t, options in chars.items()}
     sounds = {t: sound(options) for t, options in chars.items()} if form else {}
     return _union(codec, form, [wants], name, words, sounds)
@@ -346,9 +300,9 @@ def _everywhere(
     codec: PoemCodec, form: Form | None, allowed: Tensor, name: str, word: str
 ) -> Constraint:
     """One set at all positions of the poem."""
-    positions = range(form.size if form else codec.max_len)
-    want = dict.fromkeys(positions, allowed)
-    return _union(codec, form, [want], name, dict.fromkeys(positions, word))
+    places = range(form.size if form else codec.max_len)
+    wants = [dict.fromkeys(places, allowed)]
+    return _union(codec, form, wants, name, dict.fromkeys(places, word))
 
 
 def _check_length(name: str, text: str, least: int, most: int) -> None:
@@ -357,8 +311,12 @@ def _check_length(name: str, text: str, least: int, most: int) -> None:
         raise ConstraintError(f"{name}: {text!r} has {len(text)} characters; expected {wanted}")
 
 
-def _fixed_form(name: str) -> ConstraintError:
-    return ConstraintError(f"{name} needs a fixed form, such as 5x4; this model writes free form")
+def _fixed_form(form: Form | None, name: str) -> Form:
+    """The form; a ConstraintError in free form."""
+    if form is None:
+        wanted = "a fixed form, such as 5x4; this model writes free form"
+        raise ConstraintError(f"{name} needs {wanted}")
+    return form
 
 
 def _short(chars: str) -> str:

@@ -1,8 +1,7 @@
 """What the tokens of a model mean: what a typed character may be, how characters sound.
 
-Texts may be typed in simplified characters where a model knows traditional ones: where a text shows
-that it is simplified, or the model lacks a character, a character stands for all that it may mean
-and the model knows.
+Where a text is typed in simplified characters and the model knows traditional ones, or lacks a
+character, a character stands for all that it may mean and the model knows.
 """
 
 from __future__ import annotations
@@ -16,13 +15,11 @@ from torch import Tensor
 from ..errors import ConstraintError
 from ..text.codec import PoemCodec
 from ..text.poem import is_han
-from ..text.prosody import LEVEL, OBLIQUE, RHYMES, levels, readings, rhymes
+from ..text.prosody import LEVEL, OBLIQUE, RHYMES, TONE_NAMES, levels, readings, rhymes
 from ..text.tokenizer import PoemTokenizer
 from ..text.variants import is_simplified, only_simplified, to_simplified, traditional_variants
 
-CLASSES = "".join(RHYMES.values())
-"""The names of all rhyme classes."""
-_TONES = {"平": "level", "上": "rising", "去": "departing", "入": "entering"}
+CLASSES = "".join(RHYMES.values())  # the names of all rhyme classes
 
 
 def mask(codec: PoemCodec, ids: Iterable[int]) -> Tensor:
@@ -33,12 +30,7 @@ def mask(codec: PoemCodec, ids: Iterable[int]) -> Tensor:
 
 
 def tokens_of(codec: PoemCodec, text: str, missing: bool = False) -> list[list[int]]:
-    """By character of a text, the tokens that it may be.
-
-    Args:
-        codec: of the model.
-        text: as typed.
-        missing: whether the model may lack characters, which are then nothing.
+    """By character of a text as typed, the tokens that it may be: none where it may be missing.
 
     Raises:
         ConstraintError: characters that the model cannot write.
@@ -72,28 +64,25 @@ def sound(chars: Iterable[str]) -> str:
     """How characters sound, in words: "陌, entering tone"."""
     found = {reading for char in chars for reading in readings(char)}
     ordered = sorted(found, key=lambda reading: CLASSES.index(reading.rhyme))
-    words = [f"{reading.rhyme}, {_TONES[reading.tone]} tone" for reading in ordered]
+    words = [f"{reading.rhyme}, {TONE_NAMES[reading.tone]} tone" for reading in ordered]
     return " or ".join(words) or "no known sound"
 
 
 @lru_cache(maxsize=4)
 def level_masks(tokenizer: PoemTokenizer) -> tuple[Tensor, Tensor]:
     """Which tokens may be level and which oblique, (V,) bool each; both for some, none unknown."""
-    found = [levels(char) for char in _chars(tokenizer)]
-    return (
-        torch.tensor([LEVEL in tones for tones in found]),
-        torch.tensor([OBLIQUE in tones for tones in found]),
+    level, oblique = (
+        torch.tensor([tone in levels(char) for char in _chars(tokenizer)])
+        for tone in (LEVEL, OBLIQUE)
     )
+    return level, oblique
 
 
 @lru_cache(maxsize=4)
 def rhyme_masks(tokenizer: PoemTokenizer) -> dict[str, Tensor]:
     """By rhyme class, which tokens may belong to it: (V,) bool."""
-    table = {name: torch.zeros(len(tokenizer), dtype=torch.bool) for name in CLASSES}
-    for i, char in enumerate(_chars(tokenizer)):
-        for name in rhymes(char):
-            table[name][i] = True
-    return table
+    classes = [rhymes(char) for char in _chars(tokenizer)]
+    return {name: torch.tensor([name in found for found in classes]) for name in CLASSES}
 
 
 @lru_cache(maxsize=4)

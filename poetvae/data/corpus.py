@@ -1,11 +1,8 @@
 """Reading poems from files, folders, standard input and the hub, with an account of each.
 
-`read_poems` reads one poem after the other and keeps none; `read_corpus` collects what training
-needs. Nothing is written anywhere. What cannot be used is left out and counted in a `CorpusReport`;
-with `strict` what is broken is an error instead.
-
-An *item* is what is learnt: a poem or a couplet of one, as `poem.select` gives it. It stands on a
-*side*: 0 to train, 1 to validate, 2 to test.
+What cannot be used is left out and counted in a `CorpusReport`; with `strict` what is broken is an
+error instead. An *item* is what is learnt: a poem or a couplet of one, as `poem.select` gives it.
+It stands on a *side*: 0 to train, 1 to validate, 2 to test.
 """
 
 from __future__ import annotations
@@ -14,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -26,9 +23,11 @@ from .repeated import SideCounts, mark_repeated, rank, text_hashes
 from .sources import SUFFIXES, Record, check_source, read_source
 
 Source = str | Path
+Item = tuple[Poem, str, int]  # what is learnt, a poem or a couplet; its characters; its side
+Keys = set[int] | None
+"""Those of the poems before, to which a poem adds its own; None: poems are not compared."""
 
-# So many broken places are named; the others are counted.
-_PROBLEMS = 20
+_PROBLEMS = 20  # broken places that are named; the others are counted
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,9 @@ class CorpusSpec:
         forms: the forms to select, see `poem.select`; none = whole poems in free form.
         labels: fields of the poems to condition on.
         strict: whether a broken entry is an error.
-        held_out: the share of poems that is kept from training: half of them to validate, half to
-            test.
+        held_out: the share of poems kept from training, half to validate and half to test.
         max_len: positions of a poem in free form; a fixed form has its own.
-        min_count: a character seen less often is unknown.
-        min_label: a label's value seen less often is unknown.
+        min_count, min_label: a character, a label's value seen less often is unknown.
     """
 
     sources: Sequence[Source]
@@ -67,24 +64,19 @@ class CorpusSpec:
     @property
     def columns(self) -> tuple[str, ...]:
         """The fields whose values are counted: where there are forms, they come first."""
-        if not self.forms:
-            return tuple(self.labels)
-        return "form", *(name for name in self.labels if name != "form")
+        return tuple(dict.fromkeys(("form", *self.labels))) if self.forms else tuple(self.labels)
 
 
 @dataclass
 class CorpusReport:
-    """What was read, what was kept, and why the rest was not. Two sums always hold:
+    """What was read, what was kept, and why the rest was not.
 
     read == kept + sum(dropped), and, after `read_corpus`, kept == used + sum(unused) and
     items == train + valid + test + sum(repeated), where items are the poems or couplets selected.
-
-    Attributes:
-        altered: poems that were altered, by what was altered; a poem may stand under several.
-        ignored: files of a folder that were not read, by suffix.
-        forms: poems kept, by form; those without one are "free".
-        characters: characters of the poems kept, line breaks not counted.
-        problems: the first broken places, as file:line: what.
+    `forms` and `characters` (line breaks not counted) are of the poems kept, those without a form
+    are "free"; `altered` has poems by what was altered, one perhaps under several; `ignored` the
+    files of folders that were not read, by suffix; `problems` the first broken places, as
+    file:line: what.
     """
 
     read: int = 0
@@ -107,18 +99,14 @@ class CorpusReport:
         """Count what the other has counted, of what comes after."""
         for key, value in vars(other).items():
             mine = getattr(self, key)
-            if isinstance(mine, Counter):
-                mine.update(value)
-            else:
-                setattr(self, key, mine + value)
+            mine += value  # a counter stays the same one, which those who read hold
+            setattr(self, key, mine)
         del self.problems[_PROBLEMS:]
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain numbers, strings, dicts and lists."""
-        return {
-            key: dict(value.most_common()) if isinstance(value, Counter) else value
-            for key, value in vars(self).items()
-        }
+        counted = vars(self).items()
+        return {k: dict(v.most_common()) if isinstance(v, Counter) else v for k, v in counted}
 
     def lines(self) -> list[str]:
         """The account for people; empty parts are left out."""
@@ -130,10 +118,10 @@ class CorpusReport:
             _listing("forms", self.forms, most=8),
         ]
         if self.items:
+            sides = f"{self.train:,} to train, {self.valid:,} to validate, {self.test:,} to test"
             parts += [
                 _listing("poems not used", self.unused),
-                f"selected: {self.items:,}; {self.train:,} to train, "
-                f"{self.valid:,} to validate, {self.test:,} to test",
+                f"selected: {self.items:,}; {sides}",
                 _listing("left out", self.repeated),
             ]
         return [part for part in (*parts, *self.problems) if part]
@@ -157,18 +145,15 @@ class Corpus:
 def read_poems(
     *sources: Source, strict: bool = False, report: CorpusReport | None = None
 ) -> Iterator[Poem]:
-    """The poems of sources, cleaned, each text once.
+    """The poems of sources, cleaned, each text once; see `CorpusSpec` for sources and strict.
 
-    Args:
-        sources, strict: as of a `CorpusSpec`.
-        report: counts what is read; a report given to several calls adds up.
+    A report counts what is read; one that is given to several calls adds up.
 
     Raises:
         CorpusError: at once, for a source that is not there; while reading, for one that cannot be
             read or, at the end, when no poem was kept.
     """
-    report = CorpusReport() if report is None else report
-    return _read(check_sources(sources), strict, report)
+    return _read(check_sources(sources), strict, CorpusReport() if report is None else report)
 
 
 def _read(names: list[str], strict: bool, report: CorpusReport) -> Iterator[Poem]:
@@ -176,34 +161,28 @@ def _read(names: list[str], strict: bool, report: CorpusReport) -> Iterator[Poem
     before = CorpusReport()
     before.add(report)
     for record in read_records(names, strict, report):
-        poem = read_record(record, report, known)
-        if poem is not None:
+        if poem := read_record(record, report, known):
             yield poem
-    check_kept(names, report, before)
+    _check_kept(names, report, before)
 
 
 def read_corpus(spec: CorpusSpec) -> Corpus:
     """What training needs of sources: selected, each content once, split by poem.
 
     With sources to validate with there is nothing to test with, and the report is of the others.
-
-    Raises:
-        CorpusError: as `read_poems` does, and when there is nothing of these forms, or nothing left
-            to train on.
+    Raises CorpusError as `read_poems`, and where nothing is of these forms, or left to train on.
     """
     items: list[Item] = []
     report, counts = CorpusReport(), SideCounts()
     for names, side, part in read_parts(spec, report):
-        records = read_records(names, spec.strict, part)
-        items += select_items(records, spec, side, part, set())
-    sides = np.fromiter((item.side for item in items), np.uint8, len(items))
-    hashes = text_hashes(item.chars for item in items)
+        items += select_items(read_records(names, spec.strict, part), spec, side, part, set())
+    sides = np.fromiter((side for *_, side in items), np.uint8, len(items))
     counts.items += np.bincount(sides, minlength=3)
-    mark_repeated(sides, hashes, rank(sides), counts)
+    mark_repeated(sides, text_hashes(chars for _, chars, _ in items), rank(sides), counts)
     complete_report(report, spec, counts)
     poems: list[list[Poem]] = [[], [], [], []]
-    for item, place in zip(items, sides.tolist(), strict=True):
-        poems[place].append(item.poem)
+    for (poem, *_), side in zip(items, sides.tolist(), strict=True):
+        poems[side].append(poem)
     train, valid, test, _ = poems
     return Corpus(train, valid, test, report)
 
@@ -211,25 +190,17 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
 def read_parts(
     spec: CorpusSpec, report: CorpusReport
 ) -> Iterator[tuple[list[str], int, CorpusReport]]:
-    """What is to be read one after the other: sources, the side of their poems, and their report.
-
-    Raises:
-        CorpusError: one is not there or, when it was read, nothing of it was kept or selected.
-    """
+    """Sources to read in turn, their side and report; CorpusError where nothing of them is kept."""
     parts = [(check_sources(spec.sources), 0, report)]
     if spec.valid:
         parts.append((check_sources(spec.valid), 1, CorpusReport()))
-    for part in parts:
-        yield part
-        check_selected(part[0], spec, part[2])
+    for names, side, part in parts:
+        yield names, side, part
+        _check_selected(names, spec, part)
 
 
 def check_sources(sources: Iterable[Source]) -> list[str]:
-    """The names of sources that are there.
-
-    Raises:
-        CorpusError: there is none, or one is not there.
-    """
+    """The names of sources; raises CorpusError where there is none, or one is not there."""
     names = [check_source(str(source)) for source in sources]
     if not names:
         raise CorpusError("no corpus: give a file, a folder, a hub name, or - for standard input")
@@ -242,27 +213,17 @@ def is_store(folder: Source) -> bool:
 
 
 def read_records(sources: Iterable[str], strict: bool, report: CorpusReport) -> Iterator[Record]:
-    """The entries of sources; with `strict` the first broken one is an error.
-
-    Raises:
-        CorpusError: as `read_poems` does, except at the end.
-    """
+    """The entries of sources; raises CorpusError as `read_poems` does, except at the end."""
     for name in sources:
         for record in read_source(name, report.ignored):
             if record.problem and strict:
-                raise CorpusError(
-                    f"{record.where}: {record.problem}; mend it, or read without strict to skip it"
-                )
+                reason = f"{record.where}: {record.problem}"
+                raise CorpusError(f"{reason}; mend it, or read without strict to skip it")
             yield record
 
 
-def read_record(record: Record, report: CorpusReport, known: set[int] | None = None) -> Poem | None:
-    """The poem of an entry, cleaned and counted; None when it is dropped.
-
-    Args:
-        known: the keys of the poems before it, to which its own is added; one that is known is
-            dropped. None: poems are not compared.
-    """
+def read_record(record: Record, report: CorpusReport, known: Keys = None) -> Poem | None:
+    """The poem of an entry, cleaned and counted; None when it is dropped, as a known one is."""
     report.read += 1
     if record.problem:
         report.dropped[record.problem] += 1
@@ -282,85 +243,58 @@ def read_record(record: Record, report: CorpusReport, known: set[int] | None = N
         known.add(key)
     report.kept += 1
     report.characters += sum(map(len, poem.lines))
-    if altered:
-        report.altered.update(altered)
+    report.altered.update(altered)
     report.forms[str(poem.form or "free")] += 1
     return poem
 
 
-class Item(NamedTuple):
-    """What is learnt: a poem or a couplet of one, the characters of it, and its side."""
-
-    poem: Poem
-    chars: str
-    side: int
-
-
 def select_items(
-    records: Iterable[Record],
-    spec: CorpusSpec,
-    side: int,
-    report: CorpusReport,
-    known: set[int] | None = None,
+    records: Iterable[Record], spec: CorpusSpec, side: int, report: CorpusReport, known: Keys = None
 ) -> Iterator[Item]:
-    """The items of entries, counted; none is left out for coming twice.
-
-    Args:
-        side: of poems that are not held out.
-        known: as for `read_record`.
-    """
+    """The items of entries, counted, also those that come twice; on `side` where not held out."""
     forms, share = frozenset(spec.forms), 0.0 if spec.valid else spec.held_out
     for record in records:
-        poem = read_record(record, report, known)
-        if poem is None:
-            continue
-        poems, place = list(select([poem], forms)), side_of(poem, share) or side
-        if not poems:
-            report.unused["other form" if forms else "lacuna"] += 1
-            continue
-        report.used += 1
-        report.items += len(poems)
-        for item in poems:
-            yield Item(item, content(item, item.form if forms else None), place)
+        if poem := read_record(record, report, known):
+            items, place = list(select([poem], forms)), side_of(poem, share) or side
+            if items:
+                report.used += 1
+            else:
+                report.unused["other form" if forms else "lacuna"] += 1
+            report.items += len(items)
+            for item in items:
+                yield item, content(item, item.form if forms else None), place
 
 
 def side_of(poem: Poem, share: float) -> int:
     """Where a poem belongs when a share is held out: 0 to train, 1 to validate, 2 to test."""
-    if not held_out(poem.key, share):
-        return 0
-    return 2 if held_out(poem.key, share / 2) else 1
+    return held_out(poem.key, share) + held_out(poem.key, share / 2)
 
 
-def check_kept(
-    sources: Iterable[Source], report: CorpusReport, before: CorpusReport | None = None
-) -> None:
+def _check_kept(names: list[str], report: CorpusReport, before: CorpusReport) -> None:
     """Raises CorpusError when no poem was kept of sources, since an earlier state of the report."""
-    before = before or CorpusReport()
     if report.kept == before.kept:
         why = _listing("dropped", report.dropped - before.dropped) or "it is empty"
         raise CorpusError(
-            f"{', '.join(map(str, sources))}: nothing to learn from: "
-            f"{report.read - before.read} poems read, {why};"
-            f" poems stand in {', '.join(SUFFIXES[:5])} files, in UTF-8"
+            f"{', '.join(names)}: nothing to learn from: {report.read - before.read} poems read, "
+            f"{why}; poems stand in {', '.join(SUFFIXES[:5])} files, in UTF-8"
         )
 
 
-def check_selected(sources: Iterable[Source], spec: CorpusSpec, report: CorpusReport) -> None:
+def _check_selected(names: list[str], spec: CorpusSpec, report: CorpusReport) -> None:
     """Raises CorpusError when nothing was kept, or selected, of sources."""
-    check_kept(sources, report)
+    _check_kept(names, report, CorpusReport())
     if report.items:
         return
     fixed = [(form, count) for form, count in report.forms.most_common() if form != "free"]
-    wanted = " or ".join(map(str, sorted(spec.forms)))
+    none = f"0 poems of the form {' or '.join(map(str, sorted(spec.forms)))}"
     if not spec.forms:
         reason = f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
     elif not fixed:
-        reason = f"0 poems of the form {wanted}; all {report.kept} are of free form: "
-        reason += "leave out --form"
+        reason = f"{none}; all {report.kept} are of free form: leave out --form"
     else:
         there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
-        reason = f"0 poems of the form {wanted}; there are {there}: try --form {fixed[0][0]}"
-    raise CorpusError(f"{', '.join(map(str, sources))}: {reason}")
+        reason = f"{none}; there are {there}: try --form {fixed[0][0]}"
+    raise CorpusError(f"{', '.join(names)}: {reason}")
 
 
 def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) -> None:
@@ -374,22 +308,15 @@ def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) 
         if count:
             report.repeated[reason] = count
     if not report.train:
-        raise CorpusError(
-            f"{', '.join(map(str, spec.sources))}: all {left.sum()} poems are held out; "
-            "give more poems, or hold out less"
-        )
+        reason = f"{', '.join(map(str, spec.sources))}: all {left.sum()} poems are held out"
+        raise CorpusError(f"{reason}; give more poems, or hold out less")
 
 
 def sample_folder() -> Path:
-    """The embedded sample: in the installed package, or in the source tree that it runs from.
-
-    Raises:
-        CorpusError: it is in neither.
-    """
+    """The embedded sample, installed or in the source tree; CorpusError where it is in neither."""
     package = Path(__file__).parent.parent
     for folder in (package / "sample", package.parent / "data" / "sample"):
         if folder.is_dir():
             return folder
-    raise CorpusError(
-        f"no embedded sample beside {package}; install poetvae again, or give a corpus"
-    )
+    reason = f"no embedded sample beside {package}"
+    raise CorpusError(f"{reason}; install poetvae again, or give a corpus")

@@ -1,7 +1,6 @@
 """From numbered poems to batches, as pure functions of (seed, step).
 
-Nothing here keeps a position: the poems of a step are computed from its number, so a run resumes
-from one integer, and any number of processes can share it.
+Nothing here keeps a position: a run resumes from one integer, and any number of processes share it.
 """
 
 from __future__ import annotations
@@ -20,17 +19,10 @@ from torch import Tensor
 from ..text.codec import PoemCodec
 from ..text.poem import Poem
 
-# So many numbers of a store are hashed at once.
-_PART = 2**20
-
-# Fewer can be told from chance on small corpora.
-_ROUNDS = 8
+Rows = Sequence[Sequence[int]]
+_PART = 2**20  # numbers of a store that are hashed at once
+_ROUNDS = 8  # fewer can be told from chance on small corpora
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_MIX = (
-    (np.uint64(30), np.uint64(0xBF58476D1CE4E5B9)),
-    (np.uint64(27), np.uint64(0x94D049BB133111EB)),
-)
-_LAST = np.uint64(31)
 
 
 @dataclass(frozen=True)
@@ -38,11 +30,9 @@ class Batch:
     """B poems of at most T tokens.
 
     Attributes:
-        tokens: (B, T) int64, padded.
-        mask: (B, T) bool, True = real.
+        tokens, mask: (B, T) int64, padded; (B, T) bool, True = real.
         labels: (B, L) int64, 0 = unknown; None without labels.
-        observed: (B, T), the tokens that encoder and decoder are given, the mask token elsewhere;
-            None = none.
+        observed: (B, T), the tokens that encoder and decoder are given, else mask tokens; or None.
         noisy: (B, T), the poems as the encoder sees them; None = as they are.
     """
 
@@ -74,27 +64,19 @@ class Batch:
 class TokenStore:
     """Tokens of all poems end to end, with where each begins; in memory, or in mapped files.
 
-    Args:
-        poems: the token ids of each poem.
-        max_len: positions of a batch; no poem may be longer.
-        pad_id: fills the rest of a row.
-        labels: for each poem its label values; empty where there are none.
+    Made of the token ids and, if any, the label values of each poem. A batch has max_len positions;
+    no poem may be longer, and pad_id fills the rest of a row.
     """
 
-    def __init__(
-        self,
-        poems: Sequence[Sequence[int]],
-        max_len: int,
-        pad_id: int,
-        labels: Sequence[Sequence[int]] = (),
-    ) -> None:
+    def __init__(self, poems: Rows, max_len: int, pad_id: int, labels: Rows = ()) -> None:
         lengths = torch.tensor([len(p) for p in poems], dtype=torch.int64)
         if len(poems) and lengths.max() > max_len:
             raise ValueError(f"a poem has {lengths.max()} tokens; max_len is {max_len}")
         ids = np.fromiter(itertools.chain.from_iterable(poems), np.int32, int(lengths.sum()))
-        tokens = torch.from_numpy(ids).to(token_dtype(int(ids.max(initial=0)) + 1))
-        offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
-        self._hold(tokens, offsets, torch.tensor(labels) if len(labels) else None, max_len, pad_id)
+        self.tokens = torch.from_numpy(ids).to(token_dtype(int(ids.max(initial=0)) + 1))
+        self.offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
+        self.labels = torch.tensor(labels) if len(labels) else None
+        self.max_len, self.pad_id = max_len, pad_id
 
     @classmethod
     def of(
@@ -102,20 +84,12 @@ class TokenStore:
     ) -> TokenStore:
         """A store of arrays that are there, which it neither copies nor checks.
 
-        Args:
-            tokens: (characters,), of any whole type.
-            offsets: (poems + 1,) int64, where in `tokens` each poem begins, and their end.
-            labels: (poems, L), of any whole type, or None.
+        Tokens (characters,) and labels (poems, L) or None are of any whole type; offsets (poems +
+        1,) int64, where in `tokens` each poem begins, and their end.
         """
-        store = cls.__new__(cls)
-        store._hold(tokens, offsets, labels, max_len, pad_id)
+        store = cls([], max_len, pad_id)
+        store.tokens, store.offsets, store.labels = tokens, offsets, labels
         return store
-
-    def _hold(
-        self, tokens: Tensor, offsets: Tensor, labels: Tensor | None, max_len: int, pad_id: int
-    ) -> None:
-        self.tokens, self.offsets, self.labels = tokens, offsets, labels
-        self.max_len, self.pad_id = max_len, pad_id
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -147,8 +121,7 @@ class TokenStore:
 
     def poem(self, place: int) -> list[int]:
         """The ids of one poem."""
-        ids: list[int] = self.tokens[self.offsets[place] : self.offsets[place + 1]].tolist()
-        return ids
+        return list(self.tokens[self.offsets[place] : self.offsets[place + 1]].tolist())
 
     def batch(self, index: NDArray[np.int64] | Sequence[int]) -> Batch:
         """The poems at these places, in this order."""
@@ -160,8 +133,8 @@ class TokenStore:
         tokens = torch.full(place.shape, self.pad_id, device=device)
         if len(self.tokens):
             place.clamp_(max=len(self.tokens) - 1)
-            found = self.tokens.index_select(0, place.flatten()).view(place.shape)
-            tokens = torch.where(mask, found, tokens)
+            there = self.tokens.index_select(0, place.flatten()).view(place.shape)
+            tokens = torch.where(mask, there, tokens)
         labels = None if self.labels is None else self.labels[poems].long()
         return Batch(tokens, mask, labels)
 
@@ -188,11 +161,7 @@ class Data:
 
 
 def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
-    """Poems numbered and labelled.
-
-    Raises:
-        CorpusError: a poem of none of the codec's forms, or too long.
-    """
+    """Poems numbered and labelled; CorpusError for one of no form of the codec, or too long."""
     poems = list(poems)
     labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
     ids = [codec.encode(p) for p in poems]
@@ -213,8 +182,6 @@ def corrupt(
     Drawn from the device's own generator, which the step has seeded.
 
     Args:
-        batch: the poems.
-        mask_id: stands where a character is not told.
         observe: share of the poems that have a part `observed`: half of them all but a run of
             characters, half of them characters here and there; at least one stays hidden.
         passes: numbers of passes, of which the batch has one drawn.
@@ -242,7 +209,7 @@ def corrupt(
         noisy = tokens.masked_fill((rand(n, length) < noise) & mask, mask_id)
     if dropout and labels is not None:
         labels = labels.masked_fill(rand(*labels.shape) < dropout, 0)
-    return Batch(tokens, batch.mask, labels, observed, noisy), drawn
+    return Batch(tokens, mask, labels, observed, noisy), drawn
 
 
 def derive_seed(seed: int, *names: object) -> int:
@@ -288,8 +255,8 @@ def _permute(place: NDArray[np.uint64], key: NDArray[np.uint64], n: int) -> NDAr
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finaliser of splitmix64 (Steele, Lea & Flood 2014), in place; products wrap."""
-    for shift, factor in _MIX:
-        x ^= x >> shift
-        x *= factor
-    x ^= x >> _LAST
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x ^= x >> np.uint64(shift)
+        x *= np.uint64(factor)
+    x ^= x >> np.uint64(31)
     return x

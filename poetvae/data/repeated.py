@@ -1,8 +1,4 @@
-"""Items whose text stands elsewhere already, found on arrays of hashes and sides.
-
-An *item* is what is learnt: a poem or a couplet of one. It stands on a *side*: 0 to train, 1 to
-validate, 2 to test.
-"""
+"""Items (see `corpus`) whose text stands elsewhere already, found on arrays of hashes and sides."""
 
 from __future__ import annotations
 
@@ -16,9 +12,7 @@ from numpy.typing import NDArray
 Words = NDArray[np.uint64]
 Counts = NDArray[np.int64]
 
-REPEATED = 3
-"""The side of an item whose text stands elsewhere already."""
-
+REPEATED = 3  # the side of an item whose text stands elsewhere already
 _SIDE, _PLACE = np.uint64(62), np.uint64(2**62 - 1)
 
 
@@ -48,22 +42,12 @@ def rank(sides: NDArray[np.uint8], first: int = 0) -> Words:
 
 
 def mark_repeated(
-    sides: NDArray[np.uint8],
-    hashes: Words,
-    ranks: Words,
-    counts: SideCounts,
-    across: bool = True,
+    sides: NDArray[np.uint8], hashes: Words, ranks: Words, counts: SideCounts, across: bool = True
 ) -> tuple[Words, Words]:
     """Mark as REPEATED in `sides` all items of a text but the first, which the first side has.
 
-    Args:
-        sides: of all items.
-        hashes, ranks: (N,), of those to compare.
-        counts: counts them.
-        across: whether items of different sides are compared; else those of the same alone.
-
-    Returns:
-        Hashes and ranks of those that are left, by hash.
+    `sides` is of all items, hashes and ranks, (N,), of those to compare: across sides, or those of
+    the same alone. Returns hashes and ranks of those that are left, by hash.
     """
     order = np.lexsort((ranks, hashes))
     hashes, ranks = hashes[order], ranks[order]

@@ -1,8 +1,4 @@
-"""What is learnt of poems, as arrays of numbers: work that processes share, without torch.
-
-`items_of` makes arrays of the items of a chunk of entries; `gather` has that done of whole corpora,
-by several processes.
-"""
+"""What is learnt of poems, as arrays of numbers: work that processes share, without torch."""
 
 from __future__ import annotations
 
@@ -29,24 +25,19 @@ from .corpus import CorpusReport, CorpusSpec, read_records, select_items
 from .repeated import text_hashes
 from .sources import Record
 
-END = "\ud800"
-"""Stands behind a text of free form: no cleaned text has a surrogate in it."""
-CHUNK = 2000
-"""Entries that a process is given at once."""
-CHUNK_CHARACTERS = 2**20
-"""A chunk of long texts has fewer entries."""
-FEW_CHUNKS = 4
-"""So few chunks are done before another process would have started."""
+END = "\ud800"  # stands behind a text of free form: no cleaned text has a surrogate in it
+CHUNK, CHUNK_CHARACTERS = 2000, 2**20  # entries of a process at once; of long ones, fewer
+FEW_CHUNKS = 4  # so few are done before another process would have started
 
 
 @dataclass(frozen=True)
 class Items:
     """The N items of some entries, in order.
 
-    codes (C,) uint32, the code points of all items end to end, in free form with END behind each;
-    lengths (N,) int32, how many of them are of each item; hashes (N,) uint64, of the characters;
-    sides (N,) uint8, 0 to train, 1 to validate, 2 to test; columns (N, L) int32, places in
-    `values`, where "" is for a poem that has none; fields: how many items have each field of meta.
+    codes (C,): the code points of all items end to end, in free form with END behind each; lengths
+    (N,): how many of them are of each item; hashes (N,): of the characters; sides (N,): 0 to train,
+    1 to validate, 2 to test; columns (N, L): places in `values`, where "" is for a poem that has
+    none; fields: how many items have each field of meta.
     """
 
     codes: NDArray[np.uint32]
@@ -62,27 +53,24 @@ class Items:
 def items_of(records: Iterable[Record], spec: CorpusSpec, side: int = 0) -> Items:
     """The items of entries, with the values of the corpus's columns; see `corpus.select_items`."""
     report, fields, end = CorpusReport(), Counter[str](), "" if spec.forms else END
-    texts, sides, places = [], bytearray(), []
+    texts, sides, places, names = [], bytearray(), [], spec.columns
     values: dict[str, int] = {}
-    names = spec.columns
     for poem, chars, place in select_items(records, spec, side, report):
         texts.append(chars)
         sides.append(place)
         if names:
-            if poem.meta:
-                fields.update(poem.meta.keys())
-            for name in names:
-                places.append(values.setdefault(poem.value(name), len(values)))
+            fields.update(poem.meta.keys())
+            places += [values.setdefault(poem.value(name), len(values)) for name in names]
     n, codes = len(texts), "".join([text + end for text in texts])
     return Items(
-        np.frombuffer(codes.encode("utf-32-le", "surrogatepass"), "<u4"),
-        np.fromiter(map(len, texts), np.int32, n) + np.int32(len(end)),
-        text_hashes(texts),
-        np.frombuffer(bytes(sides), np.uint8),
-        np.array(places, np.int32).reshape(n, len(names)),
-        list(values),
-        fields,
-        report,
+        codes=np.frombuffer(codes.encode("utf-32-le", "surrogatepass"), "<u4"),
+        lengths=np.fromiter(map(len, texts), np.int32, n) + np.int32(len(end)),
+        hashes=text_hashes(texts),
+        sides=np.frombuffer(bytes(sides), np.uint8),
+        columns=np.array(places, np.int32).reshape(n, len(names)),
+        values=list(values),
+        fields=fields,
+        report=report,
     )
 
 
@@ -96,13 +84,9 @@ def gather(
 ) -> Iterator[Items]:
     """The items of sources, chunk by chunk in order, the same for any chunk and any workers.
 
-    Args:
-        report: counts the files that are not read; what each chunk counts is in its items.
-        side: of poems that are not held out.
-        workers: processes to share the work; a corpus of a few chunks is done in this one.
-
-    Raises:
-        CorpusError: as `read_poems` does, except at the end; and when a process dies.
+    Workers are processes, and `side` is that of poems that are not held out. The report counts the
+    files that are not read; what each chunk counts is in its items. Raises CorpusError as
+    `read_records` does, and when a process dies.
     """
     chunks = chunks_of(read_records(sources, spec.strict, report), chunk, bool(spec.columns))
     work = partial(items_of, spec=spec, side=side)
@@ -123,10 +107,8 @@ def gather(
         while window:
             yield window.popleft().result()
     except BrokenProcessPool as error:
-        raise CorpusError(
-            "a process that read the corpus has died, perhaps for want of memory; "
-            "take fewer workers"
-        ) from error
+        reason = "a process that read the corpus has died, perhaps for want of memory"
+        raise CorpusError(f"{reason}; take fewer workers") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -146,24 +128,21 @@ def chunks_of(records: Iterator[Record], size: int, meta: bool) -> Iterator[list
 
 def _serve() -> None:
     """A worker leaves interrupts to the process that it works for, and ends when that has ended."""
+
+    def end_with_parent() -> None:
+        # Killed outright it tells nobody, and the queue would be waited at for ever.
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # Killed outright it tells nobody, and the queue would be waited at for ever.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
 @contextmanager
 def _no_main() -> Iterator[None]:
-    """A process that starts here does not run the main program's file again, as it would.
-
-    The file may be a script without a guard, or one that imports torch, which is slow and large.
-    """
+    """A process that starts here does not run the main program's file again, as it would."""
+    # The file may be a script without a guard, or one that imports torch, which is slow and large.
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:

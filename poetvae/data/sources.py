@@ -2,11 +2,9 @@
 
 - `.json`: a list of objects, such as the files of chinese-poetry
 - `.jsonl`: an object per line
-- `.txt`: poems separated by blank lines; without blank lines a poem per line, as in
-  `title:text` if the text is Chinese
+- `.txt`: poems separated by blank lines; without any, one a line, as in `title:text` if Chinese
 - `.csv`, `.parquet` and data sets on the hub (owner/name): a row per poem, read by `datasets`
-- `-`: standard input, and files without suffix, such as pipes: as `.jsonl` if it starts with {,
-  else as `.txt`
+- `-`: standard input, and files without suffix, as pipes: `.jsonl` if it starts with {, or `.txt`
 
 `.json`, `.jsonl` and `.txt` may be compressed (`.gz`). An object's or row's text is in the first of
 TEXT_FIELDS that it has, its other strings are meta. All text is UTF-8.
@@ -32,11 +30,9 @@ from ..text.poem import has_han
 
 SUFFIXES = (".json", ".jsonl", ".txt", ".csv", ".parquet", ".json.gz", ".jsonl.gz", ".txt.gz")
 TEXT_FIELDS = ("text", "poem", "content", "paragraphs", "lines")
-NOT_UTF8 = "not UTF-8"
-BROKEN_JSON = "broken JSON"
+NOT_UTF8, BROKEN_JSON = "not UTF-8", "broken JSON"
 
-# So many lines of a text file decide whether blank lines separate its poems.
-_HEAD = 1000
+_HEAD = 1000  # lines of a text file that decide whether blank lines separate its poems
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _TITLE = re.compile(r"([^:：，。？！；、,.?!;\n]{1,30})[:：](.+)", re.DOTALL)
 _DYNASTIES = {"tang": "tang", "song": "song", "yuanqu": "yuan"}
@@ -51,19 +47,12 @@ class Record(NamedTuple):
     problem: str = ""
 
 
-class _Line(NamedTuple):
-    """A line of a file: where it stands, and its text, or None when it is not UTF-8."""
-
-    where: str
-    text: str | None
+_Line = tuple[str, str | None]
+"""A line of a file: where it stands, and its text, or None when it is not UTF-8."""
 
 
 def check_source(name: str) -> str:
-    """The name, when there is such a source; a hub name is looked up only when it is read.
-
-    Raises:
-        CorpusError: for a path where nothing is, and for a file of an unknown format.
-    """
+    """The name; CorpusError where nothing is, or of an unknown format. A hub is not asked yet."""
     known = name.endswith(SUFFIXES)
     if name != "-" and not os.path.exists(name) and (known or not _HUB_NAME.fullmatch(name)):
         raise CorpusError(f"{name}: no such file or folder; check the path")
@@ -75,12 +64,8 @@ def check_source(name: str) -> str:
 def read_source(name: str, ignored: Counter[str]) -> Iterator[Record]:
     """The entries of a source, in the order of the file, and of file names in a folder.
 
-    Args:
-        name: a source that `check_source` took.
-        ignored: counts the files of a folder that are of no known format, by suffix.
-
-    Raises:
-        CorpusError: when a file cannot be read at all.
+    The files of a folder that are of no known format are counted in `ignored`, by suffix. Raises
+    CorpusError when a file cannot be read at all.
     """
     if not os.path.isdir(name):
         yield from _file_records(name)
@@ -103,14 +88,14 @@ def _file_records(name: str) -> Iterator[Record]:
         elif name.endswith((".csv", ".parquet")) or not os.path.exists(name):
             yield from _table_records(name)
         else:
-            with gzip.open(name) if name.endswith(".gz") else open(name, "rb") as file:
-                stream: Any = file
+            opened: Any = gzip.open if name.endswith(".gz") else open
+            with opened(name, "rb") as file:
                 if name.removesuffix(".gz").endswith(".json"):
-                    yield from _json_records(name, stream)
+                    yield from _json_records(name, file)
                 elif name.removesuffix(".gz").endswith(".jsonl"):
-                    yield from _jsonl_records(name, _lines(name, stream))
+                    yield from _jsonl_records(name, _lines(name, file))
                 else:
-                    yield from _sniffed_records(name, stream)
+                    yield from _sniffed_records(name, file)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CorpusError(f"{name}: cannot be read ({reason}); check the file") from error
@@ -120,16 +105,16 @@ def _lines(name: str, file: BinaryIO) -> Iterator[_Line]:
     for number, raw in enumerate(file, 1):
         where = f"{name}:{number}"
         try:
-            yield _Line(where, raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n"))
+            yield where, raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
-            yield _Line(where, None)
+            yield where, None
 
 
 def _sniffed_records(name: str, file: BinaryIO) -> Iterator[Record]:
     """Entries of a file whose name says only that it is text."""
     lines = _lines(name, file)
     head = list(islice(lines, _HEAD))
-    texts = ["?" if line.text is None else line.text.strip() for line in head]
+    texts = ["?" if text is None else text.strip() for _, text in head]
     lines = chain(head, lines)
     if "".join(texts).startswith("{"):
         yield from _jsonl_records(name, lines)
@@ -155,15 +140,15 @@ def _line_records(lines: Iterable[_Line]) -> Iterator[Record]:
 def _block_records(lines: Iterable[_Line]) -> Iterator[Record]:
     """Poems separated by blank lines."""
     block: list[_Line] = []
-    for line in chain(lines, [_Line("", "")]):
-        if line.text is None or line.text.strip():
+    for line in chain(lines, [("", "")]):
+        if line[1] is None or line[1].strip():
             block.append(line)
         elif block:
-            texts = [text for _, text in block if text is not None]
-            if len(texts) == len(block):
-                yield Record(block[0].where, "\n".join(texts))
+            broken = [where for where, text in block if text is None]
+            if broken:
+                yield Record(broken[0], problem=NOT_UTF8)
             else:
-                yield Record(next(b.where for b in block if b.text is None), problem=NOT_UTF8)
+                yield Record(block[0][0], "\n".join(text or "" for _, text in block))
             block = []
 
 
@@ -194,7 +179,7 @@ def _json_records(name: str, file: BinaryIO) -> Iterator[Record]:
     except (ValueError, RecursionError) as error:
         if text.lstrip().startswith("{"):
             lines = enumerate(text.split("\n"), 1)
-            yield from _jsonl_records(name, (_Line(f"{name}:{n}", line) for n, line in lines))
+            yield from _jsonl_records(name, ((f"{name}:{n}", line) for n, line in lines))
         else:
             yield Record(f"{name}:{getattr(error, 'lineno', 1)}", problem=BROKEN_JSON)
         return
@@ -211,15 +196,14 @@ def _table_records(name: str) -> Iterator[Record]:
     try:
         # Streaming writes no data, but locks: into a folder that goes away.
         with tempfile.TemporaryDirectory(prefix="poetvae-") as cache:
-            options: dict[str, Any] = {"streaming": True, "cache_dir": cache}
+            path, options = name, {"streaming": True, "cache_dir": cache}
+            if os.path.exists(name):
+                path = name.rpartition(".")[2]
+                options["data_files"] = os.path.abspath(name)
             if name.endswith(".csv"):
                 # A poem may be called NA; a broken character becomes U+FFFD, a lacuna.
                 options |= {"keep_default_na": False, "encoding_errors": "replace"}
-            if os.path.exists(name):
-                kind = name.rpartition(".")[2]
-                splits = datasets.load_dataset(kind, data_files=os.path.abspath(name), **options)
-            else:
-                splits = datasets.load_dataset(name, **options)
+            splits = datasets.load_dataset(path, **options)
             split = "train" if "train" in splits else next(iter(splits))
             for number, row in enumerate(splits[split], 1):
                 yield _object_record(name, f"{name}: row {number}", row)
@@ -242,21 +226,13 @@ def _object_record(name: str, where: str, value: object) -> Record:
             break
     else:
         return Record(where, problem=f"none of the fields {', '.join(TEXT_FIELDS)}")
-    meta = {
-        _tidy(k): _tidy(v)
-        for k, v in value.items()
-        if k != key and isinstance(v, str) and v.strip()
-    }
-    dynasty = _dynasty(name)
-    return Record(where, text, {"dynasty": dynasty, **meta} if dynasty else meta)
-
-
-def _dynasty(name: str) -> str:
-    """The dynasty that the file names of chinese-poetry tell: poet.tang.0.json."""
+    others = {k: v for k, v in value.items() if k != key and isinstance(v, str) and v.strip()}
+    meta = {_tidy(k): _tidy(v) for k, v in others.items()}
+    # The file names of chinese-poetry tell the dynasty: poet.tang.0.json.
     for part in os.path.basename(name).split("."):
         if part in _DYNASTIES:
-            return _DYNASTIES[part]
-    return ""
+            return Record(where, text, {"dynasty": _DYNASTIES[part], **meta})
+    return Record(where, text, meta)
 
 
 def _tidy(text: str) -> str:

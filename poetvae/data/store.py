@@ -35,16 +35,13 @@ from .dataset import Data, TokenStore, token_dtype
 
 SIDES = ("train", "valid", "test")
 FORMAT = {"format": "poetvae store", "version": 1}
-_PART = 2**20
 
 
 @dataclass(frozen=True)
 class Described:
     """What `store.json` and the tokenizer say of the poems of a folder.
 
-    Attributes:
-        labels: as they were asked for.
-        longer: poems to train on that were left out, since they are longer than max_len.
+    Labels are as they were asked for; poems to train on `longer` than max_len were left out.
     """
 
     codec: PoemCodec
@@ -56,6 +53,12 @@ class Described:
         """The account for people."""
         left = f"left out: {self.longer:,} poems longer than max_len {self.codec.max_len}"
         return [*self.report.lines(), *([left] if self.longer else [])]
+
+
+def _dtypes(codec: PoemCodec) -> dict[str, torch.dtype]:
+    """The types of the arrays of a side, by name."""
+    labels = {"labels": torch.int32} if codec.label_sizes else {}
+    return {"tokens": token_dtype(len(codec.tokenizer)), "offsets": torch.int64, **labels}
 
 
 class ArrayFile:
@@ -85,25 +88,17 @@ class StoreWriter:
 
     def __init__(self, folder: Path, described: Described) -> None:
         self._folder, self._described = folder, described
-        codec = described.codec
-        tokens = "<i2" if token_dtype(len(codec.tokenizer)) == torch.int16 else "<i4"
-        suffixes = {"tokens": tokens, "offsets": "<i8"}
-        if codec.label_sizes:
-            suffixes["labels"] = "<i4"
-        self._files = {
-            (side, name): ArrayFile(folder / f"{side}.{name}", dtype)
-            for side in SIDES
-            for name, dtype in suffixes.items()
-        }
-        self._ends = dict.fromkeys(SIDES, 0)
+        self._ends, self._files = dict.fromkeys(SIDES, 0), {}
         for side in SIDES:
+            for name, dtype in _dtypes(described.codec).items():
+                path = folder / f"{side}.{name}"
+                self._files[side, name] = ArrayFile(path, f"<i{dtype.itemsize}")
             self._files[side, "offsets"].write([0])
 
     def add(self, side: str, tokens: ArrayLike, lengths: ArrayLike, labels: ArrayLike) -> None:
         """Poems of a side, end to end, with the length of each and its label values."""
         offsets = self._ends[side] + np.cumsum(lengths, dtype=np.int64)
-        if len(offsets):
-            self._ends[side] = int(offsets[-1])
+        self._ends[side] += int(np.sum(lengths, dtype=np.int64))
         self._files[side, "tokens"].write(tokens)
         self._files[side, "offsets"].write(offsets)
         if (side, "labels") in self._files:
@@ -112,29 +107,24 @@ class StoreWriter:
     def finish(self) -> None:
         """Write what describes the poems, and the manifest."""
         codec, about = self._described.codec, self._described
-        values = {
-            **FORMAT,
-            "max_len": codec.max_len,
-            "text": codec.to_dict(),
-            "labels": about.labels,
-            "longer": about.longer,
-            "report": about.report.as_dict(),
-        }
+        values = {**FORMAT, "max_len": codec.max_len, "text": codec.to_dict()}
+        values |= {"labels": about.labels, "longer": about.longer}
+        values["report"] = about.report.as_dict()
         text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-        small = {"store.json": text.encode(), "tokenizer.model": codec.tokenizer.to_bytes()}
         listed = {file.path.name: file.finish() for file in self._files.values()}
-        for name, data in small.items():
-            listed[name] = _write_bytes(self._folder / name, data)
-        _write_bytes(self._folder / MANIFEST, manifest_bytes(listed))
+        listed["store.json"] = self._write("store.json", text.encode())
+        listed["tokenizer.model"] = self._write("tokenizer.model", codec.tokenizer.to_bytes())
+        self._write(MANIFEST, manifest_bytes(listed))
+
+    def _write(self, name: str, data: bytes) -> dict[str, Any]:
+        file = ArrayFile(self._folder / name, "u1")
+        file.write(np.frombuffer(data, np.uint8))
+        return file.finish()
 
 
 @contextmanager
 def new_store(folder: Path) -> Iterator[Path]:
-    """A folder to write a store into, which appears at once, complete, or not at all.
-
-    Raises:
-        CorpusError: it exists, or cannot be written.
-    """
+    """A folder that appears at once, complete; CorpusError if it exists, or cannot be written."""
     if folder.exists():
         raise CorpusError(f"{folder} exists; remove it, or choose another name")
     try:
@@ -145,11 +135,7 @@ def new_store(folder: Path) -> Iterator[Path]:
 
 
 def describe(folder: Path) -> Described:
-    """What a folder of numbered poems says of them.
-
-    Raises:
-        CorpusError: it is no such folder, or its description is damaged.
-    """
+    """What a folder of numbered poems says of them; CorpusError where it is none, or is damaged."""
     _verify(folder, ["store.json", "tokenizer.model"])
     path = folder / "store.json"
     try:
@@ -157,67 +143,44 @@ def describe(folder: Path) -> Described:
         if {key: values.get(key) for key in FORMAT} != FORMAT:
             raise ConfigError(f"expected {FORMAT}")
         tokenizer = PoemTokenizer.load(folder / "tokenizer.model")
-        counted: dict[str, Any] = {
-            key: Counter(value) if isinstance(value, dict) else value
-            for key, value in values["report"].items()
-        }
-        return Described(
-            PoemCodec.from_dict(tokenizer, int(values["max_len"]), values["text"]),
-            tuple(map(str, values["labels"])),
-            CorpusReport(**counted),
-            int(values["longer"]),
-        )
+        codec = PoemCodec.from_dict(tokenizer, int(values["max_len"]), values["text"])
+        counts = values["report"].items()
+        report: Any = {key: Counter(n) if isinstance(n, dict) else n for key, n in counts}
+        labels, longer = tuple(map(str, values["labels"])), int(values["longer"])
+        return Described(codec, labels, CorpusReport(**report), longer)
     except MALFORMED as error:
         raise CorpusError(f"{path} describes no poems ({error}); {_REMEDY}") from error
 
 
 def open_store(folder: Path, codec: PoemCodec | None = None, verify: bool = True) -> Data:
-    """The poems of a folder, verified and mapped: they take no memory but the system's cache.
+    """The poems of a folder, mapped: they take no memory but the system's cache.
 
-    Args:
-        codec: that of `describe`; absent: it is asked.
-        verify: whether the arrays are compared with the manifest.
-
-    Raises:
-        CorpusError: a file is missing or damaged.
+    The codec is that of `describe`; verified, the arrays are as the manifest says. Raises
+    CorpusError: a file is missing or damaged.
     """
     codec = codec or describe(folder).codec
-    dtypes = {"tokens": token_dtype(len(codec.tokenizer)), "offsets": torch.int64}
-    if codec.label_sizes:
-        dtypes["labels"] = torch.int32
+    dtypes = _dtypes(codec)
     if verify:
         _verify(folder, [f"{side}.{name}" for side in SIDES for name in dtypes])
     sides: dict[str, TokenStore] = {}
     for side in SIDES:
-        arrays = {name: _map(folder / f"{side}.{name}", dtype) for name, dtype in dtypes.items()}
-        labels = arrays.get("labels")
-        if labels is not None:
-            labels = labels.view(-1, len(codec.label_sizes))
-        tokens, offsets = arrays["tokens"], arrays["offsets"]
+        arrays = [_map(folder / f"{side}.{name}", dtype) for name, dtype in dtypes.items()]
+        tokens, offsets, *rest = arrays
+        labels = rest[0].view(-1, len(codec.label_sizes)) if rest else None
         sides[side] = TokenStore.of(tokens, offsets, labels, codec.max_len, codec.tokenizer.pad_id)
     return Data(**sides, codec=codec)
 
 
 def load_corpus(spec: CorpusSpec) -> Corpus:
-    """The poems of a corpus as text, read or, where it is tokenized, as its folder has them.
-
-    Raises:
-        CorpusError: nothing to train on, or a folder that is damaged.
-    """
+    """The poems of a corpus as text: by `read_corpus` or, if it is tokenized, by `read_store`."""
     return read_corpus(spec) if spec.tokenized is None else read_store(spec.tokenized)
 
 
 def read_store(folder: Path) -> Corpus:
-    """The poems of a folder as text, with their labels as meta; □ where a character is unknown.
-
-    Raises:
-        CorpusError: a file is missing or damaged.
-    """
+    """The poems of a folder as text, labels as meta, □ for the unknown; CorpusError if damaged."""
     described = describe(folder)
     data = open_store(folder, described.codec)
-    train, valid, test = (
-        list(_poems(side, data.codec)) for side in (data.train, data.valid, data.test)
-    )
+    train, valid, test = (list(_poems(s, data.codec)) for s in (data.train, data.valid, data.test))
     return Corpus(train, valid, test, described.report)
 
 
@@ -241,15 +204,14 @@ def _verify(folder: Path, names: Iterable[str]) -> None:
     """Raises CorpusError where files are not as the manifest says."""
     listed = read_manifest(folder, CorpusError, _REMEDY)
     for path in (folder / name for name in names):
+        entry = listed.get(path.name, {})
         try:
             with open(path, "rb") as file:
-                same = os.fstat(file.fileno()).st_size == listed.get(path.name, {}).get("size")
-                digest = hashlib.sha256()
-                while same and (part := file.read(_PART)):
-                    digest.update(part)
+                same = os.fstat(file.fileno()).st_size == entry.get("size")
+                same = same and hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
         except OSError as error:
             raise CorpusError(f"{path}: cannot be read ({error.strerror}); {_REMEDY}") from error
-        if not same or digest.hexdigest() != listed[path.name]["sha256"]:
+        if not same:
             raise CorpusError(f"{path} is damaged: it differs from {MANIFEST}; {_REMEDY}")
 
 
@@ -261,9 +223,3 @@ def _map(path: Path, dtype: torch.dtype) -> Tensor:
     # refuses claims larger than it has. torch warns that it must not be written, and nobody does.
     with open(path, "rb") as file, warnings.catch_warnings(action="ignore"):
         return torch.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), dtype=dtype)
-
-
-def _write_bytes(path: Path, data: bytes) -> dict[str, Any]:
-    file = ArrayFile(path, "u1")
-    file.write(np.frombuffer(data, np.uint8))
-    return file.finish()

@@ -9,7 +9,6 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +24,10 @@ from .selection import CHUNK, END, Items, gather
 from .store import SIDES, Described, StoreWriter, new_store
 
 UNICODE = 0x110000
-BLOCK_ITEMS, BLOCK_CODES = 2**18, 2**21
-"""Items of a block, and code points: whichever is reached first."""
-HASHES = 2**20
-"""Hashes that are sorted at once."""
+BLOCK_ITEMS, BLOCK_CODES = 2**18, 2**21  # of a block: whichever is reached first
+HASHES = 2**20  # that are sorted at once
+Block = tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.uint8], NDArray[np.int32]]
+"""Codes, lengths, sides and columns of consecutive `Items`, with places in the spool's values."""
 
 
 def build(
@@ -36,12 +35,9 @@ def build(
 ) -> Described:
     """Number a corpus into a new folder.
 
-    Args:
-        workers: processes that read; absent: one for each core, at most 8. The result is the same.
-        chunk: poems that a process is given at once. The result is the same.
-
-    Raises:
-        CorpusError: nothing to train on; a folder that exists, or cannot be written.
+    The result is the same for any number of workers, processes that read (absent: one for each
+    core, at most 8), and for any chunk, the poems that one is given at once. Raises CorpusError:
+    nothing to train on; a folder that exists, or cannot be written.
     """
     if spec.tokenized is not None:
         raise CorpusError(f"{spec.tokenized} is tokenized already")
@@ -70,41 +66,31 @@ def known_values(
 ) -> tuple[str, ...]:
     """The values of a field that at least so many poems have, the most frequent first.
 
-    Args:
-        counts: how many poems have each value, "" for none; equal ones stay in this order.
-        there: how many poems have each field.
-
-    Raises:
-        CorpusError: there are fewer than two: nothing to tell apart.
+    `counts` has the poems by value, "" for none; equal ones stay in this order. `there` has the
+    poems by field. Raises CorpusError: there are fewer than two, nothing to tell apart.
     """
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     values = tuple(value for value, n in ordered if value and n >= least)
     if len(values) < 2:
         names = ", ".join(name for name, _ in there.most_common(8)) or "none"
-        raise CorpusError(
-            f"label {field}: {len(values)} values that {least} poems have, expected 2 or more; the "
-            f"poems have the fields {names}; --set min_label=1 takes rare values too"
-        )
+        reason = f"label {field}: {len(values)} values that {least} poems have, expected 2 or more"
+        remedy = "--set min_label=1 takes rare values too"
+        raise CorpusError(f"{reason}; the poems have the fields {names}; {remedy}")
     return values
 
 
 def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
-    """How to number what is frequent enough to train on, and how many poems are too long.
-
-    Raises:
-        CorpusError: all are too long, or a label has fewer than two values.
-    """
+    """How to number what is frequent enough to train on, and how many poems are too long."""
     max_len = max((form.size for form in spec.forms), default=spec.max_len)
     longer, shortest, characters = 0, 2**31 - 1, np.zeros(UNICODE, np.int64)
     names, values = list(spool.values), {name: Counter[str]() for name in spec.columns}
-    for block in spool.blocks():
-        train = block.sides == 0
-        kept = train & (block.lengths <= max_len)
-        shortest = min(shortest, int(block.lengths[train].min(initial=shortest)))
+    for codes, lengths, sides, columns in spool.blocks():
+        train = sides == 0
+        kept = train & (lengths <= max_len)
+        shortest = int(lengths[train].min(initial=shortest))
         longer += int((train & ~kept).sum())
-        codes = block.codes[np.repeat(kept, block.lengths)]
-        characters += np.bincount(codes, minlength=UNICODE)
-        for column, counts in zip(block.columns[kept].T, values.values(), strict=True):
+        characters += np.bincount(codes[np.repeat(kept, lengths)], minlength=UNICODE)
+        for column, counts in zip(columns[kept].T, values.values(), strict=True):
             places, first, n = np.unique(column, return_index=True, return_counts=True)
             for i in np.argsort(first).tolist():
                 counts[names[places[i]]] += int(n[i])
@@ -116,16 +102,10 @@ def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
     characters[ord(END)] = 0
     seen = {chr(code): int(characters[code]) for code in np.flatnonzero(characters).tolist()}
     forms = values.pop("form") if spec.forms else Counter[str]()
-    codec = PoemCodec(
-        PoemTokenizer.from_counts(seen, spec.min_count),
-        max_len,
-        {form: forms[str(form)] for form in spec.forms},
-        {
-            name: known_values(name, counts, spec.min_label, spool.fields)
-            for name, counts in values.items()
-        },
-    )
-    return codec, longer
+    tokenizer = PoemTokenizer.from_counts(seen, spec.min_count)
+    fields = {n: known_values(n, c, spec.min_label, spool.fields) for n, c in values.items()}
+    counted = {form: forms[str(form)] for form in spec.forms}
+    return PoemCodec(tokenizer, max_len, counted, fields), longer
 
 
 def _numbered(
@@ -137,51 +117,31 @@ def _numbered(
     ids[ord(END)] = tokenizer.eos_id
     for i in range(tokenizer.newline_id, len(tokenizer)):
         ids[ord(tokenizer.decode([i]))] = i
-    known = {name: list(values) for name, values in codec.fields.items()}
-    if len(codec.forms) > 1:
-        known = {"form": [str(form) for form in codec.forms], **known}
+    known = {"form": tuple(map(str, codec.forms))} if len(codec.forms) > 1 else {}
     labels = []
-    for name, values in known.items():
+    for name, values in {**known, **codec.fields}.items():
         label = np.zeros(len(spool.values), np.int32)
         for i, value in enumerate(values, 1):
             if value in spool.values:
                 label[spool.values[value]] = i
         labels.append((spec.columns.index(name), label))
-    for block in spool.blocks():
-        fits = block.lengths <= codec.max_len
+    for codes, lengths, sides, columns in spool.blocks():
+        fits = lengths <= codec.max_len
         for number, side in enumerate(SIDES):
-            kept = fits & (block.sides == number)
-            tokens = ids[block.codes[np.repeat(kept, block.lengths)]]
-            rows = [label[block.columns[kept, column]] for column, label in labels]
-            yield side, tokens, block.lengths[kept], np.array(rows, np.int32).T
+            kept = fits & (sides == number)
+            tokens = ids[codes[np.repeat(kept, lengths)]]
+            rows = [label[columns[kept, column]] for column, label in labels]
+            yield side, tokens, lengths[kept], np.array(rows, np.int32).T
 
 
-_DTYPES: dict[str, np.dtype[Any]] = {
-    "codes": np.dtype("<u4"),
-    "lengths": np.dtype("<i4"),
-    "hashes": np.dtype("<u8"),
-    "sides": np.dtype("u1"),
-    "columns": np.dtype("<i4"),
-}
-
-
-@dataclass(frozen=True)
-class Block:
-    """Consecutive items: arrays as those of `Items`, columns with places in the spool's values."""
-
-    codes: NDArray[np.uint32]
-    lengths: NDArray[np.int32]
-    sides: NDArray[np.uint8]
-    columns: NDArray[np.int32]
+_DTYPES = {"codes": "<u4", "lengths": "<i4", "hashes": "<u8", "sides": "u1", "columns": "<i4"}
 
 
 class Spool:
     """Items in the files of a folder, in the order they were added.
 
-    Attributes:
-        counts: items by side.
-        values: the values of all columns, by the order in which they came first.
-        fields: how many items have each field of meta.
+    `counts` are of its items by side, `fields` by field of meta; `values` has those of all columns,
+    numbered as they came first.
     """
 
     def __init__(self, folder: Path, columns: int) -> None:
@@ -210,20 +170,16 @@ class Spool:
 
     def blocks(self) -> Iterator[Block]:
         """All items, in order."""
-        item = code = 0
+        item, code, width = 0, 0, self._columns
         for items, codes in self._sizes:
-            columns = self._read("columns", item * self._columns, items * self._columns)
-            yield Block(
-                self._read("codes", code, codes),
-                self._read("lengths", item, items),
-                self._read("sides", item, items),
-                columns.reshape(items, self._columns),
-            )
+            columns = self._read("columns", item * width, items * width).reshape(items, width)
+            lengths, sides = (self._read(name, item, items) for name in ("lengths", "sides"))
+            yield self._read("codes", code, codes), lengths, sides, columns
             item, code = item + items, code + codes
 
     def _read(self, name: str, start: int, count: int) -> NDArray[Any]:
         """So many numbers of an array; fewer where it ends."""
-        dtype = _DTYPES[name]
+        dtype = np.dtype(_DTYPES[name])
         return np.fromfile(self._folder / name, dtype, count, offset=start * dtype.itemsize)
 
     def mark_repeated(self) -> None:

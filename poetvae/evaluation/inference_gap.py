@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..data.dataset import Batch, TokenStore, derive_seed
 from ..errors import ConfigError, CorpusError
@@ -24,7 +23,7 @@ from ..models import LatentModel, evaluating
 from ..models.bounds import effective_samples, iwae
 from ..nn import DiagonalGaussian
 from ..text.codec import PoemCodec
-from .likelihood import characters
+from .likelihood import characters, evenly
 from .metrics import bootstrap
 
 BATCH = 256
@@ -36,8 +35,7 @@ class Gap:
 
     Attributes:
         poems, chars: what was measured.
-        elbo: of the encoder's q.
-        refined_elbo: of q*, the diagonal Gaussian optimised for each poem.
+        elbo, refined_elbo: of the encoder's q; of q*, the best diagonal Gaussian of each poem.
         log_likelihood: the larger of the two importance-weighted bounds, of q and of q*.
         gap: log_likelihood - elbo; never negative, and too small by what the bound lacks.
         amortisation: refined_elbo - elbo: what one encoder for all poems costs.
@@ -79,14 +77,13 @@ def inference_gap(
 ) -> Gap:
     """Measure the gap on poems spread over a store.
 
+    The model's weights, gradients and mode stay as they are; the codec says which tokens are
+    characters.
+
     Args:
-        model: with a latent; its weights, its gradients and its mode stay as they are.
-        codec: says which tokens are characters.
-        store: the poems.
         poems: at most so many of them.
         steps, learning_rate: of Adam, which refines the posteriors; the rate falls to 0.
         samples: K of the importance-weighted bounds, and of the mean that each ELBO is.
-        seed: of all noise.
 
     Raises:
         ConfigError: a number below its least, or a model whose posterior is no Gaussian.
@@ -99,7 +96,7 @@ def inference_gap(
         )
     if not len(store):
         raise CorpusError("no poem to measure; give some of the model's forms")
-    places = np.unique(np.linspace(0, len(store) - 1, min(poems, len(store))).astype(np.int64))
+    places = evenly(len(store), poems)
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "gap"))
     chars, weights, refined_weights = 0, [], []
     with _frozen(model):
@@ -118,14 +115,8 @@ def inference_gap(
     ours, theirs = torch.cat(weights, dim=1), torch.cat(refined_weights, dim=1)
     better = max(ours, theirs, key=lambda w: float(iwae(w).mean()))
     elbo, refined, bound = ours.mean(dim=0), theirs.mean(dim=0), iwae(better)
-    rows = {
-        "elbo": elbo,
-        "refined_elbo": refined,
-        "log_likelihood": bound,
-        "gap": bound - elbo,
-        "amortisation": refined - elbo,
-        "approximation": bound - refined,
-    }
+    gaps = {"gap": bound - elbo, "amortisation": refined - elbo, "approximation": bound - refined}
+    rows = {"elbo": elbo, "refined_elbo": refined, "log_likelihood": bound, **gaps}
     nats = {name: float(values.mean()) for name, values in rows.items()}
     return Gap(
         poems=len(places),
@@ -133,10 +124,7 @@ def inference_gap(
         **nats,
         effective_samples=float(effective_samples(better).mean()),
         per_char={name: value * len(places) / chars for name, value in nats.items()},
-        ci={
-            name: bootstrap(rows[name].cpu().numpy(), seed)
-            for name in ("gap", "amortisation", "approximation")
-        },
+        ci={name: bootstrap(values.cpu().numpy(), seed) for name, values in gaps.items()},
     )
 
 
@@ -184,12 +172,10 @@ def _log_weights(
 @contextlib.contextmanager
 def _frozen(model: LatentModel) -> Iterator[None]:
     """In evaluation mode and without gradients of the weights; afterwards as before."""
-    learned = [p for p in model.parameters() if p.requires_grad]
+    learned = nn.ParameterList(p for p in model.parameters() if p.requires_grad)
     with evaluating(model):
-        for p in learned:
-            p.requires_grad_(False)
+        learned.requires_grad_(False)
         try:
             yield
         finally:
-            for p in learned:
-                p.requires_grad_()
+            learned.requires_grad_()

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.dataset import Batch, TokenStore, derive_seed
 from ..errors import CorpusError
 from ..models import LatentModel, TextModel, evaluating
-from ..models.base import Score
 from ..models.bounds import effective_samples, iwae, log_weights, mutual_information
 from ..nn import DiagonalGaussian
 from ..text.codec import PoemCodec
@@ -40,9 +40,8 @@ class Report:
         nll_per_char: importance-weighted bound with `iw_samples` samples (Burda et al. 2016,
             arXiv 1509.00519, equation 8), nats per character; the smaller, the better. Of an
             autoregressive model both are the exact likelihood, of an autoencoder None.
-        bound: "exact", "IWAE-K", "ELBO" (of codes, each poem having one) or "none": what
-            `nll_per_char` is.
         bits_per_char: the same in bits.
+        bound: what it is: "exact", "IWAE-K", "ELBO" (of codes, each poem having one) or "none".
         recon_per_poem, kl_per_poem: distortion and rate, the two parts of the ELBO, nats per poem.
         mutual_information: between x and z under q, against all poems scored as the aggregate
             posterior (Hoffman & Johnson 2016), nats; it cannot exceed `mi_cap` = log(poems).
@@ -52,14 +51,13 @@ class Report:
             (Burda et al. 2016, section 4).
         recon_char_accuracy, recon_poem_accuracy: what the likeliest characters at z = mean restore;
             None without a latent.
-        parameters: of the model.
-        passes: of the network to write a poem.
+        parameters, passes: of the model; of its network to write a poem.
         codes_used, codebook_perplexity: of a VQ-VAE, how many codes the poems use, and the exp of
             the entropy of that use.
         cluster_perplexity: of a mixture prior, the same of the components the poems belong to.
         ci: 95 % bootstrap intervals over poems, by key.
-        iw_curve: for K = 1, 10, 100, 1000 the bound (nats per character) and the effective sample
-            size of its weights, on the same few poems; empty unless asked for.
+        iw_curve: for each K of `CURVE` the bound (nats per character) and the effective sample size
+            of its weights, on the same few poems; empty unless asked for.
     """
 
     poems: int
@@ -113,10 +111,9 @@ class Rows:
         standard deviations; keys as in `score --json`."""
         per_char = self.bound / self.chars
         anomaly = (per_char - per_char.mean()) / (float(per_char.std(correction=0)) or 1.0)
-        columns = {"nll": self.bound, "nll_per_char": per_char, "recon": self.recon, "kl": self.kl}
-        columns["anomaly"] = anomaly
-        rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-        return [dict(zip(columns, row, strict=True)) for row in rows]
+        names = ("nll", "nll_per_char", "recon", "kl", "anomaly")
+        columns = torch.stack([self.bound, per_char, self.recon, self.kl, anomaly], dim=1)
+        return [dict(zip(names, row, strict=True)) for row in columns.tolist()]
 
 
 @torch.no_grad()
@@ -124,7 +121,6 @@ def by_poem(
     model: TextModel,
     codec: PoemCodec,
     store: TokenStore,
-    *,
     samples: int = 100,
     seed: int = 0,
     passes: int | None = None,
@@ -144,29 +140,20 @@ def by_poem(
             batch = batch.to(model.device)
             score = model.score(batch, samples, generator, passes)
             character, unknown = characters(codec, batch)
-            right = _restored(model, batch, score)
+            right = torch.zeros_like(batch.mask)  # (B, T): restored at z = mode; padding is
+            if score.posterior is not None:
+                codes.append(score.posterior.mode.cpu())
+                logits = model.latent.decode(score.posterior.mode, labels=batch.labels)
+                right = (logits.argmax(dim=2) == batch.tokens) | ~batch.mask
+            if isinstance(score.posterior, DiagonalGaussian):
+                logvars.append(score.posterior.logvar.cpu())
             rows = [score.recon, score.kl, score.bound, character.sum(dim=1), unknown.sum(dim=1)]
             rows += [(right & character).sum(dim=1), right.all(dim=1)]
             table.append(torch.stack([row.cpu().double() for row in rows]))
-            if score.posterior is not None:
-                codes.append(score.posterior.mode.cpu())
-            if isinstance(score.posterior, DiagonalGaussian):
-                logvars.append(score.posterior.logvar.cpu())
     code = torch.cat(codes) if codes else None
-    gaussian = code is not None and logvars
-    posterior = (
-        DiagonalGaussian(code, torch.cat(logvars)) if code is not None and gaussian else None
-    )
+    posterior = DiagonalGaussian(torch.cat(codes), torch.cat(logvars)) if logvars else None
     recon, kl, bound, chars, unknown, right_chars, right_poem = torch.cat(table, dim=1)
     return Rows(recon, kl, bound, chars, unknown, right_chars, right_poem, code, posterior)
-
-
-def _restored(model: TextModel, batch: Batch, score: Score) -> Tensor:
-    """Where the likeliest token at z = mode is that of the poem, (B, T); padding is right."""
-    if score.posterior is None:
-        return torch.zeros_like(batch.tokens, dtype=torch.bool)
-    logits = model.latent.decode(score.posterior.mode, labels=batch.labels)
-    return (logits.argmax(dim=2) == batch.tokens) | ~batch.mask
 
 
 @torch.no_grad()
@@ -185,50 +172,41 @@ def evaluate(
 ) -> Report:
     """Score every poem of a store (or the first `limit`) and sum up.
 
+    The model is put into evaluation mode and left as it was; the codec says which tokens are
+    characters.
+
     Args:
-        model: is put into evaluation mode and left as it was.
-        codec: says which tokens are characters.
-        store: the poems.
-        samples: K of the importance-weighted bound.
-        seed: of the samples of z.
+        samples, seed: K of the importance-weighted bound; of the samples of z.
         passes: that the poems are written in, see `TextModel.score`.
         batch_size: poems at once.
-        limit: score only so many.
         curve_poems: how many poems, spread over the store, to measure `iw_curve` on.
         progress: wraps the iterator of batches, as tqdm does.
 
-    Raises:
-        CorpusError: no poem to score.
+    Raises CorpusError: no poem to score.
     """
-    rows = by_poem(
-        model,
-        codec,
-        store,
-        samples=samples,
-        seed=seed,
-        passes=passes,
-        batch_size=batch_size,
-        limit=limit,
-        progress=progress,
-    )
+    rows = by_poem(model, codec, store, samples, seed, passes, batch_size, limit, progress)
     n, chars = len(rows.recon), float(rows.chars.sum())
-    elbo, bound = (rows.recon + rows.kl) * (n / chars), rows.bound * (n / chars)
+    per_char = {"elbo_per_char": rows.recon + rows.kl, "nll_per_char": rows.bound}
+    values = {key: nats * (n / chars) for key, nats in per_char.items()}
+    values["kl_per_poem"] = rows.kl
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "information"))
     name, bounded, restores = model.bound_name(samples), model.has_bound, rows.code is not None
     carried = _carried(model, rows, generator)
     curve = []
     if rows.posterior is not None and bounded and curve_poems:
-        curve = _curve(model.latent, codec, store, n, curve_poems, generator, passes)
-    kl = float(rows.kl.mean())
+        batch = store.batch(evenly(n, curve_poems)).to(model.device)
+        curve = _curve(model.latent, codec, batch, generator, passes)
+    means = {key: float(value.mean()) for key, value in values.items()}
+    kl, nll = means["kl_per_poem"], means["nll_per_char"]
     return Report(
         poems=n,
         chars=int(chars),
         unknown_chars=int(rows.unknown.sum()),
-        elbo_per_char=float(elbo.mean()) if bounded else None,
-        nll_per_char=float(bound.mean()) if bounded else None,
+        elbo_per_char=means["elbo_per_char"] if bounded else None,
+        nll_per_char=nll if bounded else None,
         bound=name,
         iw_samples=samples if name.startswith("IWAE") else 1,
-        bits_per_char=float(bound.mean()) / math.log(2) if bounded else None,
+        bits_per_char=nll / math.log(2) if bounded else None,
         recon_per_poem=float(rows.recon.mean()),
         kl_per_poem=kl,
         mi_cap=math.log(n),
@@ -238,15 +216,7 @@ def evaluate(
         parameters=model.num_parameters(),
         passes=model.network_passes(passes),
         **carried,
-        ci={
-            key: bootstrap(values.numpy(), seed)
-            for key, values in (
-                ("elbo_per_char", elbo),
-                ("nll_per_char", bound),
-                ("kl_per_poem", rows.kl),
-            )
-            if bounded
-        },
+        ci={key: bootstrap(v.numpy(), seed) for key, v in values.items() if bounded},
         iw_curve=curve,
     )
 
@@ -254,14 +224,14 @@ def evaluate(
 @torch.no_grad()
 def _carried(model: TextModel, rows: Rows, generator: torch.Generator) -> dict[str, Any]:
     """What z tells of the poems: the fields of a `Report` that are about it."""
-    found: dict[str, Any] = {"mutual_information": 0.0, "active_units": 0}
+    carried: dict[str, Any] = {"mutual_information": 0.0, "active_units": 0}
     if rows.code is None:
-        return found
-    n, code = len(rows.code), rows.code.to(model.device)
-    found["active_units"] = int((code.var(dim=0) > ACTIVE).sum()) if n > 1 else 0
-    if rows.posterior is not None:
-        found["mutual_information"] = mutual_information(rows.posterior.to(model.device), generator)
-    return found | model.usage(code)
+        return carried
+    code, q = rows.code.to(model.device), rows.posterior
+    carried["active_units"] = int((code.var(dim=0) > ACTIVE).sum()) if len(code) > 1 else 0
+    if q is not None:
+        carried["mutual_information"] = mutual_information(q.to(model.device), generator)
+    return carried | model.usage(code)
 
 
 def characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -272,25 +242,19 @@ def characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
     return character, batch.mask & (batch.tokens == tokenizer.unk_id)
 
 
-def _curve(
-    model: LatentModel,
-    codec: PoemCodec,
-    store: TokenStore,
-    n: int,
-    poems: int,
-    generator: torch.Generator,
-    passes: int | None,
-) -> list[dict[str, float]]:
-    """The bound for each K of `CURVE`, on poems spread over the first n of the store.
+def evenly(n: int, poems: int) -> NDArray[np.int64]:
+    """The places of so many poems, or fewer, spread evenly over n."""
+    return np.unique(np.linspace(0, n - 1, min(poems, n)).astype(np.int64))
 
-    The largest K's samples, in groups of K, serve the smaller ones: so the curve has one noise.
-    """
-    places = np.unique(np.linspace(0, n - 1, min(poems, n)).astype(np.int64))
-    batch = store.batch(places).to(model.device)
+
+def _curve(
+    model: LatentModel, codec: PoemCodec, batch: Batch, noise: torch.Generator, passes: int | None
+) -> list[dict[str, float]]:
+    """The bound for each K of `CURVE`: the largest K's samples, in groups of K, serve the smaller
+    ones, so that the curve has one noise."""
     with evaluating(model):
-        weights = log_weights(model.sample_posterior(batch, max(CURVE), generator, passes))
-    chars = int(characters(codec, batch)[0].sum())
-    curve = []
+        weights = log_weights(model.sample_posterior(batch, max(CURVE), noise, passes))
+    chars, curve = int(characters(codec, batch)[0].sum()), []
     for k in CURVE:
         groups = weights.reshape(k, -1)  # (K, groups * B)
         bound = -float(iwae(groups).sum()) * k / max(CURVE) / chars

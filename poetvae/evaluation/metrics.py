@@ -22,8 +22,7 @@ FLOOR = 0.1  # stands for a count of zero in BLEU
 
 def repeats(texts: Sequence[Text]) -> NDArray[np.bool_]:
     """By text, whether a character stands in it more than once."""
-    joined = map("".join, texts)
-    return np.array([len(set(chars)) < len(chars) for chars in joined], dtype=bool)
+    return np.array([len(set(chars)) < len(chars) for chars in map("".join, texts)], dtype=bool)
 
 
 def novel(texts: Sequence[Text], known: Iterable[Text]) -> NDArray[np.bool_]:
@@ -34,12 +33,12 @@ def novel(texts: Sequence[Text], known: Iterable[Text]) -> NDArray[np.bool_]:
 
 def copied_lines(texts: Sequence[Text], known_lines: Iterable[str]) -> float:
     """The share of verses, over all texts, that are among the known ones.
-
-    Raises:
-        CorpusError: no verse.
-    """
+    Raises CorpusError: no verse."""
     seen = frozenset(known_lines)
-    return _share(np.array([verse in seen for text in texts for verse in text], dtype=bool))
+    flags = [verse in seen for text in texts for verse in text]
+    if not flags:
+        raise CorpusError("no text to measure")
+    return float(np.mean(flags))
 
 
 def distinct(texts: Sequence[Text], n: int) -> float:
@@ -97,8 +96,7 @@ def bootstrap(
     """The 95 % percentile interval of the mean of values that are independent (Efron 1979,
     "Bootstrap methods: another look at the jackknife").
 
-    Raises:
-        CorpusError: no value.
+    Raises CorpusError: no value.
     """
     sample = np.asarray(values, dtype=np.float64)
     if not len(sample):
@@ -107,12 +105,6 @@ def bootstrap(
     draws = (rng.integers(len(sample), size=len(sample)) for _ in range(repeats))
     low, high = np.percentile([sample[draw].mean() for draw in draws], [2.5, 97.5])
     return float(low), float(high)
-
-
-def _share(flags: NDArray[np.bool_]) -> float:
-    if not len(flags):
-        raise CorpusError("no text to measure")
-    return float(flags.mean())
 
 
 def _check(n: int) -> None:
@@ -125,21 +117,20 @@ def _grams(chars: str, n: int) -> list[str]:
 
 
 def _matches(counts: Sequence[Counter[str]]) -> list[int]:
-    """By text, its n-grams that another text has, each at most as often as in one other text.
-
-    The highest count of an n-gram, whose it is, and the highest of the rest give the highest count
-    in the others of any text; to go through the others would take quadratic time.
-    """
+    """By text, its n-grams that another text has, each at most as often as in one other text."""
+    # The highest count of an n-gram, whose it is, and the highest of the rest give the highest
+    # count in the others of any text; to go through the others would take quadratic time.
     highest: dict[str, tuple[int, int, int]] = {}
     for i, own in enumerate(counts):
         for gram, count in own.items():
             top, owner, second = highest.get(gram, (0, -1, 0))
             highest[gram] = (count, i, top) if count > top else (top, owner, max(second, count))
-    matches = []
-    for i, own in enumerate(counts):
-        best = ((count, *highest[gram]) for gram, count in own.items())
-        matches.append(sum(min(c, second if owner == i else top) for c, top, owner, second in best))
-    return matches
+
+    def match(i: int, gram: str, count: int) -> int:
+        top, owner, second = highest[gram]
+        return min(count, second if owner == i else top)
+
+    return [sum(match(i, *item) for item in own.items()) for i, own in enumerate(counts)]
 
 
 def _log_brevity_penalty(length: int, lengths: Counter[int]) -> float:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from ..errors import ConfigError, CorpusError
 
+Texts = Sequence[Sequence[int]]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -59,11 +60,7 @@ class NGram:
 
     @classmethod
     def fit(
-        cls,
-        sequences: Sequence[Sequence[int]],
-        vocab_size: int,
-        order: int = 4,
-        end: int | None = None,
+        cls, sequences: Texts, vocab_size: int, order: int = 4, end: int | None = None
     ) -> NGram:
         """Count the n-grams of sequences; each D is n1 / (n1 + 2 n2), where n1 and n2 say how many
         n-grams have a count of 1 and 2 (Ney, Essen and Kneser 1994, "On structuring probabilistic
@@ -83,16 +80,12 @@ class NGram:
         grams = [np.zeros_like(stream)]  # by order, the number of the n-gram that ends here
         tables = []
         for _ in range(order):
-            keys, first, numbers, counts = np.unique(
-                np.roll(grams[-1], 1) * base + stream,
-                return_index=True,
-                return_inverse=True,
-                return_counts=True,
-            )
-            grams.append(numbers)
+            numbers = np.roll(grams[-1], 1) * base + stream
+            unique = np.unique(numbers, return_index=True, return_inverse=True, return_counts=True)
+            keys, first, inverse, counts = unique
+            grams.append(inverse)
             tables.append((keys, first, counts))
-        levels = []
-        contexts = 1
+        levels, contexts = [], 1
         for n, (keys, first, counts) in enumerate(tables, 1):
             if n < order:
                 before = np.bincount(grams[n][tables[n][1]], minlength=len(keys))
@@ -111,31 +104,23 @@ class NGram:
             contexts = len(keys)
         return cls(vocab_size, order, end, tuple(levels))
 
-    def nll(self, sequences: Sequence[Sequence[int]]) -> Floats:
+    def nll(self, sequences: Texts) -> Floats:
         """-log P of each sequence, in nats; with `end`, of its end as well.
-
-        Raises:
-            ConfigError: a token outside 0 to `vocab_size` - 1.
-        """
+        Raises ConfigError: a token outside 0 to `vocab_size` - 1."""
         stream = self._stream(sequences)
         nats = -np.log(self._predict(stream)[stream < self.vocab_size])
         lengths = [len(s) + (self.end is not None) for s in sequences]
-        owner = np.repeat(np.arange(len(lengths)), lengths)
         sums = np.zeros(len(lengths))
-        np.add.at(sums, owner, nats)
+        np.add.at(sums, np.repeat(np.arange(len(lengths)), lengths), nats)
         return sums
 
     def probabilities(self, context: Sequence[int] = ()) -> Floats:
         """P of each token as the next one of a sequence that begins with `context`: (vocab_size,).
-
-        Raises:
-            ConfigError: a token outside 0 to `vocab_size` - 1.
-        """
+        Raises ConfigError: a token outside 0 to `vocab_size` - 1."""
         self._check(context)
         begun = [self.vocab_size] * (self.order - 1) + list(context)
-        last = np.array(begun[len(context) :], dtype=np.int64)
-        tokens = np.arange(self.vocab_size)
-        rows = np.column_stack([np.tile(last, (self.vocab_size, 1)), tokens])
+        rows = np.tile(np.array([*begun[len(context) :], 0], np.int64), (self.vocab_size, 1))
+        rows[:, -1] = np.arange(self.vocab_size)
         return self._predict(rows.ravel())[self.order - 1 :: self.order]
 
     def sample(
@@ -154,10 +139,7 @@ class NGram:
 
         def advance(tokens: Ints) -> None:
             for k in range(self.order, 0, -1):
-                keys, wanted = self._levels[k - 1].keys, recent[k - 1] * base + tokens
-                places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-                seen = (recent[k - 1] >= 0) & (keys[places] == wanted)
-                recent[k] = np.where(seen, places, -1)
+                recent[k] = self._number(self._levels[k - 1], recent[k - 1], tokens)
 
         recent[1:] = -1
         for _ in range(self.order - 1):
@@ -183,19 +165,23 @@ class NGram:
             advance(tokens)
         return written
 
+    def _number(self, level: _Level, contexts: Ints, tokens: Ints) -> Ints:
+        """The numbers of the n-grams of these contexts and tokens; -1 for those never seen."""
+        keys, wanted = level.keys, contexts * (self.vocab_size + 1) + tokens
+        places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where(keys[places] == wanted, places, -1)
+
     def _predict(self, stream: Ints) -> Floats:
         """P of each token of a stream given those before it; without meaning at begin marks."""
         numbers = np.zeros_like(stream)
         p = np.full(len(stream), 1 / self.vocab_size)
-        for keys, gain, rest in self._levels:
+        for level in self._levels:
             contexts = np.roll(numbers, 1)
-            wanted = contexts * (self.vocab_size + 1) + stream
-            places = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-            numbers = np.where(keys[places] == wanted, places, -1)
-            p = gain[numbers] + rest[contexts] * p
+            numbers = self._number(level, contexts, stream)
+            p = level.gain[numbers] + level.rest[contexts] * p
         return p
 
-    def _stream(self, sequences: Sequence[Sequence[int]]) -> Ints:
+    def _stream(self, sequences: Texts) -> Ints:
         """All sequences in a row, each after `order` - 1 begin marks and before its `end`.
 
         No n-gram that ends in a token reaches into the sequence before; those that end in a begin

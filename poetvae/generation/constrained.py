@@ -3,7 +3,7 @@
 Let C be a constraint, a union of products of token sets (see `constraints`), and p(x) what the
 model writes without it. One pass draws from p(x | C), exact but for the finite population of z:
 
-1. z and an alternative of C, in proportion to the alternative's mass at z (see `particles`);
+1. z and an alternative of C, in proportion to the alternative's mass at z (see `choose_z`);
 2. each character from its own distribution, masked by the alternative; where none may come twice,
    one after the other, masked by what is used;
 3. the draw is kept with probability 1 / (alternatives that contain it) (Karp & Luby 1983,
@@ -20,14 +20,14 @@ character is one that some alternative still has, which is not p(x | C).
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ..constraints.constraint import Constraint
 from ..errors import ConstraintError
 from ..models import TextModel
 from ..text.tokenizer import NEWLINE
 from .options import SamplingOptions
-from .passes import Stepwise, one_by_one, write
+from .passes import Stepwise, rows_of, write
 from .sampling import PLAIN
 from .smc import choose_z
 
@@ -42,22 +42,14 @@ def sample_constrained(
     n: int,
     labels: Tensor | None = None,
     options: SamplingOptions = PLAIN,
-    *,
     weighed: bool = True,
-    generator: torch.Generator,
+    generator: Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Tokens (n, T) that meet a constraint, and log p of each character, (n, T), in nats.
 
-    A poem of which no draw of many was kept is the one that was most likely to be kept.
-
-    Args:
-        constraint: within `writable`.
-        writable: (T, V) bool, what the model writes without a constraint.
-        labels: (1, L), of all poems.
-        options: as of `choose_tokens`, and the passes. At temperature 0 the alternative is the
-            likeliest one too, and the first draw that meets the constraint is kept.
-        weighed: see `choose_z`.
-        generator: of all draws.
+    Arguments are as of `choose_z` and `write`. At temperature 0 the alternative is the likeliest
+    one too, and the first draw that meets the constraint is kept. A poem of which no draw of many
+    was kept is the one that was most likely to be kept.
 
     Raises:
         ConstraintError: no draw of many met the constraint.
@@ -66,7 +58,7 @@ def sample_constrained(
     if constraint.distinct:
         repeatable = torch.arange(writable.shape[1], device=model.device) <= NEWLINE
     if model.has_latent:
-        latent, passes, known, common = model.latent, model.check_passes(options.passes), None, None
+        latent, known, common = model.latent, None, None
         if latent.decoder.observe is not None:
             fixed = constraint.known(model.mask_id)
             if bool((fixed != model.mask_id).any()):
@@ -75,22 +67,16 @@ def sample_constrained(
 
     def propose(n: int) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (n, T), log p of each (n, T), and the log of the chance to keep each draw (n,)."""
-        some = None if labels is None else labels.expand(n, -1)
+        some = rows_of(labels, n)
         if not model.has_latent:
             choose = Stepwise(constraint, n, repeatable, options, generator)
-            tokens, log_probs = one_by_one(model, n, choose, some)
+            tokens, log_probs = model.causal.sample(n, choose, some)
             return tokens[:, : constraint.length], log_probs, log_probs.new_zeros(n)
         place, chosen = particles.draw(n, generator, options.temperature == 0)
+        z, allowed = particles.z[place], constraint.sets[constraint.alternatives[chosen]]
+        shown = None if known is None else known[chosen]
         tokens, log_probs, left = write(
-            latent,
-            particles.z[place],
-            constraint.sets[constraint.alternatives[chosen]],
-            labels=some,
-            known=None if known is None else known[chosen],
-            passes=passes,
-            repeatable=repeatable,
-            options=options,
-            generator=generator,
+            latent, z, allowed, some, shown, repeatable, options, generator
         )
         return tokens, log_probs, left - constraint.count(tokens).clamp(min=1).log()
 
@@ -111,7 +97,6 @@ def sample_constrained(
             break
     assert best is not None
     if (best[2] == -torch.inf).any():
-        raise ConstraintError(
-            f"no poem met the conditions in {TRIES} draws; ask for less, or allow repeats"
-        )
+        why = f"no poem met the conditions in {TRIES} draws"
+        raise ConstraintError(f"{why}; ask for less, or allow repeats")
     return best[:2]

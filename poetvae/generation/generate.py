@@ -1,6 +1,5 @@
 """Poems from latent vectors, in one pass of the decoder or a few; or, by the baseline, character
-after character. What is asked of them holds by construction: see `constrained`.
-"""
+after character. What is asked of them holds by construction: see `constrained`."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ..constraints.constraint import Constraint
 from ..constraints.rules import of_form
@@ -28,6 +27,7 @@ from .sampling import PLAIN
 BATCH = 256
 RANKED = 8  # samples of the bound that candidates are ranked by
 LIKELIEST = SamplingOptions(temperature=0.0)
+Forms = list[Form | None]  # of each poem; None = free form
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,10 @@ class Generated:
     """A poem that a model wrote.
 
     Attributes:
-        text: as people read it.
-        lines: its verses, without punctuation in a fixed form.
-        form: "5x2", or None in free form.
-        seed: together with the options and its place, writes it again.
-        log_prob: log p(x | z) of the characters, each in its pass, or log p(x) by an autoregressive
-            model, at temperature 1 and unfiltered, in nats. What the decoder was shown costs
-            nothing.
+        text, lines: as people read it; its verses, without punctuation in a fixed form.
+        form, seed: "5x2", None in free form; with options and place the seed writes it again.
+        log_prob: log p(x | z) of the characters, each in its pass, 0 for those that were shown, or
+            log p(x) by an autoregressive model, at temperature 1 and unfiltered, in nats.
         satisfied: whether it meets the constraint that it was written under: checked.
         bound: of log p(x) in nats, where it was chosen among candidates.
     """
@@ -93,19 +90,15 @@ def generate(
     """Write n poems: in few passes each, or in one step a character by an autoregressive model.
 
     Args:
-        model, codec: of a model folder.
-        n: how many.
         form: one of the model's; absent = that of the constraint, or drawn as often as it was
             trained on, or free form.
-        constraint: what every poem must be. An autoregressive model meets it step by step, each
-            character being one that some alternative still has: that is not p(x | C).
-        options: temperature 0 takes the likeliest characters, and the likeliest alternative; z is
-            drawn from the prior, or given the constraint, whatever the temperature. Labels are
+        constraint: what every poem must be, see `constrained`.
+        options: z is drawn from the prior, or given the constraint, at any temperature. Labels are
             values by field, as {"dynasty": "tang"}; the others are unknown. Of candidates, each
             from its own z, the likeliest is kept: by the importance-weighted bound of log p(x) with
             8 samples, or exactly where that is known.
-        weighed: whether z is drawn given the constraint; if not, from the prior, so that all the
-            constraint does is to mask characters: for comparison.
+        weighed: if not, z is drawn from the prior, so that all the constraint does is to mask
+            characters: for comparison.
 
     Raises:
         ConfigError: n below 1, a form or label that the model does not know, or passes that it was
@@ -115,42 +108,32 @@ def generate(
     if n < 1:
         raise ConfigError(f"n is {n}; expected at least 1")
     model.check_passes(options.passes)
-    seed, candidates = options.seed, options.candidates
-    generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "generate"))
-    if constraint is not None:
-        form = codec.check_form(form or constraint.form)
-        base = of_form(codec, form)
-        constraint = (base & constraint).to(model.device)
-        writable = base.allowed[: constraint.length].to(model.device)
-        # What stands past the end of the form is not of the poem.
-        constraint = replace(
-            constraint, alternatives=constraint.alternatives[:, : constraint.length]
-        )
-        forms = [form] * n
-    else:
+    seed, candidates, device = options.seed, options.candidates, model.device
+    generator = Generator(device).manual_seed(derive_seed(seed, "generate"))
+    if constraint is None:
         forms = _draw_forms(codec, n, form, seed)
+    else:
+        form = codec.check_form(form or constraint.form)
+        forms, base = [form] * n, of_form(codec, form)
+        constraint = (base & constraint).to(device)
+        writable = base.allowed[: constraint.length].to(device)
+        inside = constraint.alternatives[:, : constraint.length]  # the rest is not of the poem
+        constraint = replace(constraint, alternatives=inside)
     forms = [form for form in forms for _ in range(candidates)]
     written: list[Generated] = []
     bounds: list[Tensor] = []
     for start in range(0, len(forms), BATCH):
         part = forms[start : start + BATCH]
-        ids = label_ids(codec, part, options.labels, model.device)
-        if constraint is not None:
-            row = None if ids is None else ids[:1]
-            tokens, log_probs = sample_constrained(
-                model,
-                constraint,
-                writable,
-                len(part),
-                row,
-                options,
-                weighed=weighed,
-                generator=generator,
-            )
+        size, ids = len(part), label_ids(codec, part, options.labels, device)
+        if constraint is None:
+            allowed = _allowed(codec, part, device)
+            tokens, log_probs = sample(model, allowed, size, ids, options, generator)
+            met = [True] * size
         else:
-            allowed = _allowed(codec, part, model.device)
-            tokens, log_probs = sample(model, allowed, len(part), ids, options, generator)
-        written += _written(codec, tokens, log_probs, part, seed, constraint)
+            row, how = None if ids is None else ids[:1], (options, weighed, generator)
+            tokens, log_probs = sample_constrained(model, constraint, writable, size, row, *how)
+            met = constraint.satisfied(tokens).tolist()
+        written += _written(codec, tokens, log_probs, part, seed, met)
         if candidates > 1:
             batch = _batch(codec, tokens, part, ids)
             bounds.append(-model.score(batch, RANKED, generator).bound)
@@ -158,10 +141,8 @@ def generate(
         return written
     best = torch.cat(bounds).view(n, candidates).max(dim=1)
     places = (torch.arange(n) * candidates + best.indices.cpu()).tolist()
-    return [
-        replace(written[place], bound=bound)
-        for place, bound in zip(places, best.values.tolist(), strict=True)
-    ]
+    ranked = zip(places, best.values.tolist(), strict=True)
+    return [replace(written[place], bound=bound) for place, bound in ranked]
 
 
 @torch.no_grad()
@@ -169,9 +150,9 @@ def decode(
     model: LatentModel,
     codec: PoemCodec,
     z: Tensor,
-    forms: list[Form | None],
+    forms: Forms,
     options: SamplingOptions = LIKELIEST,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
 ) -> list[Generated]:
     """The poem at each z (B, D), in the form given for each; temperature 0: the likeliest one.
 
@@ -180,26 +161,18 @@ def decode(
     """
     if not forms:
         return []
-    tokens, log_probs, _ = write(
-        model,
-        z.to(model.device),
-        _allowed(codec, forms, model.device),
-        labels=label_ids(codec, forms, options.labels, model.device),
-        passes=model.check_passes(options.passes),
-        options=options,
-        generator=generator,
-    )
-    return _written(codec, tokens, log_probs, forms, options.seed)
+    allowed = _allowed(codec, forms, model.device)
+    labels = label_ids(codec, forms, options.labels, model.device)
+    z = z.to(model.device)
+    written = write(model, z, allowed, labels, options=options, generator=generator)
+    return _written(codec, *written[:2], forms, options.seed, [True] * len(forms))
 
 
-def _batch(
-    codec: PoemCodec, tokens: Tensor, forms: list[Form | None], labels: Tensor | None
-) -> Batch:
+def _batch(codec: PoemCodec, tokens: Tensor, forms: Forms, labels: Tensor | None) -> Batch:
     """Tokens (B, T) that were written, as poems to score."""
     padded = torch.full((len(tokens), codec.max_len), codec.tokenizer.pad_id, device=tokens.device)
     mask = torch.zeros_like(padded, dtype=torch.bool)
-    for row, (ids, form) in enumerate(zip(tokens.tolist(), forms, strict=True)):
-        used = _length(codec, ids, form)
+    for row, used in enumerate(_lengths(codec, tokens, forms)):
         padded[row, :used], mask[row, :used] = tokens[row, :used], True
     return Batch(padded, mask, labels)
 
@@ -210,34 +183,24 @@ def given(text: str, form: Form) -> Generated:
 
 
 def _written(
-    codec: PoemCodec,
-    tokens: Tensor,
-    log_probs: Tensor,
-    forms: list[Form | None],
-    seed: int,
-    constraint: Constraint | None = None,
+    codec: PoemCodec, tokens: Tensor, log_probs: Tensor, forms: Forms, seed: int, met: list[bool]
 ) -> list[Generated]:
-    """Token ids (B, T) and the log p of each as poems."""
-    met = [True] * len(tokens) if constraint is None else constraint.satisfied(tokens).tolist()
-    rows = tokens.tolist()
-    lengths = [_length(codec, ids, form) for ids, form in zip(rows, forms, strict=True)]
-    ends = torch.tensor(lengths, device=log_probs.device).unsqueeze(1) - 1
+    """Token ids (B, T) and the log p of each as poems, some of which met their constraint."""
+    ends = torch.tensor(_lengths(codec, tokens, forms), device=log_probs.device).unsqueeze(1) - 1
     totals = log_probs.cumsum(dim=1).gather(1, ends).squeeze(1).tolist()
-    names = {form: str(form) if form else None for form in set(forms)}
     written = []
-    for ids, total, form, ok in zip(rows, totals, forms, met, strict=True):
-        text = codec.decode(ids, form)
+    for ids, total, form, ok in zip(tokens.tolist(), totals, forms, met, strict=True):
+        text, name = codec.decode(ids, form), str(form) if form else None
         verses = split_verses(text) if form else tuple(text.split("\n"))
-        written.append(Generated(text, verses, names[form], seed, total, ok))
+        written.append(Generated(text, verses, name, seed, total, ok))
     return written
 
 
-def _length(codec: PoemCodec, ids: list[int], form: Form | None) -> int:
-    """How many of the tokens are the poem, the end mark of free form included."""
-    if form:
-        return form.size
-    end = codec.tokenizer.eos_id
-    return ids.index(end) + 1 if end in ids else len(ids)
+def _lengths(codec: PoemCodec, tokens: Tensor, forms: Forms) -> list[int]:
+    """How many of the tokens of each row are the poem, the end mark of free form included."""
+    ends = (tokens == codec.tokenizer.eos_id).int()
+    used = torch.where(ends.any(dim=1), ends.argmax(dim=1) + 1, tokens.shape[1]).tolist()
+    return [form.size if form else n for form, n in zip(forms, used, strict=True)]
 
 
 def allowed_tokens(codec: PoemCodec, form: Form | None) -> Tensor:
@@ -246,10 +209,7 @@ def allowed_tokens(codec: PoemCodec, form: Form | None) -> Tensor:
 
 
 def label_ids(
-    codec: PoemCodec,
-    forms: list[Form | None],
-    labels: Mapping[str, str] | None,
-    device: torch.device,
+    codec: PoemCodec, forms: Forms, labels: Mapping[str, str] | None, device: torch.device
 ) -> Tensor | None:
     """The label values (B, L) of poems of these forms; None where the model has no labels.
 
@@ -262,17 +222,17 @@ def label_ids(
     return torch.tensor([codec.labels(form, labels) for form in forms], device=device)
 
 
-def _draw_forms(codec: PoemCodec, n: int, form: Form | None, seed: int) -> list[Form | None]:
+def _draw_forms(codec: PoemCodec, n: int, form: Form | None, seed: int) -> Forms:
     if form is not None or not codec.forms:
         return [codec.check_form(form)] * n
     choices = list(codec.forms)
-    counts = torch.tensor([max(codec.forms[f], 1) for f in choices], dtype=torch.float)
-    generator = torch.Generator().manual_seed(derive_seed(seed, "forms"))
+    counts = torch.tensor([max(n, 1) for n in codec.forms.values()], dtype=torch.float)
+    generator = Generator().manual_seed(derive_seed(seed, "forms"))
     drawn = torch.multinomial(counts, n, replacement=True, generator=generator)
     return [choices[i] for i in drawn.tolist()]
 
 
-def _allowed(codec: PoemCodec, forms: list[Form | None], device: torch.device) -> Tensor:
+def _allowed(codec: PoemCodec, forms: Forms, device: torch.device) -> Tensor:
     """What may stand where in poems of these forms: (T, V) where they are one, else (B, T, V)."""
     allowed = {f: allowed_tokens(codec, f).to(device) for f in set(forms)}
     return torch.stack([allowed[f] for f in forms]) if len(allowed) > 1 else allowed[forms[0]]

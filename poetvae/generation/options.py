@@ -17,9 +17,7 @@ MOST_CANDIDATES = 1000
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How the characters of a poem are drawn from the model's distributions.
-
-    `seed`: the same seed writes the same poems on one machine.
+    """How characters are drawn; the same seed writes the same poems on one machine.
 
     Raises:
         ConfigError: a number out of its bounds.
@@ -39,9 +37,8 @@ class SamplingOptions:
         if not 1 <= self.candidates <= MOST_CANDIDATES:
             raise ConfigError(f"candidates is {self.candidates}; expected 1 to {MOST_CANDIDATES}")
         if not 0 <= self.temperature <= LARGEST_TEMPERATURE:
-            raise ConfigError(
-                f"temperature is {self.temperature}; expected 0 to {LARGEST_TEMPERATURE}"
-            )
+            wanted = f"0 to {LARGEST_TEMPERATURE}"
+            raise ConfigError(f"temperature is {self.temperature}; expected {wanted}")
         if self.top_k is not None and self.top_k < 1:
             raise ConfigError(f"top_k is {self.top_k}; expected at least 1")
         if self.top_p is not None and not 0 < self.top_p <= 1:
@@ -60,12 +57,10 @@ def read_options(options: Mapping[str, Any]) -> tuple[Conditions, SamplingOption
         ConfigError, ConstraintError: as the two do.
         TypeError: a name that neither has.
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    asked = {field.name for field in dataclasses.fields(Conditions)}
+    what = {field.name for field in dataclasses.fields(Conditions)}
     how = {field.name for field in dataclasses.fields(SamplingOptions)}
-    if unknown := sorted(options.keys() - asked - how):
-        raise TypeError(f"no option {unknown[0]!r}; there are {', '.join(sorted(asked | how))}")
-    return (
-        Conditions(**{name: value for name, value in given.items() if name in asked}),
-        SamplingOptions(**{name: value for name, value in given.items() if name in how}),
-    )
+    if unknown := sorted(options.keys() - what - how):
+        raise TypeError(f"no option {unknown[0]!r}; there are {', '.join(sorted(what | how))}")
+    values = {name: value for name, value in options.items() if value is not None}
+    conditions = Conditions(**{name: values[name] for name in values.keys() & what})
+    return conditions, SamplingOptions(**{name: values[name] for name in values.keys() & how})

@@ -6,7 +6,7 @@ Shapes: B poems, T positions written, V vocabulary. Logits of -inf are what cann
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from .options import SamplingOptions
 
@@ -14,14 +14,9 @@ PLAIN = SamplingOptions()
 
 
 def filter_logits(logits: Tensor, top_k: int | None = None, top_p: float | None = None) -> Tensor:
-    """Logits (..., V) with all but the likeliest tokens at -inf.
-
-    Args:
-        logits: of one categorical distribution per row.
-        top_k: keep the k likeliest (all of those that tie with the k-th).
-        top_p: keep the fewest tokens whose probabilities reach p (Holtzman et al. 2020,
-            arXiv 1904.09751, equation 3).
-    """
+    """Logits (..., V) with all but the likeliest tokens at -inf: the k likeliest and those that tie
+    with the k-th, or the fewest whose probabilities reach p (Holtzman et al. 2020, arXiv
+    1904.09751, equation 3)."""
     if top_k is not None and top_k < logits.shape[-1]:
         least = logits.topk(top_k, dim=-1).values[..., -1:]
         logits = logits.masked_fill(logits < least, -torch.inf)
@@ -37,17 +32,11 @@ def choose_tokens(
     logits: Tensor,
     allowed: Tensor,
     options: SamplingOptions = PLAIN,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
 ) -> Tensor:
-    """Token ids (B, T), each drawn from its own distribution.
-
-    Args:
-        logits: (B, T, V).
-        allowed: which tokens may stand where, broadcast to (B, T, V); at least one everywhere.
-        options: its temperature divides the logits, 0 takes the likeliest token; top_k and top_p
-            are as in `filter_logits`, of what is allowed.
-        generator: of the draws.
-    """
+    """Token ids (B, T), each drawn from its own logits (B, T, V), among those `allowed`, broadcast
+    to (B, T, V), at least one everywhere. The temperature divides the logits, 0 takes the likeliest
+    token; top_k and top_p are as in `filter_logits`, of what is allowed."""
     logits = logits.float().masked_fill(~allowed, -torch.inf)
     if options.temperature == 0:
         return logits.argmax(dim=-1)
@@ -57,10 +46,7 @@ def choose_tokens(
 
 
 def choose_scored(
-    logits: Tensor,
-    allowed: Tensor,
-    options: SamplingOptions = PLAIN,
-    generator: torch.Generator | None = None,
+    logits: Tensor, allowed: Tensor, options: SamplingOptions, generator: Generator | None
 ) -> tuple[Tensor, Tensor]:
     """`choose_tokens`, and log p of each token at temperature 1 and among all tokens: (B, T)."""
     if options.plain:
@@ -82,25 +68,21 @@ def choose_distinct(
     used: Tensor,
     repeatable: Tensor,
     shown: Tensor,
-    options: SamplingOptions = PLAIN,
-    generator: torch.Generator | None = None,
+    options: SamplingOptions,
+    generator: Generator | None,
 ) -> tuple[Tensor, Tensor]:
-    """Token ids (B, T), none twice, position after position: those with the least choice first.
-
-    At temperature 0: the likeliest tokens, the most certain positions first.
+    """Token ids (B, T), none twice, position after position: those with the least choice first; at
+    temperature 0 the likeliest tokens, the most certain positions first.
 
     Args:
-        logits: (B, T, V).
-        allowed: (B, T, V), at least one everywhere.
+        logits, allowed: (B, T, V), at least one everywhere.
         used: (B, V) bool, what stands elsewhere; the new tokens are added to it.
         repeatable: (V,) bool, what may stand twice all the same.
         shown: (B, T) bool, where the one token allowed is among those used already.
-        options, generator: as of `choose_tokens`.
 
-    Returns:
-        The tokens, and (B,) the log of what each draw left of the mass allowed, summed. A draw kept
-        with that probability is one of the product of the masked distributions, given that no token
-        comes twice. -inf where nothing was left at some position: there the tokens repeat.
+    Returns the tokens, and (B,) the log of what each draw left of the mass allowed, summed. A draw
+    kept with that probability is one of the product of the masked distributions, given that no
+    token comes twice. -inf where nothing was left at some position: there the tokens repeat.
     """
     rows = torch.arange(len(logits), device=logits.device)
     tokens = torch.zeros(allowed.shape[:2], dtype=torch.long, device=logits.device)

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
 from ..constraints.constraint import Constraint
@@ -25,7 +25,7 @@ from ..models import LatentModel
 from ..models.bounds import effective_samples
 from ..nn import DiagonalGaussian
 from ..nn.distributions import Distribution
-from .passes import logits_at
+from .passes import logits_at, rows_of
 
 POOL, POOL_EACH = 64, 8  # draws of the prior at most: so many, and so many for each poem wanted
 WORTH = 1  # draws of p(z | C) for each poem that they need not be worth more than
@@ -40,15 +40,9 @@ Weigh = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Particles:
-    """A population that stands for p(z | C).
-
-    Attributes:
-        z: (N, D).
-        log_weights: (N,), of each z, up to a constant.
-        log_masses: (N, A), log p(alternative | z) in nats.
-        ess: how many draws of p(z | C) the draws of the prior were worth (Kong 1992), 1 to N.
-        temperatures: in how many steps the population was led there; 0 = the prior sufficed.
-    """
+    """A population z (N, D) that stands for p(z | C), with log weights (N,), up to a constant, and
+    log p(alternative | z) in nats, (N, A). `ess` is how many draws of p(z | C) the draws of the
+    prior were worth (Kong 1992), 1 to N; `temperatures` the steps that led it there, if any."""
 
     z: Tensor
     log_weights: Tensor
@@ -57,12 +51,10 @@ class Particles:
     temperatures: int = 0
 
     def draw(
-        self, n: int, generator: torch.Generator | None = None, likeliest: bool = False
+        self, n: int, generator: Generator | None = None, likeliest: bool = False
     ) -> tuple[Tensor, Tensor]:
-        """n places of particles, drawn by weight, and an alternative for each, by mass.
-
-        With `likeliest` the alternative is the one with the largest mass.
-        """
+        """n places of particles, drawn by weight, and an alternative for each, by mass; with
+        `likeliest` the one with the largest."""
         weights = self.log_weights.softmax(dim=0)
         place = torch.multinomial(weights, n, replacement=True, generator=generator)
         masses = self.log_masses[place]
@@ -79,27 +71,24 @@ def choose_z(
     writable: Tensor,
     n: int,
     labels: Tensor | None = None,
-    generator: torch.Generator | None = None,
+    generator: Generator | None = None,
     observed: Tensor | None = None,
     weighed: bool = True,
 ) -> Particles:
-    """Particles of p(z | C) for n poems.
+    """Particles of p(z | C) for n poems, C within `writable` (T, V), what is written without it.
 
     The masses are those of the untempered decoder in one pass, among the tokens that it may write
-    at all. Where alternatives overlap their sum counts a string more than once: who draws from them
-    has to keep it in proportion to 1 / `Constraint.count`.
+    at all, where some alternative has fewer. Where alternatives overlap their sum counts a string
+    more than once: who draws from them has to keep it in proportion to 1 / `Constraint.count`.
 
-    Args:
-        constraint: within `writable`.
-        writable: (T, V) bool, what the model writes without a constraint.
-        labels: (1, L), of all poems; None without.
-        generator: of the draws.
-        observed: (T,), what the decoder is shown of every poem, the mask token elsewhere: given, it
-            weighs nothing.
-        weighed: if not, all z of the prior weigh the same: for comparison.
+    The labels (1, L) are of all poems. What the decoder is shown of each, `observed` (T,), the mask
+    token elsewhere, weighs nothing. Unless `weighed` all z of the prior weigh the same: for
+    comparison.
     """
+    columns = zip(writable, constraint.alternatives.T, strict=False)
+    less = [bool((row & ~constraint.sets[column.unique()]).any()) for row, column in columns]
+    places = torch.tensor(less, device=writable.device).nonzero().flatten()
     most = min(POOL + POOL_EACH * n, max(POOL, CELLS // len(constraint.alternatives)))
-    places = _choices(constraint, writable)
     if observed is not None:
         places = places[observed[places] == model.mask_id]
         later = model.config.max_len - len(observed)
@@ -112,21 +101,20 @@ def choose_z(
         if not len(places):
             return z.new_zeros(len(z), 1)
         masses = []
-        for one in torch.split(z, rows):
-            known = None if labels is None else labels.expand(len(one), -1)
-            shown = None if observed is None else observed.expand(len(one), -1)
-            logits = logits_at(model, one, places, shown, known)
+        for some in torch.split(z, rows):
+            shown, known = rows_of(observed, len(some)), rows_of(labels, len(some))
+            logits = logits_at(model, some, places, shown, known)
             masses.append(part.log_masses(logits.masked_fill_(unwritable, -torch.inf)))
         return torch.cat(masses)
 
     def prior(size: int) -> Distribution:
-        return model.prior(size, None if labels is None else labels.expand(size, -1))
+        return model.prior(size, rows_of(labels, size))
 
     z = prior(min(POOL + 2 * n, most) if weighed else most).sample(generator)
     masses = weigh(z)
     if not weighed:
-        return Particles(z, z.new_zeros(len(z)), masses, _worth(masses))
-    while (ess := _worth(masses)) < ENOUGH + WORTH * n and len(z) < most:
+        return Particles(z, z.new_zeros(len(z)), masses, _worth(masses.logsumexp(dim=1)))
+    while (ess := _worth(masses.logsumexp(dim=1))) < ENOUGH + WORTH * n and len(z) < most:
         more = prior(min(len(z), most - len(z))).sample(generator)
         z, masses = torch.cat([z, more]), torch.cat([masses, weigh(more)])
     if ess >= max(ENOUGH, n / 4) or model.discrete:
@@ -135,36 +123,20 @@ def choose_z(
     return _lead(z[:size], masses[:size], weigh, prior(size).log_prob, ess, generator)
 
 
-def _worth(masses: Tensor) -> float:
-    """The effective sample size of particles weighed by their masses (N, A)."""
-    return float(effective_samples(masses.logsumexp(dim=1).unsqueeze(1)))
-
-
-def _choices(constraint: Constraint, writable: Tensor) -> Tensor:
-    """The places at which some alternative takes less than what is writable."""
-    found = []
-    for t, column in enumerate(constraint.alternatives.T):
-        if (writable[t] & ~constraint.sets[column.unique()]).any():
-            found.append(t)
-    return torch.tensor(found, dtype=torch.long, device=writable.device)
+def _worth(log_weights: Tensor) -> float:
+    """The effective sample size of particles of these weights (N,)."""
+    return float(effective_samples(log_weights.unsqueeze(1)))
 
 
 def _lead(
-    z: Tensor,
-    masses: Tensor,
-    weigh: Weigh,
-    log_prior: Callable[[Tensor], Tensor],
-    ess: float,
-    generator: torch.Generator | None,
+    z: Tensor, masses: Tensor, weigh: Weigh, prior: Weigh, ess: float, generator: Generator | None
 ) -> Particles:
-    """The population from the prior to p(z | C) through p(z) p(C | z)^t, t from 0 to 1.
-
-    Each t is as far as half of the effective sample size lasts. The Metropolis moves are those of
-    Cotter et al. 2013 (arXiv 1202.0709), around a Gaussian fitted to the population in place of
-    the prior: in many dimensions they go farther than a random walk, and their limit is one.
-    """
+    """The population from the prior to p(z | C) through p(z) p(C | z)^t, t from 0 to 1, each t as
+    far as half of the effective sample size lasts. The Metropolis moves are those of Cotter et al.
+    2013 (arXiv 1202.0709), around a Gaussian fitted to the population in place of the prior: in
+    many dimensions they go farther than a random walk, and their limit is one."""
     size, t, step = len(z), 0.0, 0.5
-    logs, density = masses.logsumexp(dim=1), log_prior(z)
+    logs, density = masses.logsumexp(dim=1), prior(z)
     for count in range(1, STEPS + 1):  # noqa: B007
         rise = _rise(logs, 1 - t)
         t = 1.0 if rise == 1 - t else t + rise
@@ -177,12 +149,11 @@ def _lead(
         for _ in range(MOVES):
             noise = torch.randn(z.shape, generator=generator, device=z.device)
             other = mean + math.sqrt(1 - step**2) * (z - mean) + step * near.stddev * noise
-            new, new_density = weigh(other), log_prior(other)
+            new, new_density = weigh(other), prior(other)
             new_logs = new.logsumexp(dim=1)
             ratio = t * (new_logs - logs) + new_density - density
             ratio = ratio - near.log_prob(other) + near.log_prob(z)
-            drawn = torch.rand(size, generator=generator, device=z.device)
-            moved = drawn.log() < ratio
+            moved = torch.rand(size, generator=generator, device=z.device).log() < ratio
             z = torch.where(moved.unsqueeze(1), other, z)
             masses = torch.where(moved.unsqueeze(1), new, masses)
             logs, density = logs.where(~moved, new_logs), density.where(~moved, new_density)
@@ -196,14 +167,11 @@ def _lead(
 
 def _rise(logs: Tensor, most: float) -> float:
     """The largest exponent up to `most` that leaves half of the effective sample size."""
-
-    def size(exponent: float) -> float:
-        return float(effective_samples((exponent * logs).unsqueeze(1)))
-
-    if size(most) >= len(logs) / 2:
+    if _worth(most * logs) >= len(logs) / 2:
         return most
     low, high = 0.0, most
     for _ in range(30):
         middle = (low + high) / 2
-        low, high = (middle, high) if size(middle) >= len(logs) / 2 else (low, middle)
+        enough = _worth(middle * logs) >= len(logs) / 2
+        low, high = (middle, high) if enough else (low, middle)
     return low

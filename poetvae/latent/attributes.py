@@ -1,7 +1,8 @@
-"""Attribute directions: the way in the latent space from other poems to those that have something.
+"""Attributes, which a poem has or lacks, and directions in the latent space, which lead to them.
 
-Larsen et al. 2016, "Autoencoding beyond pixels using a learned similarity metric" (arXiv
-1512.09300), section 4.1.1: the difference of two means, added to a code.
+An attribute divides poems into those that have it and the others. Its direction is the difference
+of their two means, to be added to a code: Larsen et al. 2016, "Autoencoding beyond pixels using a
+learned similarity metric" (arXiv 1512.09300), section 4.1.1.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConfigError, CorpusError
-from ..evaluation.samples import area_under_curve
+from ..evaluation.two_sample import area_under_curve
 from ..text.poem import Poem
 from ..text.prosody import regulated
 
@@ -25,8 +26,7 @@ class Direction:
 
     Attributes:
         vector: (D,); as long as the means are apart.
-        ones: how many poems with the attribute it was made of.
-        others: how many without it.
+        ones, others: how many poems with the attribute it was made of, and how many without it.
         separation: how well the projection on such a direction tells poems with the attribute from
             others, as area under the ROC curve: 0.5 = not at all, the direction means nothing; 1 =
             perfectly. Each half of the poems is projected on the direction of the other half, since
@@ -41,23 +41,19 @@ class Direction:
     @classmethod
     def between(cls, ones: Tensor, others: Tensor) -> Direction:
         """The direction to poems at `ones` (N, D) from poems at `others` (M, D).
-
-        Raises:
-            CorpusError: fewer than two poems on a side.
-        """
+        Raises CorpusError: fewer than two poems on a side."""
         if min(len(ones), len(others)) < 2:
-            raise CorpusError(
-                f"{len(ones)} poems with the attribute and {len(others)} without it: "
-                "give two of both, the least that a direction can be tried on"
-            )
-        areas = []
-        for half in (0, 1):
+            sizes = f"{len(ones)} poems with the attribute and {len(others)} without it"
+            remedy = "give two of both, the least that a direction can be tried on"
+            raise CorpusError(f"{sizes}: {remedy}")
+
+        def area(half: int) -> float:
             vector = ones[1 - half :: 2].mean(dim=0) - others[1 - half :: 2].mean(dim=0)
-            sides = ones[half::2], others[half::2]
-            positive = torch.arange(sum(map(len, sides))) < len(sides[0])
-            areas.append(area_under_curve(torch.cat(sides) @ vector, positive))
+            scores = torch.cat([ones[half::2], others[half::2]]) @ vector
+            return area_under_curve(scores, torch.arange(len(scores)) < len(ones[half::2]))
+
         vector = ones.mean(dim=0) - others.mean(dim=0)
-        return cls(vector, len(ones), len(others), sum(areas) / 2)
+        return cls(vector, len(ones), len(others), (area(0) + area(1)) / 2)
 
 
 @dataclass(frozen=True)
@@ -73,10 +69,7 @@ class Attribute:
     @classmethod
     def parse(cls, text: str) -> Attribute:
         """The attribute written as key=value.
-
-        Raises:
-            ConfigError: for anything else, and for tones other than regulated.
-        """
+        Raises ConfigError: for anything else, and for tones other than regulated."""
         key, equals, value = (part.strip() for part in text.partition("="))
         if not (key and equals and value):
             raise ConfigError(f"attribute {text!r}: expected KEY=VALUE, such as contains=月")
@@ -100,16 +93,8 @@ class Attribute:
     def divide(
         self, poems: Iterable[Poem], limit: int | None = None, least: int = 1
     ) -> tuple[list[Poem], list[Poem]]:
-        """The poems that have it, and the others.
-
-        Args:
-            poems: of a corpus.
-            limit: at most so many of a side, spread evenly over it.
-            least: how many are needed on each side.
-
-        Raises:
-            CorpusError: fewer than needed on a side.
-        """
+        """The poems that have it, and the others: at most `limit` of a side, spread evenly over it.
+        Raises CorpusError: fewer than `least` on a side."""
         poems = list(poems)
         sides: tuple[list[Poem], list[Poem]] = [], []
         for poem in poems:

@@ -19,12 +19,10 @@ CHUNK = 65536
 
 @torch.no_grad()
 def clusters_of(model: TextModel, z: Tensor, k: int, seed: int) -> list[str]:
-    """The cluster of each z (N, D): "1", the largest, to "K".
+    """The cluster of each z (N, D): "1", the largest, to "K". k = 0: the likeliest component of the
+    model's mixture prior; an empty list if it has none.
 
-    k = 0: the likeliest component of the model's mixture prior; an empty list if it has none.
-
-    Raises:
-        ConfigError: k is more than N.
+    Raises ConfigError: k is more than N.
     """
     if k:
         _, assignment = kmeans(z, k, seed)
@@ -45,17 +43,10 @@ def kmeans(z: Tensor, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     drawn uniformly, each other one in proportion to the squared distance from the nearest centre
     so far (Arthur & Vassilvitskii 2007, section 2.2).
 
-    Args:
-        z: (N, D).
-        k: how many clusters, 1 to N.
-        seed: of the first centres.
+    For z (N, D) returns centres (k, D) and the nearest centre of each z, (N,) int64, both on the
+    CPU. Where z has fewer than k different rows, some clusters are empty.
 
-    Returns:
-        centres (k, D) and the nearest centre of each z, (N,) int64, both on the CPU. Where z has
-        fewer than k different rows, some clusters are empty.
-
-    Raises:
-        ConfigError: k is less than 1 or more than N.
+    Raises ConfigError: k is less than 1 or more than N.
     """
     if not 1 <= k <= len(z):
         raise ConfigError(f"{k} clusters; expected 1 to {len(z)}, the number of poems")
@@ -79,15 +70,12 @@ def purity(assignment: Sequence[object], labels: Sequence[str]) -> float:
 
     From 1 over the number of labels, or more, to 1 (Manning, Raghavan & Schütze 2008, Introduction
     to Information Retrieval, section 16.3). It grows with the number of clusters: compare equals.
-
-    Args:
-        assignment: the cluster of each of N > 0 poems.
-        labels: the label of each.
+    Given are the cluster and the label of each of N > 0 poems.
     """
-    together: dict[object, Counter[str]] = {}
-    for cluster, label in zip(assignment, labels, strict=True):
-        together.setdefault(cluster, Counter())[label] += 1
-    return sum(max(counts.values()) for counts in together.values()) / len(labels)
+    largest: dict[object, int] = {}
+    for (cluster, _), count in Counter(zip(assignment, labels, strict=True)).items():
+        largest[cluster] = max(count, largest.get(cluster, 0))
+    return sum(largest.values()) / len(labels)
 
 
 def characteristic(texts: Sequence[str], clusters: Sequence[str], n: int = 12) -> dict[str, str]:
@@ -96,21 +84,20 @@ def characteristic(texts: Sequence[str], clusters: Sequence[str], n: int = 12) -
     Sorted by p(c | cluster) log(p(c | cluster) / p(c)), the character's share of the KL divergence
     between the two; counted once a text, so that one text does not make a theme.
     """
-    everywhere: Counter[str] = Counter()
     inside: dict[str, Counter[str]] = {}
     for text, cluster in zip(texts, clusters, strict=True):
-        characters = {c for c in text if c.isalpha()}
-        everywhere.update(characters)
-        inside.setdefault(cluster, Counter()).update(characters)
-    total = sum(everywhere.values())
-    found = {}
-    for cluster, counts in inside.items():
-        size = sum(counts.values())
+        inside.setdefault(cluster, Counter()).update({c for c in text if c.isalpha()})
+    everywhere = sum(inside.values(), Counter[str]())
+    total = everywhere.total()
+
+    def first(counts: Counter[str]) -> str:
+        size = counts.total()
         share = {
             c: k / size * math.log(k / size / (everywhere[c] / total)) for c, k in counts.items()
         }
-        found[cluster] = "".join(sorted(share, key=lambda c: (-share[c], c))[:n])
-    return found
+        return "".join(sorted(share, key=lambda c: (-share[c], c))[:n])
+
+    return {cluster: first(counts) for cluster, counts in inside.items()}
 
 
 def _start(points: Tensor, k: int, generator: torch.Generator) -> Tensor:

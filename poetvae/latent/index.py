@@ -32,13 +32,7 @@ def fingerprint(model: nn.Module) -> str:
 
 
 class Index:
-    """Texts and where they lie.
-
-    Args:
-        texts: N poems.
-        z: (N, D) float32, in main memory.
-        model: `fingerprint` of the model that z is of.
-    """
+    """N texts, and where they lie: z (N, D), float32 in main memory, by a model's `fingerprint`."""
 
     def __init__(self, texts: Sequence[str], z: Tensor, model: str) -> None:
         self.texts, self.z, self.model = list(texts), z, model
@@ -51,28 +45,15 @@ class Index:
     def build(
         cls, model: LatentModel, store: TokenStore, texts: Sequence[str], progress: Progress = iter
     ) -> Index:
-        """Texts at their posterior means.
-
-        Args:
-            model: gives the means.
-            store: the texts, numbered.
-            texts: in the order of the store.
-            progress: wraps the iterator of batches, as tqdm does.
-
-        Raises:
-            CorpusError: no text.
-        """
+        """The texts of a store, in its order, at their posterior means; `progress` as of `means`.
+        Raises CorpusError: no text."""
         if not len(store):
             raise CorpusError("no poem to search among; give poems that fit the model")
         return cls(texts, means(model, store, progress), fingerprint(model))
 
     def search(self, z: Tensor, n: int = 10) -> tuple[Tensor, Tensor]:
-        """The n nearest texts to each z (B, D), by Euclidean distance; all of them if they are
-        fewer.
-
-        Returns:
-            Distances (B, n), nearest first, and the places (B, n) of the texts.
-        """
+        """The n nearest texts to each z (B, D), by Euclidean distance; all if they are fewer:
+        distances (B, n), nearest first, and the places (B, n) of the texts."""
         z, n = z.float().cpu(), min(n, len(self))
         # |x - z|^2 less |z|^2. It cancels where x is near z, so what is found is measured again.
         rough = torch.addmm(self._squares, z, self.z.T, alpha=-2)
@@ -83,17 +64,11 @@ class Index:
 
     def save(self, path: str | Path) -> None:
         """Write one safetensors file: it appears complete or not at all.
-
-        Raises:
-            CheckpointError: it cannot be written.
-        """
+        Raises CheckpointError: it cannot be written."""
         data = [text.encode("utf-8", "surrogatepass") for text in self.texts]
-        ends = torch.tensor([0, *map(len, data)]).cumsum(0)
-        tensors = {
-            "z": self.z,
-            "text": torch.frombuffer(bytearray(b"".join(data)), dtype=torch.uint8),
-            "offsets": ends,
-        }
+        text = torch.frombuffer(bytearray(b"".join(data)), dtype=torch.uint8)
+        offsets = torch.tensor([0, *map(len, data)]).cumsum(0)
+        tensors = {"z": self.z, "text": text, "offsets": offsets}
         write_file(Path(path), safetensors.torch.save(tensors, {**FORMAT, "model": self.model}))
 
     @classmethod
@@ -107,16 +82,13 @@ class Index:
         latent_dim = model.latent.latent_dim
         try:
             with safetensors.safe_open(path, "pt") as file:
-                found = file.metadata() or {}
-                there = {
-                    name: (file.get_slice(name).get_dtype(), file.get_slice(name).get_shape())
-                    for name in file.keys()  # noqa: SIM118 - it is no mapping
-                }
-                _check(path, found, there, fingerprint(model), latent_dim)
+                about = file.metadata() or {}
+                slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+                parts = {name: (s.get_dtype(), s.get_shape()) for name, s in slices.items()}
+                _check(path, about, parts, fingerprint(model), latent_dim)
                 z, text, offsets = (file.get_tensor(name) for name in ("z", "text", "offsets"))
         except OSError as error:
-            why = error.strerror or error
-            raise CheckpointError(f"{path}: cannot be read ({why})") from error
+            raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
         except safetensors.SafetensorError as error:
             raise CheckpointError(f"{path} is no index, or torn ({error}); {AGAIN}") from error
         data, ends = text.numpy().tobytes(), offsets.tolist()
@@ -127,31 +99,24 @@ class Index:
             texts = [data[i:j].decode("utf-8", "surrogatepass") for i, j in pairwise(ends)]
         except UnicodeDecodeError as error:
             raise CheckpointError(f"{path} is damaged: its texts are not UTF-8; {AGAIN}") from error
-        return cls(texts, z, found["model"])
+        return cls(texts, z, about["model"])
 
 
 AGAIN = "remove it and build it again"
 
 
-def _check(
-    path: str | Path,
-    found: dict[str, str],
-    there: dict[str, tuple[str, list[int]]],
-    model: str,
-    latent_dim: int,
-) -> None:
+Parts = dict[str, tuple[str, list[int]]]
+
+
+def _check(path: str | Path, about: dict[str, str], parts: Parts, model: str, dim: int) -> None:
     """That the header of a file announces an index of this model, before any of it is read."""
-    kind = {key: found.get(key) for key in FORMAT}
+    kind = {key: about.get(key) for key in FORMAT}
     if kind != FORMAT:
         raise CheckpointError(f"{path} says {kind}; expected {FORMAT}: no index of this version")
-    if found.get("model") != model:
+    if about.get("model") != model:
         raise CheckpointError(f"{path} was made with another model; {AGAIN} with this one")
-    n = there["z"][1][0] if "z" in there and there["z"][1] else 0
-    size = there["text"][1] if "text" in there else []
-    wanted = {
-        "z": ("F32", [n, latent_dim]),
-        "text": ("U8", size[:1]),
-        "offsets": ("I64", [n + 1]),
-    }
-    if there != wanted or not n:
-        raise CheckpointError(f"{path} holds {there}; expected {wanted}; {AGAIN}")
+    n = parts["z"][1][0] if "z" in parts and parts["z"][1] else 0
+    size = parts["text"][1] if "text" in parts else []
+    wanted = {"z": ("F32", [n, dim]), "text": ("U8", size[:1]), "offsets": ("I64", [n + 1])}
+    if parts != wanted or not n:
+        raise CheckpointError(f"{path} holds {parts}; expected {wanted}; {AGAIN}")

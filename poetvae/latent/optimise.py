@@ -20,6 +20,9 @@ from ..text.prosody import LEVEL, OBLIQUE, levels, schemes
 from .attributes import Attribute, spread
 
 RATE = 0.1  # of Adam; the prior has a standard deviation of 1
+Property = Callable[[Tensor], Tensor]
+Steps = Callable[[Iterable[int]], Iterable[int]]
+Ids = Sequence[Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -27,10 +30,8 @@ class Optimised:
     """A poem that was moved. All values in nats.
 
     Attributes:
-        text: the poem at the end.
-        start: the poem at the beginning.
-        value_before, value_after: the property at both.
-        log_prior_before, log_prior_after: log p(z) at both.
+        text, start: the poem at the end, and at the beginning.
+        value_before, value_after: the property at both; log_prior_...: log p(z) at both.
     """
 
     text: str
@@ -48,11 +49,11 @@ class Optimised:
 def ascend(
     model: LatentModel,
     z: Tensor,
-    value: Callable[[Tensor], Tensor],
+    value: Property,
     *,
     steps: int = 100,
     near: float = 0.1,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    progress: Steps = iter,
 ) -> Tensor:
     """z (B, D) moved towards the maximum of value(z) + near * log p(z), each row by itself.
 
@@ -60,15 +61,11 @@ def ascend(
     on the way is taken, so that the objective never falls.
 
     Args:
-        model: its prior is p(z).
-        z: where to begin.
-        value: (B, D) -> (B,), in nats.
-        steps: of Adam; 0 leaves z as it is.
+        model, value: gives p(z); (B, D) -> (B,), in nats.
+        steps, progress: of Adam, 0 leaves z as it is; wraps the steps, as tqdm does.
         near: the weight of log p(z), which keeps z where the model knows poems.
-        progress: wraps the steps, as tqdm does.
 
-    Raises:
-        ConfigError: a number out of its bounds.
+    Raises ConfigError: a number out of its bounds.
     """
     if steps < 0 or not 0 <= near < float("inf"):
         raise ConfigError(f"steps is {steps} and near {near}; expected 0 or more, and finite")
@@ -93,13 +90,10 @@ def optimise(
     wanted: Property,
     steps: int = 100,
     near: float = 0.1,
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    progress: Steps = iter,
 ) -> list[Optimised]:
     """The poems at z (B, D), in this form, moved towards a property; the rest as of `ascend`.
-
-    Raises:
-        ConfigError: as `ascend` does.
-    """
+    Raises ConfigError: as `ascend` does."""
     forms = [form] * len(z)
     labels = label_ids(codec, forms, None, model.device)
     forbidden = ~allowed_tokens(codec, form).to(model.device)
@@ -110,22 +104,14 @@ def optimise(
 
     z = z.to(model.device)
     moved = ascend(model, z, value, steps=steps, near=near, progress=progress)
+    ends, starts = (
+        [one.text for one in decode(model, codec, point, forms)] for point in (moved, z)
+    )
     with torch.no_grad():
-        columns = [
-            column.tolist()
-            for point in (z, moved)
-            for column in (value(point), model.prior(len(point)).log_prob(point))
-        ]
-    texts = ([one.text for one in decode(model, codec, point, forms)] for point in (moved, z))
-    return [
-        Optimised(text, start, before, after, prior_before, prior_after)
-        for text, start, before, prior_before, after, prior_after in zip(
-            *texts, *columns, strict=True
-        )
-    ]
+        values = [value(point).tolist() for point in (z, moved)]
+        priors = [model.prior(len(point)).log_prob(point).tolist() for point in (z, moved)]
+    return [Optimised(*row) for row in zip(ends, starts, *values, *priors, strict=True)]
 
-
-Property = Callable[[Tensor], Tensor]
 
 # What the readings of a character may be; one without a reading fits anywhere, as in `regulated`.
 _CLASSES = (LEVEL, OBLIQUE, LEVEL + OBLIQUE)
@@ -159,12 +145,11 @@ def toward(
 def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
     """log P(the text stands somewhere in the poem), in a fixed form within one verse.
 
-    For one character that is exact: log(1 - prod_t (1 - p_t)). For more, placements that overlap
-    are not independent, and 1 - prod (1 - P(placement)) is taken nevertheless: exact where no two
-    overlap, and always between the largest P(placement) and the sum of all.
+    Exact for one character, log(1 - prod_t (1 - p_t)). For more, placements that overlap are not
+    independent, and 1 - prod (1 - P(placement)) is taken nevertheless: exact where no two overlap,
+    and always between the largest P(placement) and the sum of all.
 
-    Raises:
-        ConstraintError: a character that the model never writes, or a text longer than a verse.
+    Raises ConstraintError: a character that the model never writes, or a text longer than a verse.
     """
     writable = set(codec.writable())
     strange = [c for c in text if not writable.intersection(codec.tokenizer.encode(c))]
@@ -179,9 +164,8 @@ def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
 
     def log_probability(logits: Tensor) -> Tensor:
         log_probs = logits[:, :size].log_softmax(dim=2)
-        placed = torch.stack(
-            [log_probs[:, [t + i for t in starts], token] for i, token in enumerate(ids)]
-        ).sum(dim=0)
+        parts = [log_probs[:, [t + i for t in starts], token] for i, token in enumerate(ids)]
+        placed = torch.stack(parts).sum(dim=0)
         # The poem goes on past a place where the text does not begin and the poem does not end.
         gone = placed.exp()
         if form is None:
@@ -198,8 +182,7 @@ def tones(codec: PoemCodec, form: Form | None) -> Property:
 
     Verses are independent given the scheme, of which there are two: P(1) + P(2) - P(both).
 
-    Raises:
-        ConfigError: a form that no regulated verse has.
+    Raises ConfigError: a form that no regulated verse has.
     """
     if form is None or not schemes(form):
         raise ConfigError(f"form {form or 'free'} has no tones to keep; expected 5x2, 7x4 or alike")
@@ -226,30 +209,16 @@ def tones(codec: PoemCodec, form: Form | None) -> Property:
 @cache
 def _fitting(allowed: frozenset[str]) -> Tensor:
     """Of all sequences of `_CLASSES`, in the order of `product`: whether some choice is allowed."""
-    length = len(next(iter(allowed)))
-    return torch.tensor(
-        [
-            any("".join(choice) in allowed for choice in product(*classes))
-            for classes in product(_CLASSES, repeat=length)
-        ]
-    )
+    kinds = product(_CLASSES, repeat=len(next(iter(allowed))))
+    return torch.tensor([any("".join(c) in allowed for c in product(*kind)) for kind in kinds])
 
 
-def log_odds(
-    codec: PoemCodec,
-    form: Form | None,
-    ones: Sequence[Sequence[int]],
-    others: Sequence[Sequence[int]],
-) -> Property:
+def log_odds(codec: PoemCodec, form: Form | None, ones: Ids, others: Ids) -> Property:
     """The expected log-odds that a naive Bayes classifier of characters gives the poem.
 
-    The sum over positions of E[log p(c | one) - log p(c | other)], each p counted with one added to
-    every character (Laplace). Evidence of the characters alone: how frequent the classes are does
-    not enter, and no order.
-
-    Args:
-        codec, form: of the poem.
-        ones, others: the token ids of poems of the two classes.
+    The sum over positions of E[log p(c | one) - log p(c | other)], each p counted in the token ids
+    of poems of a class, with one added to every character (Laplace). Evidence of the characters
+    alone: how frequent the classes are does not enter, and no order.
     """
     chars = torch.ones(len(codec.tokenizer))
     chars[list(codec.tokenizer.special_ids)] = 0

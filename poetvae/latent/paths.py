@@ -5,7 +5,7 @@ Shapes: B poems, T positions, D latent, V vocabulary. Texts are as people read t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -13,28 +13,22 @@ from torch import Tensor
 
 from ..data.dataset import Batch, TokenStore
 from ..errors import ConfigError
+from ..evaluation.likelihood import Progress as Progress
 from ..models import LatentModel
 from ..nn.distributions import Point
 from ..text.diff import distance
 
 MODES = ("lerp", "slerp")
 BATCH = 256
-Progress = Callable[[Iterator[Batch]], Iterable[Batch]]
 
 
 @torch.no_grad()
 def means(model: LatentModel, store: TokenStore, progress: Progress = iter) -> Tensor:
-    """The mode of q(z | x) of each poem: (N, D), float32, in main memory.
-
-    Args:
-        model, store: as of `evaluation.evaluate`.
-        progress: wraps the iterator of batches, as tqdm does.
-    """
-    found = [torch.empty(0, model.latent_dim)]
-    for batch in progress(store.batches(BATCH)):
-        one = batch.to(model.device)
-        found.append(model.encode(one).mode.float().cpu())
-    return torch.cat(found)
+    """The mode of q(z | x) of each poem: (N, D), float32, in main memory; `progress` wraps the
+    iterator of batches, as tqdm does."""
+    batches = progress(store.batches(BATCH))
+    modes = [model.encode(batch.to(model.device)).mode.float().cpu() for batch in batches]
+    return torch.cat([torch.empty(0, model.latent_dim), *modes])
 
 
 def lerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
@@ -59,14 +53,15 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
     return points
 
 
-def path(a: Tensor, b: Tensor, steps: int = 8, mode: str = "lerp") -> Tensor:
-    """`steps` points from a (D,) to b (D,), both included, equally far in t: (steps, D).
-
-    Raises:
-        ConfigError: fewer than two steps, or an unknown mode.
-    """
+def _check_steps(steps: int) -> None:
     if steps < 2:
         raise ConfigError(f"steps is {steps}; expected at least 2, the ends")
+
+
+def path(a: Tensor, b: Tensor, steps: int = 8, mode: str = "lerp") -> Tensor:
+    """`steps` points from a (D,) to b (D,), both included, equally far in t: (steps, D).
+    Raises ConfigError: fewer than two steps, or an unknown mode."""
+    _check_steps(steps)
     if mode not in MODES:
         raise ConfigError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
     t = torch.linspace(0, 1, steps, device=a.device)
@@ -79,24 +74,20 @@ def bridge(a: str, b: str, steps: int = 8, blank: str = "_", seed: int = 0) -> l
     Characters give way in an order that is drawn: one of a leaves a blank, which one of b fills
     later. Half way there are most blanks, a third of the text.
 
-    Raises:
-        ConfigError: fewer than two steps.
+    Raises ConfigError: fewer than two steps.
     """
-    if steps < 2:
-        raise ConfigError(f"steps is {steps}; expected at least 2, the ends")
-    generator = torch.Generator().manual_seed(seed)
-    rank = torch.randperm(len(a), generator=generator).tolist()
+    _check_steps(steps)
+    rank = torch.randperm(len(a), generator=torch.Generator().manual_seed(seed)).tolist()
     open_at_once = len(a) // 3
-    templates = []
-    for step in range(steps):
-        left = round(step / (steps - 1) * (len(a) + open_at_once))
-        templates.append(
-            "".join(
-                old if r >= left else new if r < left - open_at_once else blank
-                for r, old, new in zip(rank, a, b, strict=True)
-            )
+
+    def template(left: int) -> str:
+        return "".join(
+            old if r >= left else new if r < left - open_at_once else blank
+            for r, old, new in zip(rank, a, b, strict=True)
         )
-    return templates
+
+    whole = len(a) + open_at_once
+    return [template(round(step / (steps - 1) * whole)) for step in range(steps)]
 
 
 @torch.no_grad()
@@ -107,8 +98,7 @@ def variations(
 
     At distance 1 they are draws of q(z | x): the poem in other words, as far as the model can tell.
 
-    Raises:
-        ConfigError: q(z | x) is a point, as in an autoencoder.
+    Raises ConfigError: q(z | x) is a point, as in an autoencoder.
     """
     posterior = model.encode(batch)
     if isinstance(posterior, Point):
@@ -133,8 +123,7 @@ def surprise(model: LatentModel, batch: Batch) -> Tensor:
 def smoothness(texts: Sequence[str], fixed: bool) -> float | None:
     """How straight a way through poems is, from 0 to 1.
 
-    The distance between first and last, over the sum of the distances between neighbours: 1 where
-    no character changes more than once on the way. None where first and last are the same.
-    """
+    The distance between first and last, over the sum of those between neighbours: 1 where no
+    character changes more than once on the way. None where first and last are the same."""
     whole = distance(texts[0], texts[-1], fixed)
     return whole / sum(distance(a, b, fixed) for a, b in pairwise(texts)) if whole else None

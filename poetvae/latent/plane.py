@@ -10,6 +10,9 @@ from torch import Tensor
 
 from ..errors import CorpusError
 
+GridPoint = tuple[float, float, str]
+"""Where on the plane, and the poem decoded there."""
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -26,8 +29,7 @@ class Plane:
         One or two latent dimensions are shown as they are; of one, the second axis is zero. Each
         axis points to where its largest component is positive.
 
-        Raises:
-            CorpusError: fewer than two poems.
+        Raises CorpusError: fewer than two poems.
         """
         n, dims = z.shape
         if n < 2:
@@ -64,8 +66,5 @@ class Plane:
 
     def names(self) -> tuple[str, str]:
         """Names of the axes, with their shares."""
-        kind = "z" if len(self.mean) <= 2 else "component "
-        first, second = (
-            f"{kind}{i} ({share:.1%} of variance)" for i, share in enumerate(self.shares, 1)
-        )
-        return first, second
+        kind, (one, two) = "z" if len(self.mean) <= 2 else "component ", self.shares
+        return f"{kind}1 ({one:.1%} of variance)", f"{kind}2 ({two:.1%} of variance)"

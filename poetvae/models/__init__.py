@@ -1,7 +1,4 @@
-"""The models: the variational autoencoder, its relatives, and the autoregressive baseline.
-
-A member is a file, a line in `config.MODELS`, and a preset.
-"""
+"""The family of models. A member is a file, a line in `config.MODELS`, and a preset."""
 
 from __future__ import annotations
 

@@ -1,34 +1,24 @@
-"""The causal language model: one character after the other, likelihood exact.
-
-The gated convolutional language model of Dauphin et al. 2017 (arXiv 1612.08083): the baseline that
-parallel decoding has to reach, and a judge of what others write.
-"""
+"""The causal language model of Dauphin et al. 2017 (arXiv 1612.08083), its likelihood exact: the
+baseline that parallel decoding has to reach, and a judge of what others write."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
 from ..data.dataset import Batch
-from .base import ExportPart, TextModel, export_inputs
+from .base import ExportModule, ExportPart, TextModel, evaluating, export_inputs
 from .bounds import LatentSample
 from .layers import Labels, final_norm, initialise, project, small_normal, stack, text_nll
 
 
 class Autoregressive(TextModel):
-    """p(x) as the product of p(x_t | x_1 ... x_{t-1}), from causal gated convolutions.
-
-    Of the configuration it takes what the decoder of a `VAE` takes, except for the latent.
-
-    Args:
-        config: the architecture.
-        mask_id: as for `VAE`.
-        bos_id: the token that stands before the first character.
-    """
+    """p(x) as the product of p(x_t | x_1 ... x_{t-1}), from causal gated convolutions with the
+    settings of a `VAE`'s decoder. The token `bos_id` stands before the first character."""
 
     def __init__(self, config: ModelConfig, mask_id: int = 4, bos_id: int = 2) -> None:
         super().__init__(config, mask_id)
@@ -40,9 +30,8 @@ class Autoregressive(TextModel):
         self.body = stack(config, config.decoder_layers, causal=True)
         self.norm = final_norm(config)
         self.out = project(config.d_model, config.embed_dim)
-        self.softmax = (
-            self.embedding if config.tied else nn.Embedding(config.vocab_size, config.embed_dim)
-        )
+        shape = self.embedding.weight.shape
+        self.softmax = self.embedding if config.tied else nn.Embedding(*shape)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.apply(initialise)
 
@@ -52,8 +41,7 @@ class Autoregressive(TextModel):
         x = self.project(self.embedding(before)) + self.positions[: tokens.shape[1]]
         if self.labels is not None and labels is not None:
             x = x + self.labels(labels).unsqueeze(1)
-        x = self.norm(self.body(x.transpose(1, 2))).transpose(1, 2)
-        hidden: Tensor = self.out(x)
+        hidden: Tensor = self.out(self.norm(self.body(x.transpose(1, 2))).transpose(1, 2))
         return hidden
 
     def decode(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -71,12 +59,7 @@ class Autoregressive(TextModel):
         return text_nll(hidden, self.softmax.weight, self.bias, batch.tokens, batch.mask)
 
     def forward(
-        self,
-        batch: Batch,
-        *,
-        passes: int = 1,
-        samples: int = 1,
-        generator: torch.Generator | None = None,
+        self, batch: Batch, *, passes: int = 1, samples: int = 1, generator: Generator | None = None
     ) -> LatentSample:
         """The nll in nats, (1, B), and no latent; settings of one have no effect."""
         nll = self.nll(batch).unsqueeze(0)
@@ -90,42 +73,32 @@ class Autoregressive(TextModel):
         """One: from tokens to the logits at each position, given those before it."""
         self.check_passes(passes)
         unknown, labels = export_inputs(self)
-        return [
-            ExportPart("decoder", _CausalPart(self), {"tokens": unknown, **labels}, ("logits",))
-        ]
+        inputs = {"tokens": unknown, **labels}
+        return [ExportPart("decoder", _CausalPart(self), inputs, ("logits",))]
 
     @torch.no_grad()
     def sample(
         self, n: int, choose: Callable[[int, Tensor], Tensor], labels: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Write n texts of max_len tokens, each position with constant work.
-
-        Args:
-            n: how many.
-            choose: of the position t and its logits (n, V): the tokens (n,) to stand there.
-            labels: (n, L).
-
-        Returns:
-            tokens (n, T), and log p of each given those before it, (n, T).
-        """
+        """n texts of max_len tokens with labels (n, L), each position with constant work: tokens
+        (n, T), and log p of each given those before it, (n, T). `choose` gives, for position t and
+        its logits (n, V), the tokens (n,) to stand there."""
         tokens = torch.full((n,), self.bos_id, device=self.device)
         condition = None if self.labels is None or labels is None else self.labels(labels)
         seen, written, log_probs = self.body.start(n), [], []
-        for t in range(self.config.max_len):
-            x = self.project(self.embedding(tokens)) + self.positions[t]
-            x, seen = self.body.step(x if condition is None else x + condition, seen)
-            x = self.out(self.norm(x.unsqueeze(2)).squeeze(2))
-            logits = F.linear(x, self.softmax.weight, self.bias)
-            tokens = choose(t, logits)
-            written.append(tokens)
-            log_probs.append(logits.log_softmax(dim=1).gather(1, tokens.unsqueeze(1)).squeeze(1))
+        with evaluating(self):
+            for t in range(self.config.max_len):
+                x = self.project(self.embedding(tokens)) + self.positions[t]
+                x, seen = self.body.step(x if condition is None else x + condition, seen)
+                x = self.out(self.norm(x.unsqueeze(2)).squeeze(2))
+                logits = F.linear(x, self.softmax.weight, self.bias)
+                tokens = choose(t, logits)
+                written.append(tokens)
+                log_probs.append(logits.log_softmax(1).gather(1, tokens.unsqueeze(1)).squeeze(1))
         return torch.stack(written, dim=1), torch.stack(log_probs, dim=1)
 
 
-class _CausalPart(nn.Module):
-    def __init__(self, model: Autoregressive) -> None:
-        super().__init__()
-        self.model = model
-
+class _CausalPart(ExportModule):
     def forward(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.model.decode(tokens, labels)
+        logits: Tensor = self.model.decode(tokens, labels)
+        return logits

@@ -1,9 +1,7 @@
 """What all models of the family share, and what those with a latent vector do.
 
-A model answers for itself: has it a latent, has its likelihood a bound, in how many passes does it
-write, what is exported of it. Nobody asks for its type.
-
-Shapes: B poems, T = max_len positions, D latent, V vocabulary.
+A model answers for itself (has it a latent, a bound, how many passes, what is exported): nobody
+asks for its type. Shapes: B poems, T = max_len positions, D latent, V vocabulary.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
@@ -32,14 +30,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """How likely B poems are, (B,) each, in nats.
-
-    Attributes:
-        recon: -log p(x | z) at one z drawn from q.
-        kl: KL(q(z | x) || p(z)), or an estimate of it.
-        bound: an upper bound of -log p(x), or that itself where it is known.
-        posterior: q(z | x); None without a latent.
-    """
+    """How likely B poems are, (B,) each, in nats: recon, -log p(x | z) at one z drawn from q; kl,
+    KL(q(z | x) || p(z)) or an estimate of it; bound, an upper bound of -log p(x), or that itself
+    where it is known; and the posterior q(z | x), None without a latent."""
 
     recon: Tensor
     kl: Tensor
@@ -65,10 +58,8 @@ class TextModel(nn.Module):
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
         super().__init__()
         if config.vocab_size <= mask_id:
-            raise ConfigError(
-                f"vocab_size is {config.vocab_size}; expected the size of the tokenizer, "
-                f"more than the {mask_id + 1} special tokens"
-            )
+            wanted = f"the size of the tokenizer, more than the {mask_id + 1} special tokens"
+            raise ConfigError(f"vocab_size is {config.vocab_size}; expected {wanted}")
         self.config, self.mask_id = config, mask_id
 
     @property
@@ -82,20 +73,12 @@ class TextModel(nn.Module):
 
     @property
     def latent(self) -> LatentModel:
-        """Itself, where it has a latent.
-
-        Raises:
-            ConfigError: it has none.
-        """
+        """Itself; a ConfigError where it has no latent."""
         raise ConfigError("an autoregressive model has no latent space; give a VAE")
 
     @property
     def causal(self) -> Autoregressive:
-        """Itself, where it writes one token after the other and knows log p(x) exactly.
-
-        Raises:
-            ConfigError: it does not.
-        """
+        """Itself; a ConfigError where it does not write token by token and know log p(x)."""
         raise ConfigError("this is no autoregressive model; train one with --preset ar")
 
     def bound_name(self, samples: int) -> str:
@@ -110,8 +93,8 @@ class TextModel(nn.Module):
     @property
     def pass_choices(self) -> tuple[int, ...]:
         """The numbers of passes that it was trained to write in; empty where there is no choice."""
-        choices = tuple(sorted(set(self.config.passes))) if self.has_latent else ()
-        return choices if len(choices) > 1 else ()
+        choices = tuple(sorted(set(self.config.passes)))
+        return choices if self.has_latent and len(choices) > 1 else ()
 
     def check_passes(self, passes: int | None) -> int:
         """In how many passes it writes; absent: the most that it was trained for.
@@ -140,7 +123,7 @@ class TextModel(nn.Module):
         self,
         batch: Batch,
         samples: int = 1,
-        generator: torch.Generator | None = None,
+        generator: Generator | None = None,
         passes: int | None = None,
     ) -> Score:
         """How likely poems are: exactly, or by the importance-weighted bound (Burda et al. 2016,
@@ -166,10 +149,7 @@ class TextModel(nn.Module):
 
 
 class LatentModel(TextModel, ABC):
-    """A text model that writes from a latent vector: what `VAE` and `VQVAE` have in common.
-
-    `latent_dim` is D, as z is seen from outside.
-    """
+    """A text model that writes from a latent vector, of `latent_dim` as it is seen from outside."""
 
     has_latent = True
     discrete = False  # whether z is one of finitely many, so that it cannot be moved a little
@@ -216,19 +196,13 @@ class LatentModel(TextModel, ABC):
         history: Tensor | None = None,
         passes: int = 1,
     ) -> Tensor:
-        """Character distributions at every position, independent given the arguments.
+        """Logits (B, T, V) of every position, independent given the arguments; absent = none.
 
         Args:
-            z: (B, D).
-            observed: (B, T) token ids where a character is known, the mask token elsewhere; absent
-                = nothing is known.
-            labels: (B, L).
+            z, labels: (B, D), (B, L).
+            observed: (B, T) token ids where a character is known, the mask token elsewhere.
             history: (B, T) token ids of what earlier passes decided; each position sees those of
-                the passes before its own, see `InterleavedDecoder`. Absent = nothing is decided.
-            passes: in how many the poem is written.
-
-        Returns:
-            logits (B, T, V).
+                the passes before its own, see `InterleavedDecoder`.
 
         Raises:
             ConfigError: characters are shown to a model that was trained without, or a number of
@@ -238,11 +212,8 @@ class LatentModel(TextModel, ABC):
         return F.linear(hidden, self.decoder.softmax.weight, self.decoder.bias)
 
     def nll(self, z: Tensor, batch: Batch, passes: int = 1) -> Tensor:
-        """-log p(x | z, observed, labels) of each poem, in nats: (B,). No logits are kept.
-
-        Exact given z, whatever the number of passes. Observed characters are given, not predicted:
-        they cost nothing.
-        """
+        """-log p(x | z, observed, labels) of each poem in nats, exact in any passes: (B,). No
+        logits are kept. Observed characters are given, not predicted: they cost nothing."""
         mask = batch.mask
         history = batch.tokens.masked_fill(~mask, self.mask_id) if passes > 1 else None
         hidden = self.decoder(z, batch.observed, batch.labels, history, passes)
@@ -252,18 +223,11 @@ class LatentModel(TextModel, ABC):
 
     @torch.no_grad()
     def sample_posterior(
-        self,
-        batch: Batch,
-        samples: int,
-        generator: torch.Generator | None = None,
-        passes: int | None = None,
+        self, batch: Batch, samples: int, generator: Generator | None, passes: int | None = None
     ) -> LatentSample:
-        """Draws of z from q(z | x), and the nll of each poem at each; see `bounds.log_weights`.
-
-        With `observed` characters, x is what is hidden, and all is given those. The likelihood is
-        that of writing in so many passes; absent = the most it was trained for. A posterior that is
-        a point has one draw.
-        """
+        """Draws of z from q(z | x), one of a point, and the nll of each poem at each, in so many
+        passes; absent = the most it was trained for. With `observed` characters, x is what is
+        hidden, and all is given those; see `bounds.log_weights`."""
         posterior = self.encode(batch)
         prior = self.prior(len(batch), batch.labels) if self.has_bound else None
         draws = 1 if isinstance(posterior, Point) else samples
@@ -273,9 +237,8 @@ class LatentModel(TextModel, ABC):
 
     def manner(self) -> str:
         """How it writes, in words."""
-        if self.passes == 1:
-            return "all characters at once"
-        return f"in {self.passes} passes of its decoder"
+        several = f"in {self.passes} passes of its decoder"
+        return "all characters at once" if self.passes == 1 else several
 
     def export_parts(self, passes: int | None) -> list[ExportPart]:
         """The decoder, from z to logits, and the encoder, from tokens to the posterior."""
@@ -283,11 +246,9 @@ class LatentModel(TextModel, ABC):
         unknown, known = export_inputs(self)
         known |= {"observed": unknown} if self.config.observe else {}
         history = {"history": unknown} if passes > 1 else {}
-        mask = torch.ones_like(unknown, dtype=torch.bool)
         decoder = {"z": torch.zeros(2, self.latent_dim), **known, **history}
-        encoder = {"tokens": unknown, "mask": mask, **known}
-        gaussian = self.bound_name(1).startswith("IWAE")
-        outputs = ("mean", "logvar") if gaussian else ("z",)
+        encoder = {"tokens": unknown, "mask": torch.ones_like(unknown, dtype=torch.bool), **known}
+        outputs = ("mean", "logvar") if self.bound_name(1).startswith("IWAE") else ("z",)
         return [
             ExportPart("decoder", _DecoderPart(self, passes), decoder, ("logits",)),
             ExportPart("encoder", _EncoderPart(self), encoder, outputs),
@@ -308,11 +269,15 @@ def export_inputs(model: TextModel) -> tuple[Tensor, dict[str, Tensor]]:
     return unknown, {"labels": torch.zeros(2, len(labels), dtype=torch.long)} if labels else {}
 
 
-class _DecoderPart(nn.Module):
-    def __init__(self, model: LatentModel, passes: int) -> None:
+class ExportModule(nn.Module):
+    """One map of a model as a module of its own, its inputs by name."""
+
+    def __init__(self, model: Any, passes: int = 1) -> None:
         super().__init__()
         self.model, self.passes = model, passes
 
+
+class _DecoderPart(ExportModule):
     def forward(
         self,
         z: Tensor,
@@ -320,14 +285,11 @@ class _DecoderPart(nn.Module):
         observed: Tensor | None = None,
         history: Tensor | None = None,
     ) -> Tensor:
-        return self.model.decode(z, observed, labels, history, self.passes)
+        logits: Tensor = self.model.decode(z, observed, labels, history, self.passes)
+        return logits
 
 
-class _EncoderPart(nn.Module):
-    def __init__(self, model: LatentModel) -> None:
-        super().__init__()
-        self.model = model
-
+class _EncoderPart(ExportModule):
     def forward(
         self,
         tokens: Tensor,

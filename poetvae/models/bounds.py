@@ -1,7 +1,4 @@
-"""Bounds of the likelihood, in nats: KL, importance weights, what they are worth.
-
-Shapes: K samples of z, B poems, D latent.
-"""
+"""Bounds of the likelihood, in nats. Shapes: K samples of z, B poems, D latent."""
 
 from __future__ import annotations
 
@@ -9,22 +6,18 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ..nn.distributions import DiagonalGaussian, Distribution, Posterior
 
 
 @dataclass(frozen=True)
 class LatentSample:
-    """K draws of the latent for B poems, and what they are worth.
+    """K draws of the latent for B poems, z (K, B, D), and what they are worth.
 
-    Attributes:
-        nll: (K, B), -log p(x | z) in nats; without a latent (1, B), -log p(x).
-        z: (K, B, D).
-        posterior: q(z | x); None without a latent.
-        prior: p(z); None where there is none to pay for, as in an autoencoder.
-        commitment: (B,), mean squared distance of the codes to what they stand for, summed over
-            the codes; None without codes.
+    nll: (K, B), -log p(x | z) in nats; without a latent (1, B), -log p(x).
+    posterior, prior: q(z | x), None without a latent; p(z), None where it costs nothing.
+    commitment: (B,), mean squared distance of codes to what they stand for, summed over codes.
     """
 
     nll: Tensor
@@ -35,13 +28,8 @@ class LatentSample:
 
 
 def kl_by_unit(draw: LatentSample, gradient: str = "standard") -> Tensor:
-    """KL(q(z | x) || p(z)) in nats, (B, U): by latent unit where it has a closed form.
-
-    Between other distributions U is 1, and it is estimated by log q(z | x) - log p(z) of the draws.
-    With ``gradient="path"`` it always is, by `log_ratio`.
-    """
-    if draw.posterior is None or draw.prior is None:
-        return draw.nll.new_zeros(draw.nll.shape[1], 1)
+    """KL(q(z | x) || p(z)) in nats, (B, U): by latent unit where it has a closed form and the
+    gradient is "standard"; else U is 1, estimated by the `log_ratio` of the draws."""
     q, p = draw.posterior, draw.prior
     if gradient == "standard" and isinstance(p, DiagonalGaussian):
         assert isinstance(q, DiagonalGaussian)
@@ -50,12 +38,9 @@ def kl_by_unit(draw: LatentSample, gradient: str = "standard") -> Tensor:
 
 
 def log_ratio(draw: LatentSample, gradient: str = "standard") -> Tensor:
-    """log q(z | x) - log p(z) of each draw, (K, B), in nats.
-
-    Unless the gradient is "standard" it reaches the encoder through z alone, not through the
-    parameters of log q, whose expected gradient is zero (sticking the landing, Roeder et al. 2017,
-    arXiv 1703.09194, equation 8).
-    """
+    """log q(z | x) - log p(z) of each draw, (K, B), in nats. Unless the gradient is "standard" it
+    reaches the encoder through z alone, not through the parameters of log q: that part is zero in
+    expectation (sticking the landing, Roeder et al. 2017, arXiv 1703.09194, equation 8)."""
     if draw.posterior is None or draw.prior is None:
         return torch.zeros_like(draw.nll)
     q = draw.posterior if gradient == "standard" else draw.posterior.detach()
@@ -63,19 +48,14 @@ def log_ratio(draw: LatentSample, gradient: str = "standard") -> Tensor:
 
 
 def log_weights(draw: LatentSample) -> Tensor:
-    """log p(x, z) - log q(z | x) of each draw, (K, B), in nats.
-
-    An autoencoder has no prior to weigh with: its weights are the log likelihood alone, and bound
-    nothing.
-    """
+    """log p(x, z) - log q(z | x) of each draw, (K, B), in nats; without a prior, as in an
+    autoencoder, the log likelihood alone, which bounds nothing."""
     return -draw.nll - log_ratio(draw)
 
 
 def iwae(log_weights: Tensor) -> Tensor:
-    """log mean of the weights over samples: (K, B) -> (B,), a lower bound of log p(x).
-
-    Burda et al. 2016 (arXiv 1509.00519), equation 8.
-    """
+    """log mean of the weights over samples: (K, B) -> (B,), a lower bound of log p(x) (Burda et al.
+    2016, arXiv 1509.00519, equation 8)."""
     return torch.logsumexp(log_weights, dim=0) - math.log(len(log_weights))
 
 
@@ -86,18 +66,11 @@ def effective_samples(log_weights: Tensor) -> Tensor:
 
 
 def mutual_information(
-    posterior: DiagonalGaussian, generator: torch.Generator | None = None, rows: int = 256
+    posterior: DiagonalGaussian, generator: Generator | None = None, rows: int = 256
 ) -> float:
-    """E[log q(z | x) - log q(z)] in nats, q(z) the mean of the posteriors of all N poems.
-
-    One z of each poem is scored under every posterior (Hoffman & Johnson 2016), so the estimate
-    cannot exceed log N. Minibatches would cap it at the log of their size.
-
-    Args:
-        posterior: of (N, D).
-        generator: of the samples.
-        rows: samples at once; memory is (rows, N) float64.
-    """
+    """E[log q(z | x) - log q(z)] in nats, q(z) the mean of the posteriors (N, D) of all N poems.
+    One z of each is scored under every posterior (Hoffman & Johnson 2016), so the estimate is at
+    most log N; minibatches would cap it at the log of their size. Memory: (rows, N) float64."""
     mean, logvar = posterior.mean.cpu().double(), posterior.logvar.cpu().double()
     z = posterior.sample(generator).cpu().double()
     precision = torch.exp(-logvar)

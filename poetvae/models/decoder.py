@@ -26,17 +26,11 @@ class InterleavedDecoder(nn.Module):
         super().__init__()
         self.mask_id, self.embedding = mask_id, embedding
         self.history = nn.Linear(config.embed_dim, config.d_model)
-        condition = config.latent_dim if config.inject else 0
         dilations = iter(config.dilations * config.pass_layers)
         self.layers = nn.ModuleList(
-            stack(config, 1, condition_channels=condition)
+            stack(config, 1, inject=True)
             if i % 3 == 2
-            else stack(
-                replace(config, dilations=(next(dilations),)),
-                1,
-                condition_channels=condition,
-                causal=True,
-            )
+            else stack(replace(config, dilations=(next(dilations),)), 1, inject=True, causal=True)
             for i in range(config.pass_layers)
         )
 
@@ -73,12 +67,10 @@ class Decoder(nn.Module):
         self.observe = nn.Linear(config.embed_dim, config.d_model) if config.observe else None
         self.heads = nn.Linear(config.latent_dim, config.max_len * config.d_model)
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
-        condition = config.latent_dim if config.inject else 0
-        self.body = stack(config, config.decoder_layers, condition_channels=condition)
+        self.body = stack(config, config.decoder_layers, inject=True)
         self.passes = config.passes or (1,)
-        self.weave = (
-            InterleavedDecoder(config, embedding, mask_id) if max(self.passes) > 1 else None
-        )
+        many = max(self.passes) > 1
+        self.weave = InterleavedDecoder(config, embedding, mask_id) if many else None
         self.norm = final_norm(config)
         self.out = project(config.d_model, config.embed_dim)
         self.softmax = embedding if config.tied else nn.Embedding(*embedding.weight.shape)
@@ -92,24 +84,20 @@ class Decoder(nn.Module):
         history: Tensor | None = None,
         passes: int = 1,
     ) -> Tensor:
-        """z (B, D), observed and history (B, T) or absent, labels (B, L) -> (B, T, E), T = max_len.
-
-        The softmax over characters is ``hidden @ softmax.weight.T + bias``. Tied weights need no
-        bias: what every hidden vector has in common is one.
-        """
+        """z (B, D), observed and history (B, T), labels (B, L) -> hidden (B, T, E), T = max_len.
+        The softmax is of ``hidden @ softmax.weight.T + bias``. Tied weights need no bias: what
+        every hidden vector has in common is one."""
         if passes not in self.passes:
             learnt = ",".join(map(str, sorted(set(self.passes))))
-            raise ConfigError(
-                f"passes is {passes}; this model was trained to write in {learnt}; train one with "
-                f"--preset few, or --set passes={learnt},{passes}"
-            )
+            why = f"passes is {passes}; this model was trained to write in {learnt}"
+            how = f"train one with --preset few, or --set passes={learnt},{passes}"
+            raise ConfigError(f"{why}; {how}")
         x = self.heads(z).unflatten(1, (self.max_len, -1))
         if observed is not None:
             if self.observe is None:
-                raise ConfigError(
-                    "this model was not trained to be shown characters; train one with observe "
-                    "above 0, as in --preset infill"
-                )
+                why = "this model was not trained to be shown characters"
+                how = "train one with observe above 0, as in --preset infill"
+                raise ConfigError(f"{why}; {how}")
             known = (observed != self.mask_id).unsqueeze(2)
             x = x + self.observe(self.embedding(observed)) * known
         if self.labels is not None and labels is not None:

@@ -1,12 +1,7 @@
-"""The two maps: an encoder from tokens to features, a decoder from z to a vector per position.
-
-Shapes: B poems, T positions, C channels, D latent, V vocabulary, E width of a token's vector.
-Channel tensors are (B, C, T) in here, token tensors (B, T).
-"""
+"""What encoder and decoder are made of. Shapes: B poems, T positions, C channels, D latent, V
+vocabulary, E width of a token's vector; channel tensors are (B, C, T), token tensors (B, T)."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +11,11 @@ from ..nn.cross_entropy import linear_cross_entropy
 from ..nn.gated_conv import GCNN, make_norm
 
 
-def stack(config: ModelConfig, num_layers: int, **options: Any) -> GCNN:
-    """Gated residual blocks as the configuration says; `options` as of `GCNN`."""
+def stack(
+    config: ModelConfig, num_layers: int, *, inject: bool = False, causal: bool = False
+) -> GCNN:
+    """Gated residual blocks as the configuration says; with `inject`, z as their condition if it
+    says so too."""
     return GCNN(
         config.d_model,
         num_layers,
@@ -26,7 +24,8 @@ def stack(config: ModelConfig, num_layers: int, **options: Any) -> GCNN:
         norm=None if config.norm == "none" else config.norm,
         dropout=config.dropout,
         scale=config.residual_scale,
-        **options,
+        causal=causal,
+        condition_channels=config.latent_dim if inject and config.inject else 0,
     )
 
 
@@ -38,13 +37,8 @@ def final_norm(config: ModelConfig) -> nn.Module:
 def text_nll(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, tokens: Tensor, mask: Tensor
 ) -> Tensor:
-    """-log p of each text, (B,), in nats. No logits are kept.
-
-    Args:
-        hidden: (B, T, E).
-        weight, bias: of the softmax, (V, E) and (V,).
-        tokens, mask: (B, T).
-    """
+    """-log p of each text, (B,), in nats, of hidden (B, T, E), the softmax's weight (V, E) and bias
+    (V,), tokens and mask (B, T). No logits are kept."""
     if needed(mask) is None:
         nll = linear_cross_entropy(hidden.flatten(0, 1), weight, tokens.flatten(), bias)
         return nll.view(tokens.shape).sum(dim=1)
@@ -53,10 +47,8 @@ def text_nll(
 
 
 def needed(mask: Tensor | None) -> Tensor | None:
-    """The mask, or None where it hides nothing: that saves a pass per layer.
-
-    Only asked where asking is free: not on a GPU, which would have to wait for the answer.
-    """
+    """The mask, or None where it hides nothing: that saves a pass per layer. A GPU is not asked: it
+    would have to wait for the answer."""
     if mask is None or mask.device.type != "cpu" or torch.compiler.is_compiling():
         return mask
     return None if bool(mask.all()) else mask
@@ -88,10 +80,6 @@ class Labels(nn.Module):
     def __init__(self, sizes: tuple[int, ...], channels: int) -> None:
         super().__init__()
         self.tables = nn.ModuleList(nn.Embedding(size, channels) for size in sizes)
-
-    def to_lists(self) -> list[list[list[float]]]:
-        """The vectors by label and value, as plain numbers."""
-        return [table.get_parameter("weight").tolist() for table in self.tables]
 
     def forward(self, labels: Tensor) -> Tensor:
         return torch.stack([t(labels[:, i]) for i, t in enumerate(self.tables)]).sum(dim=0)

@@ -1,11 +1,7 @@
-"""What z is drawn from, p(z | labels): by name in `config.PRIORS`.
-
-Each is a module of its own parameters. Shapes: D latent, C components, L labels.
-"""
+"""What z is drawn from, p(z | labels): by name in `config.PRIORS`. Shapes: D latent, L labels."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -18,24 +14,20 @@ from ..nn.quantizer import perplexity
 from .layers import Labels
 
 
-class Prior(nn.Module, ABC):
-    """A prior over z (D,).
-
-    Raises:
-        ConfigError: what the configuration lacks for it.
-    """
+class NormalPrior(nn.Module):
+    """N(0, I) over z (D,), and what all priors have in common."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.latent_dim = config.latent_dim
 
-    @abstractmethod
     def forward(self, n: int, labels: Tensor | None, device: torch.device) -> Distribution:
-        """p(z | labels) for n poems: over (n, D)."""
+        """p(z | labels) for n poems with labels (n, L): over (n, D)."""
+        return DiagonalGaussian.standard(n, self.latent_dim, device=device)
 
-    @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Its kind and its parameters as plain values, for programs without torch."""
+        return {"kind": "normal"}
 
     def components_of(self, z: Tensor) -> Tensor | None:
         """The likeliest component of each z (N, D): (N,) int64; None where it has none."""
@@ -47,20 +39,9 @@ class Prior(nn.Module, ABC):
         return {} if components is None else {"cluster_perplexity": perplexity(components)}
 
 
-class NormalPrior(Prior):
-    """N(0, I)."""
-
-    def forward(self, n: int, labels: Tensor | None, device: torch.device) -> DiagonalGaussian:
-        """N(0, I) for n poems, whatever their labels."""
-        return DiagonalGaussian.standard(n, self.latent_dim, device=device)
-
-    def describe(self) -> dict[str, Any]:
-        """Its kind alone."""
-        return {"kind": "normal"}
-
-
-class LabelPrior(Prior):
-    """N(mean(labels), I): a learned mean for each value of each label, summed."""
+class LabelPrior(NormalPrior):
+    """N(mean(labels), I): a learned mean for each value of each label, summed. A ConfigError where
+    there are no labels."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -70,17 +51,16 @@ class LabelPrior(Prior):
 
     def forward(self, n: int, labels: Tensor | None, device: torch.device) -> DiagonalGaussian:
         """Around the means of n poems' labels (n, L); absent: around 0."""
-        standard = DiagonalGaussian.standard(n, self.latent_dim, device=device)
-        if labels is None:
-            return standard
-        return DiagonalGaussian(self.mean(labels).float(), standard.logvar)
+        zeros = torch.zeros(n, self.latent_dim, device=device)
+        return DiagonalGaussian(zeros if labels is None else self.mean(labels).float(), zeros)
 
     def describe(self) -> dict[str, Any]:
-        """The tables of means by label."""
-        return {"kind": "label", "means": self.mean.to_lists()}
+        """The means by label and value."""
+        tables = [table.get_parameter("weight").tolist() for table in self.mean.tables]
+        return {"kind": "label", "means": tables}
 
 
-class MixturePrior(Prior):
+class MixturePrior(NormalPrior):
     """A learned mixture of Gaussians, whose components are clusters of poems."""
 
     def __init__(self, config: ModelConfig) -> None:

@@ -1,16 +1,14 @@
-"""The variational autoencoder: encoder, posterior heads, prior, decoder.
+"""The variational autoencoder (Kingma & Welling 2014, arXiv 1312.6114).
 
-Kingma & Welling 2014 (arXiv 1312.6114). Members of the family are settings: the objective weighs
-its terms, labels make it conditional, a mixture as the prior makes it cluster, `observed` tells the
-decoder what is already known, and without sampling it is an autoencoder.
+Members of the family are settings: the objective weighs its terms, labels make it conditional, a
+mixture as the prior makes it cluster, and without sampling it is an autoencoder.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from ..config import PRIORS, ModelConfig
 from ..data.dataset import Batch
@@ -23,24 +21,16 @@ from .layers import initialise
 
 
 class VAE(LatentModel):
-    """Poems to latent vectors and back.
-
-    Args:
-        config: the architecture.
-        mask_id: the token that means "not known yet" in `observed`.
-
-    Raises:
-        ConfigError: as its prior does, see `priors`.
-    """
+    """Poems to latent vectors and back; the token `mask_id` means "not known yet" in `observed`. A
+    ConfigError is that of its prior, see `priors`."""
 
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
         super().__init__(config, mask_id, config.latent_dim)
         self.encoder = Encoder(config, self.embedding, mask_id)
-        self.mean = nn.Linear(self.encoder.out_features, config.latent_dim)
-        self.logvar = (
-            nn.Linear(self.encoder.out_features, config.latent_dim) if config.sample else None
-        )
-        self.prior_module: priors.Prior = getattr(priors, PRIORS[config.prior])(config)
+        features = self.encoder.out_features
+        self.mean = nn.Linear(features, config.latent_dim)
+        self.logvar = nn.Linear(features, config.latent_dim) if config.sample else None
+        self.prior_module: priors.NormalPrior = getattr(priors, PRIORS[config.prior])(config)
         self.apply(initialise)
 
     def bound_name(self, samples: int) -> str:
@@ -48,8 +38,7 @@ class VAE(LatentModel):
         return f"IWAE-{samples}" if self.config.sample else "none"
 
     def encode(self, batch: Batch) -> DiagonalGaussian | Point:
-        """q(z | x, labels, observed): a Gaussian over (B, D), in float32; an autoencoder's is a
-        point."""
+        """q(z | x, labels, observed) over (B, D), in float32; an autoencoder's is a point."""
         features = self.encoder(batch)
         mean = self.mean(features).float()
         if self.logvar is None:
@@ -57,29 +46,15 @@ class VAE(LatentModel):
         return DiagonalGaussian(mean, self.logvar(features).float())
 
     def prior(self, n: int, labels: Tensor | None = None) -> Distribution:
-        """p(z | labels) for n poems, over (n, D), as the module of its prior has it.
-
-        An autoencoder has none: where it writes without a poem to start from, this stands in.
-        """
+        """p(z | labels) for n poems, over (n, D); of an autoencoder, which has none, what stands in
+        where it writes without a poem to start from."""
         prior: Distribution = self.prior_module(n, labels, self.device)
         return prior
 
     def forward(
-        self,
-        batch: Batch,
-        *,
-        passes: int = 1,
-        samples: int = 1,
-        generator: torch.Generator | None = None,
+        self, batch: Batch, *, passes: int = 1, samples: int = 1, generator: Generator | None = None
     ) -> LatentSample:
-        """Draws of z for each poem, and the nll of the poem under each.
-
-        Args:
-            batch: the poems.
-            passes: in how many they are written.
-            samples: K, draws for each poem.
-            generator: of the draws.
-        """
+        """K draws of z for each poem, and at each the nll of the poem in so many passes."""
         posterior = self.encode(batch)
         prior = self.prior(len(batch), batch.labels) if self.has_bound else None
         if isinstance(posterior, Point):
@@ -103,8 +78,6 @@ class VAE(LatentModel):
 
     def description(self) -> tuple[str, str, str]:
         """A variational autoencoder, or an autoencoder."""
-        size = f"{self.latent_dim} latent dimensions"
-        if self.config.sample:
-            kind = f"text variational autoencoder with {size}"
-            return kind, "variational-autoencoder", self.manner()
-        return f"text autoencoder with {size}", "autoencoder", self.manner()
+        kind = "variational autoencoder" if self.config.sample else "autoencoder"
+        what = f"text {kind} with {self.latent_dim} latent dimensions"
+        return what, kind.replace(" ", "-"), self.manner()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
@@ -31,35 +31,26 @@ class CodePrior:
     def __init__(self, model: VQVAE, n: int, labels: Tensor | None) -> None:
         self.model, self.n, self.labels = model, n, labels
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, generator: Generator | None = None) -> Tensor:
         """(n, D): codes written one after the other."""
 
         def choose(position: int, logits: Tensor) -> Tensor:
             chances = logits[:, : self.model.config.codebook_size].float().softmax(dim=1)
             return torch.multinomial(chances, 1, generator=generator).squeeze(1)
 
-        codes, _ = self.model.code_prior.sample(self.n, choose, self.labels)
-        return self.model.vectors(codes)
+        return self.model.vectors(self.model.code_prior.sample(self.n, choose, self.labels)[0])
 
     def log_prob(self, z: Tensor) -> Tensor:
         """(..., n): log p of the codes nearest to z (..., n, D), in nats."""
         codes = self.model.codes(z)
-        rows = codes.flatten(0, -2)
-        labels = self.labels
+        rows, labels = codes.flatten(0, -2), self.labels
         if labels is not None and len(labels) != len(rows):
             labels = labels.repeat(len(rows) // len(labels), 1)
         return -self.model.code_prior.nll(Batch.whole(rows, labels)).view(codes.shape[:-1])
 
 
 class VQVAE(LatentModel):
-    """Poems to codes and back.
-
-    Args:
-        config: the architecture.
-        mask_id: as for `VAE`.
-
-    z is the vectors of a poem's codes side by side: D = groups * code_dim.
-    """
+    """Poems to codes and back; z is a poem's code vectors side by side, D = groups * code_dim."""
 
     discrete = True
 
@@ -110,32 +101,18 @@ class VQVAE(LatentModel):
         return Point(self.vectors(self.quantizer.nearest(self._groups(batch))))
 
     def forward(
-        self,
-        batch: Batch,
-        *,
-        passes: int = 1,
-        samples: int = 1,
-        generator: torch.Generator | None = None,
+        self, batch: Batch, *, passes: int = 1, samples: int = 1, generator: Generator | None = None
     ) -> LatentSample:
-        """The codes of each poem, and its nll given them; arguments as of `VAE.forward`.
-
-        There is one draw, whatever was asked. The codebook follows while training.
-        """
+        """The one draw of each poem, its codes, and its nll; in training the codebook follows."""
         quantized = self.quantizer(self._groups(batch))
         z = quantized.vectors.flatten(1)
-        return LatentSample(
-            self.nll(z, batch, passes).unsqueeze(0),
-            z.unsqueeze(0),
-            Point(z),
-            self.prior(len(batch), batch.labels),
-            quantized.distance.sum(dim=1) / self.config.code_dim,
-        )
+        nll, prior = self.nll(z, batch, passes), self.prior(len(batch), batch.labels)
+        commitment = quantized.distance.sum(dim=1) / self.config.code_dim
+        return LatentSample(nll.unsqueeze(0), z.unsqueeze(0), Point(z), prior, commitment)
 
     def usage(self, z: Tensor) -> dict[str, Any]:
-        """The codes in use at z (N, D), and what they tell of the poems.
-
-        As every poem has one string of codes, the information is the entropy of the strings.
-        """
+        """The codes in use at z (N, D), and what they tell of the poems: as each has one string of
+        codes, the entropy of the strings."""
         codes, n = self.codes(z), len(z)
         alike = torch.unique(codes, dim=0, return_counts=True)[1].double()
         return {
@@ -150,14 +127,12 @@ class VQVAE(LatentModel):
 
     def description(self) -> tuple[str, str, str]:
         """A VQ-VAE."""
-        kind = f"text VQ-VAE with {self.config.codebook_size} codes"
-        return kind, "vq-vae", self.manner()
+        return f"text VQ-VAE with {self.config.codebook_size} codes", "vq-vae", self.manner()
 
     def _groups(self, batch: Batch) -> Tensor:
         """A vector for each group of positions: (B, groups, code_dim)."""
         x = self.encoder.features(batch) * batch.mask.unsqueeze(1)
-        stride = self.config.code_stride
-        x = F.pad(x, (0, self.groups * stride - x.shape[2]))
+        x = F.pad(x, (0, self.groups * self.config.code_stride - x.shape[2]))
         x = x.transpose(1, 2).reshape(x.shape[0], self.groups, -1)  # len(x) is no symbol to export
         x = self.to_vectors(x).float().flatten(1)
         momentum = 1 - self.config.code_decay

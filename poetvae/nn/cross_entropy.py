@@ -1,11 +1,9 @@
 """Softmax cross-entropy over a large vocabulary without ever holding all logits.
 
-The logits of N positions over V tokens are the largest array of a text model by far. They are made
-here for a few rows at a time, turned into the loss and at once into the gradient, and forgotten:
-the same small buffers stay in cache from chunk to chunk. Cut cross-entropy (Wijmans et al. 2024,
-arXiv 2411.09009) does this inside a GPU kernel; here it is matrix products and a softmax.
-
-Shapes: N rows, C channels, V tokens.
+The logits of N rows over V tokens, from C channels, are the largest array of a text model by far.
+They are made here for a few rows at a time, turned into the loss and at once into the gradient, and
+forgotten: the same small buffers stay in cache from chunk to chunk. Cut cross-entropy (Wijmans et
+al. 2024, arXiv 2411.09009) does this inside a GPU kernel; here it is matrix products and a softmax.
 """
 
 from __future__ import annotations
@@ -27,39 +25,26 @@ ALIGNMENT = 64  # bytes, a cache line: matrix products into rows that do not beg
 def linear_cross_entropy(
     hidden: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None = None
 ) -> Tensor:
-    """-log softmax(hidden @ weight.T + bias)[target], row by row, in nats.
-
-    Args:
-        hidden: (N, C).
-        weight: (V, C).
-        target: (N,) int64.
-        bias: (V,) or absent.
-
-    Returns:
-        (N,) float32. While gradients are recorded a probability below the smallest float32 counts
-        as that (87 nats); otherwise the value is exact. Matrix products run in autocast's type.
-    """
+    """-log softmax(hidden (N, C) @ weight (V, C).T + bias (V,))[target (N,)] in nats: (N,) float32.
+    While gradients are recorded a probability below the smallest float32 counts as that (87 nats);
+    otherwise the value is exact. Matrix products run in autocast's type."""
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
         nll: Tensor = _LinearCrossEntropy.apply(hidden, weight, target, bias)  # type: ignore[no-untyped-call]
         return nll
     dtype = compute_dtype(hidden)
     hidden, weight = hidden.to(dtype), weight.to(dtype)
     bias = None if bias is None else bias.to(dtype)
+    chunks = zip(torch.split(hidden, CHUNK_ROWS), torch.split(target, CHUNK_ROWS), strict=True)
     rows = [
-        F.cross_entropy(F.linear(h, weight, bias).float(), t, reduction="none")
-        for h, t in zip(
-            torch.split(hidden, CHUNK_ROWS), torch.split(target, CHUNK_ROWS), strict=True
-        )
+        F.cross_entropy(F.linear(h, weight, bias).float(), t, reduction="none") for h, t in chunks
     ]
     return torch.cat(rows) if rows else hidden.new_zeros(0, dtype=torch.float32)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """The gradient of the sum over rows is made in the forward pass, where the softmax is at hand.
-
-    A loss that is a mean over rows sends back one number for all of them: a factor. Should the rows
-    weigh differently, the backward pass makes the gradient again with those weights.
-    """
+    """The gradient of the sum over rows is made in the forward pass, while the softmax is there. A
+    loss that is a mean over rows sends back one factor for all of them; should the rows weigh
+    differently, the backward pass makes the gradient again with those weights."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor, bias: Any) -> Tensor:
@@ -107,10 +92,7 @@ def _loss_and_gradients(
         chunk = slice(start, min(start + size, n))
         place = row[: chunk.stop - start], target[chunk]
         p = scratch[: chunk.stop - start]
-        if b is None:
-            torch.mm(h[chunk], w.t(), out=p)
-        else:
-            torch.addmm(b, h[chunk], w.t(), out=p)
+        torch.mm(h[chunk], w.t(), out=p) if b is None else torch.addmm(b, h[chunk], w.t(), out=p)
         p[:, vocab:] = -torch.inf
         torch.softmax(p, dim=1, out=p)
         nll[chunk] = -p[place].float().clamp(min=torch.finfo(torch.float32).tiny).log()

@@ -6,24 +6,17 @@ import math
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 
 class DiagonalGaussian:
-    """N(mean, diag(exp(logvar))), one for each row.
-
-    Args:
-        mean: (..., D).
-        logvar: (..., D), logarithm of the variance; held within [-30, 20], where float32 is safe.
-
-    Formulas: Kingma & Welling 2014 (arXiv 1312.6114), equation 10 and appendix B. All in nats.
-    """
+    """N(mean, diag(exp(logvar))), one for each row: (..., D); logvar is kept in [-30, 20], where
+    float32 is safe. In nats: Kingma & Welling 2014 (arXiv 1312.6114), equation 10, appendix B."""
 
     def __init__(self, mean: Tensor, logvar: Tensor) -> None:
         if mean.shape != logvar.shape:
-            raise ValueError(
-                f"mean is {tuple(mean.shape)} and logvar {tuple(logvar.shape)}; expected one shape"
-            )
+            shapes = f"mean is {tuple(mean.shape)} and logvar {tuple(logvar.shape)}"
+            raise ValueError(f"{shapes}; expected one shape")
         self.mean = mean
         self.logvar = logvar.clamp(-30.0, 20.0)
 
@@ -50,18 +43,13 @@ class DiagonalGaussian:
         """(..., D): the standard deviations."""
         return torch.exp(0.5 * self.logvar)
 
-    def sample(
-        self, generator: torch.Generator | None = None, samples: int | None = None
-    ) -> Tensor:
-        """(..., D): mean + stddev * noise, differentiable: the reparameterization trick.
-
-        With `samples`, so many of each: (samples, ..., D).
-        """
-        shape = self.mean.shape if samples is None else (samples, *self.mean.shape)
-        noise = torch.randn(
-            shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
-        )
-        return self.mean + self.stddev * noise
+    def sample(self, generator: Generator | None = None, samples: int | None = None) -> Tensor:
+        """(..., D): mean + stddev * noise, differentiable: the reparameterization trick; with
+        `samples`, so many of each: (samples, ..., D)."""
+        mean = self.mean
+        shape = mean.shape if samples is None else (samples, *mean.shape)
+        noise = torch.randn(shape, generator=generator, device=mean.device, dtype=mean.dtype)
+        return mean + self.stddev * noise
 
     def kl_by_unit(self, other: DiagonalGaussian | None = None) -> Tensor:
         """(..., D): KL(self || other) of each dimension, in nats; absent other = N(0, I)."""
@@ -82,15 +70,8 @@ class DiagonalGaussian:
 
 
 class Mixture:
-    """p(z) = sum_c pi_c N(z; mean_c, diag(exp(logvar_c))), n independent draws of it.
-
-    Args:
-        logits: (C,), pi before the softmax.
-        mean, logvar: (C, D).
-        n: how many z `sample` draws.
-
-    All in nats.
-    """
+    """p(z) = sum_c pi_c N(z; mean_c, diag(exp(logvar_c))); `sample` draws n z of it. In nats.
+    `logits` (C,) are pi before the softmax; mean and logvar are (C, D)."""
 
     def __init__(self, logits: Tensor, mean: Tensor, logvar: Tensor, n: int = 1) -> None:
         if mean.shape != logvar.shape or logits.shape != mean.shape[:1]:
@@ -98,13 +79,12 @@ class Mixture:
                 f"logits are {tuple(logits.shape)}, mean {tuple(mean.shape)} and logvar "
                 f"{tuple(logvar.shape)}; expected (C,), (C, D) and (C, D)"
             )
-        self.logits, self.mean, self.logvar, self.n = logits, mean, logvar.clamp(-30.0, 20.0), n
+        self.logits, self.n, self.parts = logits, n, DiagonalGaussian(mean, logvar)
+        self.mean, self.logvar = mean, self.parts.logvar
 
     def log_joint(self, z: Tensor) -> Tensor:
         """(..., C): log pi_c + log N(z; c) of z (..., D)."""
-        square = (z.unsqueeze(-2) - self.mean).square() * torch.exp(-self.logvar)
-        density = -0.5 * (square + self.logvar + math.log(2 * math.pi)).sum(dim=-1)
-        return self.logits.log_softmax(dim=0) + density
+        return self.logits.log_softmax(dim=0) + self.parts.log_prob(z.unsqueeze(-2))
 
     def log_prob(self, z: Tensor) -> Tensor:
         """(...,): log density of z (..., D)."""
@@ -114,21 +94,17 @@ class Mixture:
         """(..., C): p(c | z) by Bayes' rule: which cluster z (..., D) belongs to."""
         return self.log_joint(z).softmax(dim=-1)
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, generator: Generator | None = None) -> Tensor:
         """(n, D): a component each, then a draw from it."""
-        chosen = torch.multinomial(
-            self.logits.softmax(dim=0), self.n, replacement=True, generator=generator
-        )
-        noise = torch.randn(
-            self.n, self.mean.shape[1], generator=generator, device=self.mean.device
-        )
-        return self.mean[chosen] + torch.exp(0.5 * self.logvar[chosen]) * noise
+        weights = self.logits.softmax(dim=0)
+        chosen = torch.multinomial(weights, self.n, replacement=True, generator=generator)
+        return DiagonalGaussian(self.mean[chosen], self.logvar[chosen]).sample(generator)
 
 
 class Distribution(Protocol):
     """What a posterior or a prior over z (B, D) can do; densities in nats."""
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, generator: Generator | None = None) -> Tensor:
         """(B, D): a draw of each."""
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -147,15 +123,12 @@ class Posterior(Distribution, Protocol):
 
 
 class Point:
-    """All mass on one z (B, D): the posterior of an autoencoder and of a VQ-VAE.
-
-    Among finitely many codes it has probability 1, so its log is 0.
-    """
+    """All mass on one z (B, D): the posterior of an autoencoder and of a VQ-VAE. Log p is 0."""
 
     def __init__(self, z: Tensor) -> None:
         self.mode = z
 
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+    def sample(self, generator: Generator | None = None) -> Tensor:
         """(B, D): the point."""
         return self.mode
 

@@ -37,11 +37,7 @@ class ChannelNorm(nn.LayerNorm):
 
 
 def make_norm(norm: str | None, channels: int) -> nn.Module:
-    """A normalisation of (B, C, T) by name: None or "layer".
-
-    Raises:
-        ValueError: an unknown name.
-    """
+    """A normalisation of (B, C, T) by name, None or "layer"; else a ValueError."""
     if norm is None:
         return nn.Identity()
     if norm == "layer":
@@ -54,18 +50,9 @@ class GatedConv1d(nn.Module):
 
     With ``gate="sigmoid"`` it equals ``F.glu(conv(x), dim=1)``. The length is kept: padding is
     symmetric (an even kernel takes its odd position from the right), or all on the left when
-    ``causal``.
-
-    Args:
-        in_channels: channels of the input.
-        out_channels: channels of the output; the convolution makes twice as many.
-        kernel_size: width, even or odd.
-        dilation: distance between the taps.
-        causal: position t sees positions <= t alone.
-        groups: groups of the convolution. Value and gate of an output channel share its group.
-        bias: whether the convolution has a bias.
-        gate: "sigmoid", "tanh", "gelu" or "silu".
-        norm: None, or "layer" to normalise the input's channels first.
+    ``causal``, so that position t sees positions <= t alone. Of ``groups``, value and gate of an
+    output channel share one. ``gate`` is a key of `GATES`; ``norm`` is None, or "layer" to
+    normalise the input's channels first.
 
     Raises:
         ValueError: a size below 1, channels that the groups do not divide, an unknown gate or norm.
@@ -87,15 +74,11 @@ class GatedConv1d(nn.Module):
         super().__init__()
         sizes = (in_channels, out_channels, kernel_size, dilation, groups)
         if min(sizes) < 1:
-            raise ValueError(
-                "in_channels, out_channels, kernel_size, dilation and groups are "
-                f"{sizes}; each must be at least 1"
-            )
+            names = "in_channels, out_channels, kernel_size, dilation and groups"
+            raise ValueError(f"{names} are {sizes}; each must be at least 1")
         if in_channels % groups or out_channels % groups:
-            raise ValueError(
-                f"groups={groups} must divide in_channels={in_channels} "
-                f"and out_channels={out_channels}"
-            )
+            channels = f"in_channels={in_channels} and out_channels={out_channels}"
+            raise ValueError(f"groups={groups} must divide {channels}")
         if gate not in GATES:
             raise ValueError(f"gate is {gate!r}; expected one of {', '.join(GATES)}")
         self.gate, self.causal, self.groups = gate, causal, groups
@@ -120,18 +103,12 @@ class GatedConv1d(nn.Module):
 
     def start(self, batch: int) -> Tensor:
         """What a causal convolution has seen before the first position: (B, span, in_channels)."""
-        weight = self.conv.weight
-        return weight.new_zeros(batch, self.padding[0], self.conv.in_channels)
+        return self.conv.weight.new_zeros(batch, self.padding[0], self.conv.in_channels)
 
     def step(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """One position of a causal convolution: the work does not grow with what came before.
-
-        Args:
-            x: (B, in_channels), the position.
-            seen: (B, span, in_channels), what `start` or the step before gave.
-
-        Returns:
-            (B, out_channels), what `forward` has at that position; and the new `seen`.
+        """One position, so that the work does not grow with what came before: x (B, in_channels)
+        and `seen` (B, span, in_channels) of `start` or the step before -> (B, out_channels), what
+        `forward` has at that position, and the new `seen`.
 
         Raises:
             ValueError: the convolution is not causal, or has groups.
@@ -145,11 +122,9 @@ class GatedConv1d(nn.Module):
         return value * GATES[self.gate](gate), window[:, 1:]
 
     def _convolve(self, x: Tensor) -> Tensor:
-        """(B, T, C) -> (B, T, 2 C'): `self.conv` as one matrix product over the taps side by side.
-
-        On sequences of a few dozen positions this is 2 to 3 times as fast as the convolution
-        kernels of a CPU. Memory stays (B, T, C) from layer to layer; the transposes are views.
-        """
+        """(B, T, C) -> (B, T, 2 C'): `self.conv` as one matrix product over the taps side by side,
+        on a few dozen positions 2 to 3 times as fast as the convolution kernels of a CPU. Memory
+        stays (B, T, C) from layer to layer; the transposes are views."""
         dtype = compute_dtype(x)
         length, dilation = x.shape[1], self.conv.dilation[0]
         x = F.pad(x.to(dtype), (0, 0, *self.padding))
@@ -165,15 +140,8 @@ class GatedConv1d(nn.Module):
 class GatedResidualBlock(nn.Module):
     """``(skip(x) + dropout(gated(norm(x) + condition))) * scale``.
 
-    The skip is the identity, or a projection of width 1 where the channels differ.
-
-    Args:
-        in_channels, out_channels, kernel_size, dilation, causal, groups, bias, gate:
-            as in `GatedConv1d`.
-        norm: None, or "layer" for pre-normalisation.
-        dropout: probability of zeroing a channel value of the branch while training.
-        scale: factor of the sum; sqrt(0.5) keeps the variance (Gehring et al. 2017).
-        condition_channels: width of a vector per sequence that every position gets added; 0 = none.
+    The skip is the identity, or a projection of width 1 where the channels differ. A scale of
+    sqrt(0.5) keeps the variance (Gehring et al. 2017). The condition is a vector per sequence.
     """
 
     def __init__(
@@ -234,14 +202,7 @@ class GatedResidualBlock(nn.Module):
 
 
 class GCNN(nn.Module):
-    """A stack of `GatedResidualBlock`, the dilations taken in turn.
-
-    Args:
-        channels: width of every block.
-        num_layers: how many blocks.
-        kernel_size: width of each convolution.
-        dilations: cycled through: block i has ``dilations[i % len(dilations)]``.
-        causal, norm, dropout, scale, condition_channels: as in `GatedResidualBlock`.
+    """A stack of `GatedResidualBlock`: block i has the dilation ``dilations[i % len(dilations)]``.
 
     Raises:
         ValueError: no dilations, or what `GatedConv1d` refuses.
@@ -300,12 +261,10 @@ class GCNN(nn.Module):
     def step(
         self, x: Tensor, seen: list[Tensor], condition: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """One position, (B, channels) -> (B, channels), and the new state.
-
-        Position by position it gives what `forward` gives at once, with constant work each.
+        """One position, (B, channels) -> (B, channels), and the new state; see `GatedConv1d.step`.
 
         Raises:
-            ValueError: the stack is not causal, or has groups.
+            ValueError: the stack is not causal.
         """
         states = []
         for block, state in zip(self.blocks, seen, strict=True):

@@ -24,15 +24,9 @@ def masked_max(x: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 class AttentionPool(nn.Module):
-    """Means over the positions, each head with weights of its own that depend on what stands there.
-
-    The weights are a softmax over the real positions of a linear map of the channels (structured
-    self-attention, Lin et al. 2017, arXiv 1703.03130, without its hidden layer).
-
-    Args:
-        channels: width of the input.
-        heads: how many means are taken.
-    """
+    """A mean over the real positions for each head, weighed by the softmax of a linear map of the
+    channels (structured self-attention, Lin et al. 2017, arXiv 1703.03130, without its hidden
+    layer)."""
 
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()

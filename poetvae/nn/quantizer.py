@@ -9,12 +9,9 @@ from torch import Tensor, nn
 
 
 class Quantized(NamedTuple):
-    """What became of vectors (..., D).
-
-    vectors: (..., D), the nearest code of each; the gradient passes straight through to the input.
-    codes: (...), which one it was, int64.
-    distance: (...), squared distance to it; its gradient reaches the input alone (commitment).
-    """
+    """The nearest code of each vector: itself (..., D), its gradient passing straight to the input;
+    its number (...) int64; and the squared distance (...), whose gradient reaches the input
+    alone (commitment)."""
 
     vectors: Tensor
     codes: Tensor
@@ -25,18 +22,11 @@ class VectorQuantizer(nn.Module):
     """A codebook that follows the vectors it stands for (van den Oord et al. 2017, arXiv
     1711.00937, section 3 and appendix A.1).
 
-    Each code is the moving average of the vectors that chose it. A code that hardly any vector
-    chooses is put where one of the batch's vectors is: so the codebook starts from data, and dead
-    codes come back (as in Jukebox, Dhariwal et al. 2020, arXiv 2005.00341, section 3.1).
-
-    The codebook and its averages are parameters without gradient: they are saved with the weights
-    and change in `forward` while training.
-
-    Args:
-        num_codes: K.
-        dim: D.
-        decay: of the moving averages.
-        revive: a code is dead when fewer vectors choose it than this share of the average.
+    Each code is the moving average of the vectors that chose it. A code that fewer choose than the
+    share `revive` of the average is put where one of the batch's vectors is: so the codebook starts
+    from data, and dead codes come back (as in Jukebox, Dhariwal et al. 2020, arXiv 2005.00341,
+    section 3.1). The codebook (K, D) and its averages are parameters without gradient: they are
+    saved with the weights and change in `forward` while training.
     """
 
     def __init__(self, num_codes: int, dim: int, decay: float = 0.99, revive: float = 0.03) -> None:

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .curves import COLOURS, FAINT, INK, QUIET, SUFFIXES, looks, plain, save
+from .curves import COLOURS, FAINT, INK, LEADER, QUIET, SUFFIXES, headline, looks, picture, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 
 # Where a name may stand beside its point, in points: the first place that is free is taken.
 HEIGHTS = sorted(range(-72, 73, 9), key=abs)
@@ -20,64 +18,74 @@ BESIDE = [(x, y, side) for x, side in ((8, "left"), (-8, "right")) for y in HEIG
 
 
 def plot_rate_distortion(out: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draw distortion against rate (Alemi et al. 2018, arXiv 1711.00464).
+    """Draw distortion against rate (Alemi et al. 2018, arXiv 1711.00464) to a .png, .svg or .pdf.
 
-    Along each light line rate + distortion, which is the negative ELBO, is constant.
-
-    Args:
-        out: the .png, .svg or .pdf file.
-        rows: for each model its `name`, `beta`, and `rate` and `distortion` in nats per poem;
-            models of one name are joined by a line.
+    Each row has the `name` of a model, its `beta` or None, and `rate` and `distortion` in nats per
+    poem; models of one name are joined. Along a light line the sum, the negative ELBO, is constant.
 
     Raises:
-        ConfigError: no rows; `out` has another suffix or cannot be written; no matplotlib.
+        ConfigError: no rows, and as `curves.picture` does.
     """
     if not rows:
         raise ConfigError(f"{out}: no rates to draw; give at least one row")
-    save(out, SUFFIXES, lambda: _draw_rates(rows))
+    with picture(out, SUFFIXES, (8, 6.4)) as figure:
+        headline(figure, "What z carries, and what it leaves to guess")
+        axes = figure.subplots()
+        axes.grid(visible=False)
+        axes.set(
+            xlabel="rate: nats per poem in z", ylabel="distortion: nats per poem left to guess"
+        )
+        axes.margins(0.12)
+        names: list[tuple[float, float, str, str]] = []
+        for name, look in zip(dict.fromkeys(row["name"] for row in rows), looks(), strict=False):
+            line = sorted(
+                (row["rate"], row["distortion"], row["beta"]) for row in rows if row["name"] == name
+            )
+            axes.plot(*zip(*(point[:2] for point in line), strict=True), markersize=6, **look)
+            for i, (rate, distortion, beta) in enumerate(line):
+                known = beta is not None and (len(line) > 1 or beta != 1)
+                said = [plain(name)] if i == 0 else []
+                said += [f"beta {beta:g}"] if known else []
+                names.append((rate, distortion, ", ".join(said), look["color"]))
+        _iso_lines(axes)
+        figure.draw_without_rendering()  # which settles where things are
+        _name_points(axes, names)
 
 
 def plot_ladder(out: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Draw models from the best to the worst, by what a character of a held-out poem costs.
+    """Draw models, the best on top, by what a held-out character costs, to a .png, .svg or .pdf.
 
-    Args:
-        out: the .png, .svg or .pdf file.
-        rows: for each model its `name`, `nats` per character, and `parameters`, a number or None.
+    Each row has the `name` of a model, its `nats` per character, and its `parameters` or None.
 
     Raises:
-        ConfigError: no rows; `out` has another suffix or cannot be written; no matplotlib.
+        ConfigError: no rows, and as `curves.picture` does.
     """
     if not rows:
         raise ConfigError(f"{out}: no bounds to draw; give at least one model that has one")
-    save(out, SUFFIXES, lambda: _draw_ladder(rows))
-
-
-def _draw_rates(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 6.4), dpi=120, layout="constrained")
-    figure.suptitle(
-        "What z carries, and what it leaves to guess", x=0.01, ha="left", fontsize="large"
-    )
-    axes = figure.subplots()
-    axes.grid(visible=False)
-    axes.set(xlabel="rate: nats per poem in z", ylabel="distortion: nats per poem left to guess")
-    axes.margins(0.12)
-    names: list[tuple[float, float, str, str]] = []
-    for name, look in zip(dict.fromkeys(row["name"] for row in rows), looks(), strict=False):
-        line = sorted(
-            (row["rate"], row["distortion"], row["beta"]) for row in rows if row["name"] == name
-        )
-        axes.plot(*zip(*(point[:2] for point in line), strict=True), markersize=6, **look)
-        for i, (rate, distortion, beta) in enumerate(line):
-            known = beta is not None and (len(line) > 1 or beta != 1)
-            said = [plain(name)] if i == 0 else []
-            said += [f"beta {beta:g}"] if known else []
-            names.append((rate, distortion, ", ".join(said), look["color"]))
-    _iso_lines(axes)
-    figure.draw_without_rendering()  # which settles where things are
-    _name_points(axes, names)
-    return figure
+    ordered = sorted(rows, key=lambda row: row["nats"])
+    low, high = ordered[0]["nats"], ordered[-1]["nats"]
+    room = high - low or 0.1
+    with picture(out, SUFFIXES, (8, 1.4 + 0.32 * len(ordered))) as figure:
+        headline(figure, f"{plain(ordered[0]['name'])} guesses best: {low:.3f} nats a character")
+        axes = figure.subplots()
+        axes.set_xlabel("held-out nats per character: -ELBO, or exact; lower is better")
+        axes.set_xlim(low - 0.08 * room, high + 0.3 * room)
+        axes.grid(visible=False, axis="x")
+        axes.spines["left"].set_visible(False)
+        axes.set_yticks(range(len(ordered)), [plain(row["name"]) for row in ordered], color=INK)
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(len(ordered) - 0.5, -0.5)
+        if any(row["parameters"] is not None for row in ordered):
+            axes.set_title("parameters", loc="right", color=QUIET, fontsize="medium")
+        beside: Any = {"textcoords": "offset points", "va": "center"}
+        for place, row in enumerate(ordered):
+            nats, colour = row["nats"], COLOURS[place == 0]
+            axes.plot(nats, place, "o", color=colour, markersize=8)
+            axes.annotate(f"{nats:.3f}", (nats, place), (9, 0), color=colour, **beside)
+            if row["parameters"] is not None:
+                at = axes.get_yaxis_transform()
+                size = axes.text(1, place, _short(row["parameters"]), transform=at)
+                size.set(color=QUIET, ha="right", va="center")
 
 
 def _iso_lines(axes: Axes) -> None:
@@ -115,52 +123,8 @@ def _name_points(axes: Axes, names: Sequence[tuple[float, float, str, str]]) -> 
                 break
         taken.append(box)
         if abs(dy) > 9:
-            line = {"arrowstyle": "-", "color": colour, "linewidth": 0.6}
+            line = {**LEADER, "color": colour}
             axes.annotate("", (x, y), (dx, dy), textcoords="offset points", arrowprops=line)
-
-
-def _draw_ladder(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    from matplotlib.figure import Figure
-
-    ordered = sorted(rows, key=lambda row: row["nats"])
-    figure = Figure(figsize=(8, 1.4 + 0.32 * len(ordered)), dpi=120, layout="constrained")
-    axes = figure.subplots()
-    best = ordered[0]
-    title = f"{plain(best['name'])} guesses best: {best['nats']:.3f} nats a character"
-    figure.suptitle(title, x=0.01, ha="left", fontsize="large")
-    axes.set_xlabel("held-out nats per character: -ELBO, or exact; lower is better")
-    low, high = best["nats"], ordered[-1]["nats"]
-    room = high - low or 0.1
-    axes.set_xlim(low - 0.08 * room, high + 0.3 * room)
-    axes.grid(visible=False, axis="x")
-    axes.spines["left"].set_visible(False)
-    axes.set_yticks(range(len(ordered)), [plain(row["name"]) for row in ordered], color=INK)
-    axes.tick_params(axis="y", length=0)
-    axes.set_ylim(len(ordered) - 0.5, -0.5)
-    if any(row["parameters"] is not None for row in ordered):
-        axes.set_title("parameters", loc="right", color=QUIET, fontsize="medium")
-    for place, row in enumerate(ordered):
-        colour = COLOURS[1] if place == 0 else COLOURS[0]
-        axes.plot(row["nats"], place, "o", color=colour, markersize=8)
-        axes.annotate(
-            f"{row['nats']:.3f}",
-            (row["nats"], place),
-            (9, 0),
-            textcoords="offset points",
-            va="center",
-            color=colour,
-        )
-        if row["parameters"] is not None:
-            axes.annotate(
-                _short(row["parameters"]),
-                (1, place),
-                xycoords=axes.get_yaxis_transform(),
-                ha="right",
-                va="center",
-                color=QUIET,
-                annotation_clip=False,
-            )
-    return figure
 
 
 def _short(parameters: int) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import cycle, product
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
@@ -16,53 +19,36 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
 SUFFIXES = (".png", ".svg", ".pdf")
 
 # Okabe and Ito (2008): told apart by colour-blind readers, and in print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+TRAINING: Any = {"color": COLOURS[0], "linewidth": 1.2}
+HELD_OUT: Any = {"color": COLOURS[1], "marker": "o"}
+LEADER: Any = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6}  # from a name to its point
 INK, QUIET, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
 STYLE: Any = {
     "svg.fonttype": "none",
-    "text.usetex": False,
-    "text.parse_math": False,
     "font.size": 10,
     "text.color": INK,
-    "axes.labelcolor": QUIET,
-    "axes.edgecolor": QUIET,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.titlelocation": "left",
     "axes.titlesize": "medium",
-    "axes.grid": True,
-    "axes.axisbelow": True,
     "grid.color": "#ececec",
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
     "lines.markersize": 4,
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
-    "legend.frameon": False,
+    **dict.fromkeys(("axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), QUIET),
+    **dict.fromkeys(("axes.grid", "axes.axisbelow"), True),
+    **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
+    **dict.fromkeys(("text.usetex", "text.parse_math"), False),
 }
 
 
-def plot_curves(out: str | Path, runs: Sequence[History]) -> None:
-    """Draw how a run learnt, or how several did, a colour each.
-
-    Args:
-        out: the .png, .svg or .pdf file.
-        runs: of one, training and held-out poems, the schedules too; of several, held-out poems.
-
-    Raises:
-        ConfigError: no runs; `out` has another suffix or cannot be written; no matplotlib.
-    """
-    if not runs:
-        raise ConfigError(f"{out}: no runs to draw; give at least one")
-    save(out, SUFFIXES, lambda: _draw_one(runs[0]) if len(runs) == 1 else _draw_several(runs))
-
-
-def save(out: str | Path, suffixes: tuple[str, ...], draw: Callable[[], Figure]) -> None:
-    """Write what `draw` draws in the format that the suffix names, a file whole or untouched.
+@contextlib.contextmanager
+def picture(
+    out: str | Path, suffixes: tuple[str, ...], inches: tuple[float, float], dpi: int = 120
+) -> Iterator[Figure]:
+    """A figure to draw on; afterwards it is written as its suffix says, whole or not at all.
 
     Raises:
         ConfigError: another suffix than these; it cannot be written; no matplotlib.
@@ -71,12 +57,20 @@ def save(out: str | Path, suffixes: tuple[str, ...], draw: Callable[[], Figure])
     suffix = check_suffix(out, suffixes)
     try:
         import matplotlib
+        from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError("plots need matplotlib: pip install 'poetvae[plot]'") from error
-    picture = io.BytesIO()
+    data = io.BytesIO()
     with matplotlib.rc_context(STYLE):
-        draw().savefig(picture, format=suffix[1:])
-    write_file(out, picture.getvalue(), ConfigError)
+        figure = Figure(figsize=inches, dpi=dpi, layout="constrained")
+        yield figure
+        figure.savefig(data, format=suffix[1:])
+    write_file(out, data.getvalue(), ConfigError)
+
+
+def headline(figure: Figure, title: str) -> None:
+    """Put what a picture says above it."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize="large")
 
 
 def plain(name: str) -> str:
@@ -84,52 +78,65 @@ def plain(name: str) -> str:
     return ascii(name)[1:-1][:80]
 
 
-def _draw_one(run: History) -> Figure:
-    from matplotlib.figure import Figure
+def looks() -> Iterator[dict[str, Any]]:
+    """How each run looks: seven colours, then the same with other lines and marks; for ever."""
+    marks = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
+    both = product(marks, COLOURS)
+    return cycle([{"color": c, "linestyle": line, "marker": mark} for (line, mark), c in both])
 
-    rows, best = run.rows, run.best()
-    figure = Figure(figsize=(11, 6.4), dpi=120, layout="constrained")
-    (bound, distortion, rate), (units, lr, beta) = figure.subplots(2, 3, sharex=True)
+
+def plot_curves(out: str | Path, runs: Sequence[History]) -> None:
+    """Draw to a .png, .svg or .pdf file how a run learnt, or how several did, a colour each.
+
+    Of one run, on training and held-out poems, the schedules too; of several, on held-out poems.
+
+    Raises:
+        ConfigError: no runs, and as `picture` does.
+    """
+    if not runs:
+        raise ConfigError(f"{out}: no runs to draw; give at least one")
+    with picture(out, SUFFIXES, (11, 6.4)) as figure:
+        if len(runs) == 1:
+            _draw_one(figure, runs[0])
+        else:
+            _draw_several(figure, runs)
+
+
+def _draw_one(figure: Figure, run: History) -> None:
+    best, held = run.best(), ("valid_recon_per_poem", "valid_kl_per_poem")
     has_bound = best is None or "valid_elbo_per_char" in best
     title = plain(run.name)
     if best is not None:
         what = "-ELBO" if has_bound else "reconstruction alone"
         title += f": {best['valid_score']:.3f} nats a character held out ({what}), "
-        title += f"best at step {best['step']:,.0f} of {rows[-1]['step']:,.0f}"
-    figure.suptitle(title, x=0.01, ha="left", fontsize="large")
-
-    sums = [{**row, "sum": row["nll"] + row["kl"]} for row in rows if {"nll", "kl"} <= set(row)]
-    held = "valid_recon_per_poem", "valid_kl_per_poem"
+        title += f"best at step {best['step']:,.0f} of {run.rows[-1]['step']:,.0f}"
+    headline(figure, title)
     whole = "-ELBO = distortion + rate" if has_bound else "An autoencoder has no ELBO"
-    sums += [{**row, "valid_sum": sum(row[k] for k in held)} for row in rows if set(held) <= {*row}]
-    for axes, title, trained, valid, drawn in (
-        (bound, whole, "sum", "valid_sum", sums),
-        (distortion, "Distortion: what is left to guess", "nll", held[0], rows),
-        (rate, "Rate (KL): what z carries", "kl", held[1], rows),
-    ):
-        axes.set_title(title)
-        axes.set_ylabel("nats per poem")
-        _curve(axes, drawn, trained, color=COLOURS[0], linewidth=1.2)
-        _curve(axes, drawn, valid, color=COLOURS[1], marker="o")
-        _view(axes, 0 if axes is rate else None)
-    bound.text(0.97, 0.9, "training", color=COLOURS[0], ha="right", transform=bound.transAxes)
-    bound.text(0.97, 0.82, "held out", color=COLOURS[1], ha="right", transform=bound.transAxes)
-    for axes, title, key, colour in (
-        (units, "Active units of z, held out", "valid_active_units", COLOURS[1]),
-        (lr, "Learning rate", "lr", COLOURS[0]),
-        (beta, "Beta", "beta", COLOURS[0]),
-    ):
-        axes.set_title(title)
-        axes.set_xlabel("step")
-        _curve(axes, rows, key, color=colour, marker="o" if axes is units else "")
-        _view(axes, 0)
-    return figure
+    sums = {"sum": ("nll", "kl"), "valid_sum": held}
+    rows = [
+        row | {name: row[a] + row[b] for name, (a, b) in sums.items() if {a, b} <= row.keys()}
+        for row in run.rows
+    ]
+    panels = (
+        (whole, "nats per poem", ("sum", "valid_sum"), None),
+        ("Distortion: what is left to guess", "nats per poem", ("nll", held[0]), None),
+        ("Rate (KL): what z carries", "nats per poem", ("kl", held[1]), 0),
+        ("Active units of z, held out", "", ("valid_active_units",), 0),
+        ("Learning rate", "", ("lr",), 0),
+        ("Beta", "", ("beta",), 0),
+    )
+    grid = figure.subplots(2, 3, sharex=True)
+    for axes, (title, label, keys, floor) in zip(grid.flat, panels, strict=True):
+        axes.set(title=title, ylabel=label, xlabel="step" if axes in grid[1] else "")
+        for key in keys:
+            _curve(axes, rows, key, **(HELD_OUT if key.startswith("valid") else TRAINING))
+        _view(axes, floor)
+    for text, y, look in (("training", 0.9, TRAINING), ("held out", 0.82, HELD_OUT)):
+        where = grid[0, 0].transAxes
+        grid[0, 0].text(0.97, y, text, color=look["color"], ha="right", transform=where)
 
 
-def _draw_several(runs: Sequence[History]) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 6.4), dpi=120, layout="constrained")
+def _draw_several(figure: Figure, runs: Sequence[History]) -> None:
     axes = figure.subplot_mosaic(
         [["score", "distortion"], ["score", "rate"], ["score", "units"]], width_ratios=[1.9, 1]
     )
@@ -139,33 +146,19 @@ def _draw_several(runs: Sequence[History]) -> Figure:
         ("rate", "Rate (KL): what z carries", "nats a poem", "valid_kl_per_poem"),
         ("units", "Active units of z", "", "valid_active_units"),
     ):
-        panel = axes[name]
-        panel.set_title(title)
-        panel.set_ylabel(label)
+        step = "step" if name in ("score", "units") else ""
+        axes[name].set(title=title, ylabel=label, xlabel=step)
         for run, look in zip(runs, looks(), strict=False):
-            _curve(panel, run.rows, key, **look)
-        _view(panel, None if name == "score" else 0)
+            _curve(axes[name], run.rows, key, **look)
+        _view(axes[name], None if name == "score" else 0)
     axes["score"].set_title("Ringed: the best of a run, whose weights are kept", color=QUIET)
-    axes["score"].set_xlabel("step")
-    axes["units"].set_xlabel("step")
     bounds = {run.name: run.negative_elbo() for run in runs}
     found = {name: bound for name, bound in bounds.items() if bound is not None}
     if found:
         best = min(found, key=lambda name: found[name])
         title = f"{plain(best)} is the best of {len(found)}: "
-        title += f"{found[best]:.3f} nats a character on held-out poems"
-        figure.suptitle(title, x=0.01, ha="left", fontsize="large")
+        headline(figure, f"{title}{found[best]:.3f} nats a character on held-out poems")
     _name_ends(axes["score"], runs)
-    return figure
-
-
-def looks() -> Iterator[dict[str, Any]]:
-    """How each run looks: seven colours, then the same with other lines and marks."""
-    marked = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"))
-    while True:
-        for line, mark in marked:
-            for colour in COLOURS:
-                yield {"color": colour, "linestyle": line, "marker": mark}
 
 
 def _curve(axes: Axes, rows: Sequence[Row], key: str, **style: Any) -> None:
@@ -197,8 +190,7 @@ def _view(axes: Axes, floor: float | None = None) -> None:
 
 def _name_ends(axes: Axes, runs: Sequence[History]) -> None:
     """Each run's best bound, and its name where its curve ends; one above another."""
-    key = "valid_elbo_per_char"
-    ends = []
+    key, ends = "valid_elbo_per_char", []
     for run, look in zip(runs, looks(), strict=False):
         best, rows = run.best(), [row for row in run.rows if math.isfinite(row.get(key, math.nan))]
         if best is not None and rows:
@@ -210,32 +202,19 @@ def _name_ends(axes: Axes, runs: Sequence[History]) -> None:
     for place, (last, step, best, run, colour) in zip(places, ends, strict=True):
         ring = {"marker": "o", "markersize": 9, "markerfacecolor": "none", "color": colour}
         axes.plot(best["step"], best[key], **ring)
-        axes.annotate(
-            f"{plain(run.name)}  {best[key]:.3f}",
-            (step, last),
-            (right, place),
-            color=colour,
-            va="center",
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.6},
-        )
+        name, line = f"{plain(run.name)}  {best[key]:.3f}", {**LEADER, "color": colour}
+        label = axes.annotate(name, (step, last), (right, place), arrowprops=line)
+        label.set(color=colour, va="center", annotation_clip=False)
 
 
 def apart(places: Sequence[float], step: float) -> list[float]:
-    """The nearest places, in the same order, of which none is nearer than `step` to the next.
-
-    Least squares under an order (isotonic regression, by pooling adjacent violators) of the places
-    less what the steps before each take.
-    """
+    """The nearest places, in the same order, of which none is nearer than `step` to the next:
+    isotonic regression, by pooling adjacent violators, of the places less the steps before each."""
     pools: list[list[float]] = []
     for i, place in enumerate(sorted(places)):
         pools.append([place - i * step])
-        while len(pools) > 1 and _mean(pools[-2]) >= _mean(pools[-1]):
+        while len(pools) > 1 and fmean(pools[-2]) >= fmean(pools[-1]):
             last = pools.pop()
             pools[-1] += last
-    means = [_mean(pool) for pool in pools for _ in pool]
+    means = [mean for pool in pools for mean in [fmean(pool)] * len(pool)]
     return [mean + i * step for i, mean in enumerate(means)]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -17,10 +17,9 @@ from torch import Tensor
 
 from ..errors import ConfigError, CorpusError
 from ..files import check_suffix, write_file
+from ..latent.plane import GridPoint
 
 MOST_VALUES = 2**16
-GridPoint = tuple[float, float, str]
-"""Where on the plane, and the poem decoded there."""
 
 
 def write_map(
@@ -32,17 +31,14 @@ def write_map(
     title: str,
     axes: tuple[str, str],
 ) -> None:
-    """Write the map as one HTML file that needs nothing else, not even a network.
+    """Write the map as one .html file that needs nothing else, not even a network.
 
     Args:
-        out: the .html file.
-        points: (N, 2), where each poem lies; kept to 1/65535 of their range.
-        texts: the N poems.
+        out, title, axes: the file, what stands above the map, and the names of its axes.
+        points, texts: (N, 2), where each poem lies, kept to 1/65535 of their range; the N poems.
         groups: by the name of a label, its value for each poem; "" = unknown. The first one
             colours the poems until another is chosen.
         grid: poems decoded at points of the plane.
-        title: stands above the map.
-        axes: their names.
 
     Raises:
         ConfigError: another suffix, a label of more than 65,536 values, or no way to write.

@@ -42,12 +42,9 @@ UNBALANCED = "unbalanced brackets"
 
 
 def clean(text: str) -> tuple[str, list[str]]:
-    """The text as it is learnt from, and what was altered to get there.
-
-    Returns:
-        The text, empty when there is no character of writing in it, and the names of alterations;
-        `UNBALANCED` among them means that notes could not be told from the poem.
-    """
+    """The text as it is learnt from, and what was altered to get there. The text is empty when
+    there is no character of writing in it; `UNBALANCED` among the names of alterations means that
+    notes could not be told from the poem."""
     altered = []
 
     def alter(name: str, new: str) -> None:
@@ -72,12 +69,8 @@ def clean(text: str) -> tuple[str, list[str]]:
     alter("lost characters", _SURROGATE.sub("\ufffd", text))
     # Only now: without what stood between them, a letter and an accent may have come together.
     alter("not NFC", unicodedata.normalize("NFC", text))
-    alter("blanks", _BLANKS.sub(_blank, text.strip()))
+    alter("blanks", _BLANKS.sub(lambda m: "\n" if "\n" in m[0] else " ", text.strip()))
     return (text if _WORD.search(text) else ""), altered
-
-
-def _blank(match: re.Match[str]) -> str:
-    return "\n" if "\n" in match[0] else " "
 
 
 def _without_notes(text: str) -> str:
@@ -95,12 +88,10 @@ def _replace_ids(text: str) -> str:
     """The text with □ for each ideographic description sequence, such as ⿰木養."""
     if not _IDS.search(text):
         return text
-    chars = []
-    missing = 0
+    chars, missing = [], 0
     for char in text:
-        if missing == 0:
+        if not missing:
             chars.append(LACUNA if char in _IDS_ARITY else char)
-            missing = _IDS_ARITY.get(char, 0)
-        else:
-            missing += _IDS_ARITY.get(char, 0) - 1
+            missing = 1
+        missing += _IDS_ARITY.get(char, 0) - 1
     return "".join(chars)

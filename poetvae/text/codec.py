@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any
 
 from ..errors import ConfigError, CorpusError
@@ -22,8 +23,7 @@ from .tokenizer import PoemTokenizer
 class PoemCodec:
     """How a model's texts are written as numbers.
 
-    Args:
-        tokenizer: characters to ids.
+    Attributes:
         max_len: positions of a poem; in free form the end mark takes one.
         forms: the fixed forms, with how many poems of each were trained on; empty = free form.
         fields: the labels that poems carry, each with the values that the model knows.
@@ -48,36 +48,24 @@ class PoemCodec:
         return (*known, *(_place(v, values.get(name, "")) for name, v in self.fields.items()))
 
     def labels_of(self, poem: Poem) -> tuple[int, ...]:
-        """The label values of a poem.
-
-        Raises:
-            CorpusError: a poem of none of the model's forms.
-        """
+        """The label values of a poem. Raises CorpusError: a poem of none of the model's forms."""
         return self.labels(self.form_of(poem), {name: poem.value(name) for name in self.fields})
 
     def check_labels(self, values: Mapping[str, str]) -> Mapping[str, str]:
         """The values, if the model knows them all.
-
-        Raises:
-            ConfigError: a field, or a value of one, that the model does not know.
-        """
+        Raises ConfigError: a field, or a value of one, that the model does not know."""
         for name, value in values.items():
             if name not in self.fields:
-                known = ", ".join(self.fields) or "none"
-                raise ConfigError(f"no label {name!r}; this model's labels: {known}")
-            if value not in self.fields[name]:
-                known = ", ".join(self.fields[name][:12])
-                more = len(self.fields[name]) - 12
-                known += f" and {more} more" if more > 0 else ""
-                raise ConfigError(f"{name}={value}: this model knows {known}")
+                labels = ", ".join(self.fields) or "none"
+                raise ConfigError(f"no label {name!r}; this model's labels: {labels}")
+            if value not in (known := self.fields[name]):
+                more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+                raise ConfigError(f"{name}={value}: this model knows {', '.join(known[:12])}{more}")
         return values
 
     def check_form(self, form: Form | None) -> Form | None:
         """The form, if the model writes it; the most frequent one for None.
-
-        Raises:
-            ConfigError: a form that the model does not know.
-        """
+        Raises ConfigError: a form that the model does not know."""
         if form is None:
             return max(self.forms, key=lambda f: self.forms[f]) if self.forms else None
         if form not in self.forms:
@@ -87,25 +75,17 @@ class PoemCodec:
 
     def form_of(self, poem: Poem) -> Form | None:
         """The fixed form in which the model sees the poem; None in free form.
-
-        Raises:
-            CorpusError: a poem of none of the model's forms.
-        """
+        Raises CorpusError: a poem of none of the model's forms."""
         if not self.forms:
             return None
         if poem.form not in self.forms:
-            known = ", ".join(map(str, self.forms))
-            raise CorpusError(
-                f"{_short(poem.text)} has the form {poem.form or 'free'}; this model reads {known}"
-            )
+            known = f"{poem.form or 'free'}; this model reads {', '.join(map(str, self.forms))}"
+            raise CorpusError(f"{_short(poem.text)} has the form {known}")
         return poem.form
 
     def encode(self, poem: Poem) -> list[int]:
         """The ids of a poem, at most `max_len`.
-
-        Raises:
-            CorpusError: a poem of none of the model's forms, or too long.
-        """
+        Raises CorpusError: a poem of none of the model's forms, or too long."""
         form = self.form_of(poem)
         ids = self.tokenizer.encode(content(poem, form))
         if form is None:
@@ -128,22 +108,17 @@ class PoemCodec:
         if form is not None:
             return compose(self.tokenizer.decode(ids[: form.size]), form)
         end = self.tokenizer.eos_id
-        ids = list(ids)
-        return compose(self.tokenizer.decode(ids[: ids.index(end)] if end in ids else ids), None)
+        return self.tokenizer.decode(takewhile(lambda i: i != end, ids))
 
     def writable(self) -> list[int]:
         """The ids that may be generated: Han characters in a fixed form, else all but marks."""
-        tokenizer = self.tokenizer
         if self.forms:
-            return list(_han_ids(tokenizer))
-        return [tokenizer.eos_id, *range(tokenizer.newline_id, len(tokenizer))]
+            return list(_han_ids(self.tokenizer))
+        return [self.tokenizer.eos_id, *range(self.tokenizer.newline_id, len(self.tokenizer))]
 
     def read(self, text: str) -> Poem:
         """A poem from what somebody typed.
-
-        Raises:
-            CorpusError: when there is no character of writing in it.
-        """
+        Raises CorpusError: when there is no character of writing in it."""
         cleaned, _ = clean(text)
         if not cleaned:
             raise CorpusError(f"{text!r} has no character of writing in it; give a poem")
@@ -160,26 +135,17 @@ class PoemCodec:
     def from_dict(
         cls, tokenizer: PoemTokenizer, max_len: int, values: Mapping[str, Any]
     ) -> PoemCodec:
-        """The codec that `to_dict` described.
-
-        Raises:
-            ConfigError: when it describes none.
-        """
+        """The codec that `to_dict` described. Raises ConfigError: when it describes none."""
         known = isinstance(values, Mapping) and values.keys() == {"forms", "fields"}
         forms, fields = (values["forms"], values["fields"]) if known else (None, None)
         if not isinstance(forms, dict) or not all(map(_is_count, forms.values())):
             raise ConfigError(f"text is {values!r}; expected forms with their counts, and fields")
         if not isinstance(fields, dict) or not all(map(_are_names, fields.values())):
             raise ConfigError(f"fields are {fields!r}; expected the values of each, all different")
-        codec = cls(
-            tokenizer,
-            max_len,
-            {Form.parse(name): n for name, n in forms.items()},
-            {name: tuple(v) for name, v in fields.items()},
-        )
-        if any(form.size > max_len for form in codec.forms):
+        counts = {Form.parse(name): n for name, n in forms.items()}
+        if any(form.size > max_len for form in counts):
             raise ConfigError(f"forms are {list(forms)}; expected at most {max_len} characters")
-        return codec
+        return cls(tokenizer, max_len, counts, {name: tuple(v) for name, v in fields.items()})
 
 
 @lru_cache(maxsize=8)
@@ -193,11 +159,8 @@ def _is_count(value: object) -> bool:
 
 
 def _are_names(values: object) -> bool:
-    return (
-        isinstance(values, list)
-        and all(isinstance(value, str) and value for value in values)
-        and 0 < len(set(values)) == len(values)
-    )
+    names = {v for v in values if isinstance(v, str) and v} if isinstance(values, list) else ()
+    return isinstance(values, list) and 0 < len(names) == len(values)
 
 
 def _place(values: tuple[str, ...], value: str) -> int:

@@ -6,13 +6,9 @@ from collections.abc import Iterable
 
 
 def changed(before: str, after: str, fixed: bool) -> list[int]:
-    """The places of `after` where it differs from `before`.
-
-    Args:
-        before, after: texts.
-        fixed: whether they have one form, so that places correspond; if not, they are aligned with
-            the fewest changes (Levenshtein 1966), and what was only left out has no place.
-    """
+    """The places of `after` where it differs from `before`. If `fixed` they have one form, so that
+    places correspond; if not, they are aligned with the fewest changes (Levenshtein 1966), and what
+    was only left out has no place."""
     if fixed:
         return [i for i, (x, y) in enumerate(zip(before, after, strict=True)) if x != y]
     table = _edits(before, after)

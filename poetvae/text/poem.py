@@ -37,33 +37,25 @@ _QUOTES = re.compile("[「」『』“”‘’《》〈〉\"']")
 @dataclass(frozen=True, order=True)
 class Form:
     """A fixed form: `lines` verses of `length` characters each.
-
-    Raises:
-        ConfigError: outside 1x1 to 99x999.
-    """
+    Raises ConfigError: outside 1x1 to 99x999."""
 
     length: int
     lines: int
 
     def __post_init__(self) -> None:
         if not (1 <= self.length <= MAX_LENGTH and 1 <= self.lines <= MAX_LINES):
-            raise ConfigError(
-                f"form {self}: expected 1 to {MAX_LENGTH} characters a line and 1 to {MAX_LINES}"
-                " lines, such as 5x2"
-            )
+            bounds = f"1 to {MAX_LENGTH} characters a line and 1 to {MAX_LINES} lines"
+            raise ConfigError(f"form {self}: expected {bounds}, such as 5x2")
 
     @classmethod
     def parse(cls, text: str) -> Form:
         """The form written as characters a line, x, lines: "5x2".
-
-        Raises:
-            ConfigError: for anything else.
-        """
+        Raises ConfigError: for anything else."""
         match = _FORM.fullmatch(text.strip())
         if match is None:
+            example = "5x2 for a couplet of five-character verses"
             raise ConfigError(
-                f"form {text!r}: expected characters a line, x, lines, such as 5x2 for a couplet"
-                " of five-character verses"
+                f"form {text!r}: expected characters a line, x, lines, such as {example}"
             )
         return cls(int(match[1]), int(match[2]))
 
@@ -77,23 +69,16 @@ class Form:
 
     def lay_out(self, chars: str) -> tuple[str, ...]:
         """The characters split into verses.
-
-        Raises:
-            ConfigError: when there are more or fewer than `size` of them.
-        """
+        Raises ConfigError: when there are more or fewer than `size` of them."""
         if len(chars) != self.size:
-            raise ConfigError(
-                f"{chars!r} has {len(chars)} characters, form {self} has {self.size}: give"
-                f" {self.lines} verses of {self.length} characters without punctuation"
-            )
+            sizes = f"{chars!r} has {len(chars)} characters, form {self} has {self.size}"
+            remedy = f"give {self.lines} verses of {self.length} characters without punctuation"
+            raise ConfigError(f"{sizes}: {remedy}")
         return tuple(chars[i : i + self.length] for i in range(0, self.size, self.length))
 
     def punctuate(self, chars: str) -> str:
         """The characters as people read them: 秦川雄帝宅，函谷壯皇居。 and a line per couplet.
-
-        Raises:
-            ConfigError: when there are more or fewer than `size` of them.
-        """
+        Raises ConfigError: when there are more or fewer than `size` of them."""
         verses = self.lay_out(chars)
         return "\n".join("，".join(verses[i : i + 2]) + "。" for i in range(0, self.lines, 2))
 
@@ -103,8 +88,7 @@ class Poem:
     """A poem, or a part of one that is learnt by itself.
 
     Attributes:
-        lines: the lines of text, with punctuation.
-        meta: what is known about it: author, title, dynasty.
+        lines, meta: the text with punctuation; what is known of it: author, title, dynasty.
         key: names the poem by its text; a part carries the key of its whole, so that the parts of
             one poem are never split between training and held-out data. Absent: computed.
     """
@@ -175,10 +159,7 @@ def content(poem: Poem, form: Form | None) -> str:
 
 def compose(chars: str, form: Form | None) -> str:
     """The way back from `content`: the text as people read it.
-
-    Raises:
-        ConfigError: when the characters do not fill the form.
-    """
+    Raises ConfigError: when the characters do not fill the form."""
     return chars if form is None else form.punctuate(chars)
 
 
@@ -186,13 +167,10 @@ def select(poems: Iterable[Poem], forms: Collection[Form] = ()) -> Iterator[Poem
     """What is to be learnt from poems.
 
     Without forms: every poem as it is, save those with a lacuna, which nobody can read whole.
-    With forms: every poem whose form is among them; and where two-line forms are among them, every
-    couplet of such a form in a longer poem: the pairs of verses of a sentence (…，…。) that has an
-    even number of them, all of one length. So a poem of mixed verse lengths gives the couplets that
-    it has, and a poem with a lacuna gives the couplets without one.
-
-    Yields:
-        Poems; a couplet has the key and the meta of the poem that it is from.
+    With forms: every poem whose form is among them; and where two-line forms are, every couplet of
+    such a form in a longer poem: the pairs of verses of a sentence (…，…。) that has an even number
+    of them, all of one length. So a poem of mixed verse lengths or with a lacuna gives the couplets
+    that it has. A couplet has the key and the meta of the poem that it is from.
     """
     wanted = set(forms)
     couplets = any(form.lines == 2 for form in wanted)
@@ -212,8 +190,6 @@ def select(poems: Iterable[Poem], forms: Collection[Form] = ()) -> Iterator[Poem
 
 
 def held_out(key: str, share: float) -> bool:
-    """Whether the poem of this key is held out, when a share of all poems is.
-
-    A pure function of the key: a poem stays on its side when others come or go.
-    """
+    """Whether the poem of this key is held out, when a share of all poems is: a pure function of
+    the key, so that a poem stays on its side when others come or go."""
     return int(key, 16) < share * 2.0 ** (4 * len(key))

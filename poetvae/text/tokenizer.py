@@ -37,12 +37,7 @@ class PoemTokenizer:
     Ids: pad 0, unk 1, bos 2, eos 3, mask 4, line break 5, then the characters, frequent ones first.
     """
 
-    pad_id = PAD
-    unk_id = UNK
-    bos_id = BOS
-    eos_id = EOS
-    mask_id = MASK
-    newline_id = NEWLINE
+    pad_id, unk_id, bos_id, eos_id, mask_id, newline_id = range(6)
     special_ids = (PAD, UNK, BOS, EOS, MASK)
     """The ids that are no characters. Of them only eos is ever generated, in free form."""
 
@@ -58,14 +53,11 @@ class PoemTokenizer:
     ) -> PoemTokenizer:
         """A tokenizer of the characters of texts; the same texts give the same bytes.
 
-        Args:
-            texts: read once, not kept.
-            min_count: characters seen less often are left out.
-            max_size: at most so many tokens, special ones included; frequent characters first,
-                those seen equally often in the order of their code points.
+        Characters seen less than `min_count` times are left out; of `max_size` tokens, special
+        ones included, frequent characters are first, those seen equally often in the order of
+        their code points. The texts are read once, not kept.
 
-        Raises:
-            TokenizerError: when no character is left.
+        Raises TokenizerError: when no character is left.
         """
         counts: Counter[str] = Counter()
         for text in texts:
@@ -77,17 +69,12 @@ class PoemTokenizer:
         cls, counts: Mapping[str, int], min_count: int = 1, max_size: int | None = None
     ) -> PoemTokenizer:
         """The tokenizer that `train` makes of texts with so many of each character.
-
-        Raises:
-            TokenizerError: when no character is left.
-        """
+        Raises TokenizerError: when no character is left."""
         known = [
             (char, count)
             for char, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
             if count >= min_count and char not in _RESERVED and not "\ud800" <= char <= "\udfff"
-        ]
-        if max_size is not None:
-            known = known[: max(0, max_size - NEWLINE - 1)]
+        ][: None if max_size is None else max(0, max_size - NEWLINE - 1)]
         if not known:
             raise TokenizerError(
                 f"no character to learn among {len(counts)}, with min_count {min_count} and"
@@ -125,10 +112,7 @@ class PoemTokenizer:
     @classmethod
     def from_bytes(cls, model: bytes) -> PoemTokenizer:
         """The tokenizer that `to_bytes` gave.
-
-        Raises:
-            TokenizerError: when it is not one, or larger than 16 MiB.
-        """
+        Raises TokenizerError: when it is not one, or larger than 16 MiB."""
         if len(model) > MAX_FILE:
             raise TokenizerError(
                 f"tokenizer of {len(model)} bytes: expected at most {MAX_FILE}; is it another file?"
@@ -138,17 +122,13 @@ class PoemTokenizer:
     @classmethod
     def load(cls, path: str | Path) -> PoemTokenizer:
         """The tokenizer in a file.
-
-        Raises:
-            TokenizerError: when there is no such file, or it is not a tokenizer of ours.
-        """
+        Raises TokenizerError: when there is no such file, or it is not a tokenizer of ours."""
         try:
             with open(path, "rb") as file:
                 model = file.read(MAX_FILE + 1)
         except OSError as error:
-            raise TokenizerError(
-                f"{path}: cannot read the tokenizer ({error.strerror}); check the path"
-            ) from error
+            why = f"cannot read the tokenizer ({error.strerror}); check the path"
+            raise TokenizerError(f"{path}: {why}") from error
         try:
             return cls.from_bytes(model)
         except TokenizerError as error:
@@ -160,37 +140,27 @@ class PoemTokenizer:
 
     def save(self, path: str | Path) -> None:
         """Write the sentencepiece model into a file.
-
-        Raises:
-            TokenizerError: when it cannot be written.
-        """
+        Raises TokenizerError: when it cannot be written."""
         try:
             Path(path).write_bytes(self._model)
         except OSError as error:
-            raise TokenizerError(
-                f"{path}: cannot write the tokenizer ({error.strerror}); check the folder"
-            ) from error
+            why = f"cannot write the tokenizer ({error.strerror}); check the folder"
+            raise TokenizerError(f"{path}: {why}") from error
 
     def __len__(self) -> int:
         return len(self._chars)
 
     def encode(self, text: str) -> list[int]:
         """One id for each character; `unk_id` for those not known."""
-        ids = self._ids
-        return [ids.get(char, UNK) for char in text]
+        return [self._ids.get(char, UNK) for char in text]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids: nothing for special ones, □ for `unk_id`.
-
-        Raises:
-            TokenizerError: for an id outside the vocabulary.
-        """
-        chars = []
-        for i in ids:
-            if not 0 <= i < len(self._chars):
-                raise TokenizerError(f"token {i}: expected 0 to {len(self) - 1}")
-            chars.append(self._chars[i])
-        return "".join(chars)
+        Raises TokenizerError: for an id outside the vocabulary."""
+        ids = list(ids)
+        if wrong := [i for i in ids if not 0 <= i < len(self)]:
+            raise TokenizerError(f"token {wrong[0]}: expected 0 to {len(self) - 1}")
+        return "".join(self._chars[i] for i in ids)
 
     def unknown(self, text: str) -> list[str]:
         """The characters of the text that are not known, each once, in the order they come."""
@@ -206,9 +176,8 @@ def _pieces(model: bytes) -> list[str]:
         pieces = [str(processor.id_to_piece(i)) for i in range(len(processor))]
     # sentencepiece raises what its C++ throws and, for pieces that are not UTF-8, ValueError.
     except (RuntimeError, ValueError, OSError) as error:
-        raise TokenizerError(
-            "not a sentencepiece model, or a damaged one; train or fetch it again"
-        ) from error
+        why = "not a sentencepiece model, or a damaged one; train or fetch it again"
+        raise TokenizerError(why) from error
     if tuple(pieces[:NEWLINE]) != SPECIALS or pieces[NEWLINE : NEWLINE + 1] != ["\n"]:
         raise TokenizerError(
             f"its first tokens are not {', '.join(SPECIALS)} and a line break; take a tokenizer"

@@ -33,18 +33,14 @@ def _converter(config: Literal["s2t", "t2s"]) -> _Converter:
 @cache
 def _table() -> dict[str, frozenset[str]]:
     """The traditional characters that each simplified one stands for, itself left out."""
-    # A line each, so that no phrase is seen.
-    chars = [chr(code) for code in _HAN]
-    text = "\n".join(chars)
-    pairs = [
-        *zip(_converter("t2s").convert(text).split("\n"), chars, strict=True),
-        *zip(chars, _converter("s2t").convert(text).split("\n"), strict=True),
-    ]
-    found: dict[str, set[str]] = {}
-    for short, long in pairs:
+    text = "\n".join(map(chr, _HAN))  # a line each, so that no phrase is seen
+    long_of = zip(to_simplified(text).split("\n"), text.split("\n"), strict=True)
+    of_short = zip(text.split("\n"), _converter("s2t").convert(text).split("\n"), strict=True)
+    table: dict[str, set[str]] = {}
+    for short, long in (*long_of, *of_short):
         if short != long:
-            found.setdefault(short, set()).add(long)
-    return {char: frozenset(longs) for char, longs in found.items()}
+            table.setdefault(short, set()).add(long)
+    return {char: frozenset(longs) for char, longs in table.items()}
 
 
 def only_simplified(char: str) -> bool:
@@ -74,9 +70,7 @@ def to_simplified(text: str) -> str:
 
 
 def to_traditional(text: str) -> str:
-    """The text in traditional characters; as it is where nothing tells that it is simplified.
-
-    Where a character stands for several the words around it decide, and the commonest one where
-    they do not: `traditional_variants` has them all.
-    """
+    """The text in traditional characters; as it is where nothing tells that it is simplified. Where
+    a character stands for several the words around it decide, and the commonest one where they do
+    not: `traditional_variants` has them all."""
     return _converter("s2t").convert(text) if is_simplified(text) else text

@@ -18,27 +18,22 @@ def diagnose(report: Report | None, config: Config, progress: float) -> list[str
 
     Posterior collapse: the decoder writes without z, as soon as beta is near its full weight. Dead
     codes of a VQ-VAE: too few are in use. Collapsed clusters: one component takes all poems.
-
-    Args:
-        report: of the held-out poems; None if there are none: nothing can be said.
-        config: what the model is and how it is trained.
-        progress: share of the training done.
+    Without a report nothing can be said; `progress` is the share of the training done.
     """
     advice: list[str] = []
     if report is None:
         return advice
-    weighed = config.objective.beta > 0 and beta(config.objective, progress) > 0.5 * min(
-        1.0, config.objective.beta
-    )
-    if config.model.kind == "vae" and weighed and report.kl_per_poem < COLLAPSED:
+    model, full = config.model, config.objective.beta
+    weighed = full > 0 and beta(config.objective, progress) > 0.5 * min(1.0, full)
+    if model.kind == "vae" and weighed and report.kl_per_poem < COLLAPSED:
         advice.append(
             f"posterior collapse: z carries {report.kl_per_poem:.2f} nats a poem, "
-            f"{report.active_units} of {config.model.latent_dim} units are active; the decoder "
+            f"{report.active_units} of {model.latent_dim} units are active; the decoder "
             "writes without it. Try --set beta_warmup=0.5, --set free_bits=0.1 (nats a unit), "
             "--set beta_schedule=cyclical, or a smaller beta"
         )
-    size = config.model.codebook_size
-    positions = report.poems * -(-config.model.max_len // config.model.code_stride)
+    size = model.codebook_size
+    positions = report.poems * -(-model.max_len // model.code_stride)
     expected = size * (1 - math.exp(-positions / size))  # of codes that are equally likely
     if report.codes_used is not None and report.codes_used < ALIVE * expected:
         advice.append(
@@ -48,7 +43,7 @@ def diagnose(report: Report | None, config: Config, progress: float) -> list[str
         )
     if report.cluster_perplexity is not None and report.cluster_perplexity < CLUSTERS:
         advice.append(
-            f"clusters collapsed: {report.cluster_perplexity:.1f} of {config.model.components} are "
+            f"clusters collapsed: {report.cluster_perplexity:.1f} of {model.components} are "
             "in use. Try a smaller --set beta or latent_dim, or --set beta_warmup=0.5"
         )
     return advice

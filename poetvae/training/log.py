@@ -19,17 +19,8 @@ from ..errors import MALFORMED, CheckpointError, ConfigError
 from ..files import write_file
 
 METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
-KEYS = (
-    "nll",
-    "kl",
-    "beta",
-    "lr",
-    "valid_score",
-    "valid_elbo_per_char",
-    "valid_recon_per_poem",
-    "valid_kl_per_poem",
-    "valid_active_units",
-)
+VALIDATED = ("elbo_per_char", "recon_per_poem", "kl_per_poem", "active_units")
+KEYS = ("nll", "kl", "beta", "lr", "valid_score", *(f"valid_{key}" for key in VALIDATED))
 Line = dict[str, Any]
 Record = Callable[[str, Line], None]
 Row = dict[str, float]
@@ -47,10 +38,7 @@ def recording(run: Path, on: bool, tensorboard: bool = False) -> Iterator[Record
 
     With `tensorboard` each number of `metrics.jsonl` goes to a curve, too. What was written before
     is written anew: after a resume no step comes twice, and a run that was begun without has its
-    curves from the first step on.
-
-    Args:
-        on: whether anything is written: one process of a training does.
+    curves from the first step on. One process of a training is `on`: it writes.
     """
     with contextlib.ExitStack() as opened:
         writer: Any = None
@@ -59,8 +47,8 @@ def recording(run: Path, on: bool, tensorboard: bool = False) -> Iterator[Record
 
             # Purged from step 0 on, what older files say is forgotten; removing a file that a
             # viewer has open would stop it.
-            writer = SummaryWriter(str(run / "tensorboard"), purge_step=0, flush_secs=10)
-            opened.enter_context(writer)
+            curves = SummaryWriter(str(run / "tensorboard"), purge_step=0, flush_secs=10)
+            writer = opened.enter_context(curves)
             if (run / METRICS).exists():
                 for text in (run / METRICS).read_bytes().splitlines():
                     _draw(writer, json.loads(text))
@@ -86,8 +74,7 @@ def _draw(writer: Any, line: Line) -> None:
 def append(path: Path, line: Line) -> None:
     """Put a line on disk, before a checkpoint says that its step was done.
 
-    Raises:
-        CheckpointError: it cannot be written.
+    Raises CheckpointError: it cannot be written.
     """
     try:
         with open(path, "a", encoding="utf-8") as file:
@@ -119,11 +106,10 @@ def _is_until(step: int, line: bytes) -> bool:
 
 @dataclass(frozen=True)
 class History:
-    """The training of a run.
+    """The training of a run: `rows`, the lines of its metrics, have a step and some KEYS, in nats.
 
-    `rows` are the lines of its `metrics.jsonl`: each has a step and some of `KEYS`, in nats. What
-    the folder does not tell, as one that is being made, is None: how many `parameters` the model
-    has, at which `beta` it was trained, and the `corpus`, a fingerprint.
+    What the folder does not tell, as one that is being made, is None: how many `parameters` the
+    model has, at which `beta` it was trained, and the `corpus`, a fingerprint.
     """
 
     name: str
@@ -155,9 +141,8 @@ def read_history(run: str | Path) -> History:
     try:
         *lines, _ = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise CheckpointError(
-            f"{path}: cannot be read ({error.strerror}); give the folder that train wrote"
-        ) from error
+        reason = f"{path}: cannot be read ({error.strerror})"
+        raise CheckpointError(f"{reason}; give the folder that train wrote") from error
     if not lines:
         raise CheckpointError(f"{path} has no lines yet; train the run for more steps")
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
@@ -175,10 +160,8 @@ def _row(path: Path, number: int, line: bytes) -> Row:
         values = {key: float(row[key]) for key in KEYS if row.get(key) is not None}
         return {"step": float(row["step"]), **values}
     except (ValueError, TypeError, AttributeError, KeyError, ArithmeticError) as error:
-        raise CheckpointError(
-            f"{path}, line {number}: expected a JSON object with a step and numbers; "
-            "remove the line, or train the run again"
-        ) from error
+        reason = f"{path}, line {number}: expected a JSON object with a step and numbers"
+        raise CheckpointError(f"{reason}; remove the line, or train the run again") from error
 
 
 def _parameters(run: Path) -> int | None:

@@ -1,7 +1,6 @@
 """What training minimises, term by term: each of shape (B,), in nats per poem.
 
-All members of the family are settings of this one function: beta, a capacity, free bits, a penalty
-on the code, several importance-weighted samples.
+All members of the family are settings of this one function.
 """
 
 from __future__ import annotations
@@ -32,28 +31,20 @@ class Terms:
 
 
 def beta(config: ObjectiveConfig, progress: float) -> float:
-    """The weight of the KL term when a share `progress` of the training is done.
-
-    With a capacity it is constant: there the capacity comes up.
-    """
+    """The weight of the KL term at a share `progress` of the training; constant with a capacity."""
     return config.beta * (1.0 if config.capacity else _risen(config, progress))
 
 
 def objective(draw: LatentSample, config: ObjectiveConfig, progress: float = 1.0) -> Terms:
-    """nll + beta * kl + penalties (Higgins et al. 2017; with beta 1 the ELBO of Kingma & Welling
-    2014).
+    """nll + beta * kl + penalties when a share `progress` of the training is done.
 
+    Beta: Higgins et al. 2017; with beta 1 it is the ELBO of Kingma & Welling 2014.
     Free bits: each latent unit of a poem costs at least that many nats, so that it may use them
     (Kingma et al. 2016, arXiv 1606.04934, appendix C.8). Capacity C: beta * |kl - C| (Burgess et
     al. 2018, arXiv 1804.03599, equation 8). Sparsity: the L1 norm of the code. With K samples:
     -log 1/K sum_k exp(-nll_k - beta * log_ratio_k) (Burda et al. 2016, arXiv 1509.00519, equation
     8), by "dreg" with the doubly reparameterised gradient of the encoder (Tucker et al. 2019, arXiv
     1810.04152, equation 8): the one through z, each sample's weighted twice.
-
-    Args:
-        draw: what the model gave for B poems.
-        config: the settings.
-        progress: share of the training done, for the schedules.
     """
     weight = beta(config, progress)
     units = kl_by_unit(draw, config.gradient)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import compress
 
 import torch
 from torch import Tensor, distributed
@@ -33,13 +34,10 @@ class LostProcessError(PoetVAEError):
 
 @dataclass(frozen=True)
 class Group:
-    """The processes of a training, seen from one of them.
+    """The processes of a training, `size` of them, seen from the one that computes on `device`.
 
-    Args:
-        device: where this process computes.
-        rank: its number; 0 alone reads the corpus, validates, writes and speaks.
-        size: how many there are.
-        restarted: whether `torchrun` started them anew after a failure.
+    Rank 0 alone reads the corpus, validates, writes and speaks; `restarted` tells whether
+    `torchrun` started them anew after a failure.
     """
 
     device: torch.device
@@ -61,35 +59,27 @@ class Group:
         self.highest([0])
 
     def highest(self, values: Sequence[int]) -> list[int]:
-        """The highest value of all processes at each place.
-
-        Raises:
-            LostProcessError: another process has gone.
-        """
+        """The highest value of all processes at each place; LostProcessError: one has gone."""
         if self.size == 1:
             return list(values)
         shared = torch.tensor(values)  # on the CPU: nobody waits for a GPU to know
         with _lost():
             distributed.all_reduce(shared, distributed.ReduceOp.MAX)
-        return [int(value) for value in shared.tolist()]
+        return list(map(int, shared.tolist()))
 
     def all_reduce(self, parameters: Iterable[Tensor], others: Sequence[Tensor]) -> None:
         """Sum the gradients, and other tensors, over the processes: in place, in one message.
 
-        A parameter without gradient in all processes stays without, as in a single one.
-
-        Raises:
-            LostProcessError: another process has gone.
+        A parameter without gradient in all processes stays without; LostProcessError: one has gone.
         """
         if self.size == 1:
             return
-        known = list(parameters)
+        parts, known = list(others), list(parameters)
         reached = self.highest([p.grad is not None for p in known])
-        moved = [p for p, there in zip(known, reached, strict=True) if there]
-        for parameter in moved:
+        for parameter in compress(known, reached):
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        parts = [*others, *(p.grad for p in moved if p.grad is not None)]
+            parts.append(parameter.grad)
         flat = torch.cat([part.flatten() for part in parts])
         with _lost():
             distributed.all_reduce(flat)
@@ -106,12 +96,8 @@ def alone(device: torch.device | str = "cpu") -> Group:
 def processes(device: str = "auto") -> Iterator[Group]:
     """The group that `torchrun` has started this process in; without it, a group of one.
 
-    Args:
-        device: as for `choose_device`; of several GPUs each process takes its own.
-
-    Raises:
-        ConfigError: the device cannot be used here.
-        LostProcessError: another process has gone.
+    The device is that of `choose_device`; of several GPUs each process takes its own. Raises
+    ConfigError: it cannot be used here; LostProcessError: another process has gone.
     """
     chosen = choose_device(device)
     size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -126,9 +112,8 @@ def processes(device: str = "auto") -> Iterator[Group]:
     with _lost():
         store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
         store = meeting(store, rank, size)
-        distributed.init_process_group(
-            backend, store=store, rank=rank, world_size=size, timeout=_PATIENCE
-        )
+        how = {"rank": rank, "world_size": size, "timeout": _PATIENCE}
+        distributed.init_process_group(backend, store=store, **how)
     group = Group(chosen, rank, size, restarted)
     yield group  # after a failure the process ends, and what it is connected with notices
     group.wait()

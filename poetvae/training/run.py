@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -29,8 +30,7 @@ from ..text.codec import PoemCodec
 from .parallel import Group
 from .spec import Log, RunSpec
 
-StepsIn = Callable[[float, Data, Config, Group], int]
-"""How many steps end so many seconds after the start."""
+StepsOf = Callable[[Data, Config], int]  # how many steps a run of these poems takes
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,9 @@ def opened(
 ) -> Iterator[tuple[RunSpec, Data]]:
     """A run and its poems, locked for this training; each process opens them once.
 
-    Args:
-        begin: makes the run; None: it is there, and its corpus is numbered again should that be
-            gone.
-
-    Raises:
-        CheckpointError: another training has it, or it is no run.
-        CorpusError: its corpus is not what it was; what a run has is left as it is.
+    `begin` makes the run; None: it is there, and its corpus is numbered again should that be gone.
+    Raises CheckpointError: another training has it, or it is no run; CorpusError: its corpus is not
+    what it was; what a run has is left as it is.
     """
     with contextlib.ExitStack() as held:
         begun = begin() if begin and group.main else None
@@ -82,21 +78,18 @@ def opened(
 
 
 def create(
-    run: Path,
-    planned: RunSpec,
-    length: Length,
-    group: Group,
-    force: bool,
-    log: Log,
-    steps_in: StepsIn,
+    run: Path, planned: RunSpec, steps_of: StepsOf, group: Group, force: bool, log: Log
 ) -> tuple[RunSpec, Data]:
     """Begin a run: corpus numbered, configuration filled in, length known.
 
-    Raises:
-        CheckpointError: the folder is in use, in the way, or cannot be written.
-        ConfigError, CorpusError: the run cannot be trained.
+    Raises CheckpointError: the folder is in use, in the way, or cannot be written; ConfigError,
+    CorpusError: the run cannot be trained.
     """
-    _check_free(run, force)
+    if run.exists() and not (run.is_dir() and not any(run.iterdir())):
+        if not force:
+            raise CheckpointError(f"{run} exists; --resume continues it, --force replaces it")
+        if not (run / "train.json").exists():
+            raise CheckpointError(f"{run} is not a run of poetvae; --force does not remove it")
     making, old = (run.with_name(f".{run.name}.{end}") for end in ("tmp", "old.tmp"))
     try:
         making.mkdir(parents=True, exist_ok=True)
@@ -104,7 +97,7 @@ def create(
             with locked(making):
                 at_end.callback(shutil.rmtree, making, ignore_errors=True)
                 shutil.rmtree(making / "data", ignore_errors=True)
-                spec, codec = _fill(making, planned, length, group, log, steps_in)
+                spec, codec = _fill(making, planned, steps_of, group, log)
             # Nothing in it is open or mapped any more, or some systems would not move it.
             shutil.rmtree(old, ignore_errors=True)
             if run.exists():
@@ -120,7 +113,7 @@ def create(
 
 
 def _fill(
-    making: Path, planned: RunSpec, length: Length, group: Group, log: Log, steps_in: StepsIn
+    making: Path, planned: RunSpec, steps_of: StepsOf, group: Group, log: Log
 ) -> tuple[RunSpec, PoemCodec]:
     """Put into a folder what is there before the first step."""
     planned.check()
@@ -132,39 +125,26 @@ def _fill(
         log(line)
     data = open_store(folder, described.codec)
     config = _completed(planned.config, data.codec, group)
-    steps = length.in_steps(len(data.train), config.train.batch_size)
-    if length.minutes:
-        steps = steps_in(60 * length.minutes, data, config, group)
-    spec = replace(planned, config=config, fingerprint=data.train.fingerprint, steps=steps)
+    steps, fingerprint = steps_of(data, config), data.train.fingerprint
+    spec = replace(planned, config=config, fingerprint=fingerprint, steps=steps)
     spec.save(making)
     return spec, data.codec
 
 
 def _completed(config: Config, codec: PoemCodec, group: Group) -> Config:
-    """A configuration with what the corpus and the machine decide.
-
-    Raises:
-        ConfigError: there is no such model, or a batch has fewer poems than slices.
-    """
-    sizes = {
-        "vocab_size": len(codec.tokenizer),
-        "max_len": codec.max_len,
-        "label_sizes": codec.label_sizes,
-    }
-    model = from_dict(ModelConfig, {**asdict(config.model), **sizes})
-    precision, slices = config.train.precision, config.train.slices or group.size
+    """A configuration with what the corpus and the machine decide."""
+    sizes = {"vocab_size": len(codec.tokenizer), "label_sizes": codec.label_sizes}
+    values = asdict(config.model) | sizes | {"max_len": codec.max_len}
+    model, train = from_dict(ModelConfig, values), config.train
+    precision, slices = train.precision, train.slices or group.size
     if precision == "auto":
         precision = "bf16" if bf16_is_faster(group.device) else "fp32"
     with torch.device("meta"):
         build(model)
-    if slices > config.train.batch_size:
-        raise ConfigError(
-            f"{slices} slices of a batch of {config.train.batch_size}; give a larger "
-            "batch_size, or fewer slices or processes"
-        )
-    return Config(
-        model, config.objective, replace(config.train, precision=precision, slices=slices)
-    )
+    if slices > train.batch_size:
+        reason = f"{slices} slices of a batch of {train.batch_size}"
+        raise ConfigError(f"{reason}; give a larger batch_size, or fewer slices or processes")
+    return Config(model, config.objective, replace(train, precision=precision, slices=slices))
 
 
 def _reopen(run: Path) -> tuple[RunSpec, Data]:
@@ -189,18 +169,12 @@ def _folder(spec: RunSpec, run: Path) -> Path:
 def check_same(
     run: Path, spec: RunSpec, planned: RunSpec, poems: int, length: Length, given: Iterable[str]
 ) -> None:
-    """Whether a run was begun with what is asked for now.
+    """Check that a run of so many poems was begun with what is planned now.
 
-    Args:
-        run, spec, poems: the run, and how many poems it learns from.
-        planned, length: what is asked for.
-        given: the settings and parts of the run to compare; those that are filled in when a run
-            begins are compared where they were given a value.
-
-    Raises:
-        ConfigError: it was begun with something else.
+    `given` names the settings and parts of the run to compare; those that are filled in when a run
+    begins are compared where they were given a value. Raises ConfigError: they differ.
     """
-    known, wanted = _flat(spec), _flat(planned)
+    known, wanted = (ChainMap(vars(s), *s.config.to_dict().values()) for s in (spec, planned))
     filled = {"vocab_size", "max_len", "label_sizes"}
     filled |= {name for name in ("precision", "slices") if wanted[name] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
@@ -214,18 +188,5 @@ def check_same(
             )
 
 
-def _flat(spec: RunSpec) -> dict[str, Any]:
-    parts = spec.config.to_dict().values()
-    return {**vars(spec), **{name: value for part in parts for name, value in part.items()}}
-
-
 def _shown(value: Any) -> str:
     return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
-
-
-def _check_free(run: Path, force: bool) -> None:
-    if run.exists() and not (run.is_dir() and not any(run.iterdir())):
-        if not force:
-            raise CheckpointError(f"{run} exists; --resume continues it, --force replaces it")
-        if not (run / "train.json").exists():
-            raise CheckpointError(f"{run} is not a run of poetvae; --force does not remove it")

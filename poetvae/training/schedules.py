@@ -20,10 +20,7 @@ def linear(progress: float, warmup: float) -> float:
 
 
 def cyclical(progress: float, warmup: float, cycles: int = 4) -> float:
-    """`cycles` times: rises from 0 to 1 over `warmup` of the cycle, then 1 (Fu et al. 2019).
-
-    Fu et al. rise over half of each cycle: warmup = 0.5.
-    """
+    """`cycles` times: from 0 to 1 over `warmup` of each, then 1 (Fu et al. 2019, who take 0.5)."""
     return 1.0 if progress >= 1 else linear(progress * cycles % 1.0, warmup)
 
 

@@ -46,23 +46,16 @@ class RunSpec:
         labels: Sequence[str] = (),
         strict: bool = False,
     ) -> RunSpec:
-        """A run by what people give, with paths that hold from everywhere.
-
-        Where the corpus is tokenized, its forms and labels hold.
+        """A run by what people give; where the corpus is tokenized, its forms and labels hold.
 
         Raises:
             ConfigError: no form; other forms or labels than those of a tokenized corpus, or poems
                 to validate with beside it.
             CorpusError: a tokenized corpus that is damaged, or beside others.
         """
-        spec = cls(
-            config,
-            tuple(map(_absolute, sources)) or (str(sample_folder()),),
-            tuple(map(_absolute, valid)),
-            tuple(sorted(Form.parse(form) for form in forms)),
-            tuple(dict.fromkeys(labels)),
-            strict,
-        )
+        paths = tuple(map(_absolute, sources)) or (str(sample_folder()),)
+        held_out, parsed = tuple(map(_absolute, valid)), tuple(sorted(map(Form.parse, forms)))
+        spec = cls(config, paths, held_out, parsed, tuple(dict.fromkeys(labels)), strict)
         folder = spec.corpus.tokenized
         if folder is None:
             for source in filter(is_store, (*spec.sources, *spec.valid)):
@@ -82,18 +75,9 @@ class RunSpec:
     @property
     def corpus(self) -> CorpusSpec:
         """What its poems are, and how they are numbered."""
-        train = self.config.train
-        return CorpusSpec(
-            self.sources,
-            self.valid,
-            self.forms,
-            self.labels,
-            self.strict,
-            train.held_out,
-            self.config.model.max_len,
-            train.min_count,
-            train.min_label,
-        )
+        train, max_len = self.config.train, self.config.model.max_len
+        learnt = self.sources, self.valid, self.forms, self.labels, self.strict
+        return CorpusSpec(*learnt, train.held_out, max_len, train.min_count, train.min_label)
 
     def check(self) -> None:
         """Raises ConfigError for several passes in free form."""
@@ -105,44 +89,32 @@ class RunSpec:
 
     def save(self, run: Path) -> None:
         """Write `train.json`."""
-        values = {
-            "poetvae": __version__,
-            "torch": torch.__version__,
-            **vars(self),
-            "config": self.config.to_dict(),
-            "forms": list(map(str, self.forms)),
-        }
-        values = {**values, "sha256": _digest(values)}
+        values = {"poetvae": __version__, "torch": torch.__version__, **vars(self)}
+        values |= {"config": self.config.to_dict(), "forms": list(map(str, self.forms))}
+        values |= {"sha256": _digest(values)}
         text = json.dumps(values, indent=2, ensure_ascii=False)
         write_file(run / "train.json", text.encode("utf-8", "surrogatepass"))  # names of files
 
     @classmethod
     def load(cls, run: Path) -> RunSpec:
-        """Read `train.json`.
-
-        Raises:
-            CheckpointError: there is none, or it describes no run.
-        """
+        """Read `train.json`; raises CheckpointError where there is none, or it describes no run."""
         path = run / "train.json"
         try:
             values = json.loads(path.read_bytes())
             if values.pop("sha256", None) not in (None, _digest(values)):
                 raise ValueError("it is not as it was written")
             parts = values["config"]
-            return cls(
-                Config(
-                    from_dict(ModelConfig, parts["model"]),
-                    from_dict(ObjectiveConfig, parts["objective"]),
-                    from_dict(TrainConfig, parts["train"]),
-                ),
-                tuple(values["sources"]),
-                tuple(values["valid"]),
-                tuple(Form.parse(form) for form in values["forms"]),
+            model = from_dict(ModelConfig, parts["model"])
+            objective = from_dict(ObjectiveConfig, parts["objective"])
+            config = Config(model, objective, from_dict(TrainConfig, parts["train"]))
+            sources, valid = tuple(values["sources"]), tuple(values["valid"])
+            forms, labels = (
+                tuple(map(Form.parse, values["forms"])),
                 tuple(map(str, values["labels"])),
-                bool(values["strict"]),
-                int(values["steps"]),
-                str(values["fingerprint"]),
             )
+            strict, steps = bool(values["strict"]), int(values["steps"])
+            fingerprint = str(values["fingerprint"])
+            return cls(config, sources, valid, forms, labels, strict, steps, fingerprint)
         except OSError as error:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
         except MALFORMED as error:
@@ -152,9 +124,7 @@ class RunSpec:
 def read_run(run: Path) -> Corpus:
     """The poems of a run: read again or, where they came from stdin, as its folder has them.
 
-    Raises:
-        CheckpointError: it is no run.
-        CorpusError: its corpus is gone or damaged.
+    Raises CheckpointError: it is no run; CorpusError: its corpus is gone or damaged.
     """
     spec = RunSpec.load(run)
     stdin = "-" in (*spec.sources, *spec.valid)

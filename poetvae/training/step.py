@@ -23,10 +23,7 @@ from .schedules import SCHEDULES
 
 
 class Slice(NamedTuple):
-    """Poems that go through the model together: a batch or a part of one.
-
-    seed is that of their noise, share their share of the batch.
-    """
+    """Poems that go through the model together, a share of a batch, and the seed of their noise."""
 
     batch: Batch
     seed: int = 0
@@ -35,13 +32,8 @@ class Slice(NamedTuple):
 
 def make_optimizer(model: TextModel, config: TrainConfig) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter 2019); without decay it is Adam."""
-    return torch.optim.AdamW(
-        model.parameters(),
-        lr=config.learning_rate,
-        betas=(0.9, config.adam_beta2),
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
+    lr, betas, decay = config.learning_rate, (0.9, config.adam_beta2), config.weight_decay
+    return torch.optim.AdamW(model.parameters(), lr, betas, weight_decay=decay, fused=True)
 
 
 def learning_rate(config: TrainConfig, progress: float) -> float:
@@ -70,9 +62,7 @@ def update(
 ) -> Tensor:
     """One step of the optimizer. Returns the batch's mean nll, kl and loss, and a count of 1: (4,).
 
-    Raises:
-        LostProcessError: another process has gone.
-        PoetVAEError: memory is not enough for a slice.
+    Raises LostProcessError: another has gone; PoetVAEError: memory is not enough for a slice.
     """
     options, totals = config.train, torch.zeros(4, device=model.device)
     # What follows the data without a gradient, as a codebook does, moves by the mean of the slices.

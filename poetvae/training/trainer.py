@@ -21,15 +21,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ..checkpoints import model_folder
 from ..checkpoints.card import model_card
-from ..checkpoints.model_folder import (
-    Saved,
-    latest_checkpoint,
-    load_folder,
-    load_state,
-    save_checkpoint,
-    save_folder,
-)
+from ..checkpoints.model_folder import Saved, save_checkpoint, save_folder
 from ..config import Config, TrainConfig, configure, fields
 from ..data.dataset import Data, derive_seed
 from ..errors import CheckpointError, PoetVAEError
@@ -40,21 +34,14 @@ from ..models import TextModel, build, evaluating
 from ..poet import Poet
 from ..runtime import fits, interruption, keep_freed_memory, without_bar
 from .diagnostics import diagnose
-from .log import METRICS, SAMPLES, check_tensorboard, cut_back, recording
+from .log import METRICS, SAMPLES, VALIDATED, Line, check_tensorboard, cut_back, recording
 from .loss import beta
-from .parallel import Group, alone, processes
+from .parallel import Group, processes
 from .run import Length, check_same, create, opened
 from .spec import Log, RunSpec
 from .step import average, learning_rate, make_optimizer, slices, update
 
-VALIDATED = (
-    "elbo_per_char",
-    "recon_per_poem",
-    "kl_per_poem",
-    "active_units",
-    "codebook_perplexity",
-    "cluster_perplexity",
-)
+Lines = list[tuple[str, Line]]  # to record, each with the name of its file
 
 
 class TrainingInterruptedError(PoetVAEError):
@@ -92,20 +79,16 @@ def train(
 
     Args:
         sources: corpora, as `read_poems` takes them; none = the embedded sample.
-        out: the run folder.
         preset, settings: as for `config.configure`; no preset = base.
         forms: "5x2" and so on; none = whole poems in free form.
         epochs, steps, minutes: how long; at most one. Minutes are turned into steps by timing a few
             first. Absent: 10 epochs.
         labels: fields of the poems to condition on, as dynasty, author, form.
         valid: held-out corpora; none = a share of the poems, by hash of the poem.
-        device: "auto" takes a GPU where there is one.
-        strict: broken entries of a corpus are errors.
+        strict, force: broken entries of a corpus are errors; a run that is there is replaced.
         resume: continue the run in `out` as it was begun. Whatever else is given has to agree with
             that; with a corpus given, a run that is not there is begun.
-        force: replace a run that is there.
-        log: takes lines for people; absent = standard error.
-        quiet: no lines and no progress bar.
+        log: takes lines for people, unless `quiet`; absent = standard error.
         tensorboard: write the curves to `out`/tensorboard, too.
 
     Raises:
@@ -116,21 +99,20 @@ def train(
     started = time.monotonic()
     if tensorboard:
         check_tensorboard()
-    run = Path(os.path.realpath(out))
-    length = Length(epochs, steps, minutes)
-    planned = RunSpec.plan(
-        configure(preset or "base", settings), sources, valid, forms, labels, strict
-    )
+    run, length = Path(os.path.realpath(out)), Length(epochs, steps, minutes)
+    config = configure(preset or "base", settings)
+    planned = RunSpec.plan(config, sources, valid, forms, labels, strict)
     keep_freed_memory()
     with processes(device) as group:
         quiet = quiet or not group.main
-        log = _silence if quiet else log or (lambda line: print(line, file=sys.stderr, flush=True))
+        log = log or (lambda line: print(line, file=sys.stderr, flush=True))
+        log = (lambda line: None) if quiet else log
         there = (run / "train.json").exists()
         resume = resume or (there and group.restarted)
         if resume and not there and not sources:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json")
-        steps_in = partial(_steps_in, started)
-        begin = partial(create, run, planned, length, group, force, log, steps_in)
+        steps_of = partial(_steps_of, length, started, group)
+        begin = partial(create, run, planned, steps_of, group, force, log)
         with opened(run, None if resume and there else begin, group) as (spec, data):
             if resume:
                 parts = {"sources": sources, "valid": valid, "forms": forms, "labels": labels}
@@ -150,14 +132,14 @@ def fit(
     spec: RunSpec,
     run: Path,
     log: Log,
-    quiet: bool = False,
-    group: Group | None = None,
-    tensorboard: bool = False,
+    quiet: bool,
+    group: Group,
+    tensorboard: bool,
 ) -> None:
     """The loop: batch, update, average, log, validate, save. Starts at the newest checkpoint."""
-    config, steps, group = spec.config.train, spec.steps, group or alone(model.device)
-    optimizer = make_optimizer(model, config)
-    averaged = copy.deepcopy(model) if config.ema else model  # what is evaluated and saved
+    config, options, steps = spec.config, spec.config.train, spec.steps
+    optimizer = make_optimizer(model, options)
+    averaged = copy.deepcopy(model) if options.ema else model  # what is evaluated and saved
     step, totals, best, before = restore(run, model, averaged, optimizer, group)
     saved, began = Saved(averaged, data.codec), time.monotonic() - before
     poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
@@ -165,67 +147,62 @@ def fit(
     recorder = recording(run, group.main, tensorboard)
     with bar, recorder as record, interruption() as stopped:
         while step < steps:
-            batches = slices(poems, spec.config, step, group)
-            totals += update(model, optimizer, batches, spec.config, (step + 1) / steps, group)
-            if config.ema:
-                average(averaged, model, min(config.ema, (1 + step) / (10 + step)))
+            batches = slices(poems, config, step, group)
+            totals += update(model, optimizer, batches, config, (step + 1) / steps, group)
+            if options.ema:
+                average(averaged, model, min(options.ema, (1 + step) / (10 + step)))
             step += 1
             bar.update()
-            last = step == steps
-            due = step % config.validate_every == 0 or last
+            due = step % options.validate_every == 0 or step == steps
+            logged = step % options.log_every == 0 or due
             signum = group.highest([stopped.signum])[0]
-            if due or signum or step % config.log_every == 0:
+            if logged or signum:
                 _check_finite(model, totals, step)
-            if due or step % config.log_every == 0:
-                line = _metrics(totals, step, steps, spec.config, time.monotonic() - began)
+            if logged:
+                line = _metrics(totals, step, steps, config, time.monotonic() - began)
                 record(METRICS, line)
                 bar.set_postfix_str("nll {nll:.2f}, kl {kl:.2f}, lr {lr:.1e}".format_map(line))
                 totals.zero_()
             if due and group.main:
-                score, lines, report = validate(averaged, data, config, step)
+                score, lines, report = validate(averaged, data, options, step)
                 for name, line in lines:
                     record(name, line)
                 bar.clear()
                 log(_summary(step, steps, lines, time.monotonic() - began))
-                for advice in diagnose(report, spec.config, step / steps):
+                for advice in diagnose(report, config, step / steps):
                     log(f"warning: {advice}")
                 if score < best:
                     best = score
                     save_folder(run, saved, _card(saved, spec, step, score), overwrite=True)
             if (due or signum) and group.main:
-                state = {
-                    "step": step,
-                    "model": dict(model.named_parameters()),
-                    "optimizer": optimizer.state_dict(),
-                    "totals": totals,
-                    "best": best,
-                }
-                save_checkpoint(run, step, saved, _card(saved, spec, step), state, config.keep)
-            if signum and not last:
+                state = {"step": step, "totals": totals, "best": best}
+                state["model"] = dict(model.named_parameters())
+                state["optimizer"] = optimizer.state_dict()
+                save_checkpoint(run, step, saved, _card(saved, spec, step), state, options.keep)
+            if signum and step < steps:
+                again = f"poetvae train --out {run} --resume"
                 raise TrainingInterruptedError(
-                    f"stopped at step {step} of {steps}; continue with: "
-                    f"poetvae train --out {run} --resume",
-                    signum,
+                    f"stopped at step {step} of {steps}; continue with: {again}", signum
                 )
 
 
 def validate(
     model: TextModel, data: Data, config: TrainConfig, step: int
-) -> tuple[float, list[tuple[str, dict[str, Any]]], Report | None]:
+) -> tuple[float, Lines, Report | None]:
     """Held-out nats per character, lines for `metrics.jsonl` and `samples.jsonl`, and the report.
 
     Without held-out poems the score falls with the step: the last model is the best known. Where
     there is no bound, in an autoencoder, the score is the reconstruction's.
     """
     score, report = -float(step), None
-    lines: list[tuple[str, dict[str, Any]]] = []
+    lines: Lines = []
     if len(data.valid):
-        limit = config.validate_on
-        report = evaluate(model, data.codec, data.valid, samples=1, limit=limit)
+        report = evaluate(model, data.codec, data.valid, samples=1, limit=config.validate_on)
         values = report.as_dict()
         bound = values["elbo_per_char"]
         score = values["recon_per_poem"] * report.poems / report.chars if bound is None else bound
-        valid = {f"valid_{key}": values[key] for key in VALIDATED if values[key] is not None}
+        keys = (*VALIDATED, "codebook_perplexity", "cluster_perplexity")
+        valid = {f"valid_{key}": values[key] for key in keys if values[key] is not None}
         lines.append((METRICS, {"step": step, "valid_score": score, **valid}))
     options = SamplingOptions(temperature=0.8, seed=derive_seed(config.seed, step))
     with evaluating(model):
@@ -237,92 +214,83 @@ def validate(
 def restore(
     run: Path, model: TextModel, averaged: TextModel, optimizer: torch.optim.Optimizer, group: Group
 ) -> tuple[int, Tensor, float, float]:
-    """Step, running sums, best score and seconds of the newest checkpoint, its state put in place.
-
-    All processes take the checkpoint that the first one finds.
-    """
-    folder = latest_checkpoint(run) if group.main else None
+    """Step, running sums, best score and seconds of the newest checkpoint, its state in place."""
+    # All processes take what the first one finds.
+    folder = model_folder.latest_checkpoint(run) if group.main else None
     step = group.highest([int(folder.name.rpartition("-")[2]) if folder else 0])[0]
-    if step == 0:
-        totals, best = torch.zeros(4, device=model.device), float("inf")
-    else:
+    totals, best = torch.zeros(4, device=model.device), float("inf")
+    if step:
         folder = run / "checkpoints" / f"step-{step}"
-        state = load_state(folder)
+        state = model_folder.load_state(folder)
+        weights = model_folder.current_names(state["model"])
         with torch.no_grad():
             for name, parameter in model.named_parameters():
-                parameter.copy_(state["model"][name])
+                parameter.copy_(weights[name])
+        # A run of an older version may have its parameters in another order.
+        place = {name: i for i, (name, _) in enumerate(model.named_parameters())}
+        places, moments = [place[name] for name in weights], state["optimizer"]["state"]
+        state["optimizer"]["state"] = {places[i]: moment for i, moment in moments.items()}
         optimizer.load_state_dict(state["optimizer"])
-        averaged.load_state_dict(load_folder(folder, model.device).model.state_dict())
+        kept = model_folder.load_folder(folder, model.device)
+        averaged.load_state_dict(kept.model.state_dict())
         totals, best = state["totals"].to(model.device), float(state["best"])
     return step, totals, best, cut_back(run, step) if group.main else 0.0
 
 
-def _steps_in(started: float, seconds: float, data: Data, config: Config, group: Group) -> int:
-    """How many steps end so long after the start: measured on a model that is dropped."""
+def _steps_of(length: Length, started: float, group: Group, data: Data, config: Config) -> int:
+    """How many steps are so long; minutes, from the start, are measured on a model to drop."""
+    if not length.minutes:
+        return length.in_steps(len(data.train), config.train.batch_size)
     scratch = build(config.model).to(group.device)
     averaged, optimizer = copy.deepcopy(scratch), make_optimizer(scratch, config.train)
-    times = []
     for step in range(30):
-        times.append(time.monotonic())
+        if step == 10:
+            warm = time.monotonic()
         float(update(scratch, optimizer, slices(data.train, config, step, group), config, 1e-6)[0])
         if config.train.ema:
             average(averaged, scratch, 0.5)
-    times.append(time.monotonic())
-    per_step = (times[-1] - times[10]) / (len(times) - 11)
+    done = time.monotonic()
+    per_step = (done - warm) / 20
     validate(scratch, data, config.train, 0)
-    per_validation = time.monotonic() - times[-1]
-    left = 0.95 * (seconds - (time.monotonic() - started))  # steps get slower as a run goes on
+    per_validation = time.monotonic() - done
+    seconds = 60 * length.minutes - (time.monotonic() - started)
+    left = 0.95 * seconds  # steps get slower as a run goes on
     return max(1, int(left / (per_step + per_validation / config.train.validate_every)))
-
-
-def _silence(line: str) -> None:
-    pass
 
 
 def _check_finite(model: TextModel, totals: Tensor, step: int) -> None:
     """Nothing is saved of a training that has gone astray."""
     loss = float(totals[2] / totals[3])
-    what = "" if math.isfinite(loss) else f"the loss is {loss}"
-    if not what and not all(p.isfinite().all() for p in model.parameters()):
-        what = "the weights are not finite"
-    if what:
-        raise PoetVAEError(
-            f"{what} at step {step}; lower learning_rate, or set precision=fp32, and start again"
-        )
+    what = "the weights are not finite" if math.isfinite(loss) else f"the loss is {loss}"
+    if not math.isfinite(loss) or not all(p.isfinite().all() for p in model.parameters()):
+        remedy = "lower learning_rate, or set precision=fp32, and start again"
+        raise PoetVAEError(f"{what} at step {step}; {remedy}")
 
 
-def _metrics(
-    totals: Tensor, step: int, steps: int, config: Config, seconds: float
-) -> dict[str, Any]:
-    nll, kl, loss, count = totals.tolist()
-    return {
-        "step": step,
-        "nll": nll / count,
-        "kl": kl / count,
-        "loss": loss / count,
-        "beta": beta(config.objective, step / steps),
-        "lr": learning_rate(config.train, step / steps),
-        "seconds": round(seconds, 3),
-    }
+def _metrics(totals: Tensor, step: int, steps: int, config: Config, seconds: float) -> Line:
+    *sums, count = totals.tolist()
+    means = {name: total / count for name, total in zip(("nll", "kl", "loss"), sums, strict=True)}
+    weight, lr = beta(config.objective, step / steps), learning_rate(config.train, step / steps)
+    return {"step": step, **means, "beta": weight, "lr": lr, "seconds": round(seconds, 3)}
 
 
-def _summary(step: int, steps: int, lines: list[tuple[str, dict[str, Any]]], seconds: float) -> str:
+def _summary(step: int, steps: int, lines: Lines, seconds: float) -> str:
     text = f"step {step}/{steps} ({seconds:.0f} s)"
     for name, line in lines:
         if name == METRICS:
             text += (
-                f": held-out {line['valid_score']:.3f} nats/char, "
-                f"kl {line['valid_kl_per_poem']:.1f} nats, "
-                f"{line['valid_active_units']} active units"
-            )
+                ": held-out {valid_score:.3f} nats/char, kl {valid_kl_per_poem:.1f} nats, "
+                "{valid_active_units} active units"
+            ).format_map(line)
         else:
             text += "\n    " + line["text"].replace("\n", "\n    ")
     return text
 
 
 def _card(saved: Saved, spec: RunSpec, step: int, score: float | None = None) -> str:
-    training = f"Trained for {step:,} steps of {spec.config.train.batch_size} poems, seed "
-    training += f"{spec.config.train.seed}; corpus sha256 {spec.fingerprint[:16]}.\n"
+    train = spec.config.train
+    training = f"Trained for {step:,} steps of {train.batch_size} poems, seed {train.seed}; "
+    training += f"corpus sha256 {spec.fingerprint[:16]}.\n"
     if score is not None and score > 0:
         name = "ELBO" if saved.model.has_bound else "reconstruction"
         training += f"Held-out {name}: {score:.3f} nats per character.\n"
@@ -330,15 +298,14 @@ def _card(saved: Saved, spec: RunSpec, step: int, score: float | None = None) ->
 
 
 def _preflight(spec: RunSpec, data: Data, model: TextModel, group: Group) -> list[str]:
-    config = spec.config
-    n, size = model.num_parameters(), config.train.batch_size
-    parts = config.train.slices
+    config, options, n = spec.config.model, spec.config.train, model.num_parameters()
+    parts, epochs = options.slices, spec.steps * options.batch_size / len(data.train)
     shared = f" in {parts} slices on {group.size} processes" if parts > 1 or group.size > 1 else ""
-    forms = ", ".join(map(str, spec.forms)) or f"free, up to {config.model.max_len} positions"
+    forms = ", ".join(map(str, spec.forms)) or f"free, up to {config.max_len} positions"
+    memory = f"{16 * n / 2**20:.0f} MiB with optimizer; {options.precision} on {model.device}"
+    steps = f"{spec.steps:,} steps of {options.batch_size} poems{shared}"
     return [
-        f"forms: {forms}; {config.model.vocab_size:,} tokens",
-        f"model: {n:,} parameters, {16 * n / 2**20:.0f} MiB with optimizer; "
-        f"{config.train.precision} on {model.device}",
-        f"training: {spec.steps:,} steps of {size} poems{shared}, "
-        f"{spec.steps * size / len(data.train):.1f} epochs, seed {config.train.seed}",
+        f"forms: {forms}; {config.vocab_size:,} tokens",
+        f"model: {n:,} parameters, {memory}",
+        f"training: {steps}, {epochs:.1f} epochs, seed {options.seed}",
     ]

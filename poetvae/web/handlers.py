@@ -1,18 +1,20 @@
 """What the page answers. Whatever a browser sent is checked here, before a model sees it.
 
 Each value comes as an `object`: it may be of any type. What it should not be is a ConfigError of
-one line; what no poem can be, or no model can read, the errors of `Poet`.
+one line; what no poem can be, or no model can read, the errors of `Poet`, as of its methods.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..constraints.options import WHERE
+from ..constraints.options import Conditions
 from ..constraints.rules import BLANKS
 from ..data.corpus import read_poems, sample_folder
 from ..errors import ConfigError, CorpusError
@@ -20,36 +22,42 @@ from ..generation.generate import Generated
 from ..latent.plane import Plane
 from ..poet import Poet
 from ..text.poem import LACUNA, Poem, content, select
-from ..text.prosody import RHYMES
+from ..text.prosody import RHYMES, TONE_NAMES
 from ..text.variants import to_simplified, to_traditional
-from . import validation as checks
+from . import validation
 
 MOST_SCORED = 60  # poems
 MOST_POEMS = 8
 MOST_CANDIDATES = 64
 MOST_DRAWN = 128  # poems times candidates, a few seconds of one core
+MOST_WORDS = 4  # of a condition that can repeat
 MOST_STEPS = 32
 MOST_ON_MAP = 600
-TONES = ("none", "lenient", "strict")
+TEMPERATURE = 0.8
 SCRIPTS: dict[str, Callable[[str], str]] = {
     "as written": str,
     "simplified": to_simplified,
     "traditional": to_traditional,
 }
 
-
-@dataclass(frozen=True)
-class Written:
-    """Poems, and the seed that writes them again."""
-
-    poems: list[Generated]
-    seed: int
+Field = dataclasses.Field[Any]
+CONDITIONS: dict[str, Field] = {
+    field.name: field for field in dataclasses.fields(Conditions) if field.metadata["label"]
+}
+"""What can be asked of a poem on the page: the conditions that have a label."""
+NOTHING = "none"
+# Menus that have more than the values that are declared, or other words for them, by value.
+MENUS = {
+    "where": {"heads": "heads of lines", "ends": "ends", "diagonal": "diagonal"},
+    "tones": {name: name for name in (NOTHING, "lenient", "strict")},
+    "rhyme": {NOTHING: NOTHING, "any": "any"}
+    | {name: f"{name} ({TONE_NAMES[tone]})" for tone, names in RHYMES.items() for name in names},
+}
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A poem with how far its nats per character are above the mean, in standard deviations, and
-    the nats of each of its characters; None for a mark that is not learnt."""
+    """A poem: its anomaly, see `Poet.score`, and the nats of each character; None: not learnt."""
 
     text: str
     nll_per_char: float
@@ -59,14 +67,9 @@ class Scored:
 
 @dataclass(frozen=True)
 class Atlas:
-    """A plane of latent space with N poems on it.
+    """N poems at `points` (N, 2) of the plane of their first two principal components.
 
-    Attributes:
-        plane: of their first two principal components.
-        points: where they lie, (N, 2).
-        texts: of the poems.
-        forms: "5x2", or "free".
-        own: whether the model wrote them, since no poem of the sample fits it.
+    A form is "5x2", or "free"; the poems are the model's own where none of the sample fits it.
     """
 
     plane: Plane
@@ -89,96 +92,66 @@ def forms_of(poet: Poet) -> list[str]:
     return [str(form) for form in sorted(counts, key=lambda form: -counts[form])]
 
 
-def passes_of(poet: Poet) -> list[int]:
-    """The numbers of passes that the model was trained for; none where it has no choice."""
-    return list(poet.model.pass_choices)
-
-
-def has_latent(poet: Poet) -> bool:
-    """Whether there is a latent space to walk in."""
-    return poet.model.has_latent
-
-
 def in_script(text: str, script: object) -> str:
     """The text in one of `SCRIPTS`."""
-    return SCRIPTS[checks.choice("script", script, SCRIPTS)](text)
+    return SCRIPTS[validation.choice("script", script, SCRIPTS)](text)
 
 
-def write(
-    poet: Poet,
-    *,
-    form: object = None,
-    first_line: object = None,
-    acrostic: object = None,
-    where: object = "heads",
-    rhyme: object = None,
-    tones: object = "none",
-    keyword: object = None,
-    labels: Mapping[str, object] | None = None,
-    temperature: object = 0.8,
-    passes: object = None,
-    candidates: object = 1,
-    n: object = 1,
-    seed: object = None,
-) -> Written:
+def menu(field: Field) -> dict[str, str]:
+    """The words for each value that a condition can have; none where it is typed or ticked."""
+    among = field.metadata["among"]
+    plain = {NOTHING: NOTHING} if among and field.default is None else {}
+    return MENUS.get(field.name, plain | {value: value for value in among})
+
+
+def asked(field: Field, value: object) -> Any:
+    """A value of a condition, as its declaration has it; None where nothing is asked."""
+    name = field.metadata["label"].lower()
+    if field.default is False:
+        return validation.truth(name, value)
+    if choices := menu(field):
+        absent = field.default is None and value in (None, "", NOTHING)
+        return None if absent else validation.choice(name, value, choices)
+    if field.metadata["repeat"]:
+        return validation.texts(name, value, MOST_WORDS)
+    return validation.text(name, value) or None
+
+
+def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
     """Poems that meet all that is asked for; see `Poet.generate`.
 
     Args:
         poet: who writes.
-        form: one of the model's; None or "" = the most frequent one.
-        first_line, acrostic: texts; where: the acrostic stands.
-        rhyme: a class, "any", or none.
-        tones: one of `TONES`.
-        keyword: a text in one line; several with spaces between them, four at most.
-        labels: values by field; None or "" = unknown.
-        temperature: from 0 to 2.
-        passes: one of `passes_of`; None = the most.
-        candidates, n: at most 64, 8, and 128 together.
-        seed: see `checks.seed`.
-
-    Raises:
-        ConfigError: a value that is none of these.
-        ConstraintError: what no poem can meet.
+        values: of `CONDITIONS` by name, and of `n`, `form` (None or "" = the most frequent one),
+            `labels` by field (None or "" = unknown), `temperature`, `passes` (None = the most),
+            `candidates` and `seed` (None or "" = a drawn one); any may be absent.
     """
-    n = checks.whole("poems", n, 1, MOST_POEMS)
-    candidates = checks.whole("candidates", candidates, 1, MOST_CANDIDATES)
+    given = dict(values)
+    n = validation.whole("poems", given.pop("n", 1), 1, MOST_POEMS)
+    candidates = given.pop("candidates", 1)
+    candidates = validation.whole("candidates", candidates, 1, MOST_CANDIDATES)
     if n * candidates > MOST_DRAWN:
         raise ConfigError(
             f"{n} poems of {candidates} candidates each are {n * candidates}; expected at most"
             f" {MOST_DRAWN}: take fewer of one"
         )
-    keywords = checks.text("keyword", keyword).split()
-    if len(keywords) > 4:
-        raise ConfigError(f"keyword: {len(keywords)} came; expected at most 4")
-    tones = checks.choice("tones", tones, TONES)
-    known = {name: checks.text(name, value) for name, value in (labels or {}).items()}
-    seed = checks.seed(seed)
-    poems = poet.generate(
+    labels: Any = given.pop("labels", {})
+    known = {name: validation.text(name, value) for name, value in labels.items()}
+    return poet.generate(
         n,
-        form=_form(poet, form),
-        first_line=checks.text("first line", first_line) or None,
-        acrostic=checks.text("acrostic", acrostic) or None,
-        where=checks.choice("acrostic at", where, WHERE),
-        rhyme=checks.choice("rhyme", rhyme, ["any", *"".join(RHYMES.values())]) if rhyme else None,
-        tones=None if tones == "none" else tones,
-        contains=keywords,
+        form=_form(poet, given.pop("form", None)),
         labels={name: value for name, value in known.items() if value},
-        temperature=checks.number("temperature", temperature, 0, 2),
-        passes=_passes(poet, passes),
+        temperature=validation.number("temperature", given.pop("temperature", TEMPERATURE), 0, 2),
+        passes=_passes(poet, given.pop("passes", None)),
         candidates=candidates,
-        seed=seed,
+        seed=validation.seed(given.pop("seed", None)),
+        **{name: asked(CONDITIONS[name], value) for name, value in given.items()},
     )
-    return Written(poems, seed)
 
 
 def read(poet: Poet, value: object) -> Poem | None:
-    """A text as a poem that can be revised; None where it has blanks or lacks lines.
-
-    Raises:
-        ConfigError: no text.
-        CorpusError: a text without any character of writing.
-    """
-    text = checks.text("poem", value)
+    """A text as a poem that can be revised; None where it has blanks or lacks lines."""
+    text = validation.text("poem", value)
     if not text:
         raise ConfigError("there is no poem yet; write or paste one")
     if any(mark in text for mark in BLANKS):
@@ -188,94 +161,57 @@ def read(poet: Poet, value: object) -> Poem | None:
 
 
 def complete(
-    poet: Poet,
-    value: object,
-    *,
-    temperature: object = 0.8,
-    n: object = MOST_POEMS,
-    seed: object = None,
-) -> Written:
-    """Poems with this text in them: blanks (_) are filled, lines that lack are written.
-
-    Raises:
-        ConfigError: as `write` does.
-        ConstraintError: a text that opens no form of the model.
-    """
-    text = checks.text("poem", value)
+    poet: Poet, value: object, n: int = MOST_POEMS, seed: int | None = None
+) -> list[Generated]:
+    """Poems with this text in them: blanks (_) are filled, lines that lack are written."""
+    text = validation.text("poem", value)
     if not text:
         raise ConfigError("there is no text yet; paste a line, or a poem with _ for what is open")
-    seed = checks.seed(seed)
-    temperature = checks.number("temperature", temperature, 0, 2)
-    n = checks.whole("poems", n, 1, MOST_POEMS)
-    return Written(poet.complete(text, n, temperature=temperature, seed=seed), seed)
+    return poet.complete(text, n, temperature=TEMPERATURE, seed=validation.seed(seed))
 
 
 def alternatives(
-    poet: Poet,
-    value: object,
-    first: object,
-    last: object,
-    *,
-    temperature: object = 0.8,
-    n: object = MOST_POEMS,
-    seed: object = None,
+    poet: Poet, value: object, first: object, last: object, n: int = 8, seed: int | None = None
 ) -> tuple[list[str], int]:
     """Other poems that differ from one in its learnt characters from first to last, counted from 0.
 
-    Returns:
-        The n likeliest of three times as many, the likeliest first; and the seed.
-
-    Raises:
-        ConfigError: no such characters, and as `write` does.
-        CorpusError: a text that is no whole poem of a form of the model.
-        ConstraintError: characters that the model lacks.
+    The n likeliest of three times as many, the likeliest first; and the seed.
     """
-    poem = read(poet, value)
+    poem, seed = read(poet, value), validation.seed(seed)
     if poem is None:
-        raise CorpusError(f"{checks.text('poem', value)!r} is no whole poem of the model's forms")
+        raise CorpusError(f"{str(value).strip()!r} is no whole poem of the model's forms")
     form = poet.codec.form_of(poem)
     chars = content(poem, form)
-    first = checks.whole("first character", first, 0, len(chars) - 1)
-    last = checks.whole("last character", last, first, len(chars) - 1)
+    first = validation.whole("first character", first, 0, len(chars) - 1)
+    last = validation.whole("last character", last, first, len(chars) - 1)
     blank = "".join(LACUNA if char != "\n" else char for char in chars[first : last + 1])
     opened = chars[:first] + blank + chars[last + 1 :]
-    n = checks.whole("poems", n, 1, MOST_POEMS)
-    known = checks.seed(seed)
-    found = poet.complete(
-        form.punctuate(opened) if form else opened,
-        3 * n,
-        form=str(form) if form else None,
-        temperature=checks.number("temperature", temperature, 0, 2),
-        seed=known,
-    )
+    opened = form.punctuate(opened) if form else opened
+    name = str(form) if form else None
+    found = poet.complete(opened, 3 * n, form=name, temperature=TEMPERATURE, seed=seed)
     found.sort(key=lambda other: -other.log_prob)
     # In free form a text is the opening of what is written; what came after it is not asked for.
     texts = [other.text if form else other.text[: len(chars)] for other in found]
-    return [text for text in dict.fromkeys(texts) if text != poem.text][:n], known
+    return [text for text in dict.fromkeys(texts) if text != poem.text][:n], seed
 
 
 def bridges(poet: Poet) -> bool:
     """Whether the way between poems is a bridge: z says little where much is left to passes."""
-    return bool(poet.forms and passes_of(poet))
+    return bool(poet.forms and poet.model.pass_choices)
 
 
 def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
-    """The poems on the way from a to b, or on a bridge, see `Poet.interpolate`.
-
-    Raises:
-        ConfigError: values that are no texts or steps, or a model without a latent space.
-        CorpusError: texts of no form of the model, or of two.
-    """
-    start, end = checks.text("from", a), checks.text("to", b)
+    """The poems on the way from a to b, or on a bridge; see `Poet.interpolate`."""
+    start, end = validation.text("from", a), validation.text("to", b)
     if not (start and end):
         raise ConfigError("two poems are needed: one to go from, one to go to")
     mode = "bridge" if bridges(poet) else "lerp"
-    steps = checks.whole("steps", steps, 3, MOST_STEPS)
+    steps = validation.whole("steps", steps, 3, MOST_STEPS)
     return [poem.text for poem in poet.interpolate(start, end, steps, mode)]
 
 
 def familiar(poet: Poet) -> tuple[list[Poem], bool]:
-    """Poems of the embedded sample, at most 600; or, where fewer than three fit the model, some
+    """At most 600 poems of the embedded sample; or, where fewer than three fit the model, some
     that it writes, and True."""
     poems = select(read_poems(sample_folder()), poet.forms)
     fitting = [poem for poem in poems if poet.codec.fits(poem)]
@@ -294,11 +230,7 @@ def examples(poet: Poet, n: int = 2) -> list[str]:
 
 
 def atlas(poet: Poet) -> Atlas:
-    """The map of `familiar` poems.
-
-    Raises:
-        ConfigError: a model without a latent space.
-    """
+    """The map of `familiar` poems."""
     poems, own = familiar(poet)
     z = poet.latents(poems)
     plane = Plane.fit(z)
@@ -309,13 +241,10 @@ def atlas(poet: Poet) -> Atlas:
 def look(
     poet: Poet, atlas: Atlas, x: object, y: object, form: object = None, n: int = 5
 ) -> tuple[str, list[str]]:
-    """The poem that the model writes at a point of the map, and the n poems nearest to it there.
-
-    Raises:
-        ConfigError: a place that is not on the map, or no form of the model.
-    """
+    """The poem that the model writes at a point of the map, and the n poems nearest to it there."""
     (left, low), (right, high) = atlas.bounds
-    at = torch.tensor([[checks.number("x", x, left, right), checks.number("y", y, low, high)]])
+    place = validation.number("x", x, left, right), validation.number("y", y, low, high)
+    at = torch.tensor([place])
     (poem,) = poet.decode(atlas.plane.lift(at), form=_form(poet, form))
     distance = (atlas.points - at.to(atlas.points)).norm(dim=1)
     nearest = distance.argsort(stable=True)[:n].tolist()
@@ -323,18 +252,12 @@ def look(
 
 
 def score(poet: Poet, value: object) -> list[Scored]:
-    """Each line as a poem, the least likely first; see `Poet.score` and `Poet.surprise`.
-
-    Raises:
-        ConfigError: no line, too many, or one that is too long.
-        CorpusError: a line that is no poem of the model's forms.
-    """
-    text = checks.text("poems", value, MOST_SCORED * (checks.MOST_TEXT + 1))
+    """Each line as a poem, the least likely first; see `Poet.score` and `Poet.surprise`."""
+    text = validation.text("poems", value, MOST_SCORED * (validation.MOST_TEXT + 1))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not 1 <= len(lines) <= MOST_SCORED:
         raise ConfigError(f"{len(lines)} poems came; expected 1 to {MOST_SCORED}, a line each")
-    for i, line in enumerate(lines, 1):
-        checks.text(f"poem {i}", line)
+    lines = [validation.text(f"poem {i}", line) for i, line in enumerate(lines, 1)]
     rows = poet.score(lines, seed=0)
     scored = [
         Scored(row["text"], row["nll_per_char"], row["anomaly"], _nats(poet, row["text"]))
@@ -345,32 +268,22 @@ def score(poet: Poet, value: object) -> list[Scored]:
 
 def _nats(poet: Poet, text: str) -> list[tuple[str, float | None]]:
     """The characters of a text, those that are learnt with their nats."""
-    if not has_latent(poet):
-        return [(char, None) for char in text]
-    learnt = iter(poet.surprise(text))
-    char, nats = next(learnt, ("", 0.0))
-    found: list[tuple[str, float | None]] = []
-    for seen in text:
-        if seen != char:
-            found.append((seen, None))
-            continue
-        found.append((seen, nats))
-        char, nats = next(learnt, ("", 0.0))
-    return found
+    learnt = poet.surprise(text)[::-1] if poet.model.has_latent else []
+    return [learnt.pop() if learnt and learnt[-1][0] == char else (char, None) for char in text]
 
 
 def _form(poet: Poet, value: object) -> str | None:
     forms = forms_of(poet)
     if value in (None, ""):
-        return forms[0] if forms else None
-    return checks.choice("form", value, forms) if forms else None
+        return next(iter(forms), None)
+    return validation.choice("form", value, forms) if forms else None
 
 
 def _passes(poet: Poet, value: object) -> int | None:
-    known = passes_of(poet)
+    known = poet.model.pass_choices
     if value is None or not known:
         return None
-    passes = checks.whole("passes", value, known[0], known[-1])
+    passes = validation.whole("passes", value, known[0], known[-1])
     if passes not in known:
         raise ConfigError(f"passes: {passes} came; expected one of {', '.join(map(str, known))}")
     return passes

@@ -9,13 +9,12 @@ from html import escape
 from ..generation.generate import Generated
 from ..text.diff import changed
 from ..text.poem import has_han, is_han
-from ..text.prosody import RHYMES
 from ..text.variants import is_simplified
-from .handlers import Atlas, Scored, Written, in_script
+from .handlers import Atlas, Scored, in_script
 
 WIDTH, HEIGHT = 640, 480  # of the map, in its own units
 BRIGHTEST = 12.0  # nats from which on a character has the full colour
-COLOURS = 6  # classes of points that demo.css has
+COLOURS = 6  # classes of points that app.css has
 _AFTER_MARK = re.compile(r"(?<=[，。？！；：、])(?=.)")
 
 
@@ -24,30 +23,36 @@ def note(text: str) -> str:
     return f'<p class="note">{escape(text)}</p>'
 
 
+def _told(text: str) -> str:
+    return f'<p class="told">{escape(text)}</p>'
+
+
 def verses(text: str) -> str:
     """A poem, set so that lines break between verses; `text` as people read it."""
     return f'<p class="verses"{_lang(text)}>{_marked(text)}</p>'
 
 
-def written(found: Written, script: object = "as written", latent: bool = True) -> str:
+def written(found: Sequence[Generated], script: object = "as written", latent: bool = True) -> str:
     """Poems that were just written, each with what can be done with it."""
-    poems = "".join(_written(poem, script, latent) for poem in found.poems)
-    return f'<div class="poems">{poems}</div>{_seed(found.seed)}'
+    shown = "".join(_written(poem, script, latent) for poem in found)
+    return f'<div class="poems">{shown}</div>{_seed(found[0].seed)}'
 
 
 def _written(poem: Generated, script: object, latent: bool) -> str:
-    shown = in_script(poem.text, script)
     told = [poem.form or "free form"]
     if poem.form:
         told += [f"rhyme {in_script(poem.rhyme, script)}"] if poem.rhyme else []
         told += ["regulated tones"] if poem.tones_ok else []
+    shown = verses(in_script(poem.text, script))
+    return _article(shown + _told(" · ".join(told)), poem.text, script, latent)
+
+
+def _article(inner: str, text: str, script: object = "as written", latent: bool = True) -> str:
+    """A poem with buttons: it is copied as it is shown, and sent on as it was written."""
     ways = [("revise", "Revise")] + latent * [("from", "Walk from"), ("to", "Walk to")]
-    buttons = "".join(_button(name, {"ask": key, "text": poem.text}) for key, name in ways)
-    return (
-        f'<article class="poem">{verses(shown)}<p class="told">'
-        f"{escape(' · '.join(told))}</p><p class='tools'>"
-        f"{_button('Copy', {'copy': shown})}{buttons}</p></article>"
-    )
+    buttons = "".join(_button(name, {"ask": key, "text": text}) for key, name in ways)
+    copy = _button("Copy", {"copy": in_script(text, script)})
+    return f'<article class="poem">{inner}<p class="tools">{copy}{buttons}</p></article>'
 
 
 def choices(found: Sequence[str], seed: int, before: str | None = None) -> str:
@@ -66,9 +71,8 @@ def choices(found: Sequence[str], seed: int, before: str | None = None) -> str:
 def taken(before: str = "") -> str:
     """What can be done with an open poem; the one before can be had back."""
     hint = note("Press a character, or ↻ for a whole line, to see what else could stand there.")
-    if not before:
-        return hint
-    return f"{hint}<p class='tools'>{_button('Undo', {'ask': 'take', 'text': before})}</p>"
+    undo = f"<p class='tools'>{_button('Undo', {'ask': 'take', 'text': before})}</p>"
+    return hint + (undo if before else "")
 
 
 def open_poem(text: str, fixed: bool) -> str:
@@ -155,52 +159,40 @@ def picture(atlas: Atlas) -> str:
         for i, kind in enumerate(kinds)
     )
     first, second = atlas.plane.names()
-    whose = "that the model wrote" if atlas.own else "of the embedded sample"
+    source = "that the model wrote" if atlas.own else "of the embedded sample"
+    whose = f"{len(atlas.texts)} poems {source}"
     return (
         f'<div class="map"><svg viewBox="0 0 {WIDTH} {HEIGHT}" tabindex="0" role="application"'
-        f' aria-label="Map of {len(atlas.texts)} poems {whose}. Arrow keys move the cross, Enter'
+        f' aria-label="Map of {whose}. Arrow keys move the cross, Enter'
         f' reads the poem there." data-map="{left} {high} {right} {low}">{dots}'
         f'<path class="cross" d="M-14 0H14M0 -14V14" transform="translate({WIDTH // 2}'
         f' {HEIGHT // 2})"/></svg><ul class="legend">{legend}</ul>'
-        f'<p class="told">{len(atlas.texts)} poems {whose}; across: {first}, up: {second}</p></div>'
+        f"{_told(f'{whose}; across: {first}, up: {second}')}</div>"
     )
 
 
 def place(text: str, near: Sequence[str]) -> str:
     """What the model writes at a place of the map, and the poems around it."""
     items = "".join(f"<li{_lang(one)}>{_marked(one)}</li>" for one in near)
-    ways = [("revise", "Revise"), ("from", "Walk from"), ("to", "Walk to")]
-    buttons = "".join(_button(name, {"ask": key, "text": text}) for key, name in ways)
-    return (
-        f'<article class="poem"><p class="told">The model writes here</p>{verses(text)}'
-        f"<p class='tools'>{_button('Copy', {'copy': text})}{buttons}</p></article>"
-        f'<p class="told">Poems nearest on the map</p><ul class="near">{items}</ul>'
-    )
-
-
-def rhyme_choices() -> list[tuple[str, str]]:
-    """The rhyme classes by name and value, as a menu has them."""
-    names = {"平": "level", "上": "rising", "去": "departing", "入": "entering"}
-    classes = [(f"{c} ({names[tone]})", c) for tone, group in RHYMES.items() for c in group]
-    return [("none", ""), ("any", "any"), *classes]
+    here = _article(f"{_told('The model writes here')}{verses(text)}", text)
+    return f'{here}{_told("Poems nearest on the map")}<ul class="near">{items}</ul>'
 
 
 def _marked(text: str, before: str | None = None, whole: bool = True) -> str:
     """A text in spans that a line breaks between, where it differs from the one before marked;
     whole or, if not, the spans that differ."""
     places = set(changed(before, text, len(before) == len(text))) if before else set()
+    chars = [f"<mark>{escape(c)}</mark>" if i in places else escape(c) for i, c in enumerate(text)]
     lines, place = [], 0
     for line in text.split("\n"):
-        spans = []
+        shown = ""
         for verse in _AFTER_MARK.split(line):
-            chars = "".join(
-                f"<mark>{escape(char)}</mark>" if i in places else escape(char)
-                for i, char in enumerate(verse, place)
-            )
-            if whole or "<mark>" in chars:
-                spans.append(f"<span>{chars.replace('</mark><mark>', '')}</span>")
-            place += len(verse)
-        lines.append("".join(spans))
+            end = place + len(verse)
+            if whole or not places.isdisjoint(range(place, end)):
+                span = "".join(chars[place:end]).replace("</mark><mark>", "")
+                shown += f"<span>{span}</span>"
+            place = end
+        lines.append(shown)
         place += 1
     return "<br>".join(filter(None, lines))
 
@@ -216,6 +208,4 @@ def _seed(seed: int) -> str:
 
 
 def _lang(text: str) -> str:
-    if not has_han(text):
-        return ""
-    return f' lang="zh-{"Hans" if is_simplified(text) else "Hant"}"'
+    return f' lang="zh-{"Hans" if is_simplified(text) else "Hant"}"' if has_han(text) else ""

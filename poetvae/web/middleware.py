@@ -1,9 +1,9 @@
 """What a web server that only its own page should use lets in: a wrapper around an ASGI app.
 
-A page on a private address is open to every other page that its user visits: through the user's
-browser (a request from elsewhere) and by a name that is made to point here (DNS rebinding). So a
-request passes when it names this server, comes from this server's page or no page at all, asks for
-a route that the page needs, and is small and quick. Standard library alone.
+Other pages that its user visits reach a page on a private address through the user's browser (a
+request from elsewhere) and by a name that is made to point here (DNS rebinding). So a request
+passes when it names this server, comes from this server's page or none, asks for a route that the
+page needs, and is small and quick. Standard library alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,16 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 # A host name with or without a port; an IPv6 address stands in brackets (RFC 3986, 3.2.2).
 AUTHORITY = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::[0-9]{1,5})?")
-ANY = re.compile(".*", re.DOTALL)
+ANY = dict.fromkeys(("GET", "POST"), re.compile(".*", re.DOTALL))
+NONE: Mapping[str, str] = {}
+
+
+class RefusedError(Exception):
+    """The status and the reason with which a request is answered that may not pass."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class Guard:
@@ -39,9 +48,9 @@ except where a link elsewhere leads here |
     | 413 | a body of more than `max_body` bytes, whether or not its length was told |
     | 408 | a body that is not there after `seconds` |
 
-    Websockets are closed. A body is read as a whole before `app` sees the request. X-Forwarded-Host
-    is taken away, for it was not checked: a proxy must pass Host on. `headers` are put on every
-    answer, instead of those of the same name.
+    Websockets are closed. A body is read before `app` sees the request. X-Forwarded-Host is taken
+    away, unchecked: a proxy must pass Host on. `headers` stand on every answer, in place of those
+    of the same name.
     """
 
     def __init__(
@@ -49,21 +58,15 @@ except where a link elsewhere leads here |
         app: App,
         hosts: Iterable[str],
         *,
-        routes: Mapping[str, re.Pattern[str]] | None = None,
-        headers: Mapping[str, str] | None = None,
+        routes: Mapping[str, re.Pattern[str]] = ANY,
+        headers: Mapping[str, str] = NONE,
         max_body: int = 64 * 1024,
         seconds: float = 10.0,
     ) -> None:
-        self.app = app
+        self.app, self.max_body, self.seconds = app, max_body, seconds
         self.hosts = {canonical(host) for host in hosts}
-        self.routes = dict(routes or {"GET": ANY, "POST": ANY})
-        if "GET" in self.routes:
-            self.routes.setdefault("HEAD", self.routes["GET"])
-        self.headers = [
-            (name.lower().encode(), value.encode()) for name, value in (headers or {}).items()
-        ]
-        self.max_body = max_body
-        self.seconds = seconds
+        self.routes = {**routes, "HEAD": routes["GET"]}
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -71,32 +74,26 @@ except where a link elsewhere leads here |
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1008})
         dressed = self._dress(send)
-        status, reason = self._refusal(scope)
-        body = b""
-        if not status:
-            try:
-                async with asyncio.timeout(self.seconds):
-                    body = await self._read(receive)
-            except TimeoutError:
-                status, reason = 408, f"the request was not complete after {self.seconds:g} s"
-            except BodyTooLargeError:
-                status, reason = 413, f"the request has more than {self.max_body} bytes"
-            except DisconnectedError:
-                return None
-        if status:
-            return await self._refuse(status, reason, receive, dressed)
+        try:
+            self._check(scope)
+            body = await self._read(receive)
+        except RefusedError as refusal:
+            return await self._refuse(refusal, receive, dressed)
+        if body is None:  # the client has left
+            return None
         headers = [pair for pair in scope["headers"] if pair[0] != b"x-forwarded-host"]
         return await self.app({**scope, "headers": headers}, replay(body, receive), dressed)
 
-    def _refusal(self, scope: MutableMapping[str, Any]) -> tuple[int, str]:
-        """A status and a reason, from the head of a request alone; 0 where it may pass."""
+    def _check(self, scope: MutableMapping[str, Any]) -> None:
+        """Raise the `RefusedError` of a request, from its head alone."""
 
         def values(name: bytes) -> list[str]:
             return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
         method, hosts = scope["method"], values(b"host")
         if len(hosts) != 1 or host_of(hosts[0]) not in self.hosts:
-            return 421, "this server does not go by that name; start it with --trust NAME if it is"
+            reason = "this server does not go by that name; start it with --trust NAME if it is"
+            raise RefusedError(421, reason)
         origins, sites = values(b"origin"), values(b"sec-fetch-site")
         ours = {f"{scheme}://{hosts[0].lower()}" for scheme in ("http", "https")}
         linked = (
@@ -104,38 +101,38 @@ except where a link elsewhere leads here |
             and values(b"sec-fetch-mode") == ["navigate"]
             and values(b"sec-fetch-dest") == ["document"]
         )
-        if not ours.issuperset(origins) or len(origins) > 1:
-            return 403, "requests from other pages are not answered"
-        if not {"same-origin", "none"}.issuperset(sites) and not linked:
-            return 403, "requests from other pages are not answered"
+        same = {"same-origin", "none"}.issuperset(sites) or linked
+        if not (same and ours.issuperset(origins) and len(origins) <= 1):
+            raise RefusedError(403, "requests from other pages are not answered")
         if method not in self.routes:
-            return 405, f"expected {', '.join(self.routes)}"
+            raise RefusedError(405, f"expected {', '.join(self.routes)}")
         if not self.routes[method].fullmatch(scope["path"]):
-            return 404, "there is no such page"
+            raise RefusedError(404, "there is no such page")
         kinds = [value.partition(";")[0].strip().lower() for value in values(b"content-type")]
         if method == "POST" and kinds != ["application/json"]:
-            return 415, "expected Content-Type: application/json"
+            raise RefusedError(415, "expected Content-Type: application/json")
         lengths = values(b"content-length")
         if any(not length.isdecimal() or int(length[:20]) > self.max_body for length in lengths):
-            return 413, f"the request has more than {self.max_body} bytes"
-        return 0, ""
+            raise self._too_large()
 
-    async def _read(self, receive: Receive) -> bytes:
-        """The body of a request.
-
-        Raises:
-            BodyTooLargeError, DisconnectedError
-        """
+    async def _read(self, receive: Receive) -> bytes | None:
+        """The body of a request; None where the client has left."""
         body = bytearray()
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise DisconnectedError
-            body += message.get("body", b"")
-            if len(body) > self.max_body:
-                raise BodyTooLargeError
-            if not message.get("more_body", False):
-                return bytes(body)
+        try:
+            async with asyncio.timeout(self.seconds):
+                while (message := await receive())["type"] != "http.disconnect":
+                    body += message.get("body", b"")
+                    if len(body) > self.max_body:
+                        raise self._too_large()
+                    if not message.get("more_body", False):
+                        return bytes(body)
+        except TimeoutError:
+            reason = f"the request was not complete after {self.seconds:g} s"
+            raise RefusedError(408, reason) from None
+        return None
+
+    def _too_large(self) -> RefusedError:
+        return RefusedError(413, f"the request has more than {self.max_body} bytes")
 
     def _dress(self, send: Send) -> Send:
         names = {name for name, _ in self.headers}
@@ -148,16 +145,16 @@ except where a link elsewhere leads here |
 
         return dressed
 
-    async def _refuse(self, status: int, reason: str, receive: Receive, send: Send) -> None:
-        text = f"{reason}\n".encode()
-        headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", str(len(text)).encode()),
-            (b"connection", b"close"),
-        ]
+    async def _refuse(self, refusal: RefusedError, receive: Receive, send: Send) -> None:
+        status, text = refusal.status, f"{refusal}\n".encode()
+        headers = {
+            b"content-type": b"text/plain; charset=utf-8",
+            b"content-length": str(len(text)).encode(),
+            b"connection": b"close",
+        }
         if status == 405:
-            headers.append((b"allow", ", ".join(self.routes).encode()))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+            headers[b"allow"] = ", ".join(self.routes).encode()
+        await send({"type": "http.response.start", "status": status, "headers": [*headers.items()]})
         await send({"type": "http.response.body", "body": text, "more_body": True})
         # A connection closed on a client that still sends is reset, and the answer lost on its way.
         with contextlib.suppress(TimeoutError):
@@ -165,14 +162,6 @@ except where a link elsewhere leads here |
                 while status != 408 and (await receive()).get("more_body", False):
                     pass
         await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-class BodyTooLargeError(Exception):
-    """A body has more bytes than are taken."""
-
-
-class DisconnectedError(Exception):
-    """The client has left."""
 
 
 def replay(body: bytes, receive: Receive) -> Receive:

@@ -28,7 +28,6 @@ from .middleware import App, Guard, Message, Receive, Send, canonical
 if TYPE_CHECKING:
     from ..poet import Poet
 
-
 try:
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -49,16 +48,11 @@ ROUTES = {
 }
 
 # gradio makes functions of strings and styles of attributes; its inline scripts are named by hash.
-POLICY = {
-    "default-src": "'self'",
-    "script-src": "'self' 'unsafe-eval'",
-    "style-src": "'self' 'unsafe-inline'",
-    "img-src": "'self' data:",
-    "object-src": "'none'",
-    "base-uri": "'self'",
-    "form-action": "'self'",
-    "frame-ancestors": "'none'",
-}
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-eval'{hashes}; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self';"
+    " frame-ancestors 'none'"
+)
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
@@ -72,9 +66,7 @@ STOP_SECONDS = 2  # for poems that are being written when the server is told to 
 
 
 def application(poet: Poet, hosts: Iterable[str] = LOCAL) -> Guard:
-    """The page of a model as an ASGI app, which answers to these host names alone.
-
-    /health says {"status": "ok"}; the page is at /.
+    """The page of a model at /, and {"status": "ok"} at /health, for these host names alone.
 
     Raises:
         ConfigError: gradio is not installed.
@@ -99,10 +91,8 @@ def application(poet: Poet, hosts: Iterable[str] = LOCAL) -> Guard:
 
 
 class Policy:
-    """Gives every answer of `app` a Content-Security-Policy.
-
-    That of the page at / names each of its inline scripts by its SHA-256, so that no other runs.
-    """
+    """Gives every answer of `app` a Content-Security-Policy; that of the page at / names each of
+    its inline scripts by its SHA-256, so that no other runs."""
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -137,9 +127,7 @@ def policy(scripts: Iterable[bytes] = ()) -> tuple[bytes, bytes]:
     """The header Content-Security-Policy (W3C CSP 3), which allows these inline scripts."""
     digests = (base64.b64encode(hashlib.sha256(script).digest()).decode() for script in scripts)
     hashes = "".join(f" 'sha256-{digest}'" for digest in digests)
-    parts = {**POLICY, "script-src": POLICY["script-src"] + hashes}
-    text = "; ".join(f"{name} {value}" for name, value in parts.items())
-    return b"content-security-policy", text.encode()
+    return b"content-security-policy", POLICY.format(hashes=hashes).encode()
 
 
 class _Protocol(H11Protocol):
@@ -199,10 +187,9 @@ def serve(
 ) -> None:
     """Serve the page of a model until a signal comes; its URL is the one line on stdout.
 
-    It answers to its own `host`, the names of this machine to itself, and those of `trust`: those
-    under which a proxy or other machines know it. A proxy has to pass Host on. Where `port` is
-    taken the next free one of the ten after it is used; 0 is any. With `check` it serves itself one
-    request of its page instead, and returns.
+    It answers to its own `host`, the names of this machine to itself, and those of `trust`, under
+    which others know it; a proxy has to pass Host on. `port` is as of `listen`. With `check` it
+    serves itself one request of its page instead, and returns.
 
     Raises:
         ConfigError: no gradio; no such host, or no free port there; the page does not answer.
@@ -251,7 +238,7 @@ def serve(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening TCP socket on that port, or on the first free one of the ten after it.
+    """A listening TCP socket on that port, or the first free one of the ten after it; 0 is any.
 
     Raises:
         ConfigError: no such host here, or no free port.
@@ -273,19 +260,13 @@ def listen(host: str, port: int) -> socket.socket:
         except OSError as error:
             listener.close()
             if error.errno != errno.EADDRINUSE:
-                reason = error.strerror or str(error)
-                raise ConfigError(
-                    f"cannot listen on {host}, port {candidate} ({reason})"
-                ) from error
+                place, reason = f"{host}, port {candidate}", error.strerror or error
+                raise ConfigError(f"cannot listen on {place} ({reason})") from error
     raise ConfigError(f"ports {port} to {last} are taken; give another --port, or 0 for any")
 
 
 def _ask(server: uvicorn.Server, listener: socket.socket, url: str) -> None:
-    """Serve in a thread until the page has answered.
-
-    Raises:
-        ConfigError: it did not.
-    """
+    """Serve in a thread until the page has answered; raises ConfigError where it does not."""
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -12,11 +12,7 @@ MOST_SEED = 2**31
 
 
 def text(name: str, value: object, most: int = MOST_TEXT) -> str:
-    """A text; None is an empty one.
-
-    Raises:
-        ConfigError: no text, one that is too long, or half a character.
-    """
+    """A text of at most so many whole characters; None is an empty one."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -28,31 +24,38 @@ def text(name: str, value: object, most: int = MOST_TEXT) -> str:
     return value.strip()
 
 
-def number(name: str, value: object, low: float, high: float) -> float:
-    """A number from low to high.
+def texts(name: str, value: object, most: int) -> list[str]:
+    """At most so many texts with blanks between them."""
+    found = text(name, value).split()
+    if len(found) > most:
+        raise ConfigError(f"{name}: {len(found)} came; expected at most {most}")
+    return found
 
-    Raises:
-        ConfigError: anything else.
-    """
+
+def number(name: str, value: object, low: float, high: float) -> float:
+    """A number from low to high."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ConfigError(f"{name}: {_kind(value)} came; expected a number from {low} to {high}")
     return value
 
 
 def whole(name: str, value: object, low: int, high: int) -> int:
-    """A whole number from low to high, as `number`."""
+    """A whole number from low to high."""
     found = number(name, value, low, high)
     if found != int(found):
         raise ConfigError(f"{name}: {found} came; expected a whole number from {low} to {high}")
     return int(found)
 
 
-def choice(name: str, value: object, choices: Collection[str]) -> str:
-    """One of the choices.
+def truth(name: str, value: object) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name}: {_kind(value)} came; expected true or false")
+    return value
 
-    Raises:
-        ConfigError: anything else.
-    """
+
+def choice(name: str, value: object, choices: Collection[str]) -> str:
+    """One of the choices."""
     if not isinstance(value, str) or value not in choices:
         known = ", ".join(list(choices)[:12]) + (" and others" if len(choices) > 12 else "")
         raise ConfigError(f"{name}: {_kind(value)} came; expected one of {known}")

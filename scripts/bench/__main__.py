@@ -8,15 +8,14 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,12 +30,14 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # where a folder is run, it 
 import common
 from common import cells, publish, table
 
-from bench import contestants, costs, lines
+from bench import contestants, costs
 from bench.contestants import VOCAB, Act, compete, in_turn, ours, stepping
-from poetvae.data.dataset import encode_poems
+from poetvae.config import configure
+from poetvae.data.dataset import Batch, encode_poems
 from poetvae.evaluation.ngram import NGram
 from poetvae.evaluation.samples import compare
 from poetvae.generation.generate import generate as write_poems
+from poetvae.generation.options import SamplingOptions
 from poetvae.generation.passes import logits_at
 from poetvae.models import Autoregressive, LatentModel
 from poetvae.poet import Poet
@@ -46,16 +47,8 @@ from poetvae.training.spec import read_run
 from poetvae.training.trainer import train as train_model
 
 THREADS = os.cpu_count() or 1
-QUALITY = {
-    "judge_nll_per_char": ".3f",
-    "judge_ar_nll_per_char": ".3f",
-    "reverse_nll_per_char": ".3f",
-    "tone_accuracy": ".1%",
-    "repeat_rate": ".1%",
-    "distinct_2": ".3f",
-    "self_bleu_3": ".3f",
-    "two_sample_auc": ".3f",
-}
+QUALITY = "judge_nll_per_char:.3f judge_ar_nll_per_char:.3f reverse_nll_per_char:.3f"
+QUALITY += " tone_accuracy:.1% repeat_rate:.1% distinct_2:.3f self_bleu_3:.3f two_sample_auc:.3f"
 
 
 @click.group()
@@ -65,19 +58,11 @@ def main() -> None:
 
 
 command = partial(common.command, main)
+LADDER: dict[str, Any] = {"out": Path, "epochs": 9.0, "seed_epochs": 100.0, "seeds": "1,2"}
+LADDER |= {"preset": ("seed", "base", "ar"), "samples": 10_000, "iw": 100, "seconds": 3.0}
 
 
-@command(
-    "corpus...",
-    out=Path,
-    epochs=9.0,
-    seed_epochs=100.0,
-    preset=("seed", "base", "ar"),
-    seeds="1,2",
-    samples=10_000,
-    iw=100,
-    seconds=3.0,
-)
+@command("corpus...", **LADDER)
 def ladder(o: SimpleNamespace) -> None:
     """Train and score the rungs on 5x2 couplets of CORPUS: one split, one budget, one table.
 
@@ -87,8 +72,7 @@ def ladder(o: SimpleNamespace) -> None:
     runs = {f"{preset}-{seed}": preset for preset in o.preset for seed in o.seeds.split(",")}
     for name, preset in runs.items():
         epochs = o.seed_epochs if preset == "seed" else o.epochs
-        settings = {"seed": int(name.rpartition("-")[2])}
-        common.trained(o.out / name, o.corpus, preset, epochs, settings)
+        common.trained(o.out / name, o.corpus, preset, epochs, seed=int(name.rpartition("-")[2]))
     last = next((name for name in reversed(runs) if name.startswith("ar")), None)
     referee = common.load_judge(o.out / last if last else None)
 
@@ -96,24 +80,22 @@ def ladder(o: SimpleNamespace) -> None:
         run = o.out / (name if name in runs else next(iter(runs)))
         if name not in runs:
             return ngram_rung(1 if name == "unigram" else 4, run, referee, o.samples)
-        scores = common.scored(run, samples=o.samples, iw=o.iw, judge=referee, curve=100)
-        many, alone = (in_turn([act], 1, o.seconds)[0].item() for act in writing(run)[:2])
+        scores = common.scored(run, o.samples, o.iw, referee, curve=100)
+        many, alone = (in_turn([act], 1, o.seconds).item() for act in writing(run)[:2])
         return {**scores, "poems_per_s": 256 / many, "ms_per_poem": 1000 * alone}
 
     rows, human = [], {}
     for name in ("unigram", "4-gram", *runs):
         r = common.once(o.out / f"{name}.json", partial(rung, name))
-        low, high = r.get("ci", {}).get("nll_per_char", (0, 0))
-        r["±"] = f"{r['nll_per_char']:.3f}" + (f" ± {(high - low) / 2:.3f}" if high else "")
-        r["time"] = ", ".join(cells(r, {"steps": ",d", "seconds": ",.0f"}))
-        own = cells(r, {"parameters": ",d", "time": "", "±": "", "bound": ""})
-        rates = cells(r, {"poems_per_s": ",.0f", "ms_per_poem": ".1f", "passes": ""})
-        rows.append([name, *own, *cells(r["samples"], QUALITY), *rates])
+        r["±"] = common.nats(r)
+        r["time"] = ", ".join(cells(r, "steps:,d seconds:,.0f"))
+        own, rates = "parameters:,d time ± bound", "poems_per_s:,.0f ms_per_poem:.1f passes"
+        rows.append([name, *cells(r, own), *cells(r["samples"], QUALITY), *cells(r, rates)])
         human = r["human"]
     rows.append(["human poems", *[""] * 4, *cells(human, QUALITY), *[""] * 3])
     columns = "rung, seed|parameters|steps, seconds|nats/char|bound|4-gram judge|`ar` judge|reverse"
     columns += "|tones|repeats|distinct-2|self-BLEU-3|AUC|poems/s|ms a poem|passes"
-    publish(o.write, "ladder", table(columns.split("|"), rows))
+    publish(o.write, "ladder", table(columns, rows))
 
 
 def ngram_rung(order: int, run: Path, judge: common.Judge | None, n: int) -> dict[str, Any]:
@@ -121,20 +103,17 @@ def ngram_rung(order: int, run: Path, judge: common.Judge | None, n: int) -> dic
     codec, data = Poet.from_pretrained(run).codec, read_run(run)
     began = time.perf_counter()
     model = NGram.fit([codec.encode(p) for p in data.train], len(codec.tokenizer), order)
-    seconds = time.perf_counter() - began
+    fitted = time.perf_counter() - began
     nll = model.nll([codec.encode(poem) for poem in data.test])
     (form,) = codec.forms
     began = time.perf_counter()
     drawn = model.sample(n, codec.max_len, allowed=codec.writable())
     written = [Poem(tuple(codec.decode(ids, form).split("\n"))) for ids in drawn.tolist()]
-    return {
-        "bound": "exact",
-        "nll_per_char": float(nll.sum()) / (form.size * len(data.test)),
-        "passes": codec.max_len,
-        "seconds": seconds,
-        "poems_per_s": n / (time.perf_counter() - began),
-        **compare(codec, written, data.test, data.train, asked=[form] * n, judge=judge),
-    }
+    found = {"bound": "exact", "passes": codec.max_len, "seconds": fitted}
+    found["poems_per_s"] = n / (time.perf_counter() - began)
+    found["nll_per_char"] = float(nll.sum()) / (form.size * len(data.test))
+    asked = [form] * n
+    return found | compare(codec, written, data.test, data.train, asked=asked, judge=judge)
 
 
 def writing(run: Path) -> list[Act]:
@@ -142,11 +121,11 @@ def writing(run: Path) -> list[Act]:
     poet = Poet.from_pretrained(run)
     model, codec = poet.model, poet.codec
 
-    def write(n: int) -> Act:
-        return stepping(lambda number: write_poems(model, codec, n, seed=number))
+    def write(n: int, number: int) -> None:
+        write_poems(model, codec, n, options=SamplingOptions(seed=number))
 
-    decoding = [stepping(partial(decode, model))] if isinstance(model, LatentModel) else []
-    return [write(256), write(1), *decoding]
+    decoding = [partial(decode, model.latent)] if model.has_latent else []
+    return [stepping(act) for act in (partial(write, 256), partial(write, 1), *decoding)]
 
 
 @torch.no_grad()
@@ -166,24 +145,20 @@ def correlation(o: SimpleNamespace) -> None:
     p(x) / sum_v p(x with v at i). Half of the candidates v are the likeliest given what stands
     before, summed as they are; the rest are drawn from the remaining ones and stand for them.
     """
-    judge = common.load_judge(o.run)
-    assert judge
-    model, codec = judge
-    unknown = codec.tokenizer.unk_id
+    poet, rows = Poet.from_pretrained(o.run), []
+    model, codec = poet.model.causal, poet.codec
+    unknown, generator = codec.tokenizer.unk_id, torch.Generator().manual_seed(0)
     test = [poem for poem in read_run(o.run).test if unknown not in codec.encode(poem)]
-    store, generator, rows = encode_poems(codec, test), torch.Generator().manual_seed(0), []
+    store = encode_poems(codec, test)
     for place in np.unique(np.linspace(0, len(test) - 1, o.poems).astype(np.int64)):
         rows.append(one_out(model, store.batch([int(place)]).tokens[0], o.candidates, generator))
         if len(rows) % 10 == 0:
             click.echo(f"{len(rows)} poems: {np.mean([a - b for a, b in rows]):.2f}", err=True)
-    whole, alone = (np.array(column) for column in zip(*rows, strict=True))
-    found = {
-        "poems": len(rows),
-        "nll_per_poem": whole.mean(),
-        "left_out_nll_per_poem": alone.mean(),
-        "dual_total_correlation": (whole - alone).mean(),
-        "standard_error": (whole - alone).std(ddof=1) / len(rows) ** 0.5,
-    }
+    whole, alone = np.array(rows).T
+    found = {"poems": len(rows), "nll_per_poem": whole.mean()}
+    found["left_out_nll_per_poem"] = alone.mean()
+    found["dual_total_correlation"] = (whole - alone).mean()
+    found["standard_error"] = (whole - alone).std(ddof=1) / len(rows) ** 0.5
     click.echo(json.dumps(found))
 
 
@@ -207,7 +182,7 @@ def one_out(
         texts[:, i] = tried
         after = torch.zeros(texts.shape, dtype=torch.bool)
         after[:, i + 1 :] = True
-        rest = -model.nll(texts, after).double()  # log p of what follows, given v at i
+        rest = -model.nll(Batch(texts, after)).double()  # log p of what follows, given v at i
         share = float(tail.sum()) / max(n, 1)
         weight = torch.cat([log_p[i][likely], torch.full((len(drawn),), share).log()]).double()
         alone += whole - float(own[:i].sum()) - float(torch.logsumexp(weight + rest, dim=0))
@@ -222,71 +197,50 @@ def generate(o: SimpleNamespace) -> None:
     """
     torch.set_num_threads(o.threads)
     acts = [(run.name, writing(run)) for run in o.runs]
-    spent = iter(in_turn([act for _, own in acts for act in own], o.rounds, o.seconds)[0])
+    spent = iter(in_turn([act for _, own in acts for act in own], o.rounds, o.seconds))
     rows = []
     for name, own in acts:
         many, alone, *bare = (next(spent) for _ in own)
-        r = {"poems": 256 / np.median(many), "ms": 1000 * np.median(alone)}
-        r["spread"] = f"{256 / many.max():,.0f} to {256 / many.min():,.0f}"
+        r = {"name": name, "poems": 256 / np.median(many), "ms": 1000 * np.median(alone)}
         if bare:
             r |= {"bare": 256 / np.median(bare[0]), "share": np.median(bare[0] / many)}
-        formats = {"poems": ",.0f", "spread": "", "bare": ",.0f", "share": ".0%", "ms": ".1f"}
-        rows.append([name, *cells(r, formats)])
-    columns = ["", "poems/s, batches of 256", "lowest to highest", "decoder alone", "share of that"]
-    publish(o.write, "generation-speed", table([*columns, "ms for one poem"], rows))
+        rows.append(cells(r, "name poems:,.0f bare:,.0f share:.0% ms:.1f"))
+    columns = "|poems/s, batches of 256|decoder alone|share of that|ms for one poem"
+    publish(o.write, "generation-speed", table(columns, rows))
 
 
-@command(
-    preset=("seed", "base"),
-    batch_size=0,
-    rounds=7,
-    seconds=2.0,
-    threads=THREADS,
-    keras=True,
-    json=False,
-)
+@command(preset=("seed", "base"), batch_size=0, rounds=7, seconds=2.0, threads=THREADS, keras=True)
 def train(o: SimpleNamespace) -> None:
     """Training throughput of presets, of plain PyTorch and of Keras, in couplets per second.
 
     Random tokens, in float32 and, where this machine does not emulate it, bfloat16. Without
-    --batch-size seed has 64 and 512, others that of the preset.
+    --batch-size seed has 64 and 512, others that of the preset. Of Keras the fastest way is shown.
     """
     torch.set_num_threads(o.threads)
     keras = contestants.load_keras() if o.keras else None
     precisions = ("fp32", "bf16") if bf16_is_faster(torch.device("cpu")) else ("fp32",)
-    field, variants = [contestants.peak(precision) for precision in precisions], {}
+    field = [contestants.peak(precision) for precision in precisions]
     for preset in o.preset:
         seed = preset == "seed"
         for size in [o.batch_size] if o.batch_size or not seed else [64, 512]:
-            field += [ours(preset, precision, batch=size) for precision in precisions]
-            if seed:
-                field.append(contestants.plain(size))
+            field += [ours(preset, precision, size) for precision in precisions]
+            field += [contestants.plain(size)] if seed else []
             if seed and keras:
-                found = [
-                    (compete([c], 3, o.seconds / 2)[0]["couplets_per_s"], c)
-                    for c in contestants.keras_variants(keras, size, precisions)
-                ]
-                variants[str(size)] = {c.name: rate for rate, c in found}
-                field.append(max(found, key=lambda pair: pair[0])[1])
-    rows = compete(field, o.rounds, o.seconds)
-    peaks = {row["precision"]: row["gflops_per_s"] for row in rows[: len(precisions)]}
-    for row in rows:
-        row["of_peak"] = row["gflops_per_s"] / peaks[row["precision"]]
-    modules = [torch, keras, import_module("tensorflow")] if keras else [torch]
-    results = {
-        "command": shlex.join(["python", *sys.argv]),
-        "versions": {module.__name__: module.__version__ for module in modules},
-        "threads": o.threads,
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-        "vocab_size": VOCAB,
-        "rounds": o.rounds,
-        "rows": rows,
-        "keras_variants": variants,
-    }
-    if o.json:
-        click.echo(json.dumps(results, indent=2))
-    else:
-        publish(o.write, "training-speed", costs.training_table(results))
+                ways = contestants.keras_variants(keras, size, precisions)
+                tried = [(compete([c], 3, o.seconds / 2)[0]["couplets_per_s"], c) for c in ways]
+                field.append(max(tried, key=lambda pair: pair[0])[1])
+    peaks: dict[str, float] = {}
+    rows = []
+    for c, row in zip(field, compete(field, o.rounds, o.seconds), strict=True):
+        peaks.setdefault(c.precision, row["gflops_per_s"])  # that of the matrix product
+        row["of_peak"] = row["gflops_per_s"] / peaks[c.precision]
+        formats = "gflops_per_s:,.0f of_peak:.0% plain:.2f keras:.2f"
+        couplets = cells(row, "batch couplets_per_s:,.0f") if c.batch else ["", ""]
+        rows.append([c.name, *couplets, *cells(row, formats)])
+    above = f"torch {torch.__version__}{f', keras {keras.__version__}' if keras else ''}; "
+    above += f"{o.threads} threads, {VOCAB:,} tokens, median of {o.rounds} rounds"
+    columns = "|batch|couplets/s|GFLOP/s|of the peak|beside plain|beside Keras"
+    publish(o.write, "training-speed", f"{above}\n\n{table(columns, rows)}")
 
 
 @command(preset=("base", "seed"), steps=20, threads=THREADS)
@@ -294,55 +248,61 @@ def where(o: SimpleNamespace) -> None:
     """Where a training step's time goes, in ms by kind of work; float32, one column a preset."""
     torch.set_num_threads(o.threads)
     found = [ours(preset) for preset in o.preset]
-    columns = {
-        f"`{preset}`, batch {c.batch}": costs.where_time_goes(c, o.steps)
-        for preset, c in zip(o.preset, found, strict=True)
-    }
-    publish(o.write, "where", costs.shares_table(columns))
+    kinds = [costs.where_time_goes(c, o.steps) for c in found]
+    rows = [
+        [kind, *(f"{1000 * x[kind]:.1f} ms, {x[kind] / x['whole step']:.0%}" for x in kinds)]
+        for kind in kinds[0]
+    ]
+    names = (f"`{preset}`, batch {c.batch}" for preset, c in zip(o.preset, found, strict=True))
+    publish(o.write, "where", table("|".join(["", *names]), rows))
 
 
 @command(preset=("tiny", "seed", "small", "base"))
 def memory(o: SimpleNamespace) -> None:
     """Peak resident memory of training each preset, five steps in a process of its own."""
-    rows = [[f"`{preset}`", *costs.memory_cells(preset)] for preset in o.preset]
-    columns = ["preset", "batch", "parameters", "weights, moments, average: MiB"]
-    publish(o.write, "memory", table([*columns, "torch alone: MiB", "peak: MiB"], rows))
+    rows = []
+    for preset in o.preset:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            batch, parameters, before, after = pool.apply(costs.peaks, (preset,))
+        kept = parameters * (4 if configure(preset).train.ema else 3) / 2**18  # 4 bytes each
+        mib = [f"{size:,.0f}" for size in (kept, before, after)]
+        rows.append([f"`{preset}`", f"{batch:,}", f"{parameters:,}", *mib])
+    columns = "preset|batch|parameters|weights, moments, average: MiB|torch alone: MiB|peak: MiB"
+    publish(o.write, "memory", table(columns, rows))
 
 
 @command("[run]", rounds=7)
 def startup(o: SimpleNamespace) -> None:
     """Seconds of commands beside those of importing torch, in turn; RUN absent: a tiny new one."""
-    python = [sys.executable, "-m", "poetvae"]
     with tempfile.TemporaryDirectory() as folder:
         run = o.run or Path(folder) / "run"
         if not o.run:
             train_model(out=run, preset="tiny", steps=5, forms=["5x2"], quiet=True)
+        poetvae = [sys.executable, "-m", "poetvae"]
         commands = {
             "python -c 'import torch'": [sys.executable, "-c", "import torch"],
-            "poetvae --help": [*python, "--help"],
-            "poetvae generate -n 1": [*python, "generate", "--model", str(run), "-n", "1"],
+            "poetvae --help": [*poetvae, "--help"],
+            "poetvae generate -n 1": [*poetvae, "generate", "--model", str(run), "-n", "1"],
         }
-        acts = [stepping(partial(run_command, words)) for words in commands.values()]
-        spent, _ = in_turn(acts, o.rounds)
-    publish(o.write, "startup", costs.startup_table(list(commands), spent))
+        spent = in_turn([stepping(partial(run_command, x)) for x in commands.values()], o.rounds)
+    rows = [
+        [f"`{name}`", f"{np.median(own):.2f}", f"{np.median(own / spent[0]):.2f}"]
+        for name, own in zip(commands, spent, strict=True)
+    ]
+    publish(o.write, "startup", table("|seconds|beside the import of torch", rows))
 
 
 def run_command(words: Sequence[str], number: int) -> None:
+    """Run it to its end."""
     subprocess.run(words, check=True, capture_output=True)
 
 
-@command(
-    preset="base",
-    lengths="10,20,40,80",
-    vocabularies="1000,3000,6000,12000,50000",
-    batches="16,64,256,1024",
-    corpora="10000,100000,1000000,10000000",
-    processes="1,2,4",
-    seconds=1.5,
-    rounds=3,
-    threads=THREADS,
-    plot=None,
-)
+SCALE: dict[str, Any] = {"preset": "base", "seconds": 1.5, "rounds": 3, "threads": THREADS}
+SCALE |= {"lengths": "10,20,40,80", "vocabularies": "1000,3000,6000,12000,50000"}
+SCALE |= {"batches": "16,64,256,1024", "corpora": "10000,100000,1000000,10000000"}
+
+
+@command(**SCALE, processes="1,2,4", plot=None)
 def scale(o: SimpleNamespace) -> None:
     """How cost grows with length, vocabulary, batch, corpus and processes; an empty list = none.
 
@@ -351,26 +311,48 @@ def scale(o: SimpleNamespace) -> None:
     """
     torch.set_num_threads(o.threads)
 
-    def steps(key: str, sizes: list[int]) -> list[costs.Cost]:
-        return costs.step_seconds(o.preset, [{key: n} for n in sizes], o.rounds, o.seconds)
+    def steps(key: str, sizes: list[int]) -> Iterable[costs.Cost]:
+        return costs.step_seconds(o.preset, key, sizes, o.rounds, o.seconds) if sizes else []
 
-    def each(sizes: str, measure: Callable[[list[int]], list[costs.Cost]]) -> costs.Costs:
-        numbers = [int(part) for part in sizes.split(",") if part]
-        return dict(zip(numbers, measure(numbers), strict=True))
-
-    found = {
-        "length": each(o.lengths, partial(steps, "length")),
-        "vocabulary": each(o.vocabularies, partial(steps, "vocab")),
-        "batch": each(o.batches, partial(steps, "batch")),
-        "corpus": each(o.corpora, lambda sizes: [*map(costs.draw_seconds, sizes)]),
-        "processes": each(o.processes, partial(costs.distributed_seconds, o.preset)),
+    axes: dict[str, tuple[str, Callable[[list[int]], Iterable[costs.Cost]]]] = {
+        "length": (o.lengths, partial(steps, "length")),
+        "vocabulary": (o.vocabularies, partial(steps, "vocab")),
+        "batch": (o.batches, partial(steps, "batch")),
+        "corpus": (o.corpora, partial(map, costs.draw_seconds)),
+        "processes": (o.processes, partial(costs.distributed_seconds, o.preset)),
     }
-    publish(o.write, "scale", costs.scale_table(found))
+    found, rows = {}, []
+    for axis, (text, measure) in axes.items():
+        sizes = [int(part) for part in text.split(",") if part]
+        found[axis] = dict(zip(sizes, measure(sizes), strict=True))
+        for n, (seconds, rate) in found[axis].items():
+            ms = f"{1000 * seconds:,.{1 if seconds >= 0.01 else 3}f}"
+            rows.append([axis, f"{n:,}", ms, f"{rate:,.0f}"])
+    publish(o.write, "scale", table("what grows|to|ms a step or draw|characters/s", rows))
     if o.plot:
         costs.plot_scale(found, o.plot)
 
 
-command(lines=(100_000, 1_000_000))(lines.lines)
+@command(lines=(100_000, 1_000_000))
+def lines(o: SimpleNamespace) -> None:
+    """Time and memory to tokenize corpora of so many --lines, and to begin to train on them."""
+    rows = []
+    for count in o.lines:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            corpus, ids, run = folder / "corpus.txt", folder / "ids", folder / "run"
+            costs.make_corpus(corpus, count)
+            words = f"corpus tokenize {corpus} --out {ids} --form 5x2 --workers {costs.WORKERS}"
+            seconds, _, reader, worker = costs.measure(words, ids)
+            words = f"train {ids} --out {run} --preset tiny --steps 20 --set log_every=1 --quiet"
+            _, first, trainer, _ = costs.measure(words, run / "metrics.jsonl")
+            size = sum(path.stat().st_size for path in ids.iterdir()) / 2**20
+        row = [f"{x:,.0f}" for x in (count, seconds, reader, worker, size)]
+        rows.append([*row, f"{first:.1f}", f"{trainer:,.0f}"])
+    click.echo(f"{costs.WORKERS} workers, {costs.LIMIT} GiB of address space for each process\n")
+    columns = "lines|to tokenize, s|memory of the reader, MiB|of a worker, MiB|folder, MiB"
+    publish(o.write, "lines", table(f"{columns}|`train` to first step, s|its memory, MiB", rows))
+
 
 if __name__ == "__main__":
     main()

@@ -11,8 +11,8 @@ from __future__ import annotations
 import copy
 import itertools
 import os
-import resource
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -27,11 +27,11 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from poetvae.config import configure
-from poetvae.data.dataset import TokenStore, batch_index, derive_seed
+from poetvae.data.dataset import Batch, TokenStore, batch_index, derive_seed
 from poetvae.models import VAE
 from poetvae.training.step import Slice, average, make_optimizer, update
 
-VOCAB, LENGTH = 6076, 10
+VOCAB, LENGTH, RIVALS = 6076, 10, ("plain", "keras")
 Act = Callable[[int], object]  # takes so many steps
 Table = NDArray[np.float64]
 
@@ -52,19 +52,14 @@ class Contestant:
 def stepping(step: Act) -> Act:
     """Takes n more steps at each call; the steps are numbered on from call to call."""
     numbers = itertools.count()
-
-    def run(steps: int) -> None:
-        for number in itertools.islice(numbers, steps):
-            step(number)
-
-    return run
+    return lambda steps: deque(map(step, itertools.islice(numbers, steps)), maxlen=0)
 
 
 def peak(precision: str, side: int = 2048) -> Contestant:
     """Products of square matrices."""
     dtype = {"bf16": torch.bfloat16, "fp32": torch.float32}[precision]
     x, out = torch.randn(side, side).to(dtype), torch.empty(side, side, dtype=dtype)
-    run = stepping(lambda number: torch.mm(x, x, out=out))
+    run = stepping(lambda _: torch.mm(x, x, out=out))
     return Contestant(f"matrix product, {precision}", 0, 0, 2.0 * side**3, run, precision)
 
 
@@ -74,21 +69,8 @@ def random_store(vocab: int = VOCAB, length: int = LENGTH) -> TokenStore:
     return TokenStore(tokens.tolist(), length, 0)
 
 
-def training_flops(model: VAE) -> float:
-    """FLOPs of one poem, forward and backward."""
-    tokens = torch.zeros(1, model.config.max_len, dtype=torch.int64)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(tokens, torch.ones_like(tokens, dtype=torch.bool))
-    return 3.0 * int(counter.get_total_flops())
-
-
 def ours(
-    preset: str,
-    precision: str = "fp32",
-    *,
-    batch: int = 0,
-    vocab: int = VOCAB,
-    length: int = LENGTH,
+    preset: str, precision: str = "fp32", batch: int = 0, vocab: int = VOCAB, length: int = LENGTH
 ) -> Contestant:
     """The loop of `poetvae.training.trainer.fit` on random tokens: batch, noise, update, average;
     batch 0 is the preset's."""
@@ -96,6 +78,8 @@ def ours(
     config, store = configure(preset, settings), random_store(vocab, length)
     size, model = batch or config.train.batch_size, VAE(config.model)
     averaged, optimizer = copy.deepcopy(model), make_optimizer(model, config.train)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(Batch.whole(torch.zeros(1, length, dtype=torch.int64)))
 
     def step(number: int) -> None:
         batch = store.batch(batch_index(len(store), size, 0, number))
@@ -103,21 +87,18 @@ def ours(
         if config.train.ema:
             average(averaged, model, config.train.ema)
 
-    name, count = f"{preset}, {precision}", model.num_parameters()
-    flops = training_flops(model) * size
-    return Contestant(name, size, size, flops, stepping(step), precision, count)
+    name, flops = f"{preset}, {precision}", 3.0 * int(counter.get_total_flops()) * size
+    return Contestant(name, size, size, flops, stepping(step), precision, model.num_parameters())
 
 
-class Gated(nn.Module):
+class Gated(nn.Conv1d):
     """x + value * sigmoid(gate), both from one convolution: (B, C, T) -> (B, C, T)."""
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv1d(channels, 2 * channels, 3, padding="same")
+        super().__init__(channels, 2 * channels, 3, padding="same")
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = x + F.glu(self.conv(x), dim=1)
-        return y
+        return x + F.glu(super().forward(x), dim=1)
 
 
 class Plain(nn.Module):
@@ -138,16 +119,14 @@ class Plain(nn.Module):
         x = self.heads(z).unflatten(1, (tokens.shape[1], -1)).transpose(1, 2)
         logits = self.logits(self.decoder(x).transpose(1, 2))
         nll = F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="sum")
-        kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum()
-        loss: Tensor = (nll + kl) / len(tokens)
-        return loss
+        loss: Tensor = nll + 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum()
+        return loss / len(tokens)
 
 
 def plain(size: int) -> Contestant:
     """The usual loop around `Plain`: Adam at 1e-3, all logits at once, float32."""
-    store, ref = random_store(), ours("seed", batch=size)
+    store, ref, module = random_store(), ours("seed", batch=size), Plain(VOCAB, LENGTH)
     tokens = store.batch(np.arange(len(store))).tokens
-    module = Plain(VOCAB, LENGTH)
     assert sum(p.numel() for p in module.parameters()) == ref.parameters
     optimizer = torch.optim.Adam(module.parameters(), 1e-3)
 
@@ -173,9 +152,8 @@ def keras_model(keras: Any, vocab: int, length: int, channels: int = 64, latent:
             mean, logvar = inputs
             kl = 0.5 * ops.sum(ops.square(mean) + ops.exp(logvar) - 1 - logvar, axis=1)
             self.add_loss(ops.mean(kl))
-            return mean + ops.exp(0.5 * logvar) * keras.random.normal(
-                ops.shape(mean), seed=self.noise
-            )
+            noise = keras.random.normal(ops.shape(mean), seed=self.noise)
+            return mean + ops.exp(0.5 * logvar) * noise
 
     def gated(x: Any) -> Any:
         y = layers.Conv1D(2 * channels, 3, padding="same")(x)
@@ -217,8 +195,7 @@ def keras_variants(keras: Any, size: int, precisions: Sequence[str]) -> Iterator
             net.fit(data, steps_per_epoch=executed * steps, shuffle=False, verbose=0)
 
         def step(number: int, net: Any = net) -> None:
-            batch = single[number % len(single)]
-            net.train_on_batch(batch, batch)
+            net.train_on_batch(single[number % len(single)], single[number % len(single)])
 
         name = f"Keras seed, {precision}, {'fit' if fit else 'train_on_batch'}{', XLA' * jit}"
         run = run_fit if fit else stepping(step)
@@ -238,6 +215,7 @@ def load_keras() -> Any:
 
 
 def timed(act: Act, steps: int) -> float:
+    """Seconds of so many steps."""
     began = time.perf_counter()
     act(steps)
     return time.perf_counter() - began
@@ -252,49 +230,25 @@ def steps_in(act: Act, seconds: float) -> int:
     return max(1, round(steps * seconds / spent))
 
 
-def in_turn(acts: Sequence[Act], rounds: int, seconds: float = 0.0) -> tuple[Table, Table]:
-    """Seconds of a step, and how often the kernel gave this process memory in it: (acts, rounds).
-
-    A turn takes so long, or is one step of what takes longer.
-    """
+def in_turn(acts: Sequence[Act], rounds: int, seconds: float = 0.0) -> Table:
+    """Seconds of a step, (acts, rounds). A turn takes so long, or is one step of what is longer."""
     steps = [steps_in(act, seconds) for act in acts]
-    found = np.zeros((2, len(acts), rounds))
-    for number in range(rounds):
-        for i, (act, n) in enumerate(zip(acts, steps, strict=True)):
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-            found[0, i, number] = timed(act, n) / n
-            found[1, i, number] = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-            found[1, i, number] /= n
-    return found[0], found[1]
+    turns = [[timed(act, n) / n for act, n in zip(acts, steps, strict=True)] for _ in range(rounds)]
+    return np.array(turns).T
 
 
 def compete(contestants: Sequence[Contestant], rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """A row of results for each contestant: medians over the rounds, and their spread.
-
-    `beside` has the median ratios to plain PyTorch and to Keras on batches of the same size.
-    """
-    spent, faults = in_turn([c.run for c in contestants], rounds, seconds)
+    """A row of results for each contestant: medians over the rounds, among them those of the ratios
+    to plain PyTorch and to Keras on batches of the same size."""
+    spent = in_turn([c.run for c in contestants], rounds, seconds)
     speed = np.array([[c.couplets] for c in contestants]) / spent
-
-    def beside(i: int, own: Contestant) -> dict[str, float]:
-        return {
-            other.name.split()[0].lower(): float(np.median(speed[i] / speed[j]))
-            for j, other in enumerate(contestants)
-            if own.name.startswith("seed") and other.batch == own.batch
-            if other.name.startswith(("plain", "Keras"))
-        }
-
-    return [
-        {
-            "name": c.name,
-            "batch": c.batch,
-            "precision": c.precision,
-            "couplets_per_s": float(np.median(speed[i])),
-            "low": float(speed[i].min()),
-            "high": float(speed[i].max()),
-            "gflops_per_s": float(np.median(c.flops / spent[i])) / 1e9,
-            "faults_per_step": float(faults[i].mean()),
-            "beside": beside(i, c),
-        }
-        for i, c in enumerate(contestants)
-    ]
+    rows = []
+    for own, rates, taken in zip(contestants, speed, spent, strict=True):
+        row = {"name": own.name, "batch": own.batch, "couplets_per_s": float(np.median(rates))}
+        row["gflops_per_s"] = float(np.median(own.flops / taken)) / 1e9
+        for other, theirs in zip(contestants, speed, strict=True):
+            kind = other.name.split()[0].lower()
+            if own.name.startswith("seed") and other.batch == own.batch and kind in RIVALS:
+                row[kind] = float(np.median(rates / theirs))
+        rows.append(row)
+    return rows

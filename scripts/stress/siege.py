@@ -337,9 +337,9 @@ def tables(sent: list[Sent], memory: list[float]) -> str:
             late = times[min(len(times) - 1, int(0.95 * len(times)))]
             cells = f"{len(times)} {wrong} {statistics.median(times):.2f} {late:.2f}".split()
             rows.append((kind.replace("_", " "), *cells, right))
-    first = table(["request", "sent", "wrong", "median s", "95 % s", "the right answer"], rows)
-    counts = [str(i * EVERY) for i in range(len(memory))]
-    return f"{first}\n\n{table(['answers', *counts], [['MB', *(f'{x:.0f}' for x in memory)]])}"
+    first = table("request|sent|wrong|median s|95 % s|the right answer", rows)
+    counts = "|".join(["answers", *(str(i * EVERY) for i in range(len(memory)))])
+    return f"{first}\n\n{table(counts, [['MB', *(f'{x:.0f}' for x in memory)]])}"
 
 
 @click.command()

@@ -623,7 +623,7 @@ def main(rounds: int, seed: int, first: int, only: str | None, path: Path | None
                 click.echo(f"{traceback.format_exc()}\n{folder}, again: {again}", err=True)
         counts = f"{len(numbers)} {len(numbers) - lost} {lost}".split()
         rows.append((name, *counts, checks))
-    publish(path, "torture", table(("fault", "injected", "survived", "lost", "checked"), rows))
+    publish(path, "torture", table("fault|injected|survived|lost|checked", rows))
     if any(row[3] != "0" for row in rows):
         sys.exit(1)
     shutil.rmtree(base, ignore_errors=True)

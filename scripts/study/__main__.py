@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import numpy as np
@@ -30,16 +30,17 @@ import common
 from check_poems import Wanted
 from common import Judge, cells, load_judge, publish, table
 
+from poetvae.constraints.options import Conditions
 from poetvae.constraints.rules import of_form, requested
 from poetvae.data.corpus import read_poems
 from poetvae.data.dataset import derive_seed, encode_poems
 from poetvae.evaluation.likelihood import by_poem, evaluate
 from poetvae.evaluation.metrics import bootstrap, repeats
 from poetvae.evaluation.samples import area_under_curve, compare, fit_judge, judged, poem_ids
+from poetvae.evaluation.two_sample import Texts, class_logits, token_store, train_classifier
 from poetvae.generation.generate import BATCH, Generated, generate
+from poetvae.generation.options import SamplingOptions
 from poetvae.generation.smc import POOL, POOL_EACH, choose_z
-from poetvae.models import Autoregressive, LatentModel
-from poetvae.models.bounds import importance_weights, iwae
 from poetvae.plotting import comparison
 from poetvae.poet import Poet
 from poetvae.runtime import keep_freed_memory
@@ -47,16 +48,11 @@ from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form, Poem, content
 from poetvae.training.spec import read_run
 from study import damage
-from study.labels import balance, label_classifier
 
 Values = NDArray[Any]
-QUALITY = {
-    "judge_ar_nll_per_char": ".3f",
-    "judge_nll_per_char": ".3f",
-    "reverse_nll_per_char": ".3f",
-    "tone_accuracy": ".1%",
-    "repeat_rate": ".1%",
-}
+T = TypeVar("T")
+QUALITY = "judge_ar_nll_per_char:.3f judge_nll_per_char:.3f reverse_nll_per_char:.3f"
+QUALITY += " tone_accuracy:.1% repeat_rate:.1%"
 
 
 @click.group()
@@ -68,15 +64,13 @@ def main() -> None:
 command = partial(common.command, main)
 
 
-def load(run: Path, fixed: bool = True) -> tuple[Poet, LatentModel, Any]:
+def load(run: Path, fixed: bool = True) -> tuple[Poet, Any]:
     """A run of a model with a latent space, and its form (None in free form, if not fixed)."""
     poet = Poet.from_pretrained(run)
-    if not isinstance(poet.model, LatentModel):
-        raise click.ClickException(f"{run} has no latent space; give it as --judge")
-    form = poet.codec.check_form(None)
+    form = poet.codec.check_form(None) if poet.model.latent else None
     if fixed and form is None:
         raise click.ClickException(f"{run} is of free form; give a run of a fixed form")
-    return poet, poet.model, form
+    return poet, form
 
 
 def readable(
@@ -84,13 +78,12 @@ def readable(
 ) -> list[Poem]:
     """The poems (of a form, the first so many) that fit all codecs, every character known."""
 
-    def reads(codec: PoemCodec, poem: Poem) -> bool:
+    def read(codec: PoemCodec, poem: Poem) -> bool:
         return codec.fits(poem) and codec.tokenizer.unk_id not in poem_ids(codec, poem)
 
     found = (poem for poem in poems if form is None or poem.form == form)
-    return list(
-        islice((p for p in found if all(reads(codec, p) for codec in codecs)), limit or None)
-    )
+    known = (poem for poem in found if all(read(codec, poem) for codec in codecs))
+    return list(islice(known, limit or None))
 
 
 def with_interval(values: Sequence[float] | Values, spec: str) -> str:
@@ -113,8 +106,8 @@ def anomaly(o: SimpleNamespace) -> None:
     Poems with a character that a model does not know are left out, the clean and the damaged: a
     model that knows nothing of verse would find them too.
     """
-    poet, _, form = load(o.model)
-    poets = [poet, *([Poet(*referee)] if (referee := load_judge(o.judge)) else [])]
+    (poet, form), referee = load(o.model), load_judge(o.judge)
+    poets = [poet, Poet(*referee)] if referee else [poet]
     codecs = [one.codec for one in poets]
     clean = readable(read_run(o.model).test, *codecs, form=form, limit=o.limit)
     damages = {
@@ -133,8 +126,8 @@ def anomaly(o: SimpleNamespace) -> None:
         [kind, f"{len(poems):,}", *own, exact if referee else ""]
         for (kind, poems), own, (exact, *_) in zip(kinds.items(), ours, theirs, strict=True)
     ]
-    columns = [f"AUC against {len(clean):,} clean", "poems", f"bound, K = {o.iw}"]
-    columns += ["reconstruction", "KL", "autoregressive"]
+    columns = f"AUC against {len(clean):,} clean|poems|bound, K = {o.iw}"
+    columns += "|reconstruction|KL|autoregressive"
     publish(o.write, "anomaly", table(columns, rows))
 
 
@@ -162,14 +155,13 @@ def holes(o: SimpleNamespace) -> None:
     """
     referee, rows = load_judge(o.judge), []
     for run in o.runs:
-        poet, _, form = load(run, fixed=False)
+        poet, form = load(run, fixed=False)
         data, codec = read_run(run), poet.codec
         human = readable(data.test, codec, form=form)
         ngram = fit_judge(codec, [p for p in data.train if codec.fits(p)])
         kinds = {"human poems": human[: o.pairs]}
         for kind, z in places(poet.latents(human), o.pairs).items():
-            texts = [text for part in torch.split(z, BATCH) for text in poet.decode(part)]
-            kinds[kind] = [Poem(tuple(text.split("\n"))) for text in texts]
+            kinds[kind] = [one.poem for part in torch.split(z, BATCH) for one in poet.decode(part)]
         for kind, poems in kinds.items():
             row = [run.name, kind, f"{len(poems):,}"]
             row += [with_interval(judged(ngram, codec, poems), ".3f"), verdict(referee, poems)]
@@ -177,8 +169,8 @@ def holes(o: SimpleNamespace) -> None:
             row += [f"{len({poem.text for poem in poems}) / len(poems):.1%}"]
             right = f"{accuracy(human, poems):.1%}" if kind == "reconstructions" else ""
             rows.append([*row, right])
-    columns = ["run", "decoded from", "poems", "4-gram judge", "`ar` judge", "repeats", "distinct"]
-    publish(o.write, "holes", table([*columns, "characters right"], rows))
+    columns = "run|decoded from|poems|4-gram judge|`ar` judge|repeats|distinct|characters right"
+    publish(o.write, "holes", table(columns, rows))
 
 
 def places(codes: Tensor, pairs: int) -> dict[str, Tensor]:
@@ -212,35 +204,56 @@ def conditional(o: SimpleNamespace) -> None:
     codec = poet.codec
     tested = by_value(readable(data.test, codec), o.field)
     known = {content(poem, poem.form) for own in tested.values() for poem in own}
-    learnt = by_value(
-        (p for p in readable(data.train, codec) if content(p, p.form) not in known), o.field
-    )
-    learnt = {value: own for value, own in learnt.items() if len(own) >= o.least}
+    new = (p for p in readable(data.train, codec) if content(p, p.form) not in known)
+    learnt = {v: own for v, own in by_value(new, o.field).items() if len(own) >= o.least}
     if len(learnt) < 2 or learnt.keys() - tested.keys():
         raise click.ClickException(
             f"{o.field}: {len(learnt)} values of {o.least} poems and more to learn from, "
             f"{len(tested)} held out; give a --field with two or more in both, or another --least"
         )
     size = min(o.limit, *map(len, learnt.values()))
-    learnt = balance(learnt, size)
     tested = balance({v: tested[v] for v in learnt}, min(len(tested[v]) for v in learnt))
-    ids = {value: [poem_ids(codec, p) for p in own] for value, own in learnt.items()}
+    ids = {v: [poem_ids(codec, p) for p in own] for v, own in balance(learnt, size).items()}
     named = label_classifier(ids, len(codec.tokenizer), epochs=o.epochs)
     flags: dict[str, list[Values]] = {}
     for value in learnt:
-        how: dict[str, Any] = {"labels": {o.field: value}}
+        labels, form = {o.field: value}, None
         if o.field == "form":
-            how = {"form": Form.parse(value)}
-        made = generate(poet.model, codec, o.samples, seed=derive_seed(0, o.field, value), **how)
+            labels, form = {}, Form.parse(value)
+        options = SamplingOptions(labels=labels, seed=derive_seed(0, o.field, value))
+        made = generate(poet.model, codec, o.samples, form=form, options=options)
         flags[value] = [
             np.array([name == value for name in named([poem_ids(codec, p) for p in own])])
             for own in (tested[value], [one.poem for one in made])
         ]
     flags["all"] = [np.concatenate(part) for part in zip(*flags.values(), strict=True)]
     rows = [[value, *(cell for x in pair for cell in counted(x))] for value, pair in flags.items()]
-    columns = [f"{o.field}, learnt from {size:,} of each", "held-out", "recognised", "samples"]
-    text = table([*columns, "have the label asked for"], rows)
+    columns = f"{o.field}, learnt from {size:,} of each|held-out|recognised|samples"
+    text = table(f"{columns}|have the label asked for", rows)
     publish(o.write, "conditional", f"{text}\n\nChance is {1 / len(learnt):.1%}.")
+
+
+def balance(texts: Mapping[str, Sequence[T]], n: int, seed: int = 0) -> dict[str, list[T]]:
+    """n of each value's texts, drawn without replacement; all where there are fewer."""
+    rng = np.random.default_rng(derive_seed(seed, "balance"))
+    return {value: [own[i] for i in rng.permutation(len(own))[:n]] for value, own in texts.items()}
+
+
+def label_classifier(
+    texts: Mapping[str, Texts], vocab_size: int, epochs: int = 8, seed: int = 0
+) -> Callable[[Texts], list[str]]:
+    """Learn to tell a label's values apart from token sequences (ids below `vocab_size`) of each;
+    gives what names the likeliest value of each of other sequences."""
+    values, store = list(texts), token_store([text for own in texts.values() for text in own])
+    label = torch.tensor([place for place, value in enumerate(values) for _ in texts[value]])
+    learn = torch.arange(len(store))
+    network = train_classifier(store, label, learn, len(values), vocab_size, seed, epochs)
+
+    def named(others: Texts) -> list[str]:
+        places = class_logits(network, token_store(others), torch.arange(len(others)))
+        return [values[place] for place in places.argmax(dim=1).tolist()]
+
+    return named
 
 
 def counted(flags: Values) -> list[str]:
@@ -263,7 +276,7 @@ def completion(o: SimpleNamespace) -> None:
     shown characters (--preset infill or few); the autoregressive model is exact, and goes forward
     alone. A model that writes in several passes is scored in one of them too.
     """
-    (poet, model, form), referee = load(o.run), load_judge(o.judge)
+    (poet, form), referee = load(o.run), load_judge(o.judge)
     human = readable(read_run(o.run).test, poet.codec, form=form, limit=o.limit)
     place = torch.arange(poet.codec.max_len)
     kinds = {
@@ -272,7 +285,7 @@ def completion(o: SimpleNamespace) -> None:
         "every other character": place % 2 == 0,
         "all, given nothing": place < 0,
     }
-    passes, rows = sorted({1, model.passes}), []
+    passes, rows = sorted({1, poet.model.latent.passes}), []
     for kind, known in kinds.items():
         row = [kind, str(int((~known[: form.size]).sum()))]
         for p in passes:
@@ -282,9 +295,10 @@ def completion(o: SimpleNamespace) -> None:
             exact = hidden_nats(Poet(*referee), human, known) if forward else np.empty(0)
             row.append(with_interval(exact, ".3f"))
         rows.append(row)
-    columns = [f"{len(human):,} test poems", "characters"]
-    columns += [f"nats/char, IWAE-{o.iw}" + f", passes {p}" * (len(passes) > 1) for p in passes]
-    publish(o.write, "completion", table([*columns, *["autoregressive"] * bool(referee)], rows))
+    columns = f"{len(human):,} test poems|characters"
+    for p in passes:
+        columns += f"|nats/char, IWAE-{o.iw}" + f", passes {p}" * (len(passes) > 1)
+    publish(o.write, "completion", table(columns + "|autoregressive" * bool(referee), rows))
 
 
 @torch.no_grad()
@@ -297,11 +311,11 @@ def hidden_nats(
     generator = torch.Generator().manual_seed(derive_seed(0, "completion"))
     for batch in encode_poems(poet.codec, poems).batches(BATCH):
         hidden = batch.mask & ~known
-        if isinstance(model, Autoregressive):
-            nll = model.nll(batch.tokens, hidden, batch.labels)
-        else:
+        if model.has_latent:
             observed = batch.tokens.masked_fill(hidden | ~batch.mask, model.mask_id)
-            nll = -iwae(importance_weights(model, batch, iw, generator, observed, passes)[0])
+            nll = model.score(replace(batch, observed=observed), iw, generator, passes).bound
+        else:
+            nll = model.causal.nll(replace(batch, mask=hidden))
         nats.append(nll / hidden.sum(dim=1))
     return torch.cat(nats).numpy()
 
@@ -312,66 +326,63 @@ def constraints(o: SimpleNamespace) -> None:
     check_poems.py accepts; judged nats per character, also of poems whose z is of the prior, where
     only characters are masked; what 1,000 z of the prior are worth as draws given the constraint.
     """
-    (poet, _, form), referee = load(o.run), load_judge(o.judge)
+    (poet, form), referee = load(o.run), load_judge(o.judge)
     human = readable(read_run(o.run).test, poet.codec, form=form, limit=100)
-    wish = partial(Wanted, str(form))
-    kinds = {
-        "nothing": [wish()],
-        f"rhyme {o.rhyme}": [wish(rhyme=o.rhyme)],
-        "strict tones": [wish(tones="strict")],
-        "lenient tones": [wish(tones="lenient")],
-        "the first line of a test poem": [wish({1: poem.verses[0]}) for poem in human],
-        f"contains {o.contains}": [wish(contains=(o.contains,))],
-        f"acrostic {o.acrostic[: form.lines]}": [wish(acrostic=o.acrostic[: form.lines])],
-        "no character twice": [wish(no_repeat=True)],
-        f"rhyme {o.rhyme}, strict tones, none twice": [
-            wish(rhyme=o.rhyme, tones="strict", no_repeat=True)
-        ],
+    lines, rhyme = o.acrostic[: form.lines], {"rhyme": o.rhyme}
+    kinds: dict[str, list[dict[str, Any]]] = {
+        "nothing": [{}],
+        f"rhyme {o.rhyme}": [rhyme],
+        "strict tones": [{"tones": "strict"}],
+        "lenient tones": [{"tones": "lenient"}],
+        "the first line of a test poem": [{"lines": {1: poem.verses[0]}} for poem in human],
+        f"contains {o.contains}": [{"contains": (o.contains,)}],
+        f"acrostic {lines}": [{"acrostic": lines}],
+        "no character twice": [{"no_repeat": True}],
     }
+    all_three = {**rhyme, "tones": "strict", "no_repeat": True}
+    kinds[f"rhyme {o.rhyme}, strict tones, none twice"] = [all_three]
     rows = []
     for kind, wishes in kinds.items():
         begin = time.perf_counter()
         pairs = asked(poet, wishes, o.n)
         rate = len(pairs) / (time.perf_counter() - begin)
-        met = counted(np.array([one.fault(list(poem.lines)) is None for one, poem in pairs]))
+        faults = [Wanted(str(form), **wish).fault(list(poem.lines)) for wish, poem in pairs]
+        met = counted(np.array([fault is None for fault in faults]))
         row = [kind, *met, verdict(referee, [poem.poem for _, poem in pairs]), "", ""]
         if kind != "nothing":
             masked = asked(poet, wishes, o.n, weighed=False)
             row[-2] = verdict(referee, [poem.poem for _, poem in masked])
-            row[-1] = f"{np.mean([worth(poet, one) for one in wishes[:20]]):.1%}"
+            row[-1] = f"{np.mean([worth(poet, wish) for wish in wishes[:20]]):.1%}"
         rows.append([*row, f"{rate:,.0f}"])
-    columns = ["asked for", "poems", "as asked", "`ar` judge", "z of the prior, `ar` judge"]
-    publish(o.write, "constraints", table([*columns, "z worth", "poems/s"], rows))
-
-
-def conditions(wish: Wanted) -> dict[str, Any]:
-    """What is wanted as arguments of `Poet.generate`."""
-    return {name: condition for name, condition in vars(wish).items() if condition}
+    columns = "asked for|poems|as asked|`ar` judge|z of the prior, `ar` judge|z worth|poems/s"
+    publish(o.write, "constraints", table(columns, rows))
 
 
 def asked(
-    poet: Poet, wishes: Sequence[Wanted], n: int, weighed: bool = True
-) -> list[tuple[Wanted, Generated]]:
+    poet: Poet, wishes: Sequence[dict[str, Any]], n: int, weighed: bool = True
+) -> list[tuple[dict[str, Any], Generated]]:
     """n poems, as many of each wish, each with what it was asked to be."""
-    found = []
+    (model, codec), form = (poet.model, poet.codec), poet.codec.check_form(None)
+    found: list[tuple[dict[str, Any], Generated]] = []
     for i, wish in enumerate(wishes):
-        how = {**conditions(wish), "seed": derive_seed(0, "constraints", i), "weighed": weighed}
-        found += [(wish, poem) for poem in poet.generate(-(-n // len(wishes)), **how)]
+        how: dict[str, Any] = {"form": form, "weighed": weighed}
+        how["options"] = SamplingOptions(seed=derive_seed(0, "constraints", i))
+        how["constraint"] = requested(codec, form, Conditions(**wish)) if wish else None
+        found += [(wish, poem) for poem in generate(model, codec, -(-n // len(wishes)), **how)]
     return found[:n]
 
 
-def worth(poet: Poet, wish: Wanted) -> float:
+def worth(poet: Poet, wish: dict[str, Any]) -> float:
     """What a draw of the prior is worth as one given the constraint: the effective share."""
-    assert isinstance(poet.model, LatentModel)
-    form = poet.codec.check_form(None)
+    model, form = poet.model.latent, poet.codec.check_form(None)
     base = of_form(poet.codec, form)
-    constraint = base & requested(poet.codec, form, **conditions(replace(wish, form=None)))
+    constraint = base & requested(poet.codec, form, Conditions(**wish))
     generator = torch.Generator().manual_seed(derive_seed(0, "worth"))
-    shown = None
-    if poet.model.decoder.observe is not None:  # what is fixed is a condition, and weighs nothing
-        shown = constraint.shared(poet.model.mask_id)
     n = (1000 - POOL) // POOL_EACH
-    drawn = choose_z(poet.model, constraint, base.allowed, n, None, generator, shown, weighed=False)
+    shown = None
+    if model.decoder.observe is not None:  # what is fixed is a condition, and weighs nothing
+        shown = constraint.shared(model.mask_id)
+    drawn = choose_z(model, constraint, base.allowed, n, None, generator, shown, weighed=False)
     return drawn.ess / len(drawn.z)
 
 
@@ -384,12 +395,12 @@ def family(o: SimpleNamespace) -> None:
     """
     rows = []
     for name, preset, settings in (parse_run(spec, o.preset_base) for spec in o.runs):
-        common.trained(o.out / name, o.corpus, preset, o.epochs, {"seed": 1, **settings})
-        score = partial(common.scored, o.out / name, samples=o.samples, iw=o.iw)
+        common.trained(o.out / name, o.corpus, preset, o.epochs, **{"seed": 1, **settings})
+        score = partial(common.scored, o.out / name, o.samples, o.iw)
         rows.append([name, *family_cells(common.once(o.out / f"{name}.json", score))])
-    columns = "run, parameters, steps, seconds, ELBO, bound, rate, distortion, active units, "
-    columns += "characters right, 4-gram judge, reverse"
-    publish(o.write, "family", table(columns.split(", "), rows))
+    columns = "run|parameters|steps|seconds|ELBO|bound|rate|distortion|active units"
+    columns += "|characters right|4-gram judge|reverse"
+    publish(o.write, "family", table(columns, rows))
 
 
 def parse_run(spec: str, base: str | None = None) -> tuple[str, str, dict[str, str]]:
@@ -397,26 +408,24 @@ def parse_run(spec: str, base: str | None = None) -> tuple[str, str, dict[str, s
     name, equals, rest = spec.partition("=")
     preset, *pairs = rest.split(":")
     if not (name and equals and all("=" in pair for pair in pairs)):
-        raise click.UsageError(
-            f"--runs {spec}: expected NAME=PRESET:KEY=VALUE, as half=small:beta=0.5"
-        )
+        expected = "expected NAME=PRESET:KEY=VALUE, as half=small:beta=0.5"
+        raise click.UsageError(f"--runs {spec}: {expected}")
     presets = ",".join(part for part in (base, preset) if part)
     return name, presets or "base", dict(pair.split("=", 1) for pair in pairs)
 
 
 def family_cells(r: dict[str, Any]) -> list[str]:
-    low, high = r["ci"].get("nll_per_char", (0.0, 0.0))
-    r["±"] = f"{r['nll_per_char']:.3f} ± {(high - low) / 2:.3f}, {r['bound']}" if high else "none"
+    """The figures of a run."""
+    r["±"] = f"{common.nats(r)}, {r['bound']}" if r["ci"] else "none"
     r["active"] = str(r["active_units"])
     if r["codes_used"]:
         r["active"] = f"{r['codes_used']} codes, perplexity {r['codebook_perplexity']:.0f}"
     if r["cluster_perplexity"]:
         r["active"] += f"; clusters, perplexity {r['cluster_perplexity']:.1f}"
-    formats = {"parameters": ",", "steps": ",", "seconds": ",.0f", "elbo_per_char": ".3f", "±": ""}
-    formats |= {"kl_per_poem": ".2f", "recon_per_poem": ".2f", "active": ""}
-    formats |= {"recon_char_accuracy": ".1%"}
-    judges = {key: QUALITY[key] for key in ("judge_nll_per_char", "reverse_nll_per_char")}
-    return cells(r, formats) + cells(r.get("samples", {}), judges)
+    formats = "parameters:, steps:, seconds:,.0f elbo_per_char:.3f ± kl_per_poem:.2f"
+    formats += " recon_per_poem:.2f active recon_char_accuracy:.1%"
+    formats += " judge_nll_per_char:.3f reverse_nll_per_char:.3f"
+    return cells(r | r.get("samples", {}), formats)
 
 
 @command(
@@ -429,16 +438,16 @@ def rate_distortion(o: SimpleNamespace) -> None:
     the negative ELBO.
     """
     points: list[dict[str, Any]] = []
+    rows = []
     for beta in map(float, o.betas.split(",")):
         run = o.out / f"beta-{beta:g}"
-        common.trained(run, o.corpus, o.preset, o.epochs, {"seed": 1, "beta": beta})
-        score = partial(common.scored, run, samples=0, iw=o.iw)
+        common.trained(run, o.corpus, o.preset, o.epochs, seed=1, beta=beta)
+        score = partial(common.scored, run, 0, o.iw)
         r = common.once(o.out / f"{run.name}.json", score)
         rate, distortion = r["kl_per_poem"], r["recon_per_poem"]
         points.append({"name": o.preset, "beta": beta, "rate": rate, "distortion": distortion})
-    formats = {"beta": "g", "rate": ".2f", "distortion": ".2f", "ELBO": ".2f"}
-    rows = [cells({**p, "ELBO": -p["rate"] - p["distortion"]}, formats) for p in points]
-    publish(o.write, "rate-distortion", table([*formats], rows))
+        rows.append([f"{beta:g}", *(f"{x:.2f}" for x in (rate, distortion, -rate - distortion))])
+    publish(o.write, "rate-distortion", table("beta|rate|distortion|ELBO", rows))
     if o.picture:
         comparison.plot_rate_distortion(o.picture, points)
 
@@ -456,24 +465,24 @@ def passes(o: SimpleNamespace) -> None:
         model, codec = poet.model, poet.codec
         test = [poem for poem in data.test if codec.fits(poem)][: o.limit or None]
         known = [poem for poem in data.train if codec.fits(poem)]
-        store, latent = encode_poems(codec, test), isinstance(model, LatentModel)
+        store, latent = encode_poems(codec, test), model.has_latent
         ways = [(p if latent else None, 1) for p in sorted({1, *model.config.passes})]
         ways += [(ways[-1][0], o.candidates)] if o.candidates > 1 else []
         for count, choice in ways:
             r = evaluate(model, codec, store, samples=o.iw, passes=count)
+            options = SamplingOptions(passes=count, candidates=choice)
             began = time.monotonic()
-            made = generate(model, codec, o.samples, passes=count, candidates=choice)
+            made = generate(model, codec, o.samples, options=options)
             rate = o.samples / (time.monotonic() - began)
             sides = compare(codec, [one.poem for one in made], test, known, judge=referee)
             human, chosen = sides["human"], f", best of {choice}" if choice > 1 else ""
-            row = [run.name, f"{r.parameters:,}", f"{r.passes}{chosen}"]
-            row += [f"{r.nll_per_char:.3f}, {r.bound}"]
-            row += [f"{r.elbo_per_char:.3f}", f"{r.kl_per_poem:.2f}"]
-            rows.append([*row, *cells(sides["samples"], QUALITY), f"{rate:.0f}"])
+            row = {**r.as_dict(), "run": run.name, "way": f"{r.passes}{chosen}"}
+            row["±"] = f"{r.nll_per_char:.3f}, {r.bound}"
+            own = cells(row, "run parameters:, way ± elbo_per_char:.3f kl_per_poem:.2f")
+            rows.append([*own, *cells(sides["samples"], QUALITY), f"{rate:.0f}"])
     rows.append(["human", *[""] * 5, *cells(human, QUALITY), ""])
-    columns = "run, parameters, passes, nats/char, ELBO, rate, judge, 4-gram judge, reverse, "
-    columns += "tones, repeats, poems/s"
-    publish(o.write, "passes", table(columns.split(", "), rows))
+    columns = "run|parameters|passes|nats/char|ELBO|rate|judge|4-gram judge|reverse|tones|repeats"
+    publish(o.write, "passes", table(f"{columns}|poems/s", rows))
 
 
 if __name__ == "__main__":

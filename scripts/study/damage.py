@@ -25,20 +25,14 @@ def shuffled(poems: Sequence[Poem], form: Form, seed: int = 0) -> list[Poem]:
         changed = text
         while changed == text and len(set(text)) > 1:
             changed = "".join(text[i] for i in rng.permutation(len(text)))
-        if changed != text:
-            found.append(laid_out(changed, form))
+        found += [laid_out(changed, form)] if changed != text else []
     return found
 
 
 def swapped(poems: Sequence[Poem], form: Form, seed: int = 0) -> list[Poem]:
     """One character of a poem, at a random place, is another one: drawn as often as it stands in
-    all the poems together.
-
-    Raises:
-        CorpusError: the poems have one character alone, or none.
-    """
-    rng, found = drawing(seed, "swapped"), []
-    texts = [content(poem, form) for poem in poems]
+    all the poems together; CorpusError where they have one alone."""
+    rng, texts, found = drawing(seed, "swapped"), [content(poem, form) for poem in poems], []
     pool = "".join(texts)
     if len(set(pool)) < 2:
         raise CorpusError(f"{len(set(pool))} different characters; swapping takes two")
@@ -52,12 +46,10 @@ def swapped(poems: Sequence[Poem], form: Form, seed: int = 0) -> list[Poem]:
 
 
 def joined(poems: Sequence[Poem], form: Form, seed: int = 0) -> list[Poem]:
-    """The first half of a poem's verses with the second half of another one, from another whole.
-
-    A poem is left out where `TRIES` draws of another one give none to join it with.
-    """
-    rng, found = drawing(seed, "joined"), []
-    texts, half = [content(poem, form) for poem in poems], form.length * (form.lines // 2)
+    """The first half of a poem's verses with the second half of another one, from another whole;
+    left out where `TRIES` draws give none to join it with."""
+    rng, half, found = drawing(seed, "joined"), form.length * (form.lines // 2), []
+    texts = [content(poem, form) for poem in poems]
     for poem, text in zip(poems, texts, strict=True):
         for place in rng.integers(len(poems), size=TRIES):
             second = texts[place][half:]
@@ -70,7 +62,7 @@ def joined(poems: Sequence[Poem], form: Form, seed: int = 0) -> list[Poem]:
 def prose(texts: Iterable[str], form: Form, seed: int = 0) -> list[Poem]:
     """The first Han characters of each text that has enough for the form, each once; in random
     order."""
-    chars = ("".join(char for char in text if is_han(char)) for text in texts)
+    chars = ("".join(filter(is_han, text)) for text in texts)
     cuts = list(dict.fromkeys(text[: form.size] for text in chars if len(text) >= form.size))
     return [laid_out(cuts[i], form) for i in drawing(seed, "prose").permutation(len(cuts))]
 
@@ -82,8 +74,10 @@ def other(poems: Iterable[Poem], form: Form, seed: int = 0) -> list[Poem]:
 
 
 def drawing(seed: int, name: str) -> Generator:
+    """Of the draws of one kind of damage."""
     return np.random.default_rng(derive_seed(seed, name))
 
 
 def laid_out(chars: str, form: Form) -> Poem:
+    """Characters as a poem of a form."""
     return Poem(tuple(form.punctuate(chars).split("\n")))

@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import pickle
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock, call
 
 import huggingface_hub
 import pytest
+from commands import process
+from folders import contents, forge
 from huggingface_hub import constants
+from huggingface_hub.utils import are_progress_bars_disabled, logging  # type: ignore[attr-defined]
 
 import poetvae
 from poetvae.checkpoints import hub
@@ -73,6 +75,11 @@ def digest(data: bytes) -> str:
     return hashlib.sha1(data).hexdigest()
 
 
+def flipped(data: bytes) -> bytes:
+    """With one bit of its last byte flipped."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 @pytest.fixture
 def model(poet: Poet, tmp_path: Path) -> Path:
     """A model folder."""
@@ -83,7 +90,7 @@ def model(poet: Poet, tmp_path: Path) -> Path:
 @pytest.fixture
 def served(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """The only hub there is, and an empty cache."""
-    held = Hub({path.name: path.read_bytes() for path in model.iterdir()})
+    held = Hub(contents(model))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -147,19 +154,12 @@ def test_a_path_is_never_a_hub_name(name: str, monkeypatch: pytest.MonkeyPatch) 
     assert hub.locate(Path("a/b")) == Path("a/b")
 
 
-def test_what_exists_is_a_path_and_what_does_not_is_a_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_exists_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    asked: list[tuple[Any, ...]] = []
-
-    def fetch(*asking: Any) -> Path:
-        asked.append(asking)
-        return tmp_path
-
+    fetch = Mock(return_value=tmp_path)
     monkeypatch.setattr(hub, "fetch", fetch)
     assert hub.locate("a/b", "v1") == hub.locate("a/b@v1") == tmp_path
-    assert asked == [("a/b", "v1", None), ("a/b@v1", None, None)]
+    assert fetch.mock_calls == [call("a/b", "v1", None), call("a/b@v1", None, None)]
     (tmp_path / "a" / "b").mkdir(parents=True)
     assert hub.locate("a/b") == Path("a/b")
     with pytest.raises(CheckpointError, match="leave out revision 'v1'"):
@@ -174,7 +174,7 @@ def test_what_exists_is_a_path_and_what_does_not_is_a_name(
         ("a/b@v1", "v2"),
     ],
 )
-def test_what_is_no_name_is_refused_before_anything_is_looked_up(
+def test_what_is_no_name_is_not_looked_up(
     name: str, revision: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(huggingface_hub, "snapshot_download", None)
@@ -187,7 +187,10 @@ def test_what_is_no_name_is_refused_before_anything_is_looked_up(
 def test_a_model_is_fetched_once_and_quietly(
     served: Hub, poet: Poet, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    lines: list[str] = []
+    def state() -> tuple[bool, int]:
+        return are_progress_bars_disabled(), logging.get_verbosity()
+
+    lines, before = list[str](), state()
     served.files |= {"pytorch_model.bin": pickle.dumps(1), "data/config.json": b"{}"}
     found = Poet.from_pretrained(NAME, log=lines.append)
     assert found.generate(2, seed=1) == poet.generate(2, seed=1)
@@ -198,6 +201,7 @@ def test_a_model_is_fetched_once_and_quietly(
     assert again.card == found.card
     assert (len(served.asked), len(lines)) == (asked, 1)
     assert capfd.readouterr() == ("", "")
+    assert state() == before  # of huggingface_hub nothing changes
 
 
 def test_what_was_fetched_needs_no_network(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +224,7 @@ def test_a_revision_has_files_of_its_own(served: Hub) -> None:
 def test_a_copy_that_is_damaged_is_fetched_again(served: Hub) -> None:
     weights = hub.fetch(NAME) / "model.safetensors"
     whole = weights.read_bytes()
-    weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    weights.write_bytes(flipped(whole))
     assert (hub.fetch(NAME) / "model.safetensors").read_bytes() == whole
     weights.unlink()
     assert (hub.fetch(NAME) / "model.safetensors").read_bytes() == whole
@@ -242,7 +246,7 @@ def test_what_the_hub_does_not_have(served: Hub) -> None:
 
 
 @pytest.mark.parametrize(("there", "seconds"), [(False, 10), (True, 30)])
-def test_a_hub_that_is_not_there_or_says_nothing_is_given_up(
+def test_a_hub_without_an_answer(
     served: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool, seconds: float
 ) -> None:
     served.delay = 60.0
@@ -269,8 +273,7 @@ def test_a_pickle_is_neither_fetched_nor_loaded(served: Hub, tmp_path: Path) -> 
 
 
 def test_a_flipped_byte_is_seen(served: Hub) -> None:
-    whole = served.files["model.safetensors"]
-    served.files["model.safetensors"] = whole[:-1] + bytes([whole[-1] ^ 1])
+    served.files["model.safetensors"] = flipped(served.files["model.safetensors"])
     assert "model.safetensors is damaged: size or sha256 differ" in refused()
 
 
@@ -283,13 +286,9 @@ def test_a_path_that_leads_out_is_not_followed(served: Hub, tmp_path: Path, name
     assert not any("evil" in path or ".." in path for path in served.asked)
 
 
-def test_what_is_no_json_is_no_model(served: Hub) -> None:
-    config = b"[" * 10_000
-    served.files["config.json"] = config
-    manifest = json.loads(served.files["manifest.json"])
-    sha256 = hashlib.sha256(config).hexdigest()
-    manifest["files"]["config.json"] = {"size": len(config), "sha256": sha256}
-    served.files["manifest.json"] = json.dumps(manifest).encode()
+def test_what_is_no_json_is_no_model(served: Hub, model: Path) -> None:
+    forge(model, "config.json", b"[" * 10_000)
+    served.files.update(contents(model))
     with pytest.raises(CheckpointError, match=r"config\.json is not a JSON object"):
         Poet.from_pretrained(NAME)
 
@@ -297,55 +296,34 @@ def test_what_is_no_json_is_no_model(served: Hub) -> None:
 # The command line
 
 
+@pytest.mark.slow
 def test_a_command_takes_a_name(served: Hub, poet: Poet, tmp_path: Path) -> None:
-    def info(endpoint: str, offline: str) -> subprocess.CompletedProcess[str]:
-        words = ["-W", "error", "-m", "poetvae", "info", "--json", "--model", NAME]
-        where = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": offline}
-        return subprocess.run(
-            [sys.executable, *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            env=os.environ | where,
-        )
-
-    first = info(constants.ENDPOINT, "0")
+    where = {"HF_HOME": str(tmp_path), "PYTHONWARNINGS": "error"}
+    info = partial(process, "info", "--json", "--model", NAME, **where)
+    first = info(HF_ENDPOINT=constants.ENDPOINT, HF_HUB_OFFLINE="0")
     assert first.returncode == 0
     assert first.stderr == f"{NAME}: no such folder; asking the hub {constants.ENDPOINT}\n"
     assert json.loads(first.stdout)["parameters"] == poet.model.num_parameters()
-    again = info("http://127.0.0.1:9", "1")
+    again = info(HF_ENDPOINT="http://127.0.0.1:9", HF_HUB_OFFLINE="1")
     assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, "")
 
 
 # Pushing
 
 
-class Api:
-    """What a push asks of huggingface_hub, and what it is given."""
-
-    calls: list[tuple[str, dict[str, Any]]]
-    written: dict[str, bytes]
-    failure: Exception | None = None
-
-    def __init__(self, **how: Any) -> None:
-        Api.calls = [("HfApi", how)]
-
-    def create_repo(self, name: str, **how: Any) -> str:
-        if Api.failure is not None:
-            raise Api.failure
-        Api.calls.append(("create_repo", {"name": name, **how}))
-        return f"https://hub.invalid/{name}"
-
-    def upload_folder(self, *, folder_path: Path, **how: Any) -> None:
-        Api.calls.append(("upload_folder", how))
-        Api.written = {path.name: path.read_bytes() for path in Path(folder_path).iterdir()}
-
-
 @pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch) -> type[Api]:
-    monkeypatch.setattr(huggingface_hub, "HfApi", Api)
-    monkeypatch.setattr(Api, "failure", None)
-    return Api
+def api(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    """What a push asks of huggingface_hub; what it uploads is `written`."""
+    api = Mock(written={})
+
+    def upload(folder_path: Path, **_: Any) -> None:
+        api.written = contents(Path(folder_path))
+
+    api.opened.return_value = api
+    api.create_repo.side_effect = lambda name, **_: f"https://hub.invalid/{name}"
+    api.upload_folder.side_effect = upload
+    monkeypatch.setattr(huggingface_hub, "HfApi", api.opened)
+    return api
 
 
 def front_matter(card: str) -> dict[str, Any]:
@@ -354,13 +332,13 @@ def front_matter(card: str) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value is not None}
 
 
-def test_a_model_is_pushed_whole_with_its_card(api: type[Api], run: Path, tmp_path: Path) -> None:
+def test_a_model_is_pushed_whole_with_its_card(api: Mock, run: Path, tmp_path: Path) -> None:
     poet = Poet.from_pretrained(run)
     url = poet.push_to_hub(NAME, license="cc-by-4.0", private=True, token="a token")
     assert url == f"https://hub.invalid/{NAME}"
-    (_, opened), (_, created), (_, uploaded) = api.calls
-    assert opened["token"] == "a token"
-    assert created == {"name": NAME, "private": True, "exist_ok": True}
+    assert api.opened.call_args.kwargs["token"] == "a token"
+    api.create_repo.assert_called_once_with(NAME, private=True, exist_ok=True)
+    uploaded = api.upload_folder.call_args.kwargs
     assert set(uploaded["allow_patterns"]) == set(api.written) == {*MODEL, "README.md"}
     card = api.written["README.md"].decode()
     assert front_matter(card) == {
@@ -377,7 +355,7 @@ def test_a_model_is_pushed_whole_with_its_card(api: type[Api], run: Path, tmp_pa
     assert again.generate(2, seed=1) == poet.generate(2, seed=1)
 
 
-def test_a_license_is_the_one_given_last(free_poet: Poet, api: type[Api]) -> None:
+def test_a_license_is_the_one_given_last(free_poet: Poet, api: Mock) -> None:
     free_poet.push_to_hub(NAME)
     assert "license" not in front_matter(api.written["README.md"].decode())
     free_poet.card = "A card without front matter.\n"
@@ -389,22 +367,11 @@ def test_a_license_is_the_one_given_last(free_poet: Poet, api: type[Api]) -> Non
     free_poet.card = ""
 
 
-def test_a_push_that_fails_is_one_line(api: type[Api], poet: Poet) -> None:
+def test_a_push_that_fails_is_one_line(api: Mock, poet: Poet) -> None:
     with pytest.raises(CheckpointError, match="leave out @v1"):
         poet.push_to_hub(f"{NAME}@v1")
     with pytest.raises(CheckpointError, match="is no name on a hub"):
         poet.push_to_hub("verse")
-    api.failure = OSError("no route\nto it")
+    api.create_repo.side_effect = OSError("no route\nto it")
     with pytest.raises(CheckpointError, match=rf"^{NAME}: the hub .*no route[^\n]*$"):
         poet.push_to_hub(NAME)
-
-
-def test_nothing_of_huggingface_hub_changes(served: Hub) -> None:
-    from huggingface_hub.utils import are_progress_bars_disabled, logging  # type: ignore[attr-defined]
-
-    def state() -> tuple[bool, int]:
-        return are_progress_bars_disabled(), logging.get_verbosity()
-
-    before = state()
-    hub.fetch(NAME)
-    assert state() == before

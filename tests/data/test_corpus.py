@@ -7,12 +7,15 @@ import io
 import itertools
 import json
 import os
+import re
 import sys
 import unicodedata
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
+from folders import names
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +40,11 @@ def texts(
     *sources: str | Path, report: CorpusReport | None = None, strict: bool = False
 ) -> list[str]:
     return [poem.text for poem in read_poems(*sources, report=report, strict=strict)]
+
+
+def stdin(text: str) -> Any:
+    """While this lasts, standard input holds this text."""
+    return patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
 
 
 def adds_up(report: CorpusReport) -> bool:
@@ -68,11 +76,8 @@ def test_text_files(tmp_path: Path, suffix: str) -> None:
     assert (second.text, second.meta) == (B, {"title": "首春"})
     blocks = write(tmp_path / f"blocks{suffix}", f"\n{A}\n{B}\n \n\nLuve: a rose,\nmy love.")
     assert texts(blocks) == [f"{A}\n{B}", "Luve: a rose,\nmy love."]
-
-
-def test_a_title_is_taken_only_where_it_is_one(tmp_path: Path) -> None:
-    kept = ["白日依山盡，公曰：入海流。", "O Captain: my Captain", "x" * 31 + "：" + A, "題："]
-    assert texts(write(tmp_path / "a.txt", "\n".join(kept))) == kept
+    untitled = ["白日依山盡，公曰：入海流。", "O Captain: my Captain", "x" * 31 + "：" + A, "題："]
+    assert texts(write(tmp_path / f"untitled{suffix}", "\n".join(untitled))) == untitled
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.json", "a.json.gz"])
@@ -94,10 +99,8 @@ def test_the_first_text_field_is_taken(tmp_path: Path) -> None:
 
 
 def test_csv(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "a.csv"
-    write(
-        path, f'title,text,n\r\nNA,"{A}\n{B}",1\r\nx,null,2\r\n'.encode() + b"y,\xff\xe7\xa7\x8b,3"
-    )
+    rows = f'title,text,n\r\nNA,"{A}\n{B}",1\r\nx,null,2\r\n'.encode()
+    path = write(tmp_path / "a.csv", rows + b"y,\xff\xe7\xa7\x8b,3")
     report = CorpusReport()
     poems = list(read_poems(path, report=report))
     assert [p.text for p in poems] == [f"{A}\n{B}", "null", "□秋"]
@@ -117,37 +120,28 @@ def test_parquet(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, temporary = tmp_path / "corpus", tmp_path / "temporary"
-    folder.mkdir()
-    temporary.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    write(folder / "a.csv", f"text\n{A}\n")
-    write(folder / "b.txt", B)
-    assert texts(folder) == [A, B]
-    assert sorted(os.listdir(folder)) == ["a.csv", "b.txt"]
-    assert os.listdir(temporary) == []
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    write(tmp_path / "a.csv", f"text\n{A}\n")
+    write(tmp_path / "b.txt", B)
+    assert texts(tmp_path) == [A, B]
+    assert names(tmp_path) == {"a.csv", "b.txt"}
 
 
 def test_hub_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import datasets  # type: ignore[import-untyped]
 
-    asked = []
-
-    def load_dataset(name: str, **options: object) -> dict[str, Iterable[dict[str, str]]]:
-        asked.append((name, options["streaming"]))
-        if name == "no/where":
-            raise ConnectionError("no route\nto host")
-        return {"test": [{"text": B}], "train": [{"text": A, "author": "白"}]}
-
+    hub = Mock(return_value={"test": [{"text": B}], "train": [{"text": A, "author": "白"}]})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(datasets, "load_dataset", hub)
     (poem,) = read_poems("owner/name")
-    assert (poem.text, poem.meta, asked) == (A, {"author": "白"}, [("owner/name", True)])
-    with pytest.raises(CorpusError) as caught:
+    assert (poem.text, poem.meta) == (A, {"author": "白"})
+    assert (hub.call_args.args, hub.call_args.kwargs["streaming"]) == (("owner/name",), True)
+    hub.side_effect = ConnectionError("no route\nto host")
+    with pytest.raises(
+        CorpusError, match=r"no such file, folder or hub data set .no route.; check"
+    ):
         texts("no/where")
-    assert "no such file, folder or hub data set (no route); check" in str(caught.value)
-    (tmp_path / "owner").mkdir()
-    (tmp_path / "owner" / "name").mkdir()
+    (tmp_path / "owner" / "name").mkdir(parents=True)
     write(tmp_path / "owner" / "name" / "a.txt", C)
     assert texts("owner/name") == [C]
     for path in ["a/b/c", "owner/a.txt", "/x", "x/", "data", "./x"]:
@@ -156,9 +150,9 @@ def test_hub_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("text", [f"{A}\n{B}", f'\n {{"text": "{A}"}}\n{{"text": "{B}"}}'])
-def test_standard_input_and_pipes(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-    assert texts("-") == [A, B]
+def test_standard_input_and_pipes(text: str) -> None:
+    with stdin(text):
+        assert texts("-") == [A, B]
     read, write_end = os.pipe()
     with open(write_end, "wb") as file:
         file.write(text.encode())
@@ -205,10 +199,8 @@ def test_what_is_broken(
     assert texts(tmp_path, report=report) == [*rest, "zzz"]
     assert (report.read, sum(report.dropped.values())) == (len(rest) + 2, 1)
     assert report.problems[0].startswith(f"{path}{where}: {problem}")
-    with pytest.raises(CorpusError) as caught:
+    with pytest.raises(CorpusError, match=rf"^{re.escape(f'{path}{where}: {problem}')}.*\Z"):
         texts(path, strict=True)
-    assert str(caught.value).startswith(f"{path}{where}: {problem}")
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -224,10 +216,8 @@ def test_what_is_broken(
 )
 def test_what_cannot_be_learnt_from(tmp_path: Path, name: str, data: bytes, says: str) -> None:
     path = write(tmp_path / name, data)
-    with pytest.raises(CorpusError, match=says) as caught:
+    with pytest.raises(CorpusError, match=rf"^{path}.*({says}).*\Z"):
         texts(path)
-    assert str(caught.value).startswith(str(path))
-    assert "\n" not in str(caught.value)
 
 
 def test_damaged_archives_and_missing_files(tmp_path: Path) -> None:
@@ -324,8 +314,7 @@ def test_report_adds_up(tmp_path: Path) -> None:
 def test_read_is_kept_and_dropped(lines: list[str]) -> None:
     report = CorpusReport()
     rows = "".join(json.dumps({"text": line}) + "\n" for line in lines)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rows.encode())))
+    with stdin(rows):
         try:
             kept = texts("-", report=report)
         except CorpusError:
@@ -378,9 +367,7 @@ def test_couplets_are_split_by_poem(tmp_path: Path) -> None:
     corpus = read_corpus(CorpusSpec([path], forms=[COUPLET], held_out=0.2))
     train, valid, test = sides(corpus, COUPLET)
     assert len(train) + len(valid) + len(test) == 600
-    assert 60 < len(valid) + len(test) < 200
-    assert 30 < len(valid) < 100
-    assert 30 < len(test) < 100
+    assert all(30 < len(part) < 100 for part in (valid, test))
     parts = [corpus.train, corpus.valid, corpus.test]
     for one, other in itertools.combinations([{p.key for p in part} for part in parts], 2):
         assert not one & other
@@ -408,24 +395,20 @@ def test_nothing_held_out_is_also_learnt(tmp_path: Path) -> None:
     path = write(tmp_path / "a.txt", "\n".join(poems))
     corpus = read_corpus(CorpusSpec([path], forms=[COUPLET], held_out=0.3))
     train, valid, test = sides(corpus, COUPLET)
-    assert valid
-    assert test
+    assert min(map(len, (train, valid, test))) > 0
     assert len(train | valid | test) == 101
     assert content(Poem((common,)), COUPLET) in train
     assert corpus.report.repeated["held out, but also elsewhere"] == 2  # by both held-out parts
     assert consistent(corpus.report)
-    selected = (
-        f"selected: 250; {len(train)} to train, {len(valid)} to validate, {len(test)} to test"
-    )
-    assert selected in corpus.report.lines()
+    sizes = f"{len(train)} to train, {len(valid)} to validate, {len(test)} to test"
+    assert f"selected: 250; {sizes}" in corpus.report.lines()
 
 
 @given(st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=3), min_size=1, max_size=30))
 @settings(deadline=None, max_examples=40)
 def test_no_couplet_stands_in_two_parts(poems: list[list[int]]) -> None:
     rows = "\n".join("".join(numbered(i, 2) for i in poem) for poem in poems)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(rows.encode())))
+    with stdin(rows):
         try:
             corpus = read_corpus(CorpusSpec(["-"], forms=[COUPLET], held_out=0.5))
         except CorpusError as error:
@@ -468,6 +451,5 @@ def test_nothing_to_train_on(
     tmp_path: Path, poems: list[str], forms: list[Form], held_out: float, says: str
 ) -> None:
     path = write(tmp_path / "a.txt", "\n".join(poems))
-    with pytest.raises(CorpusError) as caught:
+    with pytest.raises(CorpusError, match=f"^{path}: {says}"):
         read_corpus(CorpusSpec([path], forms=forms, held_out=held_out))
-    assert str(caught.value).startswith(f"{path}: {says}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import itertools
 import json
 import os
@@ -17,8 +16,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import Mock
 
 import pytest
+from folders import contents, forge, names
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -136,6 +137,7 @@ ROW = st.one_of(
 ROWS = st.lists(ROW, min_size=1, max_size=14)
 
 
+@pytest.mark.slow
 @given(
     st.lists(ROWS, min_size=1, max_size=2),
     st.one_of(st.none(), ROWS),
@@ -203,23 +205,20 @@ def test_processes_give_the_same_in_the_same_order(tmp_path: Path) -> None:
     spec = spec_of(source, held_out=0.2)
     build(spec, tmp_path / "one", workers=1)
     build(spec, tmp_path / "two", workers=2, chunk=5)
-    one, two = (
-        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
-        for name in ("one", "two")
-    )
-    assert one == two
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
 def die(*_: object, **__: object) -> None:
     os._exit(1)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path / "a.txt", numbered(60))
     monkeypatch.setattr(items, "items_of", die)
     with pytest.raises(CorpusError, match="a process that read the corpus has died"):
         build(spec_of(source), tmp_path / "data", workers=2, chunk=5)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert names(tmp_path) == {"a.txt"}
 
 
 def test_no_more_is_read_than_is_worked_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,10 +253,8 @@ def test_items_of_a_chunk() -> None:
     assert some.lengths.tolist() == [6, 6]
     assert some.hashes[0] == some.hashes[1]
     assert some.sides.tolist() == [1, 1]
-    assert [[some.values[i] for i in row] for row in some.columns] == [
-        ["3x2", ""],
-        ["3x2", "李白"],
-    ]
+    values = [[some.values[i] for i in row] for row in some.columns]
+    assert values == [["3x2", ""], ["3x2", "李白"]]
     assert (some.report.read, some.report.kept, some.report.used) == (4, 3, 2)
     assert some.fields == {"author": 1}
     free = items_of(records[:1], CorpusSpec([]))
@@ -275,6 +272,7 @@ for _ in gather(["-"], CorpusSpec(["-"]), CorpusReport(), workers=2, chunk=5):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc to look into")
 def test_processes_end_with_the_one_that_is_killed() -> None:
     """And a program without a guard can start them."""
@@ -308,12 +306,11 @@ def test_processes_end_with_the_one_that_is_killed() -> None:
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """Poems of two authors and of two forms."""
+    pairs = itertools.product("天地日山水雲", "風花雪江河海")
+    texts = [(f"{a}月{b}，春{b}{a}。", f"\n{b}月{a}，秋{a}{b}。") for a, b in pairs]
     rows = [
-        {
-            "text": f"{a}月{b}，春{b}{a}。" + f"\n{b}月{a}，秋{a}{b}。" * (i % 2),
-            "author": "李杜"[i % 2],
-        }
-        for i, (a, b) in enumerate(itertools.product("天地日山水雲", "風花雪江河海"))
+        {"text": one + other * (i % 2), "author": "李杜"[i % 2]}
+        for i, (one, other) in enumerate(texts)
     ]
     return write(tmp_path / "poems.jsonl", rows)
 
@@ -332,22 +329,19 @@ def test_a_tokenized_corpus_is_read_as_text(source: Path, tmp_path: Path) -> Non
         assert rows(encode_poems(data.codec, poems)) == rows(stored)
     assert corpus.report == load_corpus(spec).report
     assert load_corpus(CorpusSpec([tmp_path / "data"])) == corpus
-
-
-def test_text_of_free_form(tmp_path: Path) -> None:
-    poems = [f"a rose\nis {a} rose" for a in "abcd"]
-    build(spec_of(write(tmp_path / "a.txt", [f"{p}\n" for p in poems])), tmp_path / "data")
-    assert [p.text for p in read_store(tmp_path / "data").train] == poems
+    free = [f"a rose\nis {a} rose" for a in "abcd"]
+    build(spec_of(write(tmp_path / "a.txt", [f"{p}\n" for p in free])), tmp_path / "free")
+    assert [p.text for p in read_store(tmp_path / "free").train] == free
 
 
 def test_a_damaged_file_is_named(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     build(spec_of(source, FORMS, ("author",), held_out=0.4), folder)
-    names = {f"{side}.{name}" for side in store.SIDES for name in ("tokens", "offsets", "labels")}
-    names |= {"store.json", "tokenizer.model"}
-    assert {path.name for path in folder.iterdir()} == names | {"manifest.json"}
-    for name in sorted(names):
-        path, data = folder / name, (folder / name).read_bytes()
+    arrays = {f"{side}.{name}" for side in store.SIDES for name in ("tokens", "offsets", "labels")}
+    files = contents(folder)
+    assert files.keys() == arrays | {"store.json", "tokenizer.model", "manifest.json"}
+    for name in sorted(files.keys() - {"manifest.json"}):
+        path, data = folder / name, files[name]
         for damaged in (data[:-1], data + b"x", bytes([data[0] ^ 1]) + data[1:], None):
             path.unlink()
             if damaged is not None:
@@ -372,38 +366,31 @@ def test_a_folder_of_another_kind(source: Path, tmp_path: Path, change: dict[str
     folder = tmp_path / "data"
     build(spec_of(source, FORMS), folder)
     text = json.dumps({**json.loads((folder / "store.json").read_text()), **change})
-    (folder / "store.json").write_text(text)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    entry = {"size": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
-    manifest["files"]["store.json"] = entry
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    forge(folder, "store.json", text.encode())
     with pytest.raises(CorpusError, match=r"store.json describes no poems .*; remove the folder"):
         open_store(folder)
 
 
-def test_a_full_disk_leaves_nothing(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
+def test_a_full_disk(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     for name in ("write", "finish"):
         with monkeypatch.context() as patch:
             patch.setattr(store.ArrayFile, name, full)
             with pytest.raises(CorpusError, match=r"data: cannot be written .No space left"):
                 build(spec_of(source), tmp_path / "data")
-        assert [path.name for path in tmp_path.iterdir()] == ["poems.jsonl"]
+        assert names(tmp_path) == {"poems.jsonl"}
 
 
 def test_what_a_killed_process_left_goes_away(source: Path, tmp_path: Path) -> None:
     (tmp_path / ".data.tmp" / "spool").mkdir(parents=True)
     (tmp_path / ".data.tmp" / "spool" / "codes").write_bytes(b"abc")
     build(spec_of(source), tmp_path / "data")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "poems.jsonl"]
+    assert names(tmp_path) == {"data", "poems.jsonl"}
     with pytest.raises(CorpusError, match="data exists; remove it, or choose another name"):
         build(spec_of(source), tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_a_folder_that_was_tokenized_is_the_whole_corpus(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     build(spec_of(source, FORMS, ("author",)), folder)

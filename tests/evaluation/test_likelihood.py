@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from poetvae.config import ModelConfig
+from poetvae.config import ModelConfig, configure
 from poetvae.data.dataset import Batch, TokenStore
 from poetvae.evaluation.likelihood import CURVE, evaluate
 from poetvae.models.bounds import effective_samples, iwae, log_weights, mutual_information
@@ -28,19 +28,9 @@ TOKENIZER = PoemTokenizer.train(["山水"])  # 山 is 6, 水 is 7
 V, T = len(TOKENIZER), 2
 EOS, UNK, NEWLINE = TOKENIZER.eos_id, TOKENIZER.unk_id, TOKENIZER.newline_id
 FREE = PoemCodec(TOKENIZER, T)
-CONFIG = ModelConfig(
-    vocab_size=V,
-    max_len=T,
-    embed_dim=4,
-    d_model=4,
-    latent_dim=1,
-    encoder_layers=1,
-    decoder_layers=1,
-    dilations=(1,),
-    norm="none",
-    pooling="mean+max",
-    tied=False,
-)
+NETWORK = {"embed_dim": 4, "d_model": 4, "latent_dim": 1, "encoder_layers": 1, "decoder_layers": 1}
+SHAPE = {"vocab_size": V, "max_len": T, "dilations": (1,), "pooling": "mean+max"}
+CONFIG = configure("base", {**NETWORK, **SHAPE, "norm": "none", "tied": False}).model
 
 
 def build(seed: int = 3, config: ModelConfig = CONFIG) -> VAE:
@@ -89,8 +79,11 @@ def test_probabilities_of_all_texts_sum_to_one() -> None:
 REPEATS = 1500
 
 
+Weighed = list[tuple[float, Tensor, Tensor, Tensor]]
+
+
 @pytest.fixture(scope="module")
-def weighed() -> list[tuple[float, Tensor, Tensor, Tensor]]:
+def weighed() -> Weighed:
     """For three poems: log p(x), and log weights (K, R), nll (R,) and KL (R,) of R repeats."""
     model = build()
     results = []
@@ -106,23 +99,16 @@ def weighed() -> list[tuple[float, Tensor, Tensor, Tensor]]:
     return results
 
 
-Weighed = list[tuple[float, Tensor, Tensor, Tensor]]
-
-
 def mean_and_error(values: Tensor) -> tuple[float, float]:
     """The mean, and five standard errors of it."""
     return float(values.mean()), 5 * float(values.std()) / len(values) ** 0.5
 
 
-def test_weights_are_unbiased_estimates_of_the_likelihood(weighed: Weighed) -> None:
-    for log_p, weights, _, _ in weighed:
+def test_weights_estimate_the_likelihood_and_one_of_them_the_elbo(weighed: Weighed) -> None:
+    for log_p, weights, nll, kl in weighed:
         ratio, error = mean_and_error((weights.double() - log_p).exp().mean(dim=0))
         assert ratio == pytest.approx(1, abs=error)
         assert error < 0.2
-
-
-def test_one_weight_is_the_elbo_on_average(weighed: Weighed) -> None:
-    for log_p, weights, nll, kl in weighed:
         elbo, error = mean_and_error(-nll - kl)
         estimate, other_error = mean_and_error(iwae(weights[:1]))
         assert estimate == pytest.approx(elbo, abs=error + other_error)
@@ -160,12 +146,6 @@ def test_effective_samples_are_one_to_k_whatever_the_scale(values: list[float], 
     assert effective_samples(weights + by).item() == pytest.approx(size, rel=1e-6)
     linear = weights.exp()
     assert size == pytest.approx((linear.sum() ** 2 / linear.square().sum()).item())
-
-
-def test_effective_samples_of_equal_weights_and_of_one_that_outweighs_all() -> None:
-    weights = torch.zeros(8, 2)
-    weights[0, 1] = 60
-    assert effective_samples(weights).tolist() == pytest.approx([8, 1])
 
 
 def test_the_curve_rises_with_k_to_the_likelihood() -> None:
@@ -216,9 +196,7 @@ def test_mutual_information_of_a_linear_gaussian(d: int, spread: float, variance
 
 @given(st.integers(1, 40), st.integers(1, 3), st.floats(0.01, 100), st.integers(1, 50))
 @settings(deadline=None, max_examples=40)
-def test_mutual_information_is_capped_and_does_not_depend_on_the_rows_at_once(
-    n: int, d: int, spread: float, rows: int
-) -> None:
+def test_mutual_information_has_a_cap(n: int, d: int, spread: float, rows: int) -> None:
     q = posteriors(n, d, spread, 0.1)
     found = mutual_information(q, torch.Generator().manual_seed(1), rows)
     assert found <= math.log(n) + 1e-9
@@ -226,13 +204,6 @@ def test_mutual_information_is_capped_and_does_not_depend_on_the_rows_at_once(
     assert found == pytest.approx(whole, abs=1e-9)
     far = mutual_information(posteriors(n, d, 1e6, 1e-6), None, rows)  # each poem has its own place
     assert far == pytest.approx(math.log(n), abs=1e-3)
-
-
-@given(st.integers(1, 40), st.floats(-3, 3), st.floats(-3, 3))
-@settings(deadline=None, max_examples=20)
-def test_posteriors_that_are_one_carry_nothing(n: int, mean: float, logvar: float) -> None:
-    q = DiagonalGaussian(torch.full((n, 2), mean), torch.full((n, 2), logvar))
-    assert mutual_information(q, rows=7) == pytest.approx(0, abs=1e-6)
 
 
 def test_mutual_information_by_the_plain_sum() -> None:
@@ -261,15 +232,13 @@ def test_report_of_a_store() -> None:
     assert (report.poems, report.chars, report.unknown_chars) == (6, 8, 2)
     assert report.kl_per_poem == pytest.approx(kl, rel=1e-5)
     assert report.nll_per_char == pytest.approx(-float(exact(model, batch).sum()) / 8, abs=0.03)
-    assert report.elbo_per_char == pytest.approx(
-        6 * (report.recon_per_poem + report.kl_per_poem) / 8
-    )
+    elbo = report.recon_per_poem + report.kl_per_poem
+    assert report.elbo_per_char == pytest.approx(6 * elbo / 8)
     assert report.nll_per_char is not None
     assert report.bits_per_char == pytest.approx(report.nll_per_char / math.log(2))
     assert report.recon_char_accuracy == pytest.approx(sum(right) / 8)
-    assert report.recon_poem_accuracy == pytest.approx(
-        sum(g == p for g, p in zip(guess, POEMS, strict=True)) / 6
-    )
+    whole = sum(g == p for g, p in zip(guess, POEMS, strict=True))
+    assert report.recon_poem_accuracy == pytest.approx(whole / 6)
     assert report.parameters == sum(p.numel() for p in model.parameters())
     assert (report.bound, report.iw_samples, report.passes) == ("IWAE-1000", 1000, 1)
     assert report.mi_cap == pytest.approx(math.log(6))
@@ -277,18 +246,14 @@ def test_report_of_a_store() -> None:
     assert report.marginal_kl == pytest.approx(report.kl_per_poem - report.mutual_information)
     for key, (low, high) in report.ci.items():
         assert low < report.as_dict()[key] < high
-
-
-def test_report_keys() -> None:
-    report = evaluate(build(), FREE, TokenStore(POEMS, T, 0), samples=1)
+    assert list(report.ci) == ["elbo_per_char", "nll_per_char", "kl_per_poem"]
+    assert report.iw_curve == []
     assert list(report.as_dict()) == [
         "poems", "chars", "unknown_chars", "elbo_per_char", "nll_per_char", "bound", "iw_samples",
         "bits_per_char", "recon_per_poem", "kl_per_poem", "mutual_information", "mi_cap",
         "marginal_kl", "active_units", "recon_char_accuracy", "recon_poem_accuracy", "parameters",
         "passes", "codes_used", "codebook_perplexity", "cluster_perplexity", "ci", "iw_curve",
     ]  # fmt: skip
-    assert list(report.ci) == ["elbo_per_char", "nll_per_char", "kl_per_poem"]
-    assert report.iw_curve == []
 
 
 def deaf(mean: float) -> VAE:
@@ -311,16 +276,9 @@ def test_a_model_whose_figures_are_known() -> None:
     store = TokenStore([[6, 6], [6, 7], [7, 7]], T, 0)
     report = evaluate(deaf(0), codec, store, samples=3)
     recon = -(3 * math.log(3 / 4) + 3 * math.log(1 / 4)) / 3
-    expected = {
-        "recon_per_poem": recon,
-        "kl_per_poem": 0,
-        "nll_per_char": recon / 2,
-        "elbo_per_char": recon / 2,
-        "recon_char_accuracy": 3 / 6,
-        "recon_poem_accuracy": 1 / 3,
-        "mutual_information": 0,
-        "marginal_kl": 0,
-    }
+    expected = dict.fromkeys(("kl_per_poem", "mutual_information", "marginal_kl"), 0.0)
+    expected |= {"recon_per_poem": recon, "nll_per_char": recon / 2, "elbo_per_char": recon / 2}
+    expected |= {"recon_char_accuracy": 3 / 6, "recon_poem_accuracy": 1 / 3}
     found = {key: report.as_dict()[key] for key in expected}
     assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)
     assert (report.chars, report.unknown_chars, report.active_units) == (6, 0, 0)
@@ -337,7 +295,7 @@ def test_active_units_are_those_whose_mean_varies() -> None:
     model = build(config=replace(CONFIG, latent_dim=4))
     store = TokenStore(POEMS, T, 0)
     batch = store.batch(range(6))
-    features = model.encoder(batch.tokens, batch.mask)[:, 0]
+    features = model.encoder(batch)[:, 0]
     nn.init.zeros_(model.mean.weight)
     nn.init.constant_(model.mean.bias, 5.0)  # far from 0, but the same for all
     with torch.no_grad():
@@ -380,11 +338,10 @@ def test_the_mode_of_the_model_is_restored_and_dropout_is_off(training: bool) ->
 def test_labels_are_used() -> None:
     codec = PoemCodec(TOKENIZER, T, {Form(1, 2): 1, Form(2, 1): 1})
     model = build(config=replace(CONFIG, label_sizes=codec.label_sizes))
-    reports = [
-        evaluate(model, codec, TokenStore([[6, 7]], T, 0, [[label]]), samples=1) for label in (1, 2)
-    ]
-    assert reports[0].kl_per_poem != reports[1].kl_per_poem
-    assert reports[0].recon_per_poem != reports[1].recon_per_poem
+    stores = [TokenStore([[6, 7]], T, 0, [[label]]) for label in (1, 2)]
+    one, other = (evaluate(model, codec, store, samples=1) for store in stores)
+    assert one.kl_per_poem != other.kl_per_poem
+    assert one.recon_per_poem != other.recon_per_poem
 
 
 def test_progress_wraps_the_batches_whose_size_matters_to_noise_alone() -> None:

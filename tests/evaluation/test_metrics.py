@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,13 +21,12 @@ from poetvae.evaluation.metrics import (
     self_bleu,
 )
 
+FEW = "春夏秋冬風花雪"  # so few that n-grams meet
 TEXTS: list[Text] = [("白日依山盡", "黃河入海流"), ("春眠不覺曉", "處處聞啼鳥"), ("山外", "青山")]
 
 
-def random_texts(
-    seed: int, count: int, shortest: int, longest: int, alphabet: str = "春夏秋冬風花雪"
-) -> list[Text]:
-    """Texts of two verses, so poor in characters that their n-grams meet."""
+def random_texts(seed: int, count: int, shortest: int, longest: int, alphabet: str) -> list[Text]:
+    """Texts of two verses."""
     rng = random.Random(seed)
     lengths = [rng.randint(shortest, longest) for _ in range(count)]
     chars = ["".join(rng.choices(alphabet, k=length)) for length in lengths]
@@ -35,19 +35,16 @@ def random_texts(
 
 def sacre_self_bleu(texts: list[Text], n: int) -> float:
     """self-BLEU with one call of sacrebleu for each text."""
-    bleu = BLEU(
-        tokenize="none",
-        smooth_method="floor",
-        smooth_value=0.1,
-        effective_order=False,
-        max_ngram_order=n,
-    )
+    floor: Any = {
+        "smooth_method": "floor",
+        "smooth_value": 0.1,
+        "effective_order": False,
+    }
+    bleu = BLEU(tokenize="none", max_ngram_order=n, **floor)
     spaced = [" ".join("".join(text)) for text in texts]
-    scores = [
-        bleu.sentence_score(spaced[i], spaced[:i] + spaced[i + 1 :]).score / 100
-        for i in range(len(spaced))
-    ]
-    return sum(scores) / len(scores)
+    others = [spaced[:i] + spaced[i + 1 :] for i in range(len(spaced))]
+    scores = map(bleu.sentence_score, spaced, others)
+    return sum(score.score for score in scores) / 100 / len(spaced)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
@@ -55,14 +52,9 @@ def sacre_self_bleu(texts: list[Text], n: int) -> float:
     ("count", "shortest", "longest"), [(30, 10, 10), (30, 5, 40), (30, 1, 9), (4, 2, 30), (2, 6, 9)]
 )
 def test_self_bleu_is_that_of_sacrebleu(count: int, shortest: int, longest: int, n: int) -> None:
-    for seed in range(3):
-        texts = random_texts(seed, count, shortest, longest)
-        assert self_bleu(texts, n) == pytest.approx(sacre_self_bleu(texts, n), rel=1e-6)
-
-
-def test_self_bleu_of_many_characters_is_that_of_sacrebleu() -> None:
-    texts = random_texts(1, 30, 5, 20, "".join(map(chr, range(0x4E00, 0x4E80))))
-    for n in (2, 3, 4):
+    many = "".join(map(chr, range(0x4E00, 0x4E80)))
+    for seed, alphabet in enumerate((FEW, FEW, many)):
+        texts = random_texts(seed, count, shortest, longest, alphabet)
         assert self_bleu(texts, n) == pytest.approx(sacre_self_bleu(texts, n), rel=1e-6)
 
 
@@ -72,18 +64,9 @@ def test_self_bleu_at_its_ends(n: int) -> None:
     assert self_bleu([("天地玄黃",), ("宇宙洪荒",), ("日月盈昃",)], n) == 0
 
 
-def test_self_bleu_leaves_the_text_itself_out() -> None:
+def test_self_bleu_of_the_same_and_of_short_texts() -> None:
     one = ("天地玄黃", "宇宙洪荒")
-    assert self_bleu([one, ("日月盈昃", "辰宿列張")], 2) == 0
     assert self_bleu([one, one, ("日月盈昃", "辰宿列張")], 2) == pytest.approx(2 / 3)
-
-
-def test_self_bleu_does_not_depend_on_the_order_of_texts() -> None:
-    texts = random_texts(0, 20, 5, 12)
-    assert self_bleu(texts[::-1], 3) == pytest.approx(self_bleu(texts, 3))
-
-
-def test_texts_shorter_than_n_score_zero() -> None:
     assert self_bleu([("天地",), ("天地",)], 2) == pytest.approx(1)
     assert self_bleu([("天地",), ("天地",)], 3) == 0
     assert self_bleu([("",), ("",)], 1) == 0
@@ -98,14 +81,11 @@ def test_distinct_counts_within_a_text_and_across_its_verses() -> None:
         distinct(texts, 4)
 
 
-def test_repeats() -> None:
-    assert repeats(TEXTS).tolist() == [False, True, True]
-    assert repeats([("山", "山"), ("山", "水")]).tolist() == [True, False]
-
-
-def test_novelty() -> None:
+def test_repeats_and_novelty() -> None:
     known = [TEXTS[0], ("處處聞啼鳥", "春眠不覺曉"), ("山外青山",)]
     assert novel(TEXTS, known).tolist() == [False, True, True]
+    assert repeats(TEXTS).tolist() == [False, True, True]
+    assert repeats([("山", "山"), ("山", "水")]).tolist() == [True, False]
 
 
 def test_copied_lines() -> None:
@@ -137,14 +117,6 @@ def test_bootstrap_is_the_normal_interval_of_many_values() -> None:
     error = 1.96 * values.std() / 100
     assert low == pytest.approx(values.mean() - error, abs=0.15 * error)
     assert high == pytest.approx(values.mean() + error, abs=0.15 * error)
-
-
-def test_bootstrap_covers_the_mean_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(2)
-    samples = rng.binomial(1, 0.3, size=(200, 100)).astype(bool)
-    intervals = [bootstrap(sample, repeats=300) for sample in samples]
-    covered = sum(low <= 0.3 <= high for low, high in intervals)
-    assert 0.88 <= covered / 200 <= 0.99
 
 
 def test_bootstrap_is_a_function_of_the_seed() -> None:

@@ -420,7 +420,7 @@ def test_passes_decide_in_turn_and_see_what_was_decided() -> None:
     z = torch.randn(6, 3, generator=torch.Generator().manual_seed(2))
     allowed = allowed_tokens(ONE, COUPLET)
     with torch.no_grad():
-        tokens, log_probs, _ = write(model, z, allowed, passes=3, options=LIKELIEST)
+        tokens, log_probs, _ = write(model, z, allowed, options=replace(LIKELIEST, passes=3))
         seen = torch.full_like(tokens, model.mask_id)
         for places in ([0, 3], [1], [2]):
             log_p = model.decode(z, history=seen, passes=3).log_softmax(-1)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
+from folders import names
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -67,12 +68,10 @@ def test_saved_and_loaded(poet: Poet, index: Index, tmp_path: Path) -> None:
     assert again.texts == index.texts
     assert again.model == index.model == fingerprint(poet.model)
     assert torch.equal(again.z, index.z)
-    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+    assert names(tmp_path) == {"index"}
 
 
-def test_an_index_of_another_model_is_refused(
-    poet: Poet, free_poet: Poet, index: Index, tmp_path: Path
-) -> None:
+def test_another_model(poet: Poet, free_poet: Poet, index: Index, tmp_path: Path) -> None:
     index.save(tmp_path / "index")
     with pytest.raises(CheckpointError, match="was made with another model; remove it and build"):
         Index.load(tmp_path / "index", free_poet.model)
@@ -113,7 +112,7 @@ def test_a_torn_index_is_refused(poet: Poet, index: Index, tmp_path: Path, keep:
     ],
     ids=str,
 )
-def test_parts_that_do_not_fit_or_agree_are_refused(
+def test_parts_that_do_not_fit(
     poet: Poet, index: Index, tmp_path: Path, change: dict[str, Tensor], says: str
 ) -> None:
     path = tmp_path / "index"

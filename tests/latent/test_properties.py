@@ -149,17 +149,6 @@ def test_tones_are_the_probability_of_regulated_verse(name: str, seed: int) -> N
     assert float(found.exp()) == pytest.approx(expected, abs=1e-5)
 
 
-def test_tones_of_all_couplets_of_two_characters() -> None:
-    codec, form = fixed("5x2")
-    logits = torch.full((1, 10, len(TOKENIZER)), -torch.inf)
-    logits[:, :, TOKENIZER.encode("天月")] = 0.0
-    verses = ["".join(v) for v in product("天月", repeat=5)]
-    count = sum(bool(regulated([a, b])) for a in verses for b in verses)
-    assert 0 < count < 1024
-    found = properties.tones(codec, form)(logits)
-    assert float(found) == pytest.approx(math.log(count / 1024), abs=1e-5)
-
-
 @pytest.mark.parametrize("name", ["3x2", "5x3"])
 def test_forms_without_tones(name: str) -> None:
     with pytest.raises(ConfigError, match=f"form {name} has no tones to keep"):

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from poetvae.config import ModelConfig
+from poetvae.data.dataset import Batch
 from poetvae.models.decoder import Decoder
 from poetvae.models.encoder import Encoder
 from poetvae.models.layers import Labels
@@ -70,7 +71,7 @@ def test_shapes(config: ModelConfig, b: int, t: int) -> None:
     reader, network = encoder(config), decoder(config)
     means = config.pooling_heads if config.pooling == "attention+max" else 1
     assert reader.out_features == 4 * (means + (config.pooling != "mean"))
-    features = reader(torch.randint(0, 11, (b, t)), None, labels)
+    features = reader(Batch.whole(torch.randint(0, 11, (b, t)), labels))
     assert features.shape == (b, reader.out_features)
     observed = torch.randint(0, 11, (b, 6)) if config.observe else None
     assert network(latent(b), observed, labels).shape == (b, 6, config.embed_dim)
@@ -87,21 +88,19 @@ def test_features_do_not_depend_on_padding(config: ModelConfig, length: int) -> 
     row = torch.randint(0, 11, (1, 6))  # whatever stands in the padding
     row[:, :length] = poem
     mask = (torch.arange(6) < length).unsqueeze(0)
-    alone = network(poem)
+    alone = network(Batch.whole(poem))
     # Attention weighs in float32, hence the tolerances.
-    whole = network(poem, torch.ones_like(poem, dtype=torch.bool))
-    torch.testing.assert_close(whole, alone, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(network(row, mask), alone, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(network(Batch(row, mask)), alone, atol=1e-6, rtol=1e-5)
     others = torch.cat([torch.randint(0, 11, (2, 6)), row])
     masks = torch.cat([torch.ones(2, 6, dtype=torch.bool), mask])
-    torch.testing.assert_close(network(others, masks)[2:], alone, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(network(Batch(others, masks))[2:], alone, atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("positions", [True, False])
 def test_position_vectors_tell_the_order(positions: bool) -> None:
     network = encoder(replace(CONFIG, positions=positions, kernel_size=1))
     poem = torch.tensor([[5, 6, 7, 8, 9, 10]])
-    equal = torch.allclose(network(poem), network(poem.flip(1)))
+    equal = torch.allclose(network(Batch.whole(poem)), network(Batch.whole(poem.flip(1))))
     assert equal != positions
 
 
@@ -117,7 +116,7 @@ def test_means_and_maxima_of_the_positions(pooling: str) -> None:
     expected = [(vectors.T @ shares).flatten()]
     if pooling.endswith("+max"):
         expected.append(vectors.max(dim=0).values)
-    found = network(poem, mask)[0]
+    found = network(Batch(poem, mask))[0]
     torch.testing.assert_close(found, torch.cat(expected), atol=1e-6, rtol=1e-5)
 
 
@@ -133,7 +132,7 @@ def test_labels_change_both_maps(norm: str) -> None:
     config = replace(CONFIG, label_sizes=(3,), norm=norm)
     reader, writer = encoder(config), decoder(config)
     poem, z = torch.randint(0, 11, (1, 6)), latent(1)
-    read = [reader(poem, None, torch.tensor([[label]])) for label in range(3)]
+    read = [reader(Batch.whole(poem, torch.tensor([[label]]))) for label in range(3)]
     written = [writer(z, None, torch.tensor([[label]])) for label in range(3)]
     for outputs in (read, written):
         assert not torch.allclose(outputs[0], outputs[1])

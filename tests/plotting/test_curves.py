@@ -15,16 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import get_data_path, image
-from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from numpy.typing import NDArray
 
 from poetvae import cli
 from poetvae.errors import CheckpointError, ConfigError
-from poetvae.plotting import curves as plots
-from poetvae.plotting import map_image as plots_map
+from poetvae.plotting import map_image
 from poetvae.plotting.comparison import plot_ladder, plot_rate_distortion
-from poetvae.plotting.curves import apart, plot_curves
+from poetvae.plotting.curves import COLOURS, SUFFIXES, apart, picture, plot_curves
 from poetvae.plotting.map_image import plot_map
 from poetvae.poet import Poet
 from poetvae.text.poem import has_han
@@ -98,29 +96,16 @@ def metrics(tmp_path: Path) -> Path:
     return make_run(tmp_path / "my-run", TRAINING + VALIDATION)
 
 
-@pytest.fixture
-def history(metrics: Path) -> History:
-    """What is read of it."""
-    return read_history(metrics)
-
-
 @pytest.fixture(scope="module")
 def svg(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The picture of such a run."""
     return drawn(make_run(tmp_path_factory.mktemp("runs") / "my-run", TRAINING + VALIDATION))
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[History]:
-    """Draw nothing, which is quick; what was to be drawn."""
-    asked = []
-
-    def draw(run: History) -> Figure:
-        asked.append(run)
-        return Figure(figsize=(1, 1))
-
-    monkeypatch.setattr(plots, "_draw_one", draw)
-    return asked
+def blank(out: str | Path) -> None:
+    """A small picture of nothing."""
+    with picture(out, SUFFIXES, (1, 1)):
+        pass
 
 
 # What a run recorded
@@ -138,7 +123,11 @@ def test_what_a_run_tells(run: Path, poet: Poet) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", '{"config": 1}', "[" * 10**5])
-def test_what_a_run_does_not_tell(metrics: Path, text: str) -> None:
+def test_what_a_run_does_not_tell(
+    metrics: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(metrics)
+    assert read_history(".").name == "my-run"  # the folder that we stand in has a name
     (metrics / "train.json").write_text(text)
     (metrics / "model.safetensors").write_bytes(text.encode())
     found = read_history(metrics)
@@ -157,9 +146,8 @@ def test_the_best_is_the_one_that_is_kept() -> None:
 
 
 def test_the_picture_names_the_run_the_panels_and_the_best(svg: str) -> None:
-    assert {*texts(svg)} >= PANELS
     title = "my-run: 6.000 nats a character held out (-ELBO), best at step 400 of 400"
-    assert title in texts(svg)
+    assert {*texts(svg)} >= {*PANELS, title}
     assert "nothing recorded" not in svg
 
 
@@ -170,9 +158,8 @@ def test_the_curves_go_where_the_numbers_say(svg: str) -> None:
     falling = [bool(curve[0, 1] < curve[-1, 1]) for curve in blue]  # pixels count downward
     assert falling == [True, True, False, False, False]
     nll = blue[1]
-    assert np.asarray(np.corrcoef(nll.T))[0, 1] == pytest.approx(
-        1, abs=1e-6
-    )  # a straight line stays one
+    straight = np.asarray(np.corrcoef(nll.T))[0, 1]
+    assert straight == pytest.approx(1, abs=1e-6)
 
 
 def test_it_needs_neither_torch_nor_pyplot(metrics: Path) -> None:
@@ -194,11 +181,8 @@ def test_it_needs_neither_torch_nor_pyplot(metrics: Path) -> None:
     ("name", "magic"),
     [("a.png", b"\x89PNG"), ("a.PNG", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")],
 )
-@pytest.mark.usefixtures("calls")
-def test_the_suffix_names_the_format(
-    history: History, tmp_path: Path, name: str, magic: bytes
-) -> None:
-    plot_curves(str(tmp_path / name), [history])
+def test_the_suffix_names_the_format(tmp_path: Path, name: str, magic: bytes) -> None:
+    blank(str(tmp_path / name))
     assert (tmp_path / name).read_bytes().startswith(magic)
 
 
@@ -208,10 +192,8 @@ def test_an_autoencoder_and_a_name_that_is_not_ascii(tmp_path: Path) -> None:
     svg = drawn(make_run(tmp_path / "山月 $a_b$ <x>", [*lines, held_out]))
     assert "An autoencoder has no ELBO" in texts(svg)
     assert "nothing recorded" in texts(svg)  # of active units
-    title = (
-        "\\u5c71\\u6708 $a_b$ &lt;x&gt;: 6.000 nats a character held out (reconstruction alone), "
-    )
-    assert f"{title}best at step 400 of 400" in texts(svg)
+    title = r"\u5c71\u6708 $a_b$ &lt;x&gt;: 6.000 nats a character held out (reconstruction alone)"
+    assert f"{title}, best at step 400 of 400" in texts(svg)
     assert svg.isascii()
 
 
@@ -223,9 +205,9 @@ def test_several_runs_have_a_colour_and_their_name_each(tmp_path: Path) -> None:
     svg = drawn(*runs)
     assert {"one  6.000", "two  6.010", "three  6.020"} <= {*texts(svg)}
     assert "one is the best of 3: 6.000 nats a character on held-out poems" in texts(svg)
-    for colour in plots.COLOURS[:3]:
+    for colour in COLOURS[:3]:
         assert len(curves(svg, colour.lower())) == 4
-    (score, *_), (last, *_) = curves(svg, BLUE), curves(svg, plots.COLOURS[2].lower())
+    (score, *_), (last, *_) = curves(svg, BLUE), curves(svg, COLOURS[2].lower())
     assert score[-1, 1] > last[-1, 1]  # lower is better
 
 
@@ -237,9 +219,18 @@ def test_runs_without_a_bound_and_very_many(tmp_path: Path, runs: int) -> None:
     assert ("is the best of" in svg.read_text()) is (runs > 2)
 
 
-def test_no_runs(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no runs to draw; give at least one"):
-        plot_curves(tmp_path / "a.svg", [])
+@pytest.mark.parametrize(
+    ("draw", "line"),
+    [
+        (plot_curves, "no runs to draw; give at least one"),
+        (plot_ladder, "no bounds to draw; give at least one model"),
+        (plot_rate_distortion, "no rates to draw; give at least one row"),
+    ],
+)
+def test_nothing_to_draw(tmp_path: Path, draw: Any, line: str) -> None:
+    with pytest.raises(ConfigError, match=line):
+        draw(tmp_path / "a.svg", [])
+    assert list(tmp_path.iterdir()) == []
 
 
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=12), st.floats(0.01, 10))
@@ -250,9 +241,6 @@ def test_places_move_apart_and_no_further_than_they_must(places: list[float], st
     assert sum(found) == pytest.approx(sum(places), abs=1e-6)
     if (np.diff(sorted(places)) > step).all():
         assert found == pytest.approx(sorted(places))
-
-
-def test_two_that_touch_move_as_far_as_each_other() -> None:
     assert apart([1.0, 1.0, 9.0], 2.0) == [0.0, 2.0, 9.0]
 
 
@@ -264,11 +252,6 @@ def test_a_run_of_few_or_strange_numbers(tmp_path: Path, lines: list[dict[str, A
     assert ">nothing recorded<" in drawn(make_run(tmp_path / "short", lines))
 
 
-def test_the_folder_we_stand_in_has_a_name(metrics: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(metrics)
-    assert read_history(".").name == "my-run"
-
-
 @pytest.mark.parametrize(
     "tail", [b'{"step": 450, "nl', b"\xe5\xb1", json.dumps(TRAINING[0]).encode()]
 )
@@ -278,78 +261,70 @@ def test_a_torn_last_line_is_left_out(tmp_path: Path, tail: bytes) -> None:
     assert rows == [{k: v for k, v in line.items() if k not in unread} for line in TRAINING]
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"",
-        b'{"step": 450, "nl',
-        b"\xff",
-        b"[1]",
-        b"null",
-        b'{"nll": 1}',
-        b'{"step": null}',
-        b'{"step": 1, "nll": "low"}',
-        b'{"step": 1, "kl": []}',
-        b'{"step": 1' + b"0" * 400 + b"}",
-    ],
-)
+BROKEN = [
+    b"", b'{"step": 450, "nl', b"\xff", b"[1]", b"null", b'{"nll": 1}', b'{"step": null}',
+    b'{"step": 1, "nll": "low"}', b'{"step": 1, "kl": []}', b'{"step": 1' + b"0" * 400 + b"}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", BROKEN)
 def test_any_other_broken_line_is_named(tmp_path: Path, line: bytes) -> None:
     run = make_run(tmp_path / "run", TRAINING[:2], line + b"\n")
     with pytest.raises(CheckpointError, match=r"metrics\.jsonl, line 3: expected a JSON object"):
         read_history(run)
 
 
-@pytest.mark.parametrize("text", [b"", b'{"step": 5'])
-def test_metrics_without_a_line(tmp_path: Path, text: bytes) -> None:
-    run = make_run(tmp_path / "run", [], text)
-    with pytest.raises(CheckpointError, match="has no lines yet"):
-        read_history(run)
-
-
 def test_no_run_and_no_metrics(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="nowhere: no such run folder"):
-        read_history(tmp_path / "nowhere")
-    with pytest.raises(CheckpointError, match=r"metrics\.jsonl: cannot be read"):
-        read_history(tmp_path)
+    (tmp_path / "none").mkdir()
+    make_run(tmp_path / "empty", [])
+    make_run(tmp_path / "torn", [], b'{"step": 5')
+    for name, line in (
+        ("nowhere", "nowhere: no such run folder"),
+        ("none", r"metrics\.jsonl: cannot be read"),
+        ("empty", "has no lines yet"),
+        ("torn", "has no lines yet"),
+    ):
+        with pytest.raises(CheckpointError, match=line):
+            read_history(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["curves", "curves.gif", ".png", ""])
-def test_other_suffixes_are_refused(history: History, name: str) -> None:
+def test_other_suffixes_are_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"ends in \.png, \.svg, \.pdf"):
-        plot_curves(name, [history])
+        blank(name)
 
 
-@pytest.mark.usefixtures("calls")
-def test_a_place_that_cannot_be_written(history: History, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file").touch()
     for out in ("nowhere/a.png", "folder.png", "file/a.png", "a" * 300 + ".png"):
         with pytest.raises(ConfigError, match="cannot be written"):
-            plot_curves(tmp_path / out, [history])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png", "my-run"]
+            blank(tmp_path / out)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.png"]
 
 
-@pytest.mark.usefixtures("calls")
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_failure_leaves_the_old_file(
-    metrics: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
     def fail(*_: object) -> None:
         raise error
 
-    out = metrics / "curves.png"
+    out = tmp_path / "curves.png"
     out.write_bytes(b"old")
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(ConfigError if isinstance(error, OSError) else KeyboardInterrupt):
-        plot_curves(out, [read_history(metrics)])
+        blank(out)
+    with pytest.raises(KeyError), picture(out, SUFFIXES, (1, 1)):
+        raise KeyError
     assert out.read_bytes() == b"old"
-    assert sorted(path.name for path in metrics.iterdir()) == ["curves.png", "metrics.jsonl"]
+    assert list(tmp_path.iterdir()) == [out]
 
 
-def test_matplotlib_is_missing(metrics: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_matplotlib_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ConfigError, match=r"pip install 'poetvae\[plot\]'"):
-        plot_curves(metrics / "curves.png", [read_history(metrics)])
+        blank(tmp_path / "curves.png")
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> object:
@@ -362,7 +337,6 @@ def command(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> object:
     return 0
 
 
-@pytest.mark.usefixtures("calls")
 def test_the_command(
     metrics: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -385,23 +359,18 @@ def test_the_command_compares_runs(
     runs = [make_run(tmp_path / name, VALIDATION) for name in ("one", "two")]
     blind = make_run(tmp_path / "blind", [{"step": 1, "valid_score": 1.0}])
     out = tmp_path / "a.svg"
-    for kind, says in (
-        ("rate-distortion", "What z carries"),
-        ("ladder", "one guesses best: 6.000"),
-    ):
+    says = {"rate-distortion": "What z carries", "ladder": "one guesses best: 6.000"}
+    for kind in says:
         assert command(monkeypatch, "plot", *runs, blind, "--kind", kind, "--out", out) == 0
         svg = out.read_text()
-        assert says in svg
+        assert says[kind] in svg
         assert {"one", "two"} <= {*texts(svg)}
         assert "blind" not in svg
         told = "left out: blind, which recorded no bound of held-out poems\n"
         assert capsys.readouterr() == (f"{out}\n", told)
     for name in ("one", "two"):
         (tmp_path / name / "train.json").write_text(json.dumps({"fingerprint": name}))
-    (tmp_path / "two" / "one").mkdir()
-    (tmp_path / "two" / "one" / "metrics.jsonl").write_bytes(
-        (runs[1] / "metrics.jsonl").read_bytes()
-    )
+    make_run(tmp_path / "two" / "one", VALIDATION)
     monkeypatch.chdir(tmp_path)
     assert command(monkeypatch, "plot", "one", "two/one", "--kind", "ladder", "--out", out) == 0
     assert {"one", "two/one"} <= {*texts(out.read_text())}
@@ -426,12 +395,9 @@ def test_the_ladder_has_the_best_on_top(tmp_path: Path) -> None:
     assert places == sorted(places)
     assert {"5.500", "1.74 M", "6.000", "6.500", "2 B", "7.000", "999"} <= {*found}
     assert "best guesses best: 5.500 nats a character" in found
-
-
-@pytest.mark.parametrize("rows", [1, 2])
-def test_a_ladder_of_one_or_of_equals(tmp_path: Path, rows: int) -> None:
-    plot_ladder(tmp_path / "a.svg", [{"name": "a", "nats": 6.0, "parameters": None}] * rows)
-    assert "parameters" not in texts((tmp_path / "a.svg").read_text())
+    for count in (1, 2):  # one alone, and equals
+        plot_ladder(tmp_path / "a.svg", [{"name": "a", "nats": 6.0, "parameters": None}] * count)
+        assert "parameters" not in texts((tmp_path / "a.svg").read_text())
 
 
 # Rate and distortion
@@ -458,13 +424,8 @@ def test_rate_and_distortion(tmp_path: Path) -> None:
     assert slopes == pytest.approx(np.full(len(slopes), slopes[0]), rel=1e-3)
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.pdf"])
-def test_one_rate_is_a_picture(tmp_path: Path, name: str) -> None:
-    plot_rate_distortion(tmp_path / name, RATES[:1])
-    assert (tmp_path / name).stat().st_size > 1000
-
-
 def test_names_beside_points_do_not_cover_each_other(tmp_path: Path) -> None:
+    plot_rate_distortion(tmp_path / "a.pdf", RATES[:1])  # one alone is a picture, too
     crowd = [
         {"name": f"model-{i}", "beta": 1.0, "rate": 5.0 + i / 50, "distortion": 60.0}
         for i in range(8)
@@ -478,14 +439,6 @@ def test_names_beside_points_do_not_cover_each_other(tmp_path: Path) -> None:
     for i, (x, y) in enumerate(boxes):
         for other in boxes[i + 1 :]:
             assert abs(x - other[0]) > 30 or abs(y - other[1]) >= 9
-
-
-def test_no_rates_and_another_suffix(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no rates to draw; give at least one row"):
-        plot_rate_distortion(tmp_path / "a.svg", [])
-    with pytest.raises(ConfigError, match=r"ends in \.png, \.svg, \.pdf"):
-        plot_rate_distortion(tmp_path / "a.gif", RATES)
-    assert list(tmp_path.iterdir()) == []
 
 
 # Maps
@@ -513,9 +466,6 @@ def test_a_map_has_its_poems_axes_and_labels(tmp_path: Path) -> None:
         assert f">{text}<" in svg
     fills = {c: svg.count(f"fill: {c}") for c in (BLUE, RED, "#b2b2b2")}
     assert list(fills.values()) == [31, 21, 11]  # and one in the legend
-
-
-def test_a_map_may_have_a_title(tmp_path: Path) -> None:
     plot_map(tmp_path / "map.svg", POINTS, None, [], AXES, title="60 poems of 山月")
     assert r"60 poems of \u5c71\u6708" in texts((tmp_path / "map.svg").read_text())
 
@@ -532,7 +482,7 @@ def test_the_ten_most_frequent_values_have_a_colour(tmp_path: Path) -> None:
 def test_characters_without_a_font_are_left_out_with_one_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plots_map, "FONTS", ())
+    monkeypatch.setattr(map_image, "FONTS", ())
     grid = [(0.0, 0.0, "山月臨窗白"), (1.0, 0.0, "溪風入座清"), (0.0, 1.0, "a rose")]
     with pytest.warns(UserWarning) as caught:  # noqa: PT030
         svg = mapped(tmp_path, grid, ["唐"] * 60)
@@ -550,7 +500,7 @@ def test_the_first_font_that_has_most_characters_is_taken(
 ) -> None:
     usual, other = FT2Font(FONT_FOLDER / "DejaVuSans.ttf"), FT2Font(FONT_FOLDER / "STIXGeneral.ttf")
     rare = "".join(map(chr, sorted(other.get_charmap().keys() - usual.get_charmap().keys())[-3:]))
-    monkeypatch.setattr(plots_map, "FONTS", ("/missing.ttc", str(other.fname)))
+    monkeypatch.setattr(map_image, "FONTS", ("/missing.ttc", str(other.fname)))
     svg = mapped(tmp_path, [(0.0, 0.0, rare)])
     assert f">{rare}<" in svg
     assert "font-family: 'STIXGeneral'" in svg
@@ -584,8 +534,5 @@ def test_many_points_are_an_image_in_an_svg(tmp_path: Path) -> None:
     assert (tmp_path / "map.svg").stat().st_size < 1_000_000
     plot_map(tmp_path / "map.png", points, None, [], AXES)
     assert image.imread(tmp_path / "map.png").shape == (1440, 1760, 4)
-
-
-def test_a_map_is_no_pdf(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"ends in \.png, \.svg$"):
         plot_map(tmp_path / "map.pdf", POINTS, None, [], AXES)

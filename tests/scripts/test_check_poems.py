@@ -15,7 +15,9 @@ from poetvae.errors import ConstraintError
 from poetvae.poet import Poet
 
 # 王之渙, 登鸛雀樓: regulated, with 流 and 樓 in the rhyme 尤.
+ENDS, SLANT = ["--acrostic-at", "ends"], ["--acrostic-at", "diagonal"]
 LINES = ["白日依山盡", "黃河入海流", "欲窮千里目", "更上一層樓"]
+OTHER = [*LINES[:3], "更上一層山"]
 
 
 def line_of(lines: list[str]) -> str:
@@ -41,16 +43,8 @@ def check(poems: list[list[str]], *flags: str) -> Result:
         (["--template", "白日依山盡"], ["--template", "_" * 20 + "山"], "does not fit"),
         (["--acrostic", "白黃欲更"], ["--acrostic", "白黃欲上"], "line 4 lacks 上"),
         (["--acrostic", "白黃"], ["--acrostic", "白黃欲更上"], "line 5 lacks 上"),
-        (
-            ["--acrostic", "盡流", "--acrostic-at", "ends"],
-            ["--acrostic", "盡流"],
-            "line 1 lacks 盡",
-        ),
-        (
-            ["--acrostic", "白河千層", "--acrostic-at", "diagonal"],
-            ["--acrostic", "白河千樓", "--acrostic-at", "diagonal"],
-            "line 4 lacks 樓",
-        ),
+        ([*ENDS, "--acrostic", "盡流"], ["--acrostic", "盡流"], "line 1 lacks 盡"),
+        ([*SLANT, "--acrostic", "白河千層"], [*SLANT, "--acrostic", "白河千樓"], "line 4 lacks 樓"),
         (["--contains", "入海"], ["--contains", "入海", "--contains", "海山"], "no line has 海山"),
         (["--contains", "流"], ["--contains", "流欲"], "no line has 流欲"),
         (["--rhyme", "尤"], ["--rhyme", "東"], "does not rhyme in 東"),
@@ -82,20 +76,16 @@ def test_tones() -> None:
 
 def test_a_rhyme_of_any_class_is_one_class() -> None:
     assert check([LINES], "--rhyme", "any").exit_code == 0
-    mixed = [*LINES[:3], "更上一層山"]
-    assert "does not rhyme in any" in check([mixed], "--rhyme", "any").stderr
-    lonely = check([LINES[:1]], "--rhyme", "any")
-    assert lonely.exit_code == 1
+    assert "does not rhyme in any" in check([OTHER], "--rhyme", "any").stderr
+    assert check([LINES[:1]], "--rhyme", "any").exit_code == 1
 
 
 def test_a_character_twice() -> None:
-    twice = [*LINES[:3], "更上一層山"]
-    assert "has a character twice" in check([twice], "--no-repeat").stderr
+    assert "has a character twice" in check([OTHER], "--no-repeat").stderr
 
 
 def test_the_first_poem_that_fails_is_named() -> None:
-    other = [*LINES[:3], "更上一層山"]
-    result = check([LINES, LINES, other, other], "--form", "5x4", "--rhyme", "尤")
+    result = check([LINES, LINES, OTHER, OTHER], "--form", "5x4", "--rhyme", "尤")
     assert "poem 3 does not rhyme" in result.stderr
     assert result.exit_code == 1
     nothing = check([])
@@ -117,15 +107,12 @@ def test_the_classes_are_the_106() -> None:
 
 
 HAN = "山水風月春秋花雲人天"
+LINE = st.text(HAN, min_size=5, max_size=5)
 WISHES = st.fixed_dictionaries(
     {},
     optional={
-        "lines": st.dictionaries(
-            st.integers(1, 2), st.text(HAN, min_size=5, max_size=5), max_size=1
-        ),
-        "template": st.text(HAN + "____", min_size=10, max_size=10).filter(
-            lambda text: set(text) != {"_"}
-        ),
+        "lines": st.dictionaries(st.integers(1, 2), LINE, max_size=1),
+        "template": st.text(HAN + "____", min_size=10, max_size=10).filter(lambda x: x.strip("_")),
         "acrostic": st.text(HAN, min_size=1, max_size=2),
         "where": st.sampled_from(["heads", "ends", "diagonal"]),
         "contains": st.lists(st.text(HAN, min_size=1, max_size=2), max_size=2).map(tuple),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -42,9 +41,7 @@ def differing(a: Poem, b: Poem) -> int:
 
 
 @given(MANY, st.integers(0, 3))
-def test_shuffled_poems_have_the_same_characters_in_another_order(
-    poems: list[Poem], seed: int
-) -> None:
+def test_shuffled_poems_have_the_same_characters(poems: list[Poem], seed: int) -> None:
     found = shuffled(poems, FORM, seed)
     kept = [poem for poem in poems if len(set(chars(poem))) > 1]
     assert len(found) == len(kept)
@@ -72,9 +69,8 @@ def test_a_swap_changes_one_character_to_one_of_the_corpus(poems: list[Poem], se
 
 
 def test_characters_are_swapped_in_as_often_as_they_stand_in_the_corpus() -> None:
-    poems = [Poem(("山山山山山，山山山山水。",))] * 3000 + [
-        Poem(("月月月月月，月月月月月。",))
-    ] * 600
+    poems = [Poem(("山山山山山，山山山山水。",))] * 3000
+    poems += [Poem(("月月月月月，月月月月月。",))] * 600
     found = swapped(poems, FORM, 5)[3000:]
     new = Counter("".join(chars(poem) for poem in found))
     new.pop("月")
@@ -98,14 +94,10 @@ def test_joined_poems_have_the_second_verse_of_another(poems: list[Poem], seed: 
 
 
 def test_poems_are_joined_by_lines_and_never_with_their_own_whole() -> None:
-    quatrains = [
-        Poem(("天" * 5 + "，" + "地" * 5 + "。", c * 5 + "，" + c * 5 + "。")) for c in "玄黃"
-    ]
-    first = "天天天天天，地地地地地。\n"
-    assert [poem.text for poem in joined(quatrains, Form(5, 4))] == [
-        first + "黃黃黃黃黃，黃黃黃黃黃。",
-        first + "玄玄玄玄玄，玄玄玄玄玄。",
-    ]
+    first, seconds = "天天天天天，地地地地地。", [f"{c * 5}，{c * 5}。" for c in "玄黃"]
+    quatrains = [Poem((first, second)) for second in seconds]
+    found = [poem.text for poem in joined(quatrains, Form(5, 4))]
+    assert found == [f"{first}\n{second}" for second in reversed(seconds)]
     assert joined([Poem((f"{c * 5}，{c * 5}。",), key="ab" * 8) for c in "宇宙"], FORM) == []
 
 
@@ -153,25 +145,20 @@ def test_areas_are_pairs_of_scores_counted(poet: Poet) -> None:
     strange = shuffled(clean, FORM, 1) + joined(clean, FORM, 1) + swapped(clean, FORM, 1)
     (found,) = areas(poet, clean, [strange], 5)
 
-    def measure(poems: Sequence[Poem], name: str) -> list[float]:
-        store = encode_poems(poet.codec, poems)
-        values: list[float] = getattr(
-            by_poem(poet.model, poet.codec, store, samples=5), name
-        ).tolist()
-        return values
-
+    odd, usual = (
+        by_poem(poet.model, poet.codec, encode_poems(poet.codec, poems), samples=5)
+        for poems in (strange, clean)
+    )
     for area, name in zip(found, ("bound", "recon", "kl"), strict=True):
-        pairs = [(a, b) for a in measure(strange, name) for b in measure(clean, name)]
+        pairs = [(a, b) for a in getattr(odd, name) for b in getattr(usual, name)]
         won = sum((a > b) + 0.5 * (a == b) for a, b in pairs)
         assert area == f"{won / len(pairs):.3f}"
     assert len(strange) == 6
 
 
-@pytest.mark.parametrize("damage", [shuffled, swapped, joined])
-def test_no_damage_changes_its_poems(
-    damage: Callable[[Sequence[Poem], Form, int], list[Poem]],
-) -> None:
+def test_no_damage_changes_its_poems() -> None:
     poems = random_poems(5, 3)
     before = [replace(poem) for poem in poems]
-    assert damage(poems, FORM, 0) != damage(poems, FORM, 1)
+    for damage in (shuffled, swapped, joined):
+        assert damage(poems, FORM, 0) != damage(poems, FORM, 1)
     assert poems == before

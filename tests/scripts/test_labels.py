@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from study.labels import balance, label_classifier
+from study.__main__ import balance, label_classifier
 
 from poetvae.evaluation.samples import poem_ids
 from poetvae.evaluation.two_sample import Texts
@@ -23,14 +23,10 @@ CODEC = PoemCodec(TOKENIZER, 40)
 SIZE = len(TOKENIZER)
 
 
-def poems(value: str, n: int, seed: int) -> list[Poem]:
-    rng = np.random.default_rng(seed)
-    words = WORDS[value].split()
-    return [Poem((" ".join(rng.choice(words, rng.integers(2, 5))),)) for _ in range(n)]
-
-
 def ids(value: str, n: int, seed: int) -> list[list[int]]:
-    return [poem_ids(CODEC, poem) for poem in poems(value, n, seed)]
+    rng, words = np.random.default_rng(seed), WORDS[value].split()
+    lines = (" ".join(rng.choice(words, rng.integers(2, 5))) for _ in range(n))
+    return [poem_ids(CODEC, Poem((line,))) for line in lines]
 
 
 def learnt(n: int, epochs: int) -> Callable[[Texts], list[str]]:
@@ -67,11 +63,10 @@ def test_the_random_state_stays_and_the_seed_repeats() -> None:
     assert one(ids("sea", 20, 2)) == same(ids("sea", 20, 2))
 
 
-@given(
-    st.dictionaries(st.sampled_from("abc"), st.lists(st.integers(), max_size=9)),
-    st.integers(0, 12),
-    st.integers(0, 3),
-)
+TEXTS = st.dictionaries(st.sampled_from("abc"), st.lists(st.integers(), max_size=9))
+
+
+@given(TEXTS, st.integers(0, 12), st.integers(0, 3))
 def test_balance_draws_without_replacement(texts: dict[str, list[int]], n: int, seed: int) -> None:
     found = balance(texts, n, seed)
     assert found.keys() == texts.keys()

@@ -31,21 +31,14 @@ def test_nothing_of_a_held_out_poem_is_trained_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chars = [chr(code) for code in range(0x4E00, 0x4E00 + 4000)]
-    poems = []
-    for start in range(0, 4000, 20):
-        poem = "".join(chars[start : start + 20])
-        poems.append(f"{poem[:5]}，{poem[5:10]}。{poem[10:15]}，{poem[15:]}。")
+    verses = ["".join(chars[start : start + 5]) for start in range(0, 4000, 5)]
+    poems = ["{}，{}。{}，{}。".format(*verses[i : i + 4]) for i in range(0, len(verses), 4)]
     corpus = tmp_path / "poems.txt"
     corpus.write_text("\n\n".join([*poems, poems[0]]), "utf-8")
     monkeypatch.setattr(script, "HELD_OUT", 0.3)
     script.cut([str(corpus)], tmp_path)
-    sides = [
-        [
-            json.loads(line)["text"]
-            for line in (tmp_path / f"{n}.jsonl").read_text("utf-8").splitlines()
-        ]
-        for n in script.SIDES
-    ]
+    files = ((tmp_path / f"{n}.jsonl").read_text("utf-8").splitlines() for n in script.SIDES)
+    sides = [[json.loads(line)["text"] for line in lines] for lines in files]
     assert all(sides)
     assert sum(map(len, sides)) == 2 * len(poems)
     characters = [set("".join(side)) - set("，。\n") for side in sides]
@@ -59,10 +52,8 @@ verses = st.lists(st.text("山水風月", min_size=3, max_size=3), min_size=1, m
 
 @given(verses, verses)
 def test_nearest_is_what_comparing_all_gives(asked: list[str], known: list[str]) -> None:
-    expected = [
-        max(sum(a == b for a, b in zip(one, k, strict=True)) for k in known) for one in asked
-    ]
-    assert script.nearest(asked, known) == expected
+    same = ([sum(map(str.__eq__, one, other)) for other in known] for one in asked)
+    assert script.nearest(asked, known) == [*map(max, same)]
 
 
 def test_verses_of_another_length_are_not_compared() -> None:

@@ -62,15 +62,11 @@ def test_free_form_round_trips_up_to_its_end_mark(text: str) -> None:
         ids = FREE.encode(poem)
         assert FREE.fits(poem)
         assert ids == [*TOKENIZER.encode(poem.text), EOS]
-        assert FREE.decode([*ids, 9, 9, EOS, 9], None) == poem.text
+        assert FREE.decode([*ids, 9, 9, EOS, 9], None) == FREE.decode(ids[:-1], None) == poem.text
     else:
         assert not FREE.fits(poem)
         with pytest.raises(CorpusError, match=rf"takes {len(poem.text) + 1} positions; .* has 12"):
             FREE.encode(poem)
-
-
-def test_free_form_without_an_end_mark_is_all_of_it() -> None:
-    assert FREE.decode(TOKENIZER.encode("abc\n山"), None) == "abc\n山"
 
 
 def test_unknown_characters_keep_their_place() -> None:
@@ -105,13 +101,8 @@ def test_a_poem_of_no_known_form(text: str) -> None:
         ONE.encode(poem)
     with pytest.raises(CorpusError, match=r"has the form (3x2|free)"):
         ONE.form_of(poem)
-
-
-def test_a_long_poem_is_not_shown_whole_in_errors() -> None:
-    with pytest.raises(CorpusError) as caught:
+    with pytest.raises(CorpusError, match=r"\A.{1,199}\Z"):  # it is not shown whole
         FREE.encode(Poem(("山" * 500, "月" * 500)))
-    assert len(str(caught.value)) < 200
-    assert "\n" not in str(caught.value)
 
 
 def test_what_may_be_written() -> None:
@@ -129,9 +120,6 @@ def test_what_may_be_written() -> None:
 def test_a_text_without_writing(text: str) -> None:
     with pytest.raises(CorpusError, match="no character of writing"):
         FREE.read(text)
-
-
-def test_reading_cleans_and_splits_lines() -> None:
     assert FREE.read("  山月（一作日）臨窗\r\n  abc ").lines == ("山月臨窗", "abc")
 
 
@@ -183,25 +171,18 @@ def test_stored_and_read_again(codec: PoemCodec) -> None:
     assert list(again.fields.items()) == list(codec.fields.items())
 
 
+NO_FORMS: list[Any] = [
+    *(None, ["2x2"], {"couplet": 1}, {"0x2": 1}, {"7x4": 1}),
+    *({"2x2": count} for count in ("1", 1.5, True, -1, 10**400)),
+]
+
+
 @pytest.mark.parametrize(
     "values",
     [
-        None,
-        [],
-        {},
-        {"forms": {"2x2": 1}},
-        {"fields": {}},
-        {"forms": None, "fields": {}},
-        {"forms": ["2x2"], "fields": {}},
+        *(None, [], {}, {"forms": {"2x2": 1}}, {"fields": {}}),
         {"forms": {"2x2": 1}, "fields": {}, "more": 1},
-        {"forms": {"2x2": "1"}, "fields": {}},
-        {"forms": {"2x2": 1.5}, "fields": {}},
-        {"forms": {"2x2": True}, "fields": {}},
-        {"forms": {"2x2": -1}, "fields": {}},
-        {"forms": {"2x2": 10**400}, "fields": {}},
-        {"forms": {"couplet": 1}, "fields": {}},
-        {"forms": {"0x2": 1}, "fields": {}},
-        {"forms": {"7x4": 1}, "fields": {}},
+        *({"forms": forms, "fields": {}} for forms in NO_FORMS),
     ],
 )
 def test_what_describes_no_codec(values: Any) -> None:
@@ -209,19 +190,11 @@ def test_what_describes_no_codec(values: Any) -> None:
         PoemCodec.from_dict(TOKENIZER, 12, values)
 
 
+NO_VALUES = [None, "tang", [], [""], ["tang", 1], ["tang", "tang"], {"tang": 1}]
+
+
 @pytest.mark.parametrize(
-    "fields",
-    [
-        None,
-        ["dynasty"],
-        {"dynasty": None},
-        {"dynasty": "tang"},
-        {"dynasty": []},
-        {"dynasty": [""]},
-        {"dynasty": ["tang", 1]},
-        {"dynasty": ["tang", "tang"]},
-        {"dynasty": {"tang": 1}},
-    ],
+    "fields", [None, ["dynasty"], *({"dynasty": values} for values in NO_VALUES)]
 )
 def test_what_describes_no_fields(fields: Any) -> None:
     with pytest.raises(ConfigError, match=r"^fields are .*; expected the values of each"):

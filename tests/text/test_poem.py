@@ -42,12 +42,8 @@ def test_form_is_read_as_it_is_written(form: Form) -> None:
     "text", ["", "5", "5x", "x2", "0x2", "5x0", "5x2x2", "-5x2", "9999x1", "五x2"]
 )
 def test_what_is_no_form_is_named_with_an_example(text: str) -> None:
-    with pytest.raises(ConfigError, match="5x2") as caught:
+    with pytest.raises(ConfigError, match=r"\A.*5x2.*\Z"):
         Form.parse(text)
-    assert "\n" not in str(caught.value)
-
-
-def test_forms_are_ordered_by_length() -> None:
     assert sorted([Form(7, 2), Form(5, 4), Form(5, 2)]) == [Form(5, 2), Form(5, 4), Form(7, 2)]
 
 
@@ -101,18 +97,12 @@ def test_key_is_the_texts_and_stays_the_same() -> None:
     assert MIXED.key != QUATRAIN.key
 
 
-def test_selecting_nothing_in_particular_leaves_out_lacunae() -> None:
+def test_selecting() -> None:
     lost = Poem(("白日依山盡，黃河入□流。",))
     assert list(select([QUATRAIN, lost, MIXED])) == [QUATRAIN, MIXED]
-
-
-def test_selecting_a_form_takes_whole_poems() -> None:
     assert list(select([QUATRAIN, MIXED], [Form(5, 4)])) == [QUATRAIN]
     couplet = Poem(("白日依山盡,\n黃河入海流",))
     assert list(select([couplet], [Form(5, 2)])) == [couplet]
-
-
-def test_selecting_couplets_of_longer_poems() -> None:
     first, second = select([QUATRAIN], [Form(5, 2)])
     assert (first.text, second.text) == QUATRAIN.lines
     assert first.key == second.key == QUATRAIN.key

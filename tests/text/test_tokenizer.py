@@ -30,15 +30,13 @@ def test_ids() -> None:
     assert tok.encode("\n") == [tok.newline_id] == [5]
     assert len(tok) == 5 + len(KNOWN)
     assert sorted(tok.encode("".join(KNOWN))) == list(range(5, len(tok)))
-
-
-def test_the_file_says_the_same_ids_as_the_table() -> None:
-    processor = sentencepiece.SentencePieceProcessor(model_proto=TOKENIZER.to_bytes())
-    assert (processor.pad_id(), processor.unk_id()) == (0, 1)
-    assert (processor.bos_id(), processor.eos_id()) == (2, 3)
-    assert processor.piece_to_id("<mask>") == 4
-    assert processor.IsControl(4)
-    assert len(processor) == len(TOKENIZER)
+    file = sentencepiece.SentencePieceProcessor(model_proto=tok.to_bytes())
+    assert (file.pad_id(), file.unk_id(), file.bos_id(), file.eos_id()) == (0, 1, 2, 3)
+    assert (file.piece_to_id("<mask>"), file.IsControl(4), len(file)) == (4, True, len(tok))
+    assert tok.decode([2, *tok.encode("秦 川"), 4, 1, 3, 0, 0]) == "秦 川□"
+    for token in (-1, 10**6):
+        with pytest.raises(TokenizerError, match=f"token {token}: expected 0 to"):
+            tok.decode([token])
 
 
 @given(st.text(st.sampled_from(KNOWN)))
@@ -80,10 +78,13 @@ def test_whatever_is_trained_on_is_known(texts: list[str]) -> None:
     assert PoemTokenizer.train(reversed(texts)).to_bytes() == tok.to_bytes()
 
 
+@pytest.mark.slow
 def test_all_of_unicode() -> None:
     text = "".join(chr(c) for c in range(0x33480) if not 0xD800 <= c <= 0xDFFF)
     tok = PoemTokenizer.train([text])
     assert set(tok.unknown(text)) == RESERVED - {"\n"}
+    frequent = PoemTokenizer.train(["長" * 20_000, "江" * 2, text])
+    assert frequent.encode("長江") == [6, 7]
 
 
 @given(st.lists(st.text("秦川雄帝宅"), min_size=1), st.integers(1, 4), st.integers(7, 11))
@@ -100,27 +101,6 @@ def test_rare_characters_are_left_out(texts: list[str], least: int, most: int) -
             PoemTokenizer.train(texts, min_count=least, max_size=most)
 
 
-def test_frequent_characters_come_first() -> None:
-    tok = PoemTokenizer.train(["長" * 3, "江" * 2, "水"])
-    assert tok.encode("長江水") == [6, 7, 8]
-
-
-def test_long_lines_are_learnt_from() -> None:
-    long = "".join(chr(c) for c in range(0x4E00, 0x4E00 + 6000))
-    assert PoemTokenizer.train(["長" * 20_000, long]).unknown(long) == []
-
-
-def test_special_ids_are_dropped_and_unknown_ones_shown() -> None:
-    ids = [2, *TOKENIZER.encode("秦 川"), 4, 1, 3, 0, 0]
-    assert TOKENIZER.decode(ids) == "秦 川□"
-
-
-@pytest.mark.parametrize("token", [-1, 10**6])
-def test_ids_outside_the_vocabulary(token: int) -> None:
-    with pytest.raises(TokenizerError, match=f"token {token}: expected 0 to"):
-        TOKENIZER.decode([token])
-
-
 def test_saving_and_loading(tmp_path: Path) -> None:
     path = tmp_path / "tokenizer.model"
     TOKENIZER.save(path)
@@ -129,14 +109,26 @@ def test_saving_and_loading(tmp_path: Path) -> None:
     assert loaded.encode(TEXTS[0]) == TOKENIZER.encode(TEXTS[0])
     with pytest.raises(TokenizerError, match="cannot write"):
         TOKENIZER.save(tmp_path / "no" / "folder")
+    with pytest.raises(TokenizerError, match="No such file"):
+        PoemTokenizer.load(tmp_path / "missing")
+    with pytest.raises(TokenizerError, match="directory"):
+        PoemTokenizer.load(tmp_path)
 
 
 def foreign(**options: Any) -> bytes:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(TEXTS), model_writer=model, minloglevel=2, **options
+        sentence_iterator=iter(TEXTS),
+        model_writer=model,
+        minloglevel=2,
+        hard_vocab_limit=False,
+        **options,
     )
     return model.getvalue()
+
+
+IDS = {"pad_id": 0, "unk_id": 1, "bos_id": 2, "eos_id": 3}
+SYMBOLS = {"control_symbols": ["<mask>"], "user_defined_symbols": ["\n", "my Luve"]}
 
 
 @pytest.mark.parametrize(
@@ -146,37 +138,15 @@ def foreign(**options: Any) -> bytes:
         (b"not a model", "not a sentencepiece model"),
         (TOKENIZER.to_bytes()[:-100], "tokens|not a sentencepiece model"),
         (bytes(2**24 + 1), "at most 16777216"),
-        (foreign(model_type="char", vocab_size=20, hard_vocab_limit=False), "first tokens"),
-        (
-            foreign(
-                model_type="bpe",
-                vocab_size=60,
-                pad_id=0,
-                unk_id=1,
-                bos_id=2,
-                eos_id=3,
-                control_symbols=["<mask>"],
-                user_defined_symbols=["\n", "my Luve"],
-                hard_vocab_limit=False,
-            ),
-            "single characters",
-        ),
+        (foreign(model_type="char", vocab_size=20), "first tokens"),
+        (foreign(model_type="bpe", vocab_size=60, **IDS, **SYMBOLS), "single characters"),
     ],
 )
 def test_what_is_no_tokenizer_of_ours(tmp_path: Path, model: bytes, says: str) -> None:
     path = tmp_path / "tokenizer.model"
     path.write_bytes(model)
-    with pytest.raises(TokenizerError, match=says) as caught:
+    with pytest.raises(TokenizerError, match=rf"{path}.*({says}).*\Z"):
         PoemTokenizer.load(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(TokenizerError, match="No such file"):
-        PoemTokenizer.load(tmp_path / "missing")
-    with pytest.raises(TokenizerError, match="directory"):
-        PoemTokenizer.load(tmp_path)
 
 
 def test_damaged_files_are_errors_or_whole_tokenizers() -> None:
@@ -196,16 +166,13 @@ def test_damaged_files_are_errors_or_whole_tokenizers() -> None:
     st.lists(st.text("ab月\n▁\ud800"), min_size=1), st.integers(1, 3), st.sampled_from([None, 8])
 )
 @settings(deadline=None)
-def test_counts_are_all_that_matters(
-    texts: list[str], min_count: int, max_size: int | None
-) -> None:
+def test_counts_are_all(texts: list[str], min_count: int, max_size: int | None) -> None:
     counts = dict(sorted(Counter("".join(texts)).items()))
 
-    def made(make: Callable[[], PoemTokenizer]) -> bytes | str:
+    def made(make: Callable[..., PoemTokenizer], learnt_from: object) -> bytes | str:
         try:
-            return make().to_bytes()
+            return make(learnt_from, min_count, max_size).to_bytes()
         except TokenizerError as error:
             return str(error)
 
-    expected = made(lambda: PoemTokenizer.train(texts, min_count, max_size))
-    assert made(lambda: PoemTokenizer.from_counts(counts, min_count, max_size)) == expected
+    assert made(PoemTokenizer.from_counts, counts) == made(PoemTokenizer.train, texts)

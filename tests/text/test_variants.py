@@ -16,21 +16,10 @@ from poetvae.text.variants import (
 
 # Each with all the common traditional characters that it may stand for.
 PAIRS = {
-    "东": "東",
-    "国": "國",
-    "发": "發髮",
-    "钟": "鐘鍾",
-    "历": "曆歷",
-    "里": "里裏裡",
-    "余": "余餘",
-    "征": "征徵",
-    "台": "台臺颱檯",
-    "斗": "斗鬥",
-    "范": "范範",
-    "后": "后後",
-    "云": "云雲",
+    "东": "東", "国": "國", "发": "發髮", "钟": "鐘鍾", "历": "曆歷", "里": "里裏裡", "余": "余餘",
+    "征": "征徵", "台": "台臺颱檯", "斗": "斗鬥", "范": "范範", "后": "后後", "云": "云雲",
     "干": "干乾幹",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("char", PAIRS)

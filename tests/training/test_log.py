@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from click.testing import CliRunner
+from commands import shell
+from folders import read_lines
 from tensorboard.backend.event_processing.event_accumulator import (  # type: ignore[import-untyped]
     EventAccumulator,
 )
 from test_trainer import SETTINGS
 from test_trainer import corpus as corpus
 
-from poetvae import cli
 from poetvae.errors import ConfigError
 from poetvae.training import log as history
 from poetvae.training import trainer
@@ -32,8 +32,7 @@ def train(corpus: Path, run: Path, **how: Any) -> None:
 def logged(run: Path) -> Curves:
     """The curves in metrics.jsonl."""
     curves: Curves = defaultdict(list)
-    for text in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
-        line = json.loads(text)
+    for line in read_lines(run / "metrics.jsonl"):
         for name, value in line.items():
             if name != "step":
                 part = name.removeprefix("valid_")
@@ -67,9 +66,7 @@ def test_the_curves_are_those_of_metrics(corpus: Path, tmp_path: Path) -> None:
     assert [step for step, _ in curves["valid/elbo_per_char"]] == [4, 8, 10]
 
 
-def test_after_a_resume_no_step_comes_twice(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_step_comes_twice(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = tmp_path / "run"
     append = history.append
 
@@ -88,9 +85,7 @@ def test_after_a_resume_no_step_comes_twice(
     assert [step for step, _ in shown(run)["train/loss"]] == [2, 4, 6, 8, 10]
 
 
-def test_a_run_without_gets_its_curves_when_it_is_resumed_with(
-    corpus: Path, tmp_path: Path
-) -> None:
+def test_a_run_gets_its_curves_when_it_is_resumed_with(corpus: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     train(corpus, run, tensorboard=False)
     assert not (run / "tensorboard").exists()
@@ -113,19 +108,16 @@ def test_a_viewer_that_is_open_forgets_what_is_written_anew(tmp_path: Path) -> N
     assert shown(tmp_path) == {"train/nll": expected}
 
 
-def test_without_tensorboard_nothing_is_written(
-    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_tensorboard(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'poetvae\[track\]'"):
         train(corpus, tmp_path / "run")
     assert list(tmp_path.iterdir()) == [corpus]
 
 
-def test_the_flag(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given: dict[str, Any] = {}
-    monkeypatch.setattr(trainer, "train", lambda *words, **how: given.update(how))
-    words = ["train", str(corpus), "--out", str(tmp_path / "run"), "--quiet"]
+def test_the_flag(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = Mock()
+    monkeypatch.setattr(trainer, "train", begun)
     for flags, expected in (["--tensorboard"], True), ([], False):
-        assert CliRunner().invoke(cli.cli, [*words, *flags]).exit_code == 0
-        assert given["tensorboard"] is expected
+        assert shell("train --out run --quiet", corpus, *flags).code == 0
+        assert begun.call_args.kwargs["tensorboard"] is expected

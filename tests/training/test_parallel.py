@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import json
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 import torch
+from commands import process, shell
+from folders import read_lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_resume import at_update, outcome, terminate
 from test_resume import corpus as corpus
-from test_resume import outcome
 from torch.distributed import HashStore  # type: ignore[attr-defined]
 
 from poetvae.checkpoints.model_folder import checkpoints, load_state
-from poetvae.cli import cli
-from poetvae.training import trainer
 from poetvae.training.parallel import Group, alone, meeting
 
 STEPS = 8
@@ -75,9 +72,8 @@ def undisturbed(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-def test_a_killed_process_makes_no_difference(
-    corpus: Path, undisturbed: Path, tmp_path: Path
-) -> None:
+@pytest.mark.slow
+def test_a_killed_process_is_not_felt(corpus: Path, undisturbed: Path, tmp_path: Path) -> None:
     program = tmp_path / "killed.py"
     program.write_text(KILLED)
     lines = launch(corpus, tmp_path / "run", 2, program=program)
@@ -86,40 +82,26 @@ def test_a_killed_process_makes_no_difference(
     assert [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")] == []
 
 
+@pytest.mark.slow
 def test_one_process_learns_what_two_do(corpus: Path, undisturbed: Path, tmp_path: Path) -> None:
-    one = subprocess.run(
-        [sys.executable, "-m", "poetvae", "train", corpus, "--out", tmp_path / "run", *OPTIONS],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert one.stderr == ""
+    one = process("train", corpus, "--out", tmp_path / "run", *OPTIONS)
+    assert (one.returncode, one.stderr) == (0, "")
     check_alike(tmp_path / "run", undisturbed)
 
 
-def test_a_run_goes_on_with_another_number_of_processes(
-    corpus: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, calls = trainer.update, iter(range(1, STEPS))  # type: ignore[attr-defined]
-
-    def update(*arguments: Any) -> Any:
-        if next(calls) == 5:
-            signal.raise_signal(signal.SIGTERM)
-        return real(*arguments)
-
-    monkeypatch.setattr(trainer, "update", update)
-    command = ["train", str(corpus), "--out", str(tmp_path / "run"), *OPTIONS]
-    with pytest.raises(trainer.TrainingInterruptedError, match="stopped at step 5"):
-        cli.main(command, standalone_mode=False)
+@pytest.mark.slow
+def test_another_number_of_processes(corpus: Path, undisturbed: Path, tmp_path: Path) -> None:
+    with at_update(5, terminate):
+        stopped = shell("train", corpus, "--out", tmp_path / "run", *OPTIONS)
+    assert "stopped at step 5" in stopped.error
     launch(corpus, tmp_path / "run", 2, "--resume")
     check_alike(tmp_path / "run", undisturbed)
 
 
 def check_alike(run: Path, other: Path) -> None:
     """Two runs have learnt the same, up to the order of sums."""
-    a, b = ((r / "metrics.jsonl").read_text("utf-8").splitlines() for r in (run, other))
-    for mine, theirs in zip(a, b, strict=True):
-        first, second = json.loads(mine), json.loads(theirs)
+    a, b = (read_lines(r / "metrics.jsonl") for r in (run, other))
+    for first, second in zip(a, b, strict=True):
         assert {**first, "seconds": 0} == pytest.approx({**second, "seconds": 0}, rel=1e-5)
     first, second = (load_state(checkpoints(r)[-1][1])["model"] for r in (run, other))
     torch.testing.assert_close(first, second, atol=1e-5, rtol=1e-4)

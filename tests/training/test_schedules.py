@@ -52,15 +52,6 @@ def test_cosine_is_a_linear_warmup_and_then_torchs_cosine(falling: int, rising: 
         reference.step()
 
 
-@given(SHARE, SHARE, st.floats(0.01, 0.99))
-@settings(deadline=None)
-def test_cosine_rises_before_its_peak_and_falls_after(a: float, b: float, warmup: float) -> None:
-    early, late = sorted((a, b))
-    assert cosine(early * warmup, warmup) <= cosine(late * warmup, warmup) + 1e-9
-    rest = 1 - warmup
-    assert cosine(warmup + early * rest, warmup) >= cosine(warmup + late * rest, warmup) - 1e-9
-
-
 @given(st.integers(0, 1023), st.integers(1, 1024))
 @settings(deadline=None)
 def test_cyclical_is_four_equal_linear_rises(place: int, warmup: int) -> None:

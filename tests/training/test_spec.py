@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,12 +30,21 @@ def test_a_run_is_kept_whole(tmp_path: Path) -> None:
     assert RunSpec.load(tmp_path) == SPEC
 
 
-@pytest.mark.parametrize(
-    "change", [{"labels": None}, {"labels": 3}, {"config": {}}, {"forms": [1]}]
-)
-def test_what_describes_no_run(tmp_path: Path, change: dict[str, object]) -> None:
+NONSENSE: list[Any] = [
+    *("", "[]", "{}", "[" * 99_999, '{"config": []}', '{"steps": 1e999}'),
+    *({"labels": labels} for labels in (None, 3)),
+    *({"forms": forms} for forms in ([1], [5], None)),
+    *({"steps": steps} for steps in (float("inf"), "many")),
+    *({"config": config} for config in ({"model": {"d_model": 10**400}}, {})),
+    {"sources": 5},
+]
+
+
+@pytest.mark.parametrize("says", NONSENSE, ids=lambda says: str(says)[:40])
+def test_what_describes_no_run(tmp_path: Path, says: Any) -> None:
     SPEC.save(tmp_path)
     path = tmp_path / "train.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(CheckpointError, match=r"describes no run .*; start a new one"):
+    written = json.loads(path.read_text())
+    path.write_text(says if isinstance(says, str) else json.dumps({**written, **says}))
+    with pytest.raises(CheckpointError, match=r"train\.json describes no run .*; start a new one"):
         RunSpec.load(tmp_path)

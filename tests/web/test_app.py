@@ -14,10 +14,10 @@ import pytest
 
 from poetvae.config import ModelConfig
 from poetvae.errors import ConfigError
+from poetvae.generation.generate import Generated
 from poetvae.models import Autoregressive
 from poetvae.poet import Poet
-from poetvae.web import app as demo
-from poetvae.web import handlers as page
+from poetvae.web import app, handlers
 
 POEM = "瀑響分雲出，橋形得水成。"
 INPUTS = {"textbox", "slider", "dropdown", "radio", "number"}
@@ -27,7 +27,7 @@ def built(poet: Poet) -> gr.Blocks:
     """The page, built in an event loop: without one Gradio makes some that it never closes."""
 
     async def build() -> gr.Blocks:
-        return demo.build(poet)
+        return app.build(poet)
 
     return asyncio.run(build())
 
@@ -64,6 +64,18 @@ def answer(blocks: gr.Blocks, name: str) -> Any:
     return next(event.fn for event in blocks.fns.values() if event.name == name)
 
 
+def controls(blocks: gr.Blocks) -> list[Any]:
+    """What Write sends: the script, then all that can be asked for."""
+    return list(next(event for event in blocks.fns.values() if event.name == "answer").inputs)
+
+
+def written(blocks: gr.Blocks, seed: int) -> tuple[str, list[Generated]]:
+    """What Write answers when no control but that of the seed is touched."""
+    values = [seed if one.label == "Seed" else one.value for one in controls(blocks)]
+    found: tuple[str, list[Generated]] = answer(blocks, "answer")(*values)
+    return found
+
+
 class Sent(gr.EventData):
     """An event with what a browser sent."""
 
@@ -72,15 +84,27 @@ class Sent(gr.EventData):
 
 
 def test_the_tabs(blocks: gr.Blocks, reader: Poet) -> None:
-    assert [tab["label"] for tab in parts(blocks, "tabitem")] == [
-        "Write",
-        "Revise",
-        "Walk",
-        "Map",
-        "Score",
-    ]
-    tabs = parts(built(reader), "tabitem")
-    assert [tab["label"] for tab in tabs] == ["Write", "Revise", "Score"]
+    def tabs(blocks: gr.Blocks) -> list[str]:
+        return [tab["label"] for tab in parts(blocks, "tabitem")]
+
+    assert tabs(blocks) == ["Write", "Revise", "Walk", "Map", "Score"]
+    assert tabs(built(reader)) == ["Write", "Revise", "Score"]
+
+
+def test_each_condition_has_a_control(blocks: gr.Blocks) -> None:
+    assert [one.label for one in controls(blocks)] == [
+        "Characters", "Form", "First line", "Keyword", "Acrostic", "Rhyme class", "Regulated tones",
+        "Poems", "Temperature", "Template", "Acrostic at", "No repeats", "Without", "Only",
+        "Candidates", "Passes", "Seed",
+    ]  # fmt: skip
+    kinds = {one.label: one.get_block_name() for one in controls(blocks)}
+    for label, kind in (
+        ("Keyword", "textbox"),
+        ("Regulated tones", "dropdown"),
+        ("Acrostic at", "radio"),
+        ("No repeats", "checkbox"),
+    ):
+        assert kinds[label] == kind
 
 
 def test_every_input_has_a_label_of_its_own_in_its_tab(blocks: gr.Blocks) -> None:
@@ -97,21 +121,21 @@ def test_the_model_answers_one_event_at_a_time(blocks: gr.Blocks) -> None:
         assert event.queue
         assert (event.concurrency_id, event.concurrency_limit) == ("model", 1)
         assert event.api_visibility == "private"
-    assert blocks._queue.max_size == demo.WAITING
+    assert blocks._queue.max_size == app.WAITING
 
 
 def test_nothing_leaves_the_machine(blocks: gr.Blocks) -> None:
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
     assert not blocks.analytics_enabled
-    theme = demo.options()["theme"]
+    theme = app.options()["theme"]
     assert not [url for url in theme._stylesheets if "//" in url]
     html = "".join(str(one["value"]) for one in parts(blocks, "html"))
-    assert "://" not in html + demo.options()["css"] + demo._resource("app.js")
+    assert "://" not in html + app.options()["css"] + app.resource("app.js")
 
 
 def test_options_are_known_to_both_ways_of_serving() -> None:
     for way in (gr.mount_gradio_app, gr.Blocks.launch):
-        assert demo.options().keys() <= inspect.signature(way).parameters.keys()
+        assert app.options().keys() <= inspect.signature(way).parameters.keys()
 
 
 def test_what_goes_wrong_is_told_in_one_escaped_line(blocks: gr.Blocks) -> None:
@@ -147,7 +171,7 @@ def test_a_poem_is_sent_to_the_tab_asked_for(blocks: gr.Blocks) -> None:
 def test_a_poem_is_revised_by_presses(blocks: gr.Blocks, poet: Poet) -> None:
     sent = Sent({"poem": POEM, "first": 3, "last": 3})
     assert "<mark>" in answer(blocks, "anew")(sent)
-    texts, _ = page.alternatives(poet, POEM, 3, 3, seed=1)
+    texts, _ = handlers.alternatives(poet, POEM, 3, 3, seed=1)
     text, opened, offers = answer(blocks, "take")(Sent({"text": texts[0], "before": POEM}))
     assert text == texts[0]
     assert texts[0] in opened
@@ -159,20 +183,16 @@ def test_a_model_without_latent_space_has_a_page(reader: Poet) -> None:
     table = answer(blocks, "score")(POEM)
     assert "瀑響" in table
     assert "<ruby" not in table
-    html, found = answer(blocks, "answer")(
-        "5x2", "", "", "", "", "none", 2, 0.8, "heads", 1, 1, 5, "as written"
-    )
-    assert found.seed == 5
-    assert html.count("<article") == 2
-    assert "Walk" not in html
+    shown, found = written(blocks, seed=5)
+    assert found[0].seed == 5
+    assert shown.count("<article") == 2
+    assert "Walk" not in shown
 
 
 def test_free_form_has_a_page(free_poet: Poet) -> None:
     blocks = built(free_poet)
-    html, _ = answer(blocks, "answer")(
-        "", "", "", "", "", "none", 1, 0.8, "heads", 1, 1, 5, "as written"
-    )
-    assert "free form" in html
+    shown, _ = written(blocks, seed=5)
+    assert "free form" in shown
 
 
 def test_without_gradio_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import shutil
 import threading
@@ -99,17 +100,29 @@ class Visit:
         self.page.get_by_role("button", name=name, exact=True).locator("visible=true").first.click()
 
 
+@contextlib.contextmanager
+def visiting(browser: Browser, address: str, width: int) -> Iterator[Visit]:
+    """The page; afterwards: no request elsewhere, no error, nothing wider than the window."""
+    expect.set_options(timeout=TIMEOUT)
+    visit = Visit(browser, address, width)
+    yield visit
+    no_overflow(visit.page)
+    visit.page.close()
+    assert (visit.elsewhere, visit.errors) == ([], [])
+
+
 @pytest.fixture(params=[1280, 390], ids=["wide", "narrow"])
 def visit(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Visit]:
-    """The page, wide and narrow; afterwards: no request elsewhere, no error, nothing too wide."""
-    expect.set_options(timeout=TIMEOUT)
-    visit = Visit(browser, address, request.param)
-    yield visit
-    wide = visit.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    visit.page.close()
-    assert visit.elsewhere == []
-    assert visit.errors == []
-    assert wide <= 0
+    """The page, wide and narrow."""
+    with visiting(browser, address, request.param) as visit:
+        yield visit
+
+
+@pytest.fixture
+def wide(browser: Browser, address: str) -> Iterator[Visit]:
+    """The page on a wide screen alone."""
+    with visiting(browser, address, 1280) as visit:
+        yield visit
 
 
 def no_overflow(page: Page) -> None:
@@ -167,51 +180,43 @@ def test_every_tab_is_used(visit: Visit) -> None:
     assert page.locator("#table tbody tr").count() == 6
 
 
-def test_bad_input_is_told_and_is_no_html(browser: Browser, address: str) -> None:
-    visit = Visit(browser, address, 1280)
-    page = visit.page
+def test_bad_input_is_told_and_is_no_html(wide: Visit) -> None:
+    page = wide.page
     page.get_by_label("First line").fill("<img src=x onerror=document.title=1>")
     page.get_by_label("First line").press("Enter")
     told = page.get_by_text(re.compile("the first line: .*<img src=x.* expected 5"))
     expect(told).to_be_visible()
     assert page.title() == "poetvae"
-    visit.tab("Score")
+    wide.tab("Score")
     page.get_by_label("Poems, one a line").fill("山月")
-    visit.press("Score")
+    wide.press("Score")
     expect(page.get_by_text(re.compile("has the form free"))).to_be_visible()
-    page.close()
-    assert (visit.elsewhere, visit.errors) == ([], [])
 
 
-def test_the_keyboard_is_enough_to_write(browser: Browser, address: str) -> None:
-    visit = Visit(browser, address, 1280)
-    page = visit.page
+def test_the_keyboard_is_enough_to_write(wide: Visit) -> None:
+    page = wide.page
     for _ in range(40):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.id") == "write-button":
             break
     page.keyboard.press("Enter")
     expect(page.locator("#written .verses").first).to_be_visible()
-    page.close()
 
 
-def test_a_copied_poem_is_in_the_clipboard(browser: Browser, address: str) -> None:
-    visit = Visit(browser, address, 1280)
-    page = visit.page
+def test_a_copied_poem_is_in_the_clipboard(wide: Visit) -> None:
+    page = wide.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    visit.press("Write")
+    wide.press("Write")
     copy = page.locator("#written button[data-copy]").first
     poem = copy.get_attribute("data-copy")
     copy.click()
     expect(copy).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == poem
-    page.close()
 
 
-def test_the_seed_that_is_shown_writes_the_same(browser: Browser, address: str) -> None:
-    visit = Visit(browser, address, 1280)
-    page = visit.page
-    visit.press("Write")
+def test_the_seed_that_is_shown_writes_the_same(wide: Visit) -> None:
+    page = wide.page
+    wide.press("Write")
     seed = page.locator("#written .seed").inner_text()
     poems = page.locator("#written .poems").inner_text()
     page.get_by_role("button", name="More").click()
@@ -223,4 +228,3 @@ def test_the_seed_that_is_shown_writes_the_same(browser: Browser, address: str) 
     page.get_by_label("First line").press("Enter")
     page.wait_for_timeout(500)
     expect(page.locator("#written .poems")).to_have_text(poems, use_inner_text=True)
-    page.close()

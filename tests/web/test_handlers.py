@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from html.parser import HTMLParser
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poetvae.constraints.options import Conditions
 from poetvae.errors import ConfigError, ConstraintError, CorpusError, PoetVAEError
 from poetvae.generation.generate import Generated
 from poetvae.latent.plane import Plane
 from poetvae.poet import Poet
 from poetvae.text.poem import Form, is_han
 from poetvae.text.variants import to_simplified
-from poetvae.web import handlers as page
-from poetvae.web import html as markup
-from poetvae.web import validation as checks
+from poetvae.web import handlers, html, validation
 
 POEM = "瀑響分雲出，橋形得水成。"
 OTHER = "斷岸支漁網，危峰戴草亭。"
@@ -27,8 +29,13 @@ ANYTHING: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=5,
 )
-WRITING = ["form", "first_line", "acrostic", "where", "rhyme", "tones", "keyword", "temperature"]
-WRITING += ["passes", "candidates", "n", "seed"]
+OTHERS = ["form", "temperature", "passes", "candidates", "n", "seed"]
+
+
+@pytest.fixture(scope="module")
+def atlas(poet: Poet) -> handlers.Atlas:
+    """The map of the sample."""
+    return handlers.atlas(poet)
 
 
 def refused(call: Any) -> None:
@@ -42,37 +49,35 @@ def refused(call: Any) -> None:
     assert "\n" not in line
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.sampled_from(WRITING), ANYTHING)
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from([*handlers.CONDITIONS, *OTHERS]), ANYTHING)
 def test_writing_takes_or_refuses_anything(poet: Poet, name: str, value: object) -> None:
-    refused(lambda: page.write(poet, **{name: value}))  # type: ignore[arg-type]
+    refused(lambda: handlers.write(poet, {name: value}))
 
 
 @settings(max_examples=30, deadline=None)
 @given(ANYTHING, ANYTHING, ANYTHING)
-def test_the_other_tabs_take_or_refuse_anything(poet: Poet, a: Any, b: Any, c: Any) -> None:
-    atlas = _atlas(poet)
-    refused(lambda: page.read(poet, a))
-    refused(lambda: page.complete(poet, a, temperature=b, n=1))
-    refused(lambda: page.alternatives(poet, a, b, c))
-    refused(lambda: page.alternatives(poet, POEM, b, c))
-    refused(lambda: page.walk(poet, a, b, c))
-    refused(lambda: page.walk(poet, POEM, OTHER, c))
-    refused(lambda: page.look(poet, atlas, a, b, c))
-    refused(lambda: page.score(poet, a))
-    refused(lambda: page.in_script(POEM, a))
-
-
-def _atlas(poet: Poet, kept: list[page.Atlas] = []) -> page.Atlas:  # noqa: B006
-    if not kept:
-        kept.append(page.atlas(poet))
-    return kept[0]
+def test_the_other_tabs_take_or_refuse_anything(
+    poet: Poet, atlas: handlers.Atlas, a: Any, b: Any, c: Any
+) -> None:
+    for call in (
+        lambda: handlers.read(poet, a),
+        lambda: handlers.complete(poet, a, n=1),
+        lambda: handlers.alternatives(poet, a, b, c),
+        lambda: handlers.alternatives(poet, POEM, b, c),
+        lambda: handlers.walk(poet, a, b, c),
+        lambda: handlers.walk(poet, POEM, OTHER, c),
+        lambda: handlers.look(poet, atlas, a, b, c),
+        lambda: handlers.score(poet, a),
+        lambda: handlers.in_script(POEM, a),
+    ):
+        refused(call)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**400, -1, 2.1, True, "1", None])
 def test_what_is_no_temperature(poet: Poet, value: object) -> None:
     with pytest.raises(ConfigError, match=r"temperature: .* came; expected a number from 0 to 2"):
-        page.write(poet, temperature=value)
+        handlers.write(poet, {"temperature": value})
 
 
 @pytest.mark.parametrize(
@@ -85,10 +90,11 @@ def test_what_is_no_temperature(poet: Poet, value: object) -> None:
         ({"form": "7x4"}, "form: '7x4' came; expected one of 5x2"),
         ({"passes": 2}, None),  # no choice: the model has one number of passes
         ({"where": "tails"}, "acrostic at: 'tails' came; expected one of heads, ends, diagonal"),
-        ({"rhyme": "無此"}, "rhyme: '無此' came"),
+        ({"rhyme": "無此"}, "rhyme class: '無此' came"),
         ({"tones": "loose"}, "tones: 'loose' came; expected one of none, lenient, strict"),
-        ({"keyword": "春 夏 秋 冬 月"}, "keyword: 5 came; expected at most 4"),
-        ({"keyword": "月" * 501}, "keyword: 501 characters came; expected at most 500"),
+        ({"contains": "春 夏 秋 冬 月"}, "keyword: 5 came; expected at most 4"),
+        ({"contains": "月" * 501}, "keyword: 501 characters came; expected at most 500"),
+        ({"no_repeat": "yes"}, "no repeats: 'yes' came; expected true or false"),
         ({"first_line": "\ud800"}, "first line: half a character came"),
         ({"first_line": ["山"]}, "first line: a value of type list came; expected a text"),
         ({"seed": -1}, "seed: -1 came"),
@@ -99,52 +105,74 @@ def test_what_is_no_temperature(poet: Poet, value: object) -> None:
 )
 def test_what_cannot_be_asked_for(poet: Poet, asked: dict[str, Any], line: str | None) -> None:
     if line is None:
-        assert page.write(poet, **asked).poems
+        assert handlers.write(poet, asked)
         return
     with pytest.raises(ConfigError, match=line):
-        page.write(poet, **asked)
+        handlers.write(poet, asked)
 
 
 def test_a_drawn_seed_is_told_and_writes_the_same_again(poet: Poet) -> None:
-    found = page.write(poet, n=3)
-    assert 0 <= found.seed < checks.MOST_SEED
-    assert page.write(poet, n=3, seed=found.seed) == found
-    assert page.write(poet, n=3, seed=float(found.seed)) == found
-    assert page.write(poet).seed != found.seed
+    found = handlers.write(poet, {"n": 3})
+    seed = found[0].seed
+    assert 0 <= seed < validation.MOST_SEED
+    assert handlers.write(poet, {"n": 3, "seed": seed}) == found
+    assert handlers.write(poet, {"n": 3, "seed": float(seed)}) == found
+    assert handlers.write(poet, {})[0].seed != seed
 
 
-def test_what_is_asked_of_a_poem_holds(poet: Poet) -> None:
-    (poem,) = page.write(poet, acrostic=" 山水 ", keyword="月", tones="none", seed=1).poems
-    assert [line[0] for line in poem.lines] == ["山", "水"]
-    assert "月" in poem.text
-    (poem,) = page.write(poet, first_line="瀑響分雲出", form="", seed=1).poems
-    assert poem.lines[0] == "瀑響分雲出"
+@pytest.mark.parametrize(
+    ("asked", "pattern"),
+    [
+        ({"acrostic": " 山水 ", "contains": "月", "tones": "none"}, "(?=.*月)山.*，水.*。"),
+        ({"acrostic": "山水", "where": "ends"}, ".{4}山，.{4}水。"),
+        ({"contains": "月 風"}, "(?=.*月).*風.*"),
+        ({"first_line": "瀑響分雲出", "form": "", "rhyme": "", "no_repeat": False}, "瀑響分雲出.*"),
+        ({"template": "瀑響分雲_，橋形得水成。"}, "瀑響分雲.，橋形得水成。"),
+        ({"no_repeat": True}, r"(?:(.)(?!.*\1))*"),
+        ({"without": "山水"}, "[^山水]*"),
+        ({"only": "山水 "}, "[山水，。]*"),
+        ({"rhyme": "尤", "tones": "lenient"}, ".*"),
+    ],
+)
+def test_what_is_asked_of_a_poem_holds(poet: Poet, asked: dict[str, Any], pattern: str) -> None:
+    (poem,) = handlers.write(poet, {**asked, "seed": 1})
+    assert poem.satisfied
+    assert re.fullmatch(pattern, poem.text)
+
+
+def test_what_is_declared_with_a_label_is_on_the_page(poet: Poet) -> None:
+    declared = {field.name for field in dataclasses.fields(Conditions) if field.metadata["label"]}
+    assert set(handlers.CONDITIONS) == declared
+    assert declared >= {"template", "no_repeat", "without", "only"}
+    for name in ("where", "tones"):
+        field = handlers.CONDITIONS[name]
+        assert set(handlers.menu(field)) - {handlers.NOTHING} == set(field.metadata["among"])
 
 
 def test_blanks_are_filled_and_a_lone_line_goes_on(poet: Poet) -> None:
-    found = page.complete(poet, "瀑響分雲_，橋形得水成。", seed=3, n=2)
-    assert len({poem.text for poem in found.poems}) == 2
-    assert all(p.text[:4] == POEM[:4] and p.text[5:] == POEM[5:] for p in found.poems)
-    assert page.complete(poet, "瀑響分雲_，橋形得水成。", seed=3, n=2) == found
-    assert page.complete(poet, "瀑響分雲出", n=1).poems[0].lines[0] == "瀑響分雲出"
+    found = handlers.complete(poet, "瀑響分雲_，橋形得水成。", seed=3, n=2)
+    assert len({poem.text for poem in found}) == 2
+    assert all(p.text[:4] == POEM[:4] and p.text[5:] == POEM[5:] for p in found)
+    assert handlers.complete(poet, "瀑響分雲_，橋形得水成。", seed=3, n=2) == found
+    assert handlers.complete(poet, "瀑響分雲出", n=1)[0].lines[0] == "瀑響分雲出"
     with pytest.raises(ConstraintError, match="opens none of the model's forms"):
-        page.complete(poet, "山月")
+        handlers.complete(poet, "山月")
     with pytest.raises(ConfigError, match="there is no text yet"):
-        page.complete(poet, "  ")
+        handlers.complete(poet, "  ")
 
 
 def test_alternatives_stand_in_the_place_alone(poet: Poet) -> None:
-    texts, seed = page.alternatives(poet, POEM, 5, 6, n=5, seed=None)
+    texts, seed = handlers.alternatives(poet, POEM, 5, 6, n=5, seed=None)
     assert len(set(texts)) == len(texts) == 5
     kept = [0, 1, 2, 3, 4, 5, 8, 9, 10, 11]  # 5 is the comma
     for text in texts:
         assert text != POEM
         assert [text[i] for i in kept] == [POEM[i] for i in kept]
-    assert page.alternatives(poet, POEM, 5, 6, n=5, seed=seed) == (texts, seed)
+    assert handlers.alternatives(poet, POEM, 5, 6, n=5, seed=seed) == (texts, seed)
 
 
 def test_alternatives_come_the_likeliest_first(poet: Poet) -> None:
-    texts, seed = page.alternatives(poet, POEM, 4, 4, n=8)
+    texts, seed = handlers.alternatives(poet, POEM, 4, 4, n=8)
     drawn = poet.complete("瀑響分雲_，橋形得水成。", 24, seed=seed, temperature=0.8)
     likely = {poem.text: poem.log_prob for poem in drawn}
     assert [likely[text] for text in texts] == sorted(
@@ -154,7 +182,7 @@ def test_alternatives_come_the_likeliest_first(poet: Poet) -> None:
 
 def test_alternatives_in_free_form_keep_the_length(free_poet: Poet) -> None:
     text = "a rose is a rose\nsaid number 3"
-    texts, _ = page.alternatives(free_poet, text, 2, 5, n=3)
+    texts, _ = handlers.alternatives(free_poet, text, 2, 5, n=3)
     assert texts
     for other in texts:
         assert other != text
@@ -176,48 +204,47 @@ def test_no_such_place(
     poet: Poet, text: str, first: int, last: int, error: type[PoetVAEError]
 ) -> None:
     with pytest.raises(error):
-        page.alternatives(poet, text, first, last)
+        handlers.alternatives(poet, text, first, last)
 
 
 def test_the_way_has_its_steps_and_ends_at_the_reconstructions(poet: Poet) -> None:
-    way = page.walk(poet, POEM, OTHER, 5)
+    way = handlers.walk(poet, POEM, OTHER, 5)
     assert len(way) == 5
     assert [way[0], way[-1]] == [poem.text for poem in poet.reconstruct([POEM, OTHER])]
     with pytest.raises(ConfigError, match="two poems are needed"):
-        page.walk(poet, POEM, " ", 5)
+        handlers.walk(poet, POEM, " ", 5)
     with pytest.raises(ConfigError, match="steps: 33 came; expected a number from 3 to 32"):
-        page.walk(poet, POEM, OTHER, 33)
+        handlers.walk(poet, POEM, OTHER, 33)
 
 
-def test_the_map_has_the_sample_and_tells_what_is_near(poet: Poet) -> None:
-    atlas = _atlas(poet)
+def test_the_map_has_the_sample_and_tells_what_is_near(poet: Poet, atlas: handlers.Atlas) -> None:
     assert not atlas.own
     assert set(atlas.forms) == {"5x2"}
     (left, _), (right, high) = atlas.bounds
     assert left < float(atlas.points[:, 0].min()) <= float(atlas.points[:, 0].max()) < right
     x, y = atlas.points[7].tolist()
-    text, near = page.look(poet, atlas, x, y, "5x2")
+    text, near = handlers.look(poet, atlas, x, y, "5x2")
     assert text == poet.decode(atlas.plane.lift(atlas.points[7:8]))[0].text
     apart = [float(torch.dist(atlas.points[7], point)) for point in atlas.points]
     assert sorted(apart)[:5] == pytest.approx(
         [apart[atlas.texts.index(one)] for one in near], abs=1e-5
     )
     with pytest.raises(ConfigError, match=r"x: .* came; expected a number from"):
-        page.look(poet, atlas, right + 1, high)
+        handlers.look(poet, atlas, right + 1, high)
 
 
 def test_a_model_that_no_poem_of_the_sample_fits_maps_its_own(
     free_poet: Poet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page, "read_poems", lambda _: iter(()))
-    atlas = page.atlas(free_poet)
+    monkeypatch.setattr(handlers, "read_poems", lambda _: iter(()))
+    atlas = handlers.atlas(free_poet)
     assert atlas.own
     assert 3 <= len(atlas.texts) == len(atlas.points)
     assert set(atlas.forms) == {"free"}
 
 
 def test_scores_are_sorted_and_tell_each_character(poet: Poet) -> None:
-    rows = page.score(poet, f"{POEM}\n\n {OTHER} \n山山山山山，山山山山山。")
+    rows = handlers.score(poet, f"{POEM}\n\n {OTHER} \n山山山山山，山山山山山。")
     assert [row.anomaly for row in rows] == sorted((row.anomaly for row in rows), reverse=True)
     expected = {row["text"]: row["nll_per_char"] for row in poet.score([row.text for row in rows])}
     for row in rows:
@@ -239,21 +266,21 @@ def test_scores_are_sorted_and_tell_each_character(poet: Poet) -> None:
 )
 def test_what_cannot_be_scored(poet: Poet, text: str, line: str) -> None:
     with pytest.raises(PoetVAEError, match=line):
-        page.score(poet, text)
+        handlers.score(poet, text)
 
 
 def test_a_whole_poem_is_read_and_a_part_is_not(poet: Poet) -> None:
-    poem = page.read(poet, POEM)
+    poem = handlers.read(poet, POEM)
     assert poem is not None
     assert poem.form == Form(5, 2)
-    assert page.read(poet, "瀑響分雲出") is None
-    assert page.read(poet, "瀑響分雲＿，橋形得水成。") is None
+    assert handlers.read(poet, "瀑響分雲出") is None
+    assert handlers.read(poet, "瀑響分雲＿，橋形得水成。") is None
 
 
 def test_scripts() -> None:
-    assert page.in_script(POEM, "simplified") == to_simplified(POEM) != POEM
-    assert page.in_script(to_simplified(POEM), "traditional") == POEM
-    assert page.in_script(POEM, "as written") == POEM
+    assert handlers.in_script(POEM, "simplified") == to_simplified(POEM) != POEM
+    assert handlers.in_script(to_simplified(POEM), "traditional") == POEM
+    assert handlers.in_script(POEM, "as written") == POEM
 
 
 # HTML
@@ -262,13 +289,13 @@ def test_scripts() -> None:
 class Elements(HTMLParser):
     """The elements, attributes and text of some HTML."""
 
-    def __init__(self, html: str) -> None:
+    def __init__(self, shown: str) -> None:
         super().__init__()
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str | None]] = []
         self.text = ""
         self.open: list[str] = []
-        self.feed(html)
+        self.feed(shown)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -288,25 +315,25 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'></button><script>alert(2)</script>&lt
 
 
 def test_no_text_becomes_an_element_or_an_attribute() -> None:
-    scored = page.Scored(HOSTILE, 1.0, 0.0, [(char, 1.0) for char in HOSTILE])
+    scored = handlers.Scored(HOSTILE, 1.0, 0.0, [(char, 1.0) for char in HOSTILE])
     plane = Plane(torch.zeros(2), torch.eye(2), (0.5, 0.5))
-    atlas = page.Atlas(
+    atlas = handlers.Atlas(
         plane, torch.tensor([[0.0, 0.0], [1.0, 1.0]]), [HOSTILE] * 2, ["5x2"] * 2, True
     )
     written = Generated(HOSTILE, (HOSTILE,), HOSTILE, 1, 0.0)
-    for html in (
-        markup.note(HOSTILE),
-        markup.verses(HOSTILE),
-        markup.written(page.Written([written], 1)),
-        markup.choices([HOSTILE], 1, "before"),
-        markup.choices([HOSTILE], 1),
-        markup.open_poem(HOSTILE, fixed=False),
-        markup.way([HOSTILE, HOSTILE[::-1]], fixed=True),
-        markup.scores([scored]),
-        markup.picture(atlas),
-        markup.place(HOSTILE, [HOSTILE]),
+    for shown in (
+        html.note(HOSTILE),
+        html.verses(HOSTILE),
+        html.written([written]),
+        html.choices([HOSTILE], 1, "before"),
+        html.choices([HOSTILE], 1),
+        html.open_poem(HOSTILE, fixed=False),
+        html.way([HOSTILE, HOSTILE[::-1]], fixed=True),
+        html.scores([scored]),
+        html.picture(atlas),
+        html.place(HOSTILE, [HOSTILE]),
     ):
-        found = Elements(html)
+        found = Elements(shown)
         assert not found.open
         assert not {"img", "script"} & set(found.tags)
         assert not [name for name, _ in found.attributes if name.startswith("on") or name == "src"]
@@ -315,52 +342,45 @@ def test_no_text_becomes_an_element_or_an_attribute() -> None:
 
 
 def test_each_character_of_an_open_poem_names_its_place() -> None:
-    found = Elements(markup.open_poem(POEM, fixed=True))
+    found = Elements(html.open_poem(POEM, fixed=True))
     firsts = [int(value or "") for name, value in found.attributes if name == "data-first"]
     lasts = [int(value or "") for name, value in found.attributes if name == "data-last"]
     places = list(zip(firsts, lasts, strict=True))
     assert places == [*((i, i) for i in range(5)), (0, 4), *((i, i) for i in range(5, 10)), (5, 9)]
     assert found.text.replace("↻", "") == POEM
     free = "a rose\nis"
-    found = Elements(markup.open_poem(free, fixed=False))
+    found = Elements(html.open_poem(free, fixed=False))
     firsts = [int(value or "") for name, value in found.attributes if name == "data-first"]
     assert [free[i] for i in firsts] == [*"a rose", "a", *"is", "i"]
 
 
 def test_what_changed_is_marked() -> None:
-    html = markup.way([POEM, POEM.replace("瀑響", "江水")], fixed=True)
-    assert "<mark>江水</mark>" in html
-    assert html.count("<mark>") == 1
-    assert "<span>橋形得水成。</span>" in html
-    html = markup.choices([POEM.replace("瀑", "江")], 1, POEM)
-    assert "<mark>江</mark>" in html
-    assert "<span>橋形" not in html
+    shown = html.way([POEM, POEM.replace("瀑響", "江水")], fixed=True)
+    assert "<mark>江水</mark>" in shown
+    assert shown.count("<mark>") == 1
+    assert "<span>橋形得水成。</span>" in shown
+    shown = html.choices([POEM.replace("瀑", "江")], 1, POEM)
+    assert "<mark>江</mark>" in shown
+    assert "<span>橋形" not in shown
 
 
-def test_the_map_puts_poems_where_they_lie(poet: Poet) -> None:
-    atlas = _atlas(poet)
-    found = Elements(markup.picture(atlas))
+def test_the_map_puts_poems_where_they_lie(atlas: handlers.Atlas) -> None:
+    found = Elements(html.picture(atlas))
     x = [float(value or "") for name, value in found.attributes if name == "cx"]
     y = [float(value or "") for name, value in found.attributes if name == "cy"]
     count = len(atlas.texts)
     assert len(x) == count + 1  # and the legend
     told = dict(found.attributes)["data-map"]
     left, high, right, low = map(float, (told or "").split())
-    for i in range(0, count, 50):
-        assert left + x[i] / markup.WIDTH * (right - left) == pytest.approx(
-            float(atlas.points[i, 0]), abs=0.01
-        )
-        assert high - y[i] / markup.HEIGHT * (high - low) == pytest.approx(
-            float(atlas.points[i, 1]), abs=0.01
-        )
+    across = left + np.array(x[:count]) / html.WIDTH * (right - left)
+    up = high - np.array(y[:count]) / html.HEIGHT * (high - low)
+    assert np.stack([across, up], 1) == pytest.approx(atlas.points.numpy(), abs=0.01)
 
 
 def test_poems_tell_their_script_and_seed(poet: Poet) -> None:
-    found = page.write(poet, first_line="瀑響分雲出", seed=7)
-    html = markup.written(found, "simplified")
-    assert 'lang="zh-Hans"' in html
-    assert "瀑响分云出" in html
-    assert f'data-text="{found.poems[0].text}"' in html  # what is sent on is what was written
-    assert ">7</output>" in html
-    assert "Walk from" in html
-    assert "Walk" not in markup.written(found, latent=False)
+    found = handlers.write(poet, {"first_line": "瀑響分雲出", "seed": 7})
+    shown = html.written(found, "simplified")
+    sent = f'data-text="{found[0].text}"'  # what is sent on is what was written
+    for part in ('lang="zh-Hans"', "瀑响分云出", sent, ">7</output>", "Walk from"):
+        assert part in shown
+    assert "Walk" not in html.written(found, latent=False)

@@ -2,6 +2,7 @@
 
 from .chinese import (
     RHYMES,
+    TONE_NAMES,
     levels,
     patterns,
     readings,
@@ -15,6 +16,6 @@ from .chinese import (
 )
 from .interface import FREE, LEVEL, OBLIQUE, Language, Reading
 
-__all__ = ["FREE", "LEVEL", "OBLIQUE", "RHYMES", "Language", "Reading", "levels"]
+__all__ = ["FREE", "LEVEL", "OBLIQUE", "RHYMES", "TONE_NAMES", "Language", "Reading", "levels"]
 __all__ += ["patterns", "readings", "regulated", "rhyme", "rhyme_ok", "rhymes", "schemes"]
 __all__ += ["tones", "unknown"]

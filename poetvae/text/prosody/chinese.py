@@ -37,6 +37,7 @@ RHYMES = {
     "入": "屋沃覺質物月曷黠屑藥陌錫職緝合葉洽",
 }
 """The 106 rhyme classes of 平水韻 by tone; each is named by a character that no other has."""
+TONE_NAMES = {"平": "level", "上": "rising", "去": "departing", "入": "entering"}
 _TONE = {name: tone for tone, names in RHYMES.items() for name in names}
 _ORDER = {name: i for i, name in enumerate(_TONE)}
 _OPPOSITE = {LEVEL: OBLIQUE, OBLIQUE: LEVEL}
@@ -59,13 +60,8 @@ def _table() -> dict[str, tuple[str, str]]:
 
 
 def readings(char: str, simplified: bool = True) -> frozenset[Reading]:
-    """All readings of a character; none if it is not known.
-
-    Args:
-        char: one character.
-        simplified: whether the character may stand for others, as in simplified text: 征 for 徵,
-            里 for 裏. If not, 东 and 国 are not known.
-    """
+    """All readings of a character; none if it is not known. If `simplified`, it may stand for
+    others, as in simplified text: 征 for 徵, 里 for 裏. If not, 东 and 国 are not known."""
     own, also = _table().get(char, ("", ""))
     return frozenset(Reading(_TONE[name], name) for name in (own + also if simplified else own))
 
@@ -114,14 +110,10 @@ def _fits(verse: str, allowed: Iterable[str], strict: bool) -> bool:
 
 @cache
 def schemes(form: Form) -> tuple[tuple[frozenset[str], ...], ...]:
-    """The two ways in which a form keeps the tones of regulated verse, see `regulated`.
-
-    Returns:
-        For the scheme whose first verse has a level character at the second place of its last five,
-        and for the one with an oblique character there: by verse, all tone patterns (of 平 and 仄)
-        that it may have, whatever the other verses have. Empty where no regulated verse has such a
-        form.
-    """
+    """The two ways in which a form keeps the tones of regulated verse, see `regulated`: for the
+    scheme whose first verse has a level character at the second place of its last five, and for the
+    one with an oblique character there, by verse, all tone patterns (of 平 and 仄) that it may
+    have, whatever the other verses have. Empty where no regulated verse has such a form."""
     if form.length not in (5, 7) or form.lines % 2:
         return ()
 
@@ -172,14 +164,9 @@ def regulated(verses: Sequence[str], strict: bool = False) -> bool | None:
     first one oblique; the very first one may end level, since it may rhyme. Whether the verses
     rhyme is for `rhyme_ok` to tell.
 
-    Args:
-        verses: as `poem.split_verses` gives them.
-        strict: whether every reading of every character must fit, and an unknown character does
-            not. If not, some reading must, and an unknown character fits anywhere.
-
-    Returns:
-        None where the question has no answer: verses that are not all of five or all of seven Han
-        characters, or not even in number.
+    If `strict`, every reading of every character must fit, and an unknown character does not; if
+    not, some reading must, and an unknown character fits anywhere. None where the question has no
+    answer: verses that are not all of five or seven Han characters, or not even in number.
     """
     form = form_of(verses)
     if form is None or not schemes(form):
@@ -198,12 +185,9 @@ def _rhyming(verses: Sequence[str]) -> bool:
 def rhyme(verses: Sequence[str]) -> str | None:
     """The rhyme class that the last characters of all even verses may share.
 
-    Where they share several, one that the first verse has too goes first, then a level one. A
-    character rhymes with itself; one that is not known rhymes with nothing.
-
-    Returns:
-        The name of the class, see `RHYMES`; None if they share none, or if there are fewer than
-        four verses or an odd number of them, and so nothing that has to rhyme.
+    Where they share several of `RHYMES`, one that the first verse has too goes first, then a level
+    one. A character rhymes with itself; one that is not known rhymes with nothing. None if they
+    share none, or with fewer than four verses or an odd number, where nothing has to rhyme.
     """
     if not _rhyming(verses):
         return None
