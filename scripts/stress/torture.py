@@ -80,6 +80,7 @@ command-lines 3 any command with any words, and no stdout, stdin, HOME, room: ex
 one line
 no-network 0.25 import, train, generate, corpora, pictures: no name is looked up, nothing connected
 """
+LINES = [line.split(maxsplit=2) for line in FAULTS.strip().splitlines()]
 STEPS, EVERY = 24, 4
 SETTINGS = f"""
 d_model=8 embed_dim=8 latent_dim=4 encoder_layers=1 decoder_layers=1 batch_size=8 precision=fp32
@@ -599,12 +600,11 @@ def torture(fault: str, r: Round) -> None:
 @click.option("--rounds", type=int, default=200, show_default=True, help="Of all faults together.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--first", type=int, default=0, help="Number of the first round.")
-@click.option("--only", help="This fault alone.")
+@click.option("--only", type=click.Choice([name for name, *_ in LINES]), help="This fault alone.")
 @click.option("--write", "path", type=click.Path(path_type=Path), help="docs/results.md")
 def main(rounds: int, seed: int, first: int, only: str | None, path: Path | None) -> None:
     """Injects faults, and says what was lost."""
-    lines = [line.split(maxsplit=2) for line in FAULTS.strip().splitlines()]
-    chosen = [(name, float(share), what) for name, share, what in lines if only in (None, name)]
+    chosen = [(name, float(share), what) for name, share, what in LINES if only in (None, name)]
     shares = sum(share for _, share, _ in chosen)
     base = Path(tempfile.mkdtemp(prefix="torture-"))
     base.chmod(0o755)
