@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from poetvae.data.dataset import encode_poems
+from poetvae.errors import PoetVAEError
 from poetvae.evaluation.likelihood import evaluate
 from poetvae.evaluation.samples import sample_quality
 from poetvae.files import write_file
@@ -48,9 +49,15 @@ def command(group: click.Group, *arguments: str, **options: Any) -> Callable[[F]
         params.append(click.Option([flag, name], show_default=True, **how))
 
     def add(function: F) -> F:
-        group.command(function.__name__.replace("_", "-"), help=function.__doc__, params=params)(
-            lambda **given: function(SimpleNamespace(**given))
-        )
+        name = function.__name__.replace("_", "-")
+
+        @group.command(name, help=function.__doc__, params=params)
+        def called(**given: Any) -> None:
+            try:
+                function(SimpleNamespace(**given))
+            except PoetVAEError as error:
+                raise click.ClickException(str(error)) from error
+
         return function
 
     return add

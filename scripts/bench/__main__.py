@@ -340,13 +340,12 @@ def lines(o: SimpleNamespace) -> None:
     for count in o.lines:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            corpus, ids, run = folder / "corpus.txt", folder / "ids", folder / "run"
-            costs.make_corpus(corpus, count)
-            words = f"corpus tokenize {corpus} --out {ids} --form 5x2 --workers {costs.WORKERS}"
-            seconds, _, reader, worker = costs.measure(words, ids)
-            words = f"train {ids} --out {run} --preset tiny --steps 20 --set log_every=1 --quiet"
-            _, first, trainer, _ = costs.measure(words, run / "metrics.jsonl")
-            size = sum(path.stat().st_size for path in ids.iterdir()) / 2**20
+            costs.make_corpus(folder / "corpus.txt", count)
+            words = f"corpus tokenize corpus.txt --out ids --form 5x2 --workers {costs.WORKERS}"
+            seconds, _, reader, worker = costs.measure(folder, words, "ids")
+            words = "train ids --out run --preset tiny --steps 20 --set log_every=1 --quiet"
+            _, first, trainer, _ = costs.measure(folder, words, "run/metrics.jsonl")
+            size = sum(path.stat().st_size for path in (folder / "ids").iterdir()) / 2**20
         row = [f"{x:,.0f}" for x in (count, seconds, reader, worker, size)]
         rows.append([*row, f"{first:.1f}", f"{trainer:,.0f}"])
     click.echo(f"{costs.WORKERS} workers, {costs.LIMIT} GiB of address space for each process\n")

@@ -101,9 +101,16 @@ def distributed_seconds(preset: str, processes: Sequence[int], batch: int = 256)
         for n in processes:
             run = Path(folder) / f"run-{n}"
             words = f"-m torch.distributed.run --standalone --nproc-per-node {n} -m poetvae train"
-            words = f"{sys.executable} {words} {corpus} --out {run} {options}"
+            line = [
+                sys.executable,
+                *words.split(),
+                str(corpus),
+                "--out",
+                str(run),
+                *options.split(),
+            ]
             environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-            subprocess.run(words.split(), check=True, stdout=sys.stderr, env=environment)
+            subprocess.run(line, check=True, stdout=sys.stderr, env=environment)
             first, *_, last = timed_lines(run)
             seconds = (last["seconds"] - first["seconds"]) / (last["step"] - first["step"])
             yield seconds, 10 * batch / seconds
@@ -138,9 +145,9 @@ def make_corpus(path: Path, lines: int, characters: int = 5000, part: int = 100_
             file.write(row.tobytes().decode("utf-32-le"))
 
 
-def measure(words: str, until: Path) -> tuple[float, float, float, float]:
-    """Run a command of poetvae: seconds until it ended, and until a file that it writes was there;
-    most anonymous memory of the process, and of one that it started, in MiB.
+def measure(folder: Path, words: str, until: str) -> tuple[float, float, float, float]:
+    """Run a command of poetvae in a folder: seconds until it ended, and until a file that it writes
+    was there; most anonymous memory of the process, and of one that it started, in MiB.
 
     It has a limit on its address space, so that memory that grew with the corpus would end it. What
     the system caches of files, and can drop at any time, is not anonymous.
@@ -148,6 +155,7 @@ def measure(words: str, until: Path) -> tuple[float, float, float, float]:
     began, first, parent, child = time.perf_counter(), 0.0, 0.0, 0.0
     process = subprocess.Popen(
         [sys.executable, "-m", "poetvae", *words.split()],
+        cwd=folder,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (LIMIT * 2**30,) * 2),
     )
     while process.poll() is None:
@@ -155,7 +163,7 @@ def measure(words: str, until: Path) -> tuple[float, float, float, float]:
         with contextlib.suppress(OSError):
             for path in Path(f"/proc/{process.pid}/task").glob("*/children"):
                 child = max([child, *(memory("RssAnon", pid) for pid in path.read_text().split())])
-        if not first and until.exists():
+        if not first and (folder / until).exists():
             first = time.perf_counter() - began
         time.sleep(0.05)
     if process.returncode:

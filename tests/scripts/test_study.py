@@ -18,7 +18,6 @@ from study import damage
 from torch import Tensor
 
 from poetvae.data.dataset import encode_poems
-from poetvae.errors import ConfigError
 from poetvae.evaluation.samples import fit_judge, judged
 from poetvae.generation.generate import Generated
 from poetvae.generation.options import SamplingOptions
@@ -260,11 +259,11 @@ def test_a_run_is_named_with_preset_and_settings() -> None:
 
 
 def test_what_cannot_be_studied_is_said(call: Study, vae: Path, ar: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="has no latent space"):
+    with pytest.raises(AssertionError, match="Error: .*has no latent space"):
         call("holes", ar)
-    with pytest.raises(ConfigError, match="is no autoregressive model"):
+    with pytest.raises(AssertionError, match="Error: .*is no autoregressive model"):
         call("holes", vae, "--judge", vae)
-    with pytest.raises(ConfigError, match="not trained to be shown characters"):
+    with pytest.raises(AssertionError, match="Error: .*not trained to be shown characters"):
         call("completion", vae, "--iw", 1)
     (tmp_path / "empty.md").write_text("")
     with pytest.raises(AssertionError, match="put them in"):
