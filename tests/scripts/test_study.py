@@ -259,11 +259,11 @@ def test_a_run_is_named_with_preset_and_settings() -> None:
 
 
 def test_what_cannot_be_studied_is_said(call: Study, vae: Path, ar: Path, tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="Error: .*has no latent space"):
+    with pytest.raises(AssertionError, match=r"Error: .*has no latent space"):
         call("holes", ar)
-    with pytest.raises(AssertionError, match="Error: .*is no autoregressive model"):
+    with pytest.raises(AssertionError, match=r"Error: .*is no autoregressive model"):
         call("holes", vae, "--judge", vae)
-    with pytest.raises(AssertionError, match="Error: .*not trained to be shown characters"):
+    with pytest.raises(AssertionError, match=r"Error: .*not trained to be shown characters"):
         call("completion", vae, "--iw", 1)
     (tmp_path / "empty.md").write_text("")
     with pytest.raises(AssertionError, match="put them in"):
