@@ -303,7 +303,7 @@ def test_every_parameter_is_counted_once_and_learns(name: str, changes: Changes)
     assert "embedding.weight" in dict(model.named_parameters())
     shared = {p.data_ptr(): p.numel() for p in model.state_dict().values()}
     assert model.num_parameters() == sum(shared.values())
-    batch, _ = corrupt(poems(model, (6,) * 24), MASK, observe=model.config.observe)
+    batch, _ = corrupt(poems(model, (6,) * 24), MASK, observe=bool(model.config.observe))
     passes = max(config.model.passes, default=1)
     draw = model(batch, passes=passes, samples=config.objective.iw_samples)
     torch.autograd.backward(objective(draw, config.objective).loss.mean())
