@@ -19,7 +19,7 @@ from .data.dataset import Batch, derive_seed, encode_poems
 from .errors import ConfigError, CorpusError
 from .evaluation import likelihood
 from .generation.generate import Generated, decode, generate, given
-from .generation.options import SamplingOptions, read_options
+from .generation.options import SamplingOptions, read_options, takes_options
 from .latent import optimise, paths
 from .latent.attributes import Attribute, Direction
 from .latent.index import Index
@@ -98,6 +98,7 @@ class Poet:
         """The fixed forms it writes; none = free form."""
         return list(self.codec.forms)
 
+    @takes_options
     def generate(
         self,
         n: int = 1,
@@ -130,6 +131,7 @@ class Poet:
             self.model, self.codec, n, form=chosen, constraint=constraint, options=sampling
         )
 
+    @takes_options
     def complete(
         self, text: str, n: int = 1, *, form: str | None = None, seed: int = 0, **options: Any
     ) -> list[Generated]:

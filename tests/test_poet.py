@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -111,6 +112,13 @@ def test_generate(poet: Poet) -> None:
     assert len(poet.generate()) == 1
     with pytest.raises(TypeError, match="no option 'rime'"):
         poet.generate(rime="尤")
+
+
+def test_help_names_the_options() -> None:
+    for function in (Poet.generate, Poet.complete):
+        names = inspect.signature(function).parameters
+        assert {"rhyme", "no_repeat", "temperature", "seed"} <= names.keys()
+        assert "options" not in names
 
 
 @pytest.mark.parametrize(

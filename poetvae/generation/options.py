@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ..config import option
 from ..constraints.options import Conditions
@@ -13,6 +14,7 @@ from ..errors import ConfigError
 
 LARGEST_TEMPERATURE = 100
 MOST_CANDIDATES = 1000
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -64,3 +66,18 @@ def read_options(options: Mapping[str, Any]) -> tuple[Conditions, SamplingOption
     values = {name: value for name, value in options.items() if value is not None}
     conditions = Conditions(**{name: values[name] for name in values.keys() & what})
     return conditions, SamplingOptions(**{name: values[name] for name in values.keys() & how})
+
+
+def takes_options(function: F) -> F:
+    """Let `help` and editors see by name what a function takes as ``**options``."""
+    signature = inspect.signature(function)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    names = {p.name for p in own}
+    more = [
+        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=getattr(options, f.name))
+        for options in (Conditions(), SamplingOptions())
+        for f in dataclasses.fields(options)
+        if f.name not in names
+    ]
+    function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+    return function
