@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from .errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError
 
 MANIFEST = "manifest.json"
@@ -120,6 +118,8 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises CheckpointError: another process holds it.
     """
+    from filelock import FileLock, Timeout  # of use to trainings alone; other commands start sooner
+
     lock = FileLock(folder / ".lock")
     try:
         with contextlib.suppress(OSError, NotImplementedError):

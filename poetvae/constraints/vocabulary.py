@@ -71,18 +71,19 @@ def sound(chars: Iterable[str]) -> str:
 @lru_cache(maxsize=4)
 def level_masks(tokenizer: PoemTokenizer) -> tuple[Tensor, Tensor]:
     """Which tokens may be level and which oblique, (V,) bool each; both for some, none unknown."""
-    level, oblique = (
-        torch.tensor([tone in levels(char) for char in _chars(tokenizer)])
-        for tone in (LEVEL, OBLIQUE)
-    )
+    found = [levels(char) for char in _chars(tokenizer)]
+    level, oblique = (torch.tensor([tone in tones for tones in found]) for tone in (LEVEL, OBLIQUE))
     return level, oblique
 
 
 @lru_cache(maxsize=4)
 def rhyme_masks(tokenizer: PoemTokenizer) -> dict[str, Tensor]:
     """By rhyme class, which tokens may belong to it: (V,) bool."""
-    classes = [rhymes(char) for char in _chars(tokenizer)]
-    return {name: torch.tensor([name in found for found in classes]) for name in CLASSES}
+    table = {name: torch.zeros(len(tokenizer), dtype=torch.bool) for name in CLASSES}
+    for i, char in enumerate(_chars(tokenizer)):
+        for name in rhymes(char):
+            table[name][i] = True
+    return table
 
 
 @lru_cache(maxsize=4)
@@ -94,5 +95,6 @@ def _is_simplified(tokenizer: PoemTokenizer) -> bool:
     return sum(map(only_simplified, chars)) > traditional
 
 
+@lru_cache(maxsize=4)
 def _chars(tokenizer: PoemTokenizer) -> list[str]:
     return [tokenizer.decode([i]) for i in range(len(tokenizer))]
