@@ -61,9 +61,10 @@ def test_log_prob_of_a_mixture_is_that_of_torch(c: int, d: int, shape: tuple[int
 def test_responsibilities_are_bayes_rule(c: int, d: int) -> None:
     ours, theirs = mixture(c, d)
     z = 2 * torch.randn(6, d, dtype=torch.double)
-    densities = theirs.component_distribution.log_prob(z.unsqueeze(1)).exp()
-    joint = theirs.mixture_distribution.probs * densities
-    torch.testing.assert_close(ours.responsibilities(z), joint / joint.sum(dim=1, keepdim=True))
+    parts = theirs.component_distribution.log_prob(z.unsqueeze(1))
+    joint = theirs.mixture_distribution.probs.log() + parts
+    expected = (joint - theirs.log_prob(z).unsqueeze(1)).exp()
+    torch.testing.assert_close(ours.responsibilities(z), expected)
 
 
 @pytest.mark.parametrize("mixed", [False, True])
