@@ -7,6 +7,7 @@ Needs a chromium and playwright.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import shutil
 import threading
@@ -31,7 +32,14 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 @contextmanager
 def serving(poet: Poet) -> Iterator[str]:
     """The address of a page of the poet, on a free port."""
-    app = gradio.mount_gradio_app(fastapi.FastAPI(), build(poet), "/", **options())
+
+    async def mounted() -> fastapi.FastAPI:  # without a loop Gradio makes some and leaves them open
+        app: fastapi.FastAPI = gradio.mount_gradio_app(
+            fastapi.FastAPI(), build(poet), "/", **options()
+        )
+        return app
+
+    app = asyncio.run(mounted())
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

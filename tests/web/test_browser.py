@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import re
 import shutil
-import threading
-import time
 from collections.abc import Iterator
 
-import fastapi
-import gradio as gr
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from screenshots import serving
 
 from poetvae.poet import Poet
 from poetvae.training import trainer
-from poetvae.web.app import build, options
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
@@ -43,21 +37,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         steps=10,
         quiet=True,
     )
-
-    async def mounted() -> fastapi.FastAPI:  # without a loop Gradio makes some and leaves them open
-        blocks = build(Poet.from_pretrained(folder))
-        app: fastapi.FastAPI = gr.mount_gradio_app(fastapi.FastAPI(), blocks, "/", **options())
-        return app
-
-    app = asyncio.run(mounted())
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    server.should_exit = True
-    thread.join()
+    with serving(Poet.from_pretrained(folder)) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
