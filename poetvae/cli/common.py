@@ -20,6 +20,7 @@ import click
 
 from .. import __version__
 from ..errors import ConfigError, PoetVAEError
+from ..generation.options import SamplingOptions
 from .terminal import WELCOME, Group, files, known, warn
 from .terminal import note as note
 from .terminal import quiet as quiet
@@ -106,13 +107,16 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 
 def options_of(
-    declared: type, leave_out: Sequence[str] = (), defaults: Mapping[str, Any] | None = None
+    declared: type,
+    leave_out: Sequence[str] = (),
+    defaults: Mapping[str, Any] | None = None,
+    only: Sequence[str] = (),
 ) -> Callable[[F], F]:
     """Options of the command line from the fields of a dataclass; see `config.option`."""
     hints = typing.get_type_hints(declared)
     decorators: list[Callable[[F], F]] = []
     for field in dataclasses.fields(declared):
-        if field.name in leave_out:
+        if field.name in leave_out or (only and field.name not in only):
             continue
         about, hint = field.metadata, hints[field.name]
         default = (defaults or {}).get(field.name, field.default)
@@ -244,9 +248,7 @@ corpus_options = options(
     strict_option,
     gathered("corpus", CorpusChoice, "corpus", "strict", "forms"),
 )
-passes_option = click.option(
-    "--passes", type=int, help="To write in; the most it was trained for if absent."
-)
+passes_option = options_of(SamplingOptions, only=("passes",))
 label_option = texts("--label", "labels", "FIELD", "Condition on dynasty, author, ...")
 valid_option = texts("--valid", "valid", "CORPUS", "Held-out poems; repeatable.")
 set_option = texts("--set", "pairs", "KEY=VALUE", "Any setting; repeatable.")
