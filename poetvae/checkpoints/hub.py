@@ -42,7 +42,7 @@ def load_model(
     name: Name = None, device: str | torch.device = "cpu", *, revision: str | None = None
 ) -> TextModel:
     """The network alone of what `Poet.from_pretrained` takes.
-    Raises CheckpointError: as `locate` and `checkpoint.load_folder` do."""
+    Raises CheckpointError: as `locate` and `model_folder.load_folder` do."""
     return load_folder(locate(name, revision), device).model
 
 
