@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from .gated_conv import compute_dtype
 
 CHUNK_ROWS = 1024
+IGNORED = -100  # a target that is none, as in torch
 ALIGNMENT = 64  # bytes, a cache line: matrix products into rows that do not begin on one are slower
 
 
@@ -26,8 +27,23 @@ def linear_cross_entropy(
     hidden: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None = None
 ) -> Tensor:
     """-log softmax(hidden (N, C) @ weight (V, C).T + bias (V,))[target (N,)] in nats: (N,) float32.
-    While gradients are recorded a probability below the smallest float32 counts as that (87 nats);
-    otherwise the value is exact. Matrix products run in autocast's type."""
+    A target of -100 is ignored: that row costs 0 and takes part in no gradient. While gradients are
+    recorded a probability below the smallest float32 counts as that (87 nats); otherwise the value
+    is exact. Matrix products run in autocast's type.
+
+    Raises:
+        IndexError: any other target outside 0 to V - 1.
+    """
+    if len(target):
+        low, high = torch.stack(torch.aminmax(target)).tolist()
+        if low < 0 or high >= len(weight):
+            known = target != IGNORED
+            strange = target[known & ((target < 0) | (target >= len(weight)))]
+            if len(strange):
+                wanted = f"expected 0 to {len(weight) - 1}, or {IGNORED} for a row to ignore"
+                raise IndexError(f"target is {int(strange[0])}; {wanted}")
+            part = linear_cross_entropy(hidden[known], weight, target[known], bias)
+            return part.new_zeros(target.shape).masked_scatter(known, part)
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
         nll: Tensor = _LinearCrossEntropy.apply(hidden, weight, target, bias)  # type: ignore[no-untyped-call]
         return nll

@@ -36,6 +36,30 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
+def hide(x: Tensor, mask: Tensor | None) -> Tensor:
+    """x (B, C, T) with zeros in place of padding: what stands there, NaN or infinity even, reaches
+    no value and no gradient, as it would through a product with 0."""
+    return x if mask is None else x.masked_fill(~mask.unsqueeze(1), 0.0)
+
+
+class TapConv1d(nn.Conv1d):
+    """`nn.Conv1d` of stride 1 without padding, as one matrix product over the taps side by side:
+    on a few dozen positions 2 to 3 times as fast as the convolution kernels of a CPU. A layer like
+    any other: what hooks and parametrizations make of its weight is what it convolves with."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T + span) -> (B, C', T). Memory is best (B, T, C); the transposes are views."""
+        if self.groups > 1:
+            return super().forward(x)
+        dtype = compute_dtype(x)
+        x = x.transpose(1, 2).to(dtype)
+        dilation, taps = self.dilation[0], self.kernel_size[0]
+        length = x.shape[1] - dilation * (taps - 1)
+        seen = [x[:, tap * dilation : tap * dilation + length] for tap in range(taps)]
+        weight = self.weight.to(dtype).transpose(1, 2).flatten(1)  # (C', taps * C)
+        return F.linear(torch.cat(seen, dim=2), weight, self.bias).transpose(1, 2)
+
+
 def make_norm(norm: str | None, channels: int) -> nn.Module:
     """A normalisation of (B, C, T) by name, None or "layer"; else a ValueError."""
     if norm is None:
@@ -85,21 +109,16 @@ class GatedConv1d(nn.Module):
         span = dilation * (kernel_size - 1)
         self.padding = (span, 0) if causal else (span // 2, span - span // 2)
         self.norm = make_norm(norm, in_channels)
-        self.conv = nn.Conv1d(
+        self.conv = TapConv1d(
             in_channels, 2 * out_channels, kernel_size, dilation=dilation, groups=groups, bias=bias
         )
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, in_channels, T) -> (B, out_channels, T); padded positions are read as zeros."""
-        x = self.norm(x)
-        if mask is not None:
-            x = x * mask.unsqueeze(1)
-        if self.groups > 1:  # a group's outputs lie together: halves are taken inside each group
-            y: Tensor = self.conv(F.pad(x, self.padding)).unflatten(1, (self.groups, -1))
-            value, gate = y.chunk(2, dim=2)
-            return (value * GATES[self.gate](gate)).flatten(1, 2)
-        value, gate = self._convolve(x.transpose(1, 2)).chunk(2, dim=2)
-        return (value * GATES[self.gate](gate)).transpose(1, 2)
+        if not isinstance(self.norm, nn.Identity):
+            x = self.norm(hide(x, mask))
+        x = hide(x, mask).transpose(1, 2)  # from layer to layer memory stays (B, T, C)
+        return self._gated(F.pad(x, (0, 0, *self.padding)))
 
     def start(self, batch: int) -> Tensor:
         """What a causal convolution has seen before the first position: (B, span, in_channels)."""
@@ -116,22 +135,16 @@ class GatedConv1d(nn.Module):
         if not self.causal or self.groups > 1:
             raise ValueError("step needs causal=True and groups=1")
         window = torch.cat([seen, self.norm(x.unsqueeze(2)).transpose(1, 2)], dim=1)
-        taps = window[:, :: self.conv.dilation[0]].flatten(1)
-        weight = self.conv.weight.transpose(1, 2).flatten(1)
-        value, gate = F.linear(taps, weight, self.conv.bias).chunk(2, dim=1)
-        return value * GATES[self.gate](gate), window[:, 1:]
+        return self._gated(window).squeeze(2), window[:, 1:]
 
-    def _convolve(self, x: Tensor) -> Tensor:
-        """(B, T, C) -> (B, T, 2 C'): `self.conv` as one matrix product over the taps side by side,
-        on a few dozen positions 2 to 3 times as fast as the convolution kernels of a CPU. Memory
-        stays (B, T, C) from layer to layer; the transposes are views."""
-        dtype = compute_dtype(x)
-        length, dilation = x.shape[1], self.conv.dilation[0]
-        x = F.pad(x.to(dtype), (0, 0, *self.padding))
-        starts = [tap * dilation for tap in range(self.conv.kernel_size[0])]
-        seen = [x[:, start : start + length] for start in starts]
-        weight = self.conv.weight.to(dtype).transpose(1, 2).flatten(1)  # (2 C', taps * C)
-        return F.linear(torch.cat(seen, dim=2), weight, self.conv.bias)
+    def _gated(self, x: Tensor) -> Tensor:
+        """(B, T + span, in_channels) -> (B, out_channels, T)."""
+        y = self.conv(x.transpose(1, 2))
+        if self.groups > 1:  # a group's outputs lie together: halves are taken inside each group
+            y = y.unflatten(1, (self.groups, -1)).transpose(1, 2)
+        value, gate = y.chunk(2, dim=1)
+        gated: Tensor = value * GATES[self.gate](gate)
+        return gated if self.groups == 1 else gated.transpose(1, 2).flatten(1, 2)
 
     def extra_repr(self) -> str:
         return f"gate={self.gate!r}, causal={self.causal}"
@@ -182,6 +195,7 @@ class GatedResidualBlock(nn.Module):
         self, x: Tensor, mask: Tensor | None = None, condition: Tensor | None = None
     ) -> Tensor:
         """(B, in_channels, T), condition (B, condition_channels) -> (B, out_channels, T)."""
+        x = hide(x, mask)
         h = self.norm(x)
         if self.condition is not None and condition is not None:
             h = h + self.condition(condition).unsqueeze(2)

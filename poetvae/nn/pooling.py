@@ -5,13 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .gated_conv import hide
+
 
 def masked_mean(x: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean over the real positions: (B, C, T) -> (B, C); zeros where a row has none."""
     if mask is None:
         return x.mean(dim=2)
-    weight = mask.unsqueeze(1).to(x.dtype)
-    return (x * weight).sum(dim=2) / weight.sum(dim=2).clamp(min=1)
+    size = mask.sum(dim=1, keepdim=True).clamp(min=1)
+    return hide(x, mask).sum(dim=2) / size.to(x.dtype)
 
 
 def masked_max(x: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -34,6 +36,7 @@ class AttentionPool(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """(B, C, T) -> (B, C * heads); the mean where a row has no real position."""
+        x = hide(x, mask)
         scores = self.scores(x.transpose(1, 2)).float()  # (B, T, heads)
         if mask is not None:
             scores = scores.masked_fill(~mask.unsqueeze(2), torch.finfo(torch.float32).min)

@@ -91,3 +91,44 @@ def test_impossible_characters_cost_much_and_stay_finite() -> None:
     assert nll.item() == pytest.approx(87.3, abs=0.1)
     with torch.no_grad():
         assert linear_cross_entropy(hidden, weight, torch.tensor([1])).item() == 2000
+
+
+@pytest.mark.parametrize("n", [5, 2500])  # in one chunk, and in three
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("uniform", [False, True])
+def test_minus_100_is_ignored_in_value_and_gradient(n: int, bias: bool, uniform: bool) -> None:
+    hidden, weight, target, b = problem(n, 3, 7, bias)
+    target[torch.rand(n) < 0.4] = -100
+    target[0], target[1] = -100, 6
+    with torch.no_grad():
+        hidden[0] = torch.nan  # such a row may hold anything
+    rows = torch.full((n,), 0.3) if uniform else torch.rand(n)
+    ours, known = linear_cross_entropy(hidden, weight, target, b), target != -100
+    theirs = whole(hidden[known], weight, target[known], b)
+    assert ours[~known].eq(0).all()
+    torch.testing.assert_close(ours[known], theirs.float())
+    with torch.no_grad():
+        torch.testing.assert_close(linear_cross_entropy(hidden, weight, target, b), ours)
+    inputs = [x for x in (hidden, weight, b) if x is not None]
+    found = torch.autograd.grad((ours * rows).sum(), inputs)
+    expected = torch.autograd.grad((theirs * rows[known]).sum(), inputs)
+    for a, e in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, e, atol=1e-4, rtol=1e-4)
+    everything = torch.full((n,), -100)
+    nothing = linear_cross_entropy(hidden, weight, everything, b).sum()
+    assert nothing == 0
+    assert all(g.eq(0).all() for g in torch.autograd.grad(nothing, inputs))
+
+
+@pytest.mark.parametrize("place", [0, 1500])
+@pytest.mark.parametrize("strange", [-1, -99, -101, 5, 63, 10**6])
+def test_other_targets_outside_the_vocabulary_are_errors_on_every_path(
+    strange: int, place: int
+) -> None:
+    hidden, weight, target, _ = problem(2000, 3, 5, False)
+    target[place], target[7] = strange, -100
+    message = f"target is {strange}; expected 0 to 4, or -100"
+    with pytest.raises(IndexError, match=message):
+        linear_cross_entropy(hidden, weight, target)
+    with torch.no_grad(), pytest.raises(IndexError, match=message):
+        linear_cross_entropy(hidden, weight, target)

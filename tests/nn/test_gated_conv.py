@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import copy
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn import utils
+from torch.nn.utils import parametrizations, prune
 
 from poetvae.nn import GCNN, AttentionPool, GatedConv1d, GatedResidualBlock, masked_max, masked_mean
 
@@ -50,6 +55,73 @@ def test_equals_glu_of_conv1d_values_and_gradients(shape: tuple[int, ...]) -> No
         strict=True,
     ):
         torch.testing.assert_close(a, e)
+
+
+def halve(module: nn.Module, *_: object) -> None:
+    module.get_parameter("weight").data.mul_(0.5)
+
+
+TREATMENTS: dict[str, Callable[[nn.Module], object]] = {
+    "prune": lambda conv: prune.l1_unstructured(conv, "weight", amount=0.4),  # type: ignore[no-untyped-call]
+    "prune channels": lambda conv: prune.ln_structured(conv, "weight", 0.5, n=2, dim=1),  # type: ignore[no-untyped-call]
+    "weight_norm": lambda conv: utils.weight_norm(conv),
+    "weight_norm, parametrized": parametrizations.weight_norm,
+    "spectral_norm": lambda conv: utils.spectral_norm(conv),
+    "spectral_norm, parametrized": parametrizations.spectral_norm,
+    "a hook of one's own": lambda conv: conv.register_forward_pre_hook(halve),
+}
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("treatment", TREATMENTS.values(), ids=TREATMENTS.keys())
+def test_what_changes_the_weight_of_a_layer_changes_that_of_the_convolution(
+    treatment: Callable[[nn.Module], object], groups: int
+) -> None:
+    """Beside an nn.Conv1d with the same weight and the same treatment, three steps of training."""
+    layer = GatedConv1d(4, 6, 3, groups=groups, causal=True)
+    plain = nn.Conv1d(4, 12, 3, groups=groups)
+    plain.load_state_dict(layer.conv.state_dict())
+    x = torch.randn(2, 4, 7)
+
+    def glu(x: Tensor) -> Tensor:
+        y = plain(F.pad(x, layer.padding)).unflatten(1, (groups, -1))
+        return F.glu(y, dim=2).flatten(1, 2)
+
+    torch.testing.assert_close(layer(x), glu(x))
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        for conv in (layer.conv, plain):
+            torch.manual_seed(1)  # of the power iteration's first vectors
+            treatment(conv)
+    optimizers = [torch.optim.SGD(m.parameters(), 0.1) for m in (layer, plain)]
+    for _ in range(3):
+        ours, theirs = layer(x), glu(x)
+        torch.testing.assert_close(ours, theirs)
+        for y, optimizer in zip((ours, theirs), optimizers, strict=True):
+            optimizer.zero_grad()
+            torch.autograd.backward(y.square().sum())
+            optimizer.step()
+    layer.eval()
+    plain.eval()
+    torch.testing.assert_close(layer(x), glu(x))
+    assert copy.deepcopy(layer.conv.state_dict()).keys() == plain.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", ["prune", "weight_norm", "spectral_norm"])
+def test_position_after_position_a_treated_layer_gives_the_same(name: str) -> None:
+    layer = GatedConv1d(3, 5, 3, dilation=2, causal=True)
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        TREATMENTS[name](layer.conv)
+    layer(torch.randn(1, 3, 4))  # power iteration begins
+    with torch.no_grad():
+        for parameter in layer.conv.parameters():
+            parameter.mul_(1.5)  # after the last forward pass, so that a weight kept is an old one
+    layer.eval()
+    x, outputs, seen = torch.randn(2, 3, 6), [], layer.start(2)
+    for t in range(6):
+        y, seen = layer.step(x[:, :, t], seen)
+        outputs.append(y)
+    expected = F.glu(layer.conv(F.pad(x, layer.padding)), dim=1)
+    torch.testing.assert_close(torch.stack(outputs, dim=2), expected)
 
 
 def test_groups_do_not_mix() -> None:
@@ -102,6 +174,40 @@ def test_padding_never_changes_a_valid_position(
     torch.testing.assert_close(y.transpose(1, 2)[mask], expected.transpose(1, 2)[mask])
     alone = stack(x[1:, :, :4])  # the short sequence without any padding
     torch.testing.assert_close(expected[1:, :, :4], alone)
+
+
+@pytest.mark.parametrize("garbage", [float("nan"), float("inf"), -float("inf"), 3e38])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: GatedConv1d(4, 4, 3),
+        lambda: GatedConv1d(4, 4, 4, groups=2, norm="layer"),
+        lambda: GatedConv1d(4, 4, 3, norm="layer"),
+        lambda: GatedResidualBlock(4, 6, 3, condition_channels=2),
+        lambda: GCNN(4, 3, 3, dilations=(1, 2), causal=True, condition_channels=2),
+        lambda: AttentionPool(4, 2),
+        lambda: masked_mean,
+        lambda: masked_max,
+    ],
+)
+def test_garbage_in_padding_reaches_no_valid_position_and_no_gradient(
+    make: Callable[[], Callable[..., Tensor]], garbage: float
+) -> None:
+    brick, mask = make(), torch.arange(7) < torch.tensor([[7], [4], [0]])
+    clean, condition = torch.randn(3, 4, 7), torch.randn(3, 2, requires_grad=True)
+    conditioned = isinstance(brick, GCNN | GatedResidualBlock)
+    runs = []
+    for fill in (0.0, garbage):
+        x = clean.masked_fill(~mask.unsqueeze(1), fill).requires_grad_()
+        y = brick(x, mask, condition) if conditioned else brick(x, mask)
+        valid = y.transpose(1, 2)[mask] if y.dim() == 3 else y
+        learned = [x, *(brick.parameters() if isinstance(brick, nn.Module) else ())]
+        learned += [condition] if conditioned else []
+        gradients = torch.autograd.grad(valid.square().sum(), learned)
+        runs.append([valid, *gradients])
+    for expected, found in zip(*runs, strict=True):
+        assert found.isfinite().all()
+        torch.testing.assert_close(found, expected)
 
 
 @given(st.integers(1, 5), st.integers(0, 7), st.integers(1, 3))
