@@ -4,7 +4,7 @@ after character. What is asked of them holds by construction: see `constrained`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..models import LatentModel, TextModel
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem, split_verses
 from ..text.prosody import regulated, rhyme
+from ..text.tokenizer import EOS
 from .constrained import sample_constrained
 from .options import SamplingOptions
 from .passes import sample, write
@@ -120,27 +121,27 @@ def generate(
         inside = constraint.alternatives[:, : constraint.length]  # the rest is not of the poem
         constraint = replace(constraint, alternatives=inside)
     forms = [form for form in forms for _ in range(candidates)]
-    written: list[Generated] = []
-    bounds: list[Tensor] = []
-    for start in range(0, len(forms), BATCH):
-        part = forms[start : start + BATCH]
-        size, ids = len(part), label_ids(codec, part, options.labels, device)
+    written: dict[int, Generated] = {}
+    bounds = torch.zeros(len(forms))
+    for form, places in _by_form(forms):
+        size, ids = len(places), label_ids(codec, [form] * len(places), options.labels, device)
         if constraint is None:
-            allowed = _allowed(codec, part, device)
+            allowed = _allowed(codec, form, device)
             tokens, log_probs = sample(model, allowed, size, ids, options, generator)
             met = [True] * size
         else:
             row, how = None if ids is None else ids[:1], (options, weighed, generator)
             tokens, log_probs = sample_constrained(model, constraint, writable, size, row, *how)
             met = constraint.satisfied(tokens).tolist()
-        written += _written(codec, tokens, log_probs, part, seed, met)
+        poems = _written(codec, tokens, log_probs, form, seed, met)
+        written |= zip(places, poems, strict=True)
         if candidates > 1:
-            batch = _batch(codec, tokens, part, ids)
-            bounds.append(-model.score(batch, RANKED, generator).bound)
+            batch = _batch(codec, tokens, form, ids)
+            bounds[places] = -model.score(batch, RANKED, generator).bound.cpu()
     if candidates == 1:
-        return written
-    best = torch.cat(bounds).view(n, candidates).max(dim=1)
-    places = (torch.arange(n) * candidates + best.indices.cpu()).tolist()
+        return [written[place] for place in range(n)]
+    best = bounds.view(n, candidates).max(dim=1)
+    places = (torch.arange(n) * candidates + best.indices).tolist()
     ranked = zip(places, best.values.tolist(), strict=True)
     return [replace(written[place], bound=bound) for place, bound in ranked]
 
@@ -159,20 +160,31 @@ def decode(
     Raises:
         ConfigError: a label that the model does not know, or passes it was not trained for.
     """
-    if not forms:
-        return []
-    allowed = _allowed(codec, forms, model.device)
-    labels = label_ids(codec, forms, options.labels, model.device)
     z = z.to(model.device)
-    written = write(model, z, allowed, labels, options=options, generator=generator)
-    return _written(codec, *written[:2], forms, options.seed, [True] * len(forms))
+    poems: dict[int, Generated] = {}
+    for form, places in _by_form(forms):
+        allowed = _allowed(codec, form, model.device)
+        labels = label_ids(codec, [form] * len(places), options.labels, model.device)
+        written = write(model, z[places], allowed, labels, options=options, generator=generator)
+        made = _written(codec, *written[:2], form, options.seed, [True] * len(places))
+        poems |= zip(places, made, strict=True)
+    return [poems[place] for place in range(len(forms))]
 
 
-def _batch(codec: PoemCodec, tokens: Tensor, forms: Forms, labels: Tensor | None) -> Batch:
+def _by_form(forms: Forms) -> Iterator[tuple[Form | None, list[int]]]:
+    """The places of each form, at most `BATCH` at once: what is written together has one form, and
+    nothing is written past it."""
+    for form in dict.fromkeys(forms):
+        places = [place for place, one in enumerate(forms) if one == form]
+        for start in range(0, len(places), BATCH):
+            yield form, places[start : start + BATCH]
+
+
+def _batch(codec: PoemCodec, tokens: Tensor, form: Form | None, labels: Tensor | None) -> Batch:
     """Tokens (B, T) that were written, as poems to score."""
     padded = torch.full((len(tokens), codec.max_len), codec.tokenizer.pad_id, device=tokens.device)
     mask = torch.zeros_like(padded, dtype=torch.bool)
-    for row, used in enumerate(_lengths(codec, tokens, forms)):
+    for row, used in enumerate(_lengths(tokens, form)):
         padded[row, :used], mask[row, :used] = tokens[row, :used], True
     return Batch(padded, mask, labels)
 
@@ -183,24 +195,30 @@ def given(text: str, form: Form) -> Generated:
 
 
 def _written(
-    codec: PoemCodec, tokens: Tensor, log_probs: Tensor, forms: Forms, seed: int, met: list[bool]
+    codec: PoemCodec,
+    tokens: Tensor,
+    log_probs: Tensor,
+    form: Form | None,
+    seed: int,
+    met: list[bool],
 ) -> list[Generated]:
     """Token ids (B, T) and the log p of each as poems, some of which met their constraint."""
-    ends = torch.tensor(_lengths(codec, tokens, forms), device=log_probs.device).unsqueeze(1) - 1
+    ends = torch.tensor(_lengths(tokens, form), device=log_probs.device).unsqueeze(1) - 1
     totals = log_probs.cumsum(dim=1).gather(1, ends).squeeze(1).tolist()
-    written = []
-    for ids, total, form, ok in zip(tokens.tolist(), totals, forms, met, strict=True):
-        text, name = codec.decode(ids, form), str(form) if form else None
+    written, name = [], str(form) if form else None
+    for ids, total, ok in zip(tokens.tolist(), totals, met, strict=True):
+        text = codec.decode(ids, form)
         verses = split_verses(text) if form else tuple(text.split("\n"))
         written.append(Generated(text, verses, name, seed, total, ok))
     return written
 
 
-def _lengths(codec: PoemCodec, tokens: Tensor, forms: Forms) -> list[int]:
-    """How many of the tokens of each row are the poem, the end mark of free form included."""
-    ends = (tokens == codec.tokenizer.eos_id).int()
-    used = torch.where(ends.any(dim=1), ends.argmax(dim=1) + 1, tokens.shape[1]).tolist()
-    return [form.size if form else n for form, n in zip(forms, used, strict=True)]
+def _lengths(tokens: Tensor, form: Form | None) -> list[int]:
+    """How many of the tokens (B, T) are the poem, the end mark of free form included."""
+    if form is not None:
+        return [form.size] * len(tokens)
+    ends = (tokens == EOS).int()
+    return torch.where(ends.any(dim=1), ends.argmax(dim=1) + 1, tokens.shape[1]).tolist()
 
 
 def allowed_tokens(codec: PoemCodec, form: Form | None) -> Tensor:
@@ -232,7 +250,6 @@ def _draw_forms(codec: PoemCodec, n: int, form: Form | None, seed: int) -> Forms
     return [choices[i] for i in drawn.tolist()]
 
 
-def _allowed(codec: PoemCodec, forms: Forms, device: torch.device) -> Tensor:
-    """What may stand where in poems of these forms: (T, V) where they are one, else (B, T, V)."""
-    allowed = {f: allowed_tokens(codec, f).to(device) for f in set(forms)}
-    return torch.stack([allowed[f] for f in forms]) if len(allowed) > 1 else allowed[forms[0]]
+def _allowed(codec: PoemCodec, form: Form | None, device: torch.device) -> Tensor:
+    """What may stand at the T positions that a poem of this form has: (T, V)."""
+    return allowed_tokens(codec, form)[: form.size if form else None].to(device)

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from ..constraints.constraint import Constraint
 from ..models import LatentModel, TextModel
+from ..nn.cross_entropy import linear_cross_entropy
+from ..text.tokenizer import EOS
 from .options import SamplingOptions
 from .sampling import PLAIN, choose_distinct, choose_scored, choose_tokens, token_scores
 
@@ -20,13 +22,14 @@ def sample(
     options: SamplingOptions,
     generator: Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Tokens (n, T) of poems under no constraint, and log p of each, (n, T), in nats."""
+    """Tokens (n, T) of poems under no constraint, and log p of each, (n, T), in nats. T positions
+    are written, those of `allowed`, and what the model could write behind them stays unknown."""
 
     def choose(t: int, logits: Tensor) -> Tensor:
         return choose_tokens(logits, allowed[..., t, :], options, generator)
 
     if not model.has_latent:
-        return model.causal.sample(n, choose, labels)
+        return model.causal.sample(n, choose, labels, allowed.shape[-2])
     z = model.latent.prior(n, labels).sample(generator)
     return write(model.latent, z, allowed, labels, options=options, generator=generator)[:2]
 
@@ -44,10 +47,12 @@ def write(
     """Tokens (B, T) at each z (B, D), decided in P passes of the decoder.
 
     Pass t = 0 ... P-1 decides the positions whose place leaves the remainder t by P, seeing z and
-    all that the passes before it decided.
+    all that the passes before it decided, as in training: what lies past the poem, that is behind
+    the T positions or an end mark, is seen by none.
 
     Args:
-        allowed: which tokens may stand where, (T, V) or (B, T, V); at least one everywhere.
+        allowed: which tokens may stand at the T positions of the poem, (T, V) or (B, T, V); at
+            least one everywhere.
         known: (B, T) tokens that the decoder sees from the start, the mask token elsewhere; it
             takes a model that learnt to be shown characters.
         repeatable: (V,) bool, the tokens that may come twice; absent: all.
@@ -71,7 +76,8 @@ def write(
     kept = torch.zeros(n, device=z.device)
     for t in range(min(passes, length)):
         part = slice(t, length, passes)
-        logits = logits_at(model, z, part, observed, labels, tokens if t else None, passes)
+        history = _before_end(tokens, model.mask_id) if t else None
+        logits = logits_at(model, z, part, observed, labels, history, passes)
         can = allowed[..., part, :]
         if repeatable is None:
             chosen, scores = choose_scored(logits, can, options, generator)
@@ -81,7 +87,19 @@ def write(
             kept = kept + left
             scores = token_scores(logits, chosen)
         written[:, part], log_probs[:, part] = chosen, scores.masked_fill(shown[:, part], 0.0)
+    if passes > 1 and bool((written == EOS).any()):
+        # A pass may have seen what a later one put past the end: each is asked again without it.
+        history, decoder = _before_end(tokens, model.mask_id), model.decoder
+        hidden = decoder(z, observed, labels, history, passes)[:, :length].flatten(0, 1)
+        nll = linear_cross_entropy(hidden, decoder.softmax.weight, written.flatten(), decoder.bias)
+        log_probs = -nll.view(n, length).masked_fill(shown, 0.0)
     return written, log_probs, kept
+
+
+def _before_end(tokens: Tensor, mask_id: int) -> Tensor:
+    """Tokens (B, T) with the mask token in place of what stands behind the first end mark."""
+    ends = tokens == EOS
+    return tokens.masked_fill(ends.cumsum(dim=1) > ends, mask_id)
 
 
 class Stepwise:

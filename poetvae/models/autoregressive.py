@@ -78,16 +78,20 @@ class Autoregressive(TextModel):
 
     @torch.no_grad()
     def sample(
-        self, n: int, choose: Callable[[int, Tensor], Tensor], labels: Tensor | None = None
+        self,
+        n: int,
+        choose: Callable[[int, Tensor], Tensor],
+        labels: Tensor | None = None,
+        length: int | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """n texts of max_len tokens with labels (n, L), each position with constant work: tokens
-        (n, T), and log p of each given those before it, (n, T). `choose` gives, for position t and
-        its logits (n, V), the tokens (n,) to stand there."""
+        """n texts of T = `length` tokens (absent: max_len) with labels (n, L), each position with
+        constant work: tokens (n, T), and log p of each given those before it, (n, T). `choose`
+        gives, for position t and its logits (n, V), the tokens (n,) to stand there."""
         tokens = torch.full((n,), self.bos_id, device=self.device)
         condition = None if self.labels is None or labels is None else self.labels(labels)
         seen, written, log_probs = self.body.start(n), [], []
         with evaluating(self):
-            for t in range(self.config.max_len):
+            for t in range(length or self.config.max_len):
                 x = self.project(self.embedding(tokens)) + self.positions[t]
                 x, seen = self.body.step(x if condition is None else x + condition, seen)
                 x = self.out(self.norm(x.unsqueeze(2)).squeeze(2))

@@ -19,6 +19,7 @@ from poetvae.config import ModelConfig
 from poetvae.constraints.constraint import Constraint
 from poetvae.constraints.options import Conditions
 from poetvae.constraints.rules import requested
+from poetvae.data.dataset import TokenStore
 from poetvae.errors import ConfigError, ConstraintError
 from poetvae.generation import generate as generation
 from poetvae.generation.generate import BATCH, LIKELIEST, Generated, allowed_tokens, decode
@@ -47,9 +48,9 @@ def build(max_len: int, **settings: Any) -> TextModel:
     return models.build(ModelConfig(**{**small, **sizes, **settings})).eval()
 
 
-def tempted(codec: PoemCodec, tempting: int | None = None) -> LatentModel:
+def tempted(codec: PoemCodec, tempting: int | None = None, **settings: Any) -> LatentModel:
     """A model of strong opinions; a tempting token is likelier than all others, everywhere."""
-    model = build(codec.max_len, label_sizes=codec.label_sizes, tied=False).latent
+    model = build(codec.max_len, label_sizes=codec.label_sizes, tied=False, **settings).latent
     for p in model.parameters():
         nn.init.normal_(p, std=0.7)
     if tempting is not None:
@@ -191,6 +192,67 @@ def test_log_prob_is_that_of_the_characters(name: str, how: dict[str, Any]) -> N
     assert [poem.form for poem in poems] == [str(form) if form else None for form in forms]
     for poem, row in zip(poems, z, strict=True):
         assert poem.log_prob == pytest.approx(by_hand(model, codec, row, poem), abs=1e-4)
+
+
+def told_and_scored(model: TextModel, codec: PoemCodec, poems: list[Generated], **how: Any) -> None:
+    """Asserts that log_prob is what the model's own nll is of each poem, whatever its form."""
+    for i, poem in enumerate(poems):
+        form = Form.parse(poem.form) if poem.form else None
+        ids = TOKENIZER.encode("".join(poem.lines) if form else poem.text)
+        ids += [] if form or len(ids) == codec.max_len else [TOKENIZER.eos_id]
+        labels = [codec.labels(form)] if codec.label_sizes else []
+        batch = TokenStore([ids], codec.max_len, TOKENIZER.pad_id, labels).batch([0])
+        with torch.no_grad():
+            if model.has_latent:
+                nll = model.latent.nll(how["z"][i : i + 1], batch, how["passes"])
+            else:
+                nll = model.causal.nll(batch)
+        assert poem.log_prob == pytest.approx(-float(nll), abs=1e-4, rel=1e-5), poem
+
+
+SEVERAL = {
+    name: tempted(codec, passes=(1, 2, 3, 8), pass_layers=6, observe=0.5)
+    for name, codec in CODECS.items()
+}
+
+
+@given(
+    st.sampled_from(sorted(CODECS)),
+    st.sampled_from([1, 2, 3, 8]),
+    st.sampled_from([0.0, 0.7, 1.0]),
+    st.integers(0, 99),
+)
+@settings(deadline=None, max_examples=40)
+def test_what_stands_past_the_end_is_seen_by_no_pass(
+    name: str, passes: int, temperature: float, seed: int
+) -> None:
+    """In a batch of a short form and a long one, and after the end mark of free form."""
+    model, codec = SEVERAL[name], CODECS[name]
+    choices: list[Form | None] = [*codec.forms] or [None]
+    z = torch.randn(6, 3, generator=torch.Generator().manual_seed(seed))
+    options = SamplingOptions(temperature, passes=passes)
+    forms = [choices[i % len(choices)] for i in range(6)]
+    poems = decode(model, codec, z, forms, options, torch.Generator().manual_seed(seed))
+    told_and_scored(model, codec, poems, z=z, passes=passes)
+
+
+def test_no_more_is_written_than_the_form_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens, log_probs, _ = write(
+        SEVERAL["two"], torch.randn(2, 3), allowed_tokens(TWO, COUPLET)[:4]
+    )
+    assert tokens.shape == log_probs.shape == (2, 4)
+    model = build(12, kind="autoregressive", label_sizes=TWO.label_sizes)
+    places: list[int] = []
+    step = model.causal.body.step
+
+    def counted(*state: Any) -> Any:
+        places.append(len(places))
+        return step(*state)
+
+    monkeypatch.setattr(model.causal.body, "step", counted)
+    told_and_scored(model, TWO, generate(model, TWO, 3, form=COUPLET))
+    assert len(places) == COUPLET.size
+    told_and_scored(model, TWO, generate(model, TWO, 6, seed=2))
 
 
 def test_temperature_0_writes_the_likeliest_of_the_allowed() -> None:
