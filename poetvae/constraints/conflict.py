@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -20,8 +22,11 @@ def explain(conditions: Sequence[Condition]) -> str:
         rest = [other for other in conditions if other is not condition]
         if _exclusive(rest):
             return explain(rest)
-    if repeated := [condition for condition in conditions if condition.constraint.distinct]:
-        return _repeated([condition for condition in conditions if condition not in repeated])
+    alone = [
+        replace(one, constraint=replace(one.constraint, distinct=frozenset())) for one in conditions
+    ]
+    if not _exclusive(alone):
+        return _repeated(alone, frozenset().union(*(one.constraint.distinct for one in conditions)))
     if len(conditions) == 2 and (clash := _clash(*conditions)):
         return clash
     names = [condition.name for condition in conditions]
@@ -64,16 +69,17 @@ def _clash(a: Condition, b: Condition) -> str | None:
     return None
 
 
-def _repeated(conditions: Sequence[Condition]) -> str:
-    """The words for a character that has to come twice, where none may."""
+def _repeated(conditions: Sequence[Condition], distinct: Collection[int]) -> str:
+    """The words for a character that has to come twice among positions where none may."""
     joint = _joint(conditions)
     assert joint is not None
-    tokens = joint.known(0)[0, : joint.length].tolist()
-    twice = next(token for token in tokens if token > NEWLINE and tokens.count(token) > 1)
-    places = [t for t, token in enumerate(tokens) if token == twice]
-    char = next((w.words[t] for t in places for w in conditions if t in w.words), "one character")
+    known = joint.known(0)[0].tolist()
+    tokens = {t: known[t] for t in sorted(distinct) if known[t] > NEWLINE}
+    twice = Counter(tokens.values()).most_common(1)[0][0]
+    places = [t for t, token in tokens.items() if token == twice]
+    char = next((w.words[t] for t in places for w in conditions if t in w.sounds), "one character")
     where = " and at ".join(place(joint.form, t) for t in places[:2])
-    names = " and ".join(condition.name for condition in conditions)
+    names = " and ".join(one.name for one in conditions if one.words)
     return f"no character may come twice, but {char} has to stand at {where}: see {names}"
 
 

@@ -56,14 +56,14 @@ class Constraint:
     Attributes:
         sets: (S, V) bool, the distinct token sets in use, none empty.
         alternatives: (A, T) int64, which set may fill each position; A >= 1, rows distinct.
-        distinct: whether no token may come twice; special tokens and line breaks may, and
-            positions past the end of the form do not count.
+        distinct: the positions among which no token may come twice; special tokens and line
+            breaks may. Of two constraints that have some, one holds those of the other.
         says, form: the conditions that it is made of, for messages; None in free form.
     """
 
     sets: Tensor
     alternatives: Tensor
-    distinct: bool = False
+    distinct: frozenset[int] = frozenset()
     says: tuple[Condition, ...] = ()
     form: Form | None = None
 
@@ -124,7 +124,7 @@ class Constraint:
     def satisfied(self, tokens: Tensor) -> Tensor:
         """Which of the strings (B, T) are in the set: (B,) bool."""
         inside = self.count(tokens) > 0
-        return inside & ~repeats(tokens[:, : self.length]) if self.distinct else inside
+        return inside & ~repeats(tokens[:, sorted(self.distinct)])
 
     def to(self, device: torch.device | str) -> Constraint:
         """The same on a device."""
@@ -190,8 +190,9 @@ def intersection(a: Constraint, b: Constraint) -> Constraint | None:
     codes = used.nonzero().flatten()
     sets, numbers = distinct_rows(a.sets[codes // width] & b.sets[codes % width])
     alternatives, _ = distinct_rows(numbers[(used.cumsum(0) - 1)[pairs]])
-    both = Constraint(sets, alternatives, a.distinct or b.distinct, (), a.form)
+    both = Constraint(sets, alternatives, a.distinct | b.distinct, (), a.form)
     if both.distinct and len(alternatives):
-        both = replace(both, alternatives=alternatives[~repeats(both.known(0)[:, : both.length])])
+        twice = repeats(both.known(0)[:, sorted(both.distinct)])
+        both = replace(both, alternatives=alternatives[~twice])
     check_number(len(both.alternatives))
     return both if len(both.alternatives) else None

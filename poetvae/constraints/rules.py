@@ -216,7 +216,7 @@ def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
 def no_repeat(codec: PoemCodec, form: Form | None) -> Constraint:
     """No character comes twice; a ConstraintError in free form, where marks and blanks have to."""
     form = _fixed_form(form, "a poem without repeats")
-    alone = replace(of_form(codec, form), distinct=True)
+    alone = replace(of_form(codec, form), distinct=frozenset(range(form.size)))
     return replace(alone, says=(Condition("no repeats", alone),))
 
 

@@ -54,9 +54,10 @@ def sample_constrained(
     Raises:
         ConstraintError: no draw of many met the constraint.
     """
-    repeatable = None
+    once = None
     if constraint.distinct:
-        repeatable = torch.arange(writable.shape[1], device=model.device) <= NEWLINE
+        once = torch.zeros_like(writable)
+        once[sorted(constraint.distinct), NEWLINE + 1 :] = True
     if model.has_latent:
         latent, known, common = model.latent, None, None
         if latent.decoder.observe is not None:
@@ -69,15 +70,13 @@ def sample_constrained(
         """Tokens (n, T), log p of each (n, T), and the log of the chance to keep each draw (n,)."""
         some = rows_of(labels, n)
         if not model.has_latent:
-            choose = Stepwise(constraint, n, repeatable, options, generator)
+            choose = Stepwise(constraint, n, once, options, generator)
             tokens, log_probs = model.causal.sample(n, choose, some)
             return tokens[:, : constraint.length], log_probs, log_probs.new_zeros(n)
         place, chosen = particles.draw(n, generator, options.temperature == 0)
         z, allowed = particles.z[place], constraint.sets[constraint.alternatives[chosen]]
         shown = None if known is None else known[chosen]
-        tokens, log_probs, left = write(
-            latent, z, allowed, some, shown, repeatable, options, generator
-        )
+        tokens, log_probs, left = write(latent, z, allowed, some, shown, once, options, generator)
         return tokens, log_probs, left - constraint.count(tokens).clamp(min=1).log()
 
     pending, best = torch.arange(n, device=model.device), None

@@ -40,7 +40,7 @@ def write(
     allowed: Tensor,
     labels: Tensor | None = None,
     known: Tensor | None = None,
-    repeatable: Tensor | None = None,
+    once: Tensor | None = None,
     options: SamplingOptions = PLAIN,
     generator: Generator | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -55,7 +55,7 @@ def write(
             least one everywhere.
         known: (B, T) tokens that the decoder sees from the start, the mask token elsewhere; it
             takes a model that learnt to be shown characters.
-        repeatable: (V,) bool, the tokens that may come twice; absent: all.
+        once: (T, V) bool, the tokens of which none may come twice where it is marked; absent: none.
         options: as of `choose_tokens`; P is `options.passes`, or the most of those it learnt.
 
     Returns:
@@ -70,7 +70,7 @@ def write(
     if known is not None:
         written.copy_(known)
         observed = tokens.clone()
-        used.scatter_(1, known, True)
+        used.scatter_(1, known if once is None else known[:, once.any(1)], True)
     shown = written != model.mask_id
     log_probs = torch.zeros(n, length, device=z.device)
     kept = torch.zeros(n, device=z.device)
@@ -79,11 +79,11 @@ def write(
         history = _before_end(tokens, model.mask_id) if t else None
         logits = logits_at(model, z, part, observed, labels, history, passes)
         can = allowed[..., part, :]
-        if repeatable is None:
+        if once is None or not bool(once[part].any()):
             chosen, scores = choose_scored(logits, can, options, generator)
         else:
             can, seen = can.expand(logits.shape), shown[:, part]
-            chosen, left = choose_distinct(logits, can, used, repeatable, seen, options, generator)
+            chosen, left = choose_distinct(logits, can, used, once[part], seen, options, generator)
             kept = kept + left
             scores = token_scores(logits, chosen)
         written[:, part], log_probs[:, part] = chosen, scores.masked_fill(shown[:, part], 0.0)
@@ -104,18 +104,19 @@ def _before_end(tokens: Tensor, mask_id: int) -> Tensor:
 
 class Stepwise:
     """n strings under a constraint, position after position, each token one that some alternative
-    still has; past its positions, any. Given `repeatable` (V,) bool, the tokens that alone come
-    twice, a position may be left without a token: that string goes on with one not allowed."""
+    still has; past its positions, any. Given `once` (T, V) bool, the tokens of which none comes
+    twice where it is marked, a position may be left without a token: that string goes on with one
+    not allowed."""
 
     def __init__(
         self,
         constraint: Constraint,
         n: int,
-        repeatable: Tensor | None,
+        once: Tensor | None,
         options: SamplingOptions = PLAIN,
         generator: Generator | None = None,
     ) -> None:
-        self.constraint, self.repeatable = constraint, repeatable
+        self.constraint, self.once = constraint, once
         self.options, self.generator = options, generator
         self.later = constraint.known(0)
         sets = constraint.sets
@@ -129,20 +130,22 @@ class Stepwise:
         column = self.constraint.alternatives[:, t]
         kinds, place = torch.unique(column, return_inverse=True)
         sets = self.constraint.sets[kinds]
-        if self.repeatable is not None:
+        if self.once is not None:
             # What has to stand later on cannot stand here.
+            later = self.later[:, t + 1 :][:, self.once[t + 1 :].any(1)]
             sets = sets[place]
-            sets = sets.scatter(1, self.later[:, t + 1 :], False) | (sets & self.repeatable)
+            sets = sets.scatter(1, later, False) | (sets & ~self.once[t])
             place = torch.arange(len(sets), device=sets.device)
         some = torch.zeros(len(logits), len(sets), device=logits.device)
         some.index_add_(1, place, self.alive.float())
         allowed = some @ sets.float() > 0
-        if self.repeatable is not None:
-            allowed = allowed & (~self.used | self.repeatable)
+        if self.once is not None:
+            allowed = allowed & ~(self.used & self.once[t])
         lost = ~allowed.any(dim=1, keepdim=True)
         tokens = choose_tokens(logits, allowed | lost, self.options, self.generator)
         self.alive &= sets[:, tokens].T[:, place]
-        self.used.scatter_(1, tokens.unsqueeze(1), True)
+        if self.once is not None:
+            self.used[torch.arange(len(tokens)), tokens] |= self.once[t, tokens]
         return tokens
 
 

@@ -66,7 +66,7 @@ def choose_distinct(
     logits: Tensor,
     allowed: Tensor,
     used: Tensor,
-    repeatable: Tensor,
+    once: Tensor,
     shown: Tensor,
     options: SamplingOptions,
     generator: Generator | None,
@@ -77,7 +77,7 @@ def choose_distinct(
     Args:
         logits, allowed: (B, T, V), at least one everywhere.
         used: (B, V) bool, what stands elsewhere; the new tokens are added to it.
-        repeatable: (V,) bool, what may stand twice all the same.
+        once: (T, V) bool, which of them may stand there only where it stands nowhere else.
         shown: (B, T) bool, where the one token allowed is among those used already.
 
     Returns the tokens, and (B,) the log of what each draw left of the mass allowed, summed. A draw
@@ -93,15 +93,15 @@ def choose_distinct(
     open_ = torch.ones_like(tokens, dtype=torch.bool)
     size = allowed.sum(dim=-1)
     for _ in range(tokens.shape[1]):
-        taken = used & ~repeatable
         if options.temperature == 0:
-            certain = logits.masked_fill(taken.unsqueeze(1), -torch.inf).amax(dim=-1)
+            taken = used.unsqueeze(1) & once
+            certain = logits.masked_fill(taken, -torch.inf).amax(dim=-1)
             # One without any choice left goes last: its row is lost anyway.
             place = certain.clamp(min=-1e30).masked_fill(~open_, -torch.inf).argmax(dim=1)
         else:
             place = size.masked_fill(~open_, size.max() + 1).argmin(dim=1)
         own, can = logits[rows, place], allowed[rows, place]
-        free = can & (~taken | shown[rows, place].unsqueeze(1))
+        free = can & (~(used & once[place]) | shown[rows, place].unsqueeze(1))
         dead = ~free.any(dim=1, keepdim=True)
         if options.temperature:
             share = _tempered(own, options.temperature).log_softmax(dim=-1)
@@ -109,7 +109,7 @@ def choose_distinct(
         kept = kept.masked_fill(dead.squeeze(1), -torch.inf)
         token = choose_tokens(own, free | (can & dead), options, generator)
         tokens[rows, place], open_[rows, place] = token, False
-        used[rows, token] = True
+        used[rows, token] |= once[place, token]
     return tokens, kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import product
 
 import pytest
@@ -21,12 +22,14 @@ STRINGS = torch.tensor(list(product(range(V), repeat=T)))
 TokenSets = list[set[int]]
 
 
-def of_sets(*products: TokenSets, distinct: bool = False, form: Form | None = None) -> Constraint:
+def of_sets(
+    *products: TokenSets, distinct: Iterable[int] = (), form: Form | None = None
+) -> Constraint:
     """A constraint from plain sets, one for each position of each alternative."""
     known = list({frozenset(tokens): None for row in products for tokens in row})
     sets = torch.tensor([[i in tokens for i in range(V)] for tokens in known])
     rows = {tuple(known.index(frozenset(tokens)) for tokens in row): None for row in products}
-    return Constraint(sets, torch.tensor(list(rows)), distinct, (), form)
+    return Constraint(sets, torch.tensor(list(rows)), frozenset(distinct), (), form)
 
 
 def members(constraint: Constraint) -> Tensor:
@@ -51,7 +54,7 @@ few_sets = st.lists(token_sets, min_size=1, max_size=3)
 def unions(draw: st.DrawFn) -> Constraint:
     sets = draw(few_sets)
     rows = draw(st.lists(st.tuples(*[st.sampled_from(sets)] * T).map(list), min_size=1, max_size=4))
-    return of_sets(*rows, distinct=draw(st.booleans()))
+    return of_sets(*rows, distinct=draw(st.sampled_from([(), (0, 2), range(T)])))
 
 
 def in_it(constraint: Constraint) -> list[bool]:
@@ -59,8 +62,8 @@ def in_it(constraint: Constraint) -> list[bool]:
     inside = members(constraint).any(0).tolist()
 
     def fine(string: list[int]) -> bool:
-        chars = [token for token in string if token > NEWLINE]
-        return not constraint.distinct or len(set(chars)) == len(chars)
+        chars = [string[t] for t in constraint.distinct if string[t] > NEWLINE]
+        return len(set(chars)) == len(chars)
 
     return [a and fine(string) for a, string in zip(inside, LIST, strict=True)]
 
@@ -74,7 +77,7 @@ def test_and_is_the_intersection(a: Constraint, b: Constraint) -> None:
     except ConstraintError:
         assert not any(wanted)
         return
-    assert both.distinct == (a.distinct or b.distinct)
+    assert both.distinct == (a.distinct | b.distinct)
     assert both.satisfied(STRINGS).tolist() == wanted
     assert both.sets.any(1).all()
     assert len(set(map(tuple, both.sets.tolist()))) == len(both.sets)
@@ -112,11 +115,11 @@ def test_log_masses_are_sums_over_strings(constraint: Constraint, seed: int, sca
 
 
 def test_no_repeat_does_not_look_past_the_end_of_the_form() -> None:
-    two = of_sets([ALL, ALL, ALL], distinct=True, form=Form(1, 2))
+    two = of_sets([ALL, ALL, ALL], distinct=range(2), form=Form(1, 2))
     assert two.length == 2
     strings = torch.tensor([[7, 8, 8], [7, 7, 8], [5, 5, 5], [1, 1, 7]])
     assert two.satisfied(strings).tolist() == [True, False, True, True]
-    found = of_sets([ALL] * 3, distinct=True).satisfied(strings).tolist()
+    found = of_sets([ALL] * 3, distinct=range(T)).satisfied(strings).tolist()
     assert found == [False, False, True, True]
 
 

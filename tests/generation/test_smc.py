@@ -39,7 +39,7 @@ def make(std: float = 1.2, **settings: Any) -> LatentModel:
     return model
 
 
-def union(*alternatives: Sequence[Iterable[int]], distinct: bool = False) -> Constraint:
+def union(*alternatives: Sequence[Iterable[int]], distinct: Iterable[int] = ()) -> Constraint:
     """A constraint of alternatives, each the tokens by position, counted from the first letter."""
     sets: list[tuple[int, ...]] = []
     rows = []
@@ -50,7 +50,7 @@ def union(*alternatives: Sequence[Iterable[int]], distinct: bool = False) -> Con
     table = torch.zeros(len(sets), V, dtype=torch.bool)
     for row, key in zip(table, sets, strict=True):
         row[[LETTERS[i] for i in key]] = True
-    return Constraint(table, torch.tensor(rows), distinct)
+    return Constraint(table, torch.tensor(rows), frozenset(distinct))
 
 
 ALL = range(5)
@@ -59,9 +59,10 @@ CONSTRAINTS = {
     "fixed": union([{1}, ALL, {4}]),
     "union": union([{0, 1, 2}, ALL, {2, 3}], [{1, 2}, {0, 3}, ALL], [ALL, {3}, {3, 4}]),
     "contains": union([{2}, ALL, ALL], [ALL, {2}, ALL], [ALL, ALL, {2}]),
-    "distinct": union([ALL, ALL, ALL], distinct=True),
-    "distinct product": union([{0, 1, 2}, {0, 1}, {1, 2, 3}], distinct=True),
-    "distinct union": union([{0, 1, 2}, ALL, {1, 2}], [{1, 4}, {0, 1}, ALL], distinct=True),
+    "distinct": union([ALL, ALL, ALL], distinct=range(T)),
+    "distinct product": union([{0, 1, 2}, {0, 1}, {1, 2, 3}], distinct=range(T)),
+    "two distinct": union([{0, 1, 2}, ALL, {1, 2}], [{1, 4}, {0, 1}, ALL], distinct=(0, 2)),
+    "distinct union": union([{0, 1, 2}, ALL, {1, 2}], [{1, 4}, {0, 1}, ALL], distinct=range(T)),
 }
 
 
@@ -94,7 +95,7 @@ def truth(model: LatentModel, constraint: Constraint) -> dict[tuple[int, ...], f
 
 def holds(constraint: Constraint, string: Sequence[int]) -> bool:
     """Whether a string meets a constraint, by its definition."""
-    if constraint.distinct and len(set(string)) < T:
+    if len({string[t] for t in constraint.distinct}) < len(constraint.distinct):
         return False
     return any(
         all(bool(constraint.sets[s, token]) for s, token in zip(row, string, strict=True))
