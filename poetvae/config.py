@@ -74,6 +74,9 @@ class ModelConfig:
     label_sizes: tuple[int, ...] = setting(
         (), "values of each label; set by the corpus", 1, 100_000
     )
+    form_known: bool = setting(
+        False, "whether the first label is the form, never dropped; set by the corpus"
+    )
     embed_dim: int = setting(256, "width of a token's vector", 1, 4096)
     d_model: int = setting(256, "channels of the gated convolutions", 1, 4096)
     latent_dim: int = setting(128, "dimensions of z", 1, 4096)
@@ -254,6 +257,9 @@ def _check_together(model: ModelConfig, objective: ObjectiveConfig) -> None:
     """Settings that exclude each other."""
     free, capacity, several = objective.free_bits, objective.capacity, objective.iw_samples > 1
     point = model.kind == "vae" and not model.sample
+    # A noisy estimate of the KL must not be clamped or taken the absolute value of: the mean of
+    # max(estimate, bits) is not max(KL, bits). A mixture has no KL by unit at all.
+    estimated = objective.gradient != "standard" or model.prior == "mixture"
     vq = model.kind == "vqvae"
     excluded = {
         "iw_samples above 1 weighs whole samples: set free_bits and capacity to 0": (
@@ -262,6 +268,8 @@ def _check_together(model: ModelConfig, objective: ObjectiveConfig) -> None:
         "passes lacks 1, on which the others build: set passes=1,...": (
             model.passes and 1 not in model.passes
         ),
+        "free_bits and capacity need a KL in closed form: set gradient=standard, and prior=normal "
+        "or label": model.kind == "vae" and estimated and (free or capacity),
         "free_bits and capacity both hold the KL up: set one of them": free and capacity,
         "an autoencoder (sample=false) has no KL: set beta=0, capacity=0 and iw_samples=1": (
             point and (objective.beta or capacity or several)

@@ -21,7 +21,7 @@ from .evaluation import likelihood
 from .generation.generate import Generated, decode, generate, given
 from .generation.options import SamplingOptions, read_options, takes_options
 from .latent import optimise, paths
-from .latent.attributes import Attribute, Direction
+from .latent.attributes import Attribute, Direction, codes
 from .latent.index import Index
 from .models import TextModel
 from .nn.distributions import Posterior
@@ -287,9 +287,9 @@ class Poet:
             ConfigError: what is no attribute.
             CorpusError: fewer than two poems of a kind, or one that does not fit the model.
         """
-        sides = Attribute.parse(attribute).divide(poems, limit, least=2)
-        stores = (encode_poems(self.codec, side) for side in sides)
-        return Direction.between(*(paths.means(self.model.latent, store) for store in stores))
+        latent, wanted = self.model.latent, Attribute.parse(attribute)
+        sides = wanted.divide(poems, limit, least=2)
+        return Direction.between(*(codes(latent, self.codec, side, wanted.key) for side in sides))
 
     def edit(self, text: str, direction: Direction, strength: float = 1.0) -> Generated:
         """A text moved along a direction; strength 1 is the whole way between the class means."""
@@ -329,8 +329,7 @@ class Poet:
             raise ConfigError(f"n is {n}; expected 1 or more, and with a text neither n nor form")
         if text is None:
             chosen = self.codec.check_form(Form.parse(form) if form else None)
-            generator = torch.Generator(self.model.device).manual_seed(derive_seed(seed, "start"))
-            z = self.model.latent.prior(n).sample(generator)
+            z = optimise.start(self.model.latent, self.codec, chosen, n, seed)
         else:
             (poem,) = self._read(text)
             chosen, z = self.codec.form_of(poem), self._encode([poem]).mode

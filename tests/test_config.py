@@ -61,19 +61,31 @@ def valid(name: str) -> st.SearchStrategy[Any]:
 
 
 SETTINGS = st.fixed_dictionaries({}, optional={name: valid(name) for name in fields()})
-TOGETHER = ("kind", "sample", "prior", "beta", "free_bits", "capacity", "iw_samples", "passes")
+TOGETHER = [
+    "kind",
+    "sample",
+    "prior",
+    "beta",
+    "free_bits",
+    "capacity",
+    "iw_samples",
+    "passes",
+    "gradient",
+]
 
 
 def excluded(values: dict[str, Any]) -> bool:
     """Whether the settings, all given, contradict each other."""
-    kind, sample, prior, beta, free_bits, capacity, iw_samples, passes = (
+    kind, sample, prior, beta, free_bits, capacity, iw_samples, passes, gradient = (
         values[k] for k in TOGETHER
     )
     held = (free_bits > 0) + (capacity > 0) + (iw_samples > 1)
     autoencoder = kind == "vae" and not sample
+    closed = gradient == "standard" and prior != "mixture"
     return bool(
         held > 1
         or (passes and 1 not in passes)
+        or (kind == "vae" and not closed and (free_bits or capacity))
         or (autoencoder and (beta or capacity or iw_samples > 1))
         or (kind == "vqvae" and (free_bits or iw_samples > 1 or prior != "normal"))
     )
@@ -223,6 +235,11 @@ def test_presets_compose_and_the_later_overrules() -> None:
         ({"iw_samples": 2, "free_bits": 0.1}, "iw_samples above 1 .* set free_bits and capacity"),
         ({"iw_samples": 2, "capacity": 5}, "iw_samples above 1 .* set free_bits and capacity"),
         ({"free_bits": 0.1, "capacity": 5}, "free_bits and capacity .* set one of them"),
+        ({"free_bits": 0.1, "gradient": "path"}, "need a KL in closed form: set gradient=standard"),
+        ({"free_bits": 0.1, "gradient": "dreg"}, "need a KL in closed form"),
+        ({"free_bits": 0.1, "prior": "mixture"}, "closed form: .* prior=normal or label"),
+        ({"capacity": 5, "gradient": "path"}, "need a KL in closed form"),
+        ({"capacity": 5, "prior": "mixture"}, "need a KL in closed form"),
         ({"sample": False}, "an autoencoder .* has no KL: set beta=0"),
         ({"sample": False, "beta": 0, "iw_samples": 2}, "an autoencoder .* has no KL"),
         ({"sample": False, "beta": 0, "capacity": 5}, "an autoencoder .* has no KL"),
@@ -241,6 +258,8 @@ def test_settings_that_look_alike_are_allowed() -> None:
     configure(settings={"iw_samples": 2, "gradient": "dreg"})
     configure(settings={"sample": False, "beta": 0, "sparsity": 1})
     configure(settings={"kind": "vqvae", "capacity": 5})
+    configure(settings={"free_bits": 0.1, "prior": "label"})
+    configure("small,cluster", {"gradient": "path"})
     configure(settings={"kind": "autoregressive", "sample": False})
 
 

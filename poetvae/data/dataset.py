@@ -176,6 +176,7 @@ def corrupt(
     passes: Sequence[int] = (),
     noise: float = 0.0,
     dropout: float = 0.0,
+    form_known: bool = False,
 ) -> tuple[Batch, int]:
     """What a model is given of a batch in training, and in how many passes it writes that.
 
@@ -187,6 +188,7 @@ def corrupt(
         passes: numbers of passes, of which the batch has one drawn.
         noise: share of the characters that are masked in `noisy`, what the encoder sees.
         dropout: share of the labels that become unknown.
+        form_known: the first label is the form, which stays: it is known to whoever writes.
     """
     tokens, mask, labels = batch.tokens, batch.mask, batch.labels
     (n, length), device = tokens.shape, tokens.device
@@ -208,7 +210,9 @@ def corrupt(
     if noise:
         noisy = tokens.masked_fill((rand(n, length) < noise) & mask, mask_id)
     if dropout and labels is not None:
-        labels = labels.masked_fill(rand(*labels.shape) < dropout, 0)
+        dropped = rand(*labels.shape) < dropout
+        dropped[:, : int(form_known)] = False
+        labels = labels.masked_fill(dropped, 0)
     return Batch(tokens, mask, labels, observed, noisy), drawn
 
 

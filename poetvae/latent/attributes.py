@@ -14,10 +14,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..data.dataset import encode_poems
 from ..errors import ConfigError, CorpusError
 from ..evaluation.two_sample import area_under_curve
+from ..models import LatentModel
+from ..text.codec import PoemCodec
 from ..text.poem import Poem
 from ..text.prosody import regulated
+from .paths import means
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,24 @@ class Attribute:
             return f"{self.key} is {', '.join(v for v, _ in values.most_common(5))} most often"
         keys = sorted({key for poem in poems for key in poem.meta})
         return f"these poems have {', '.join([*keys, 'form', 'contains', 'tones'])}"
+
+
+@torch.no_grad()
+def codes(model: LatentModel, codec: PoemCodec, poems: Sequence[Poem], key: str) -> Tensor:
+    """Modes of q(z | x) of poems, less what their labels move the prior by: (N, D).
+
+    So a direction between two kinds of poems does not lead off the prior of the poem that is moved,
+    should the kinds have other labels; the label `key`, by which they differ, moves them still.
+    Errors as of `encode_poems`.
+    """
+    store = encode_poems(codec, poems)
+    z = means(model, store)
+    if store.labels is None:
+        return z
+    labels = store.labels.clone()
+    if key in codec.fields:
+        labels[:, list(codec.fields).index(key) - len(codec.fields)] = 0
+    return z - model.prior_shift(labels.to(model.device)).cpu()
 
 
 def spread(poems: list[Poem], limit: int | None) -> list[Poem]:

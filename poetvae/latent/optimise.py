@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..data.dataset import derive_seed
 from ..errors import ConfigError, ConstraintError
 from ..generation.generate import allowed_tokens, decode, label_ids
 from ..models import LatentModel
@@ -31,7 +32,7 @@ class Optimised:
 
     Attributes:
         text, start: the poem at the end, and at the beginning.
-        value_before, value_after: the property at both; log_prior_...: log p(z) at both.
+        value_before, value_after: the property at both; log_prior_...: log p(z | labels) at both.
     """
 
     text: str
@@ -53,6 +54,7 @@ def ascend(
     *,
     steps: int = 100,
     near: float = 0.1,
+    labels: Tensor | None = None,
     progress: Steps = iter,
 ) -> Tensor:
     """z (B, D) moved towards the maximum of value(z) + near * log p(z), each row by itself.
@@ -63,7 +65,8 @@ def ascend(
     Args:
         model, value: gives p(z); (B, D) -> (B,), in nats.
         steps, progress: of Adam, 0 leaves z as it is; wraps the steps, as tqdm does.
-        near: the weight of log p(z), which keeps z where the model knows poems.
+        near: the weight of log p(z | labels), which keeps z where the model knows such poems.
+        labels: (B, L) of the poems; None without labels.
 
     Raises ConfigError: a number out of its bounds.
     """
@@ -73,13 +76,19 @@ def ascend(
     highest = torch.full((len(z),), -torch.inf, device=z.device)
     optimizer = torch.optim.Adam([z], RATE, maximize=True)
     for _ in progress(range(steps + 1)):
-        objective = value(z) + near * model.prior(len(z)).log_prob(z)
+        objective = value(z) + near * model.prior(len(z), labels).log_prob(z)
         better = objective.detach() > highest
         best = torch.where(better.unsqueeze(1), z.detach(), best)
         highest = torch.where(better, objective.detach(), highest)
         (z.grad,) = torch.autograd.grad(objective.sum(), z)
         optimizer.step()
     return best
+
+
+def start(model: LatentModel, codec: PoemCodec, form: Form | None, n: int, seed: int = 0) -> Tensor:
+    """n draws of the prior of poems of a form: (n, D)."""
+    generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "start"))
+    return model.prior(n, label_ids(codec, [form] * n, None, model.device)).sample(generator)
 
 
 def optimise(
@@ -103,13 +112,15 @@ def optimise(
         return wanted(logits.masked_fill(forbidden, -torch.inf))
 
     z = z.to(model.device)
-    moved = ascend(model, z, value, steps=steps, near=near, progress=progress)
+    how: dict[str, Any] = {"steps": steps, "near": near, "labels": labels, "progress": progress}
+    moved = ascend(model, z, value, **how)
     ends, starts = (
         [one.text for one in decode(model, codec, point, forms)] for point in (moved, z)
     )
     with torch.no_grad():
         values = [value(point).tolist() for point in (z, moved)]
-        priors = [model.prior(len(point)).log_prob(point).tolist() for point in (z, moved)]
+        prior = model.prior(len(z), labels)
+        priors = [prior.log_prob(point).tolist() for point in (z, moved)]
     return [Optimised(*row) for row in zip(ends, starts, *values, *priors, strict=True)]
 
 

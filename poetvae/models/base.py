@@ -188,6 +188,10 @@ class LatentModel(TextModel, ABC):
     def prior(self, n: int, labels: Tensor | None = None) -> Distribution:
         """p(z | labels) for n poems: over (n, D)."""
 
+    def prior_shift(self, labels: Tensor) -> Tensor:
+        """(n, D): how far the labels (n, L) move p(z | labels), if they do."""
+        return torch.zeros(len(labels), self.latent_dim, device=labels.device)
+
     def decode(
         self,
         z: Tensor,

@@ -25,6 +25,10 @@ class NormalPrior(nn.Module):
         """p(z | labels) for n poems with labels (n, L): over (n, D)."""
         return DiagonalGaussian.standard(n, self.latent_dim, device=device)
 
+    def shift(self, labels: Tensor) -> Tensor:
+        """How far labels (n, L) move it: (n, D), nowhere here."""
+        return torch.zeros(len(labels), self.latent_dim, device=labels.device)
+
     def describe(self) -> dict[str, Any]:
         """Its kind and its parameters as plain values, for programs without torch."""
         return {"kind": "normal"}
@@ -52,7 +56,12 @@ class LabelPrior(NormalPrior):
     def forward(self, n: int, labels: Tensor | None, device: torch.device) -> DiagonalGaussian:
         """Around the means of n poems' labels (n, L); absent: around 0."""
         zeros = torch.zeros(n, self.latent_dim, device=device)
-        return DiagonalGaussian(zeros if labels is None else self.mean(labels).float(), zeros)
+        return DiagonalGaussian(zeros if labels is None else self.shift(labels), zeros)
+
+    def shift(self, labels: Tensor) -> Tensor:
+        """To the means of these labels."""
+        mean: Tensor = self.mean(labels).float()
+        return mean
 
     def describe(self) -> dict[str, Any]:
         """The means by label and value."""

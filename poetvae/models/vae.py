@@ -51,6 +51,10 @@ class VAE(LatentModel):
         prior: Distribution = self.prior_module(n, labels, self.device)
         return prior
 
+    def prior_shift(self, labels: Tensor) -> Tensor:
+        """(n, D): as its prior has it."""
+        return self.prior_module.shift(labels)
+
     def forward(
         self, batch: Batch, *, passes: int = 1, samples: int = 1, generator: Generator | None = None
     ) -> LatentSample:

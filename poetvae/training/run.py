@@ -134,7 +134,8 @@ def _fill(
 def _completed(config: Config, codec: PoemCodec, group: Group) -> Config:
     """A configuration with what the corpus and the machine decide."""
     sizes = {"vocab_size": len(codec.tokenizer), "label_sizes": codec.label_sizes}
-    values = asdict(config.model) | sizes | {"max_len": codec.max_len}
+    sizes |= {"max_len": codec.max_len, "form_known": len(codec.forms) > 1}
+    values = asdict(config.model) | sizes
     model, train = from_dict(ModelConfig, values), config.train
     precision, slices = train.precision, train.slices or group.size
     if precision == "auto":
@@ -175,7 +176,7 @@ def check_same(
     begins are compared where they were given a value. Raises ConfigError: they differ.
     """
     known, wanted = (ChainMap(vars(s), *s.config.to_dict().values()) for s in (spec, planned))
-    filled = {"vocab_size", "max_len", "label_sizes"}
+    filled = {"vocab_size", "max_len", "label_sizes", "form_known"}
     filled |= {name for name in ("precision", "slices") if wanted[name] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
     if length.steps or length.epochs:

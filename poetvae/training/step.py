@@ -104,6 +104,7 @@ def accumulate(model: TextModel, part: Slice, config: Config, progress: float) -
         passes=config.model.passes,
         noise=config.objective.noise,
         dropout=config.objective.label_dropout,
+        form_known=config.model.form_known,
     )
     bf16 = config.train.precision == "bf16"
     with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):

@@ -306,3 +306,17 @@ def test_passes_are_drawn_by_their_share() -> None:
     assert drawn.count(4) / 800 == pytest.approx(0.75, abs=0.06)
     bare = TokenStore([[5, 6]], 2, PAD).batch([0])
     assert corrupt(bare, MASK, dropout=1.0)[0].labels is None
+
+
+def test_a_form_is_never_dropped() -> None:
+    labels = torch.arange(1, 4).repeat(40, 1)
+    batch = Batch(torch.ones(40, 2, dtype=torch.long), torch.ones(40, 2, dtype=torch.bool), labels)
+    every, _ = corrupt(batch, MASK, dropout=1.0, form_known=True)
+    assert every.labels is not None
+    assert every.labels.tolist() == [[1, 0, 0]] * 40
+    for known in (False, True):  # which of the others are dropped does not depend on it
+        torch.manual_seed(3)
+        some, _ = corrupt(batch, MASK, dropout=0.5, form_known=known)
+        assert some.labels is not None
+        assert bool(some.labels[:, 0].eq(1).all()) == known
+        assert 20 < int((some.labels[:, 1:] == 0).sum()) < 60

@@ -46,6 +46,7 @@ CASES: list[tuple[str, str, dict[str, Any], dict[str, Any], float, bool]] = [
         (0.9, 1.0, {"beta": 0.25}, True),
         (0.9, 0.05, {"beta": 0.25, "beta_warmup": 0.2}, False),
         (0.9, 1.0, {"capacity": 5.0}, True),
+        (0.9, 1.0, {"gradient": "path"}, True),
     )
 ]
 CASES += [  # what has no KL to lose has not collapsed
@@ -82,10 +83,19 @@ def test_what_is_wrong_is_said(
 
 def test_advice_is_settings_that_are_taken() -> None:
     scored = report(kl_per_poem=0.1, active_units=0, cluster_perplexity=1.0)
-    advice = diagnose(scored, settings("tiny,cluster"), 1.0)
-    assert len(advice) == 2
-    for line in advice:
-        for word in line.replace(",", " ").split():
+    for preset, changes, count in (
+        ("tiny,cluster", {}, 2),
+        ("tiny", {}, 1),
+        ("tiny", {"gradient": "path"}, 1),
+    ):
+        closed = preset == "tiny" and not changes
+        scored = report(
+            kl_per_poem=0.1, active_units=0, cluster_perplexity=1.0 if count == 2 else None
+        )
+        advice = diagnose(scored, settings(preset, **changes), 1.0)
+        assert len(advice) == count
+        assert ("free_bits" in advice[0]) == closed, "where it can be set it is advised"
+        for word in " ".join(advice).replace(",", " ").split():
             name, _, value = word.partition("=")
             if value:
-                settings(**{name: value})
+                settings(preset, **changes, **{name: value})
