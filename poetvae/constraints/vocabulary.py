@@ -14,10 +14,9 @@ from torch import Tensor
 
 from ..errors import ConstraintError
 from ..text.codec import PoemCodec
-from ..text.poem import is_han
 from ..text.prosody import LEVEL, OBLIQUE, RHYMES, TONE_NAMES, levels, readings, rhymes
 from ..text.tokenizer import PoemTokenizer
-from ..text.variants import is_simplified, only_simplified, to_simplified, traditional_variants
+from ..text.variants import is_simplified, to_simplified, traditional_variants
 
 CLASSES = "".join(RHYMES.values())  # the names of all rhyme classes
 
@@ -35,12 +34,11 @@ def tokens_of(codec: PoemCodec, text: str, missing: bool = False) -> list[list[i
     Raises:
         ConstraintError: characters that the model cannot write.
     """
-    tokenizer = codec.tokenizer
-    writable = set(codec.writable()) - {tokenizer.eos_id}
-    simplified = is_simplified(text) and not _is_simplified(tokenizer)
+    writable = set(codec.writable()) - {codec.tokenizer.eos_id}
+    simplified = is_simplified(text) and not codec.simplified
 
     def known(chars: Iterable[str]) -> list[int]:
-        return sorted(writable.intersection(tokenizer.encode("".join(chars))))
+        return sorted(writable.intersection(codec.ids("".join(chars))))
 
     found = [
         (known(traditional_variants(char)) if simplified else known(char))
@@ -84,15 +82,6 @@ def rhyme_masks(tokenizer: PoemTokenizer) -> dict[str, Tensor]:
         for name in rhymes(char):
             table[name][i] = True
     return table
-
-
-@lru_cache(maxsize=4)
-def _is_simplified(tokenizer: PoemTokenizer) -> bool:
-    """Whether a model learnt simplified text, told by which of the two scripts it has more of."""
-    # A line each, so that no phrase is seen.
-    chars = "\n".join(char for char in _chars(tokenizer) if is_han(char))
-    traditional = sum(a != b for a, b in zip(chars, to_simplified(chars), strict=True))
-    return sum(map(only_simplified, chars)) > traditional
 
 
 @lru_cache(maxsize=4)

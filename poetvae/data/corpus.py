@@ -18,7 +18,8 @@ import numpy as np
 from ..config import ModelConfig, TrainConfig
 from ..errors import CorpusError
 from ..text.cleaning import UNBALANCED, clean
-from ..text.poem import Form, Poem, content, held_out, select
+from ..text.poem import Form, Poem, content, held_out, select, text_key
+from ..text.variants import standard
 from .repeated import SideCounts, mark_repeated, rank, text_hashes
 from .sources import SUFFIXES, Record, check_source, read_source
 
@@ -234,7 +235,10 @@ def read_record(record: Record, report: CorpusReport, known: Keys = None) -> Poe
     if not text or UNBALANCED in altered:
         report.dropped["empty" if not text else UNBALANCED] += 1
         return None
-    poem = Poem(tuple(text.split("\n")), record.meta)
+    # The key is of the text as it stood: so a poem stays on its side, in whatever spelling.
+    spelled = standard(text)
+    altered += ["spelling"] * (spelled != text)
+    poem = Poem(tuple(spelled.split("\n")), record.meta, text_key(text))
     if known is not None:
         key = int(poem.key, 16)
         if key in known:

@@ -115,8 +115,8 @@ def _numbered(
     tokenizer = codec.tokenizer
     ids = np.full(UNICODE, tokenizer.unk_id, np.int32)
     ids[ord(END)] = tokenizer.eos_id
-    for i in range(tokenizer.newline_id, len(tokenizer)):
-        ids[ord(tokenizer.decode([i]))] = i
+    chars = tokenizer.decode(range(tokenizer.newline_id, len(tokenizer)))
+    ids[list(map(ord, chars))] = codec.ids(chars)
     known = {"form": tuple(map(str, codec.forms))} if len(codec.forms) > 1 else {}
     labels = []
     for name, values in {**known, **codec.fields}.items():

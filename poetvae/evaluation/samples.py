@@ -179,8 +179,8 @@ def judged(judge: NGram | Autoregressive, codec: PoemCodec, poems: Sequence[Poem
 def poem_ids(codec: PoemCodec, poem: Poem) -> list[int]:
     """The tokens of a poem that need not fit: a sample may have run on to its last position."""
     if codec.forms:
-        return codec.tokenizer.encode(content(poem, poem.form))
-    return [*codec.tokenizer.encode(poem.text), codec.tokenizer.eos_id]
+        return codec.ids(content(poem, poem.form))
+    return [*codec.ids(poem.text), codec.tokenizer.eos_id]
 
 
 def _comparable(codec: PoemCodec, n: int, human: Sequence[Poem]) -> list[Poem]:

@@ -22,8 +22,25 @@ _CONTROLS = re.compile(
     "\ufeff\ufff9-\ufffb\ufdd0-\ufdef\ufffe\uffff\U000e0000-\U000e007f▁▅]"
 )
 _VARIATIONS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-_RADICALS = {c: unicodedata.normalize("NFKC", chr(c)) for c in range(0x2F00, 0x2FD6)}
-_RADICAL = re.compile("[\u2f00-\u2fd5]")
+# What is invisible wherever it stands: between Han characters joiners are that, too.
+_INVISIBLE = re.compile(
+    "[\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c\u200d\u3164\uffa0"
+    "\U0001d173-\U0001d17a]"
+)
+
+# Other code points of the same characters and marks: those of radicals, as some PDFs give them, by
+# Unicode's Equivalent_Unified_Ideograph, _ where there is none; upright, small and narrow marks.
+_RADICALS = (
+    "_厂乛乚乙亻冂𠘨刀刂卜㔾小小兀尣尢𡯂巳幺彑彐忄心扌攵_旡日月歺母民氵氺灬爫爫丬牛犭王𤴔目示"
+    "礻𥫗糹纟罓罒㓁冗𦉫羊𦍌𦍋耂肀聿肉𦥑艹艹艹虎衤覀西见角𧢲讠贝𧾷车辶辶辶邑钅長镸长门𨸏阝雨青韦"
+    "页风飞食𩙿飠饣𩠐马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀龟"
+)
+_CODES = (*range(0x2F00, 0x2FD6), 0x3038, 0x3039, 0x303A, *range(0xFE10, 0xFE17))
+_CODES = (*_CODES, *range(0xFE35, 0xFE45), *range(0xFE50, 0xFE5F), *range(0xFF61, 0xFF66))
+_WIDE = str.maketrans(",.:;?!()", "，。：；？！（）")
+_SAME = {c: unicodedata.normalize("NFKC", chr(c)).translate(_WIDE) for c in _CODES}
+_SAME |= {c: char for c, char in enumerate(_RADICALS, 0x2E80) if char != "_"}
+_OTHER_CODE = re.compile(f"[{''.join(map(chr, _SAME))}]")
 
 # In Chinese texts circles stand for characters lost in print; U+FFFD, private use and surrogates
 # for those lost on the way into the file.
@@ -57,9 +74,10 @@ def clean(text: str) -> tuple[str, list[str]]:
     alter("line breaks", _LINE_BREAK.sub("\n", text))
     alter("control characters", _CONTROLS.sub("", text))
     alter("variation selectors", _VARIATIONS.sub("", text))
-    if _RADICAL.search(text):
-        alter("radicals", text.translate(_RADICALS))
+    if _OTHER_CODE.search(text):
+        alter("radicals", text.translate(_SAME))
     if has_han(text):
+        alter("control characters", _INVISIBLE.sub("", text))
         alter("described characters", _replace_ids(_DESCRIBED.sub(LACUNA, text)))
         alter("restored text", _RESTORED.sub(r"\1", text))
         alter("notes", _without_notes(text))

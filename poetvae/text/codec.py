@@ -15,8 +15,16 @@ from typing import Any
 
 from ..errors import ConfigError, CorpusError
 from .cleaning import clean
-from .poem import Form, Poem, compose, content, is_han
+from .poem import Form, Poem, compose, content, is_han, run_of
 from .tokenizer import PoemTokenizer
+from .variants import (
+    respelled,
+    script,
+    spellings,
+    to_simplified,
+    to_traditional,
+    traditional_variants,
+)
 
 
 @dataclass(frozen=True)
@@ -83,11 +91,26 @@ class PoemCodec:
             raise CorpusError(f"{_short(poem.text)} has the form {known}")
         return poem.form
 
+    @property
+    def traditional(self) -> bool:
+        """Whether the characters that it knows are traditional ones, as they tell."""
+        return _script(self.tokenizer) < 0
+
+    @property
+    def simplified(self) -> bool:
+        """Whether they are simplified ones."""
+        return _script(self.tokenizer) > 0
+
+    def ids(self, text: str) -> list[int]:
+        """The id of each character. Spellings of one, of which a model may know several, have one
+        id: that of the most frequent one that it knows."""
+        return self.tokenizer.encode(text.translate(_spellings(self.tokenizer)))
+
     def encode(self, poem: Poem) -> list[int]:
         """The ids of a poem, at most `max_len`.
         Raises CorpusError: a poem of none of the model's forms, or too long."""
         form = self.form_of(poem)
-        ids = self.tokenizer.encode(content(poem, form))
+        ids = self.ids(content(poem, form))
         if form is None:
             ids.append(self.tokenizer.eos_id)
         if len(ids) > self.max_len:
@@ -104,25 +127,59 @@ class PoemCodec:
         return len(content(poem, None)) < self.max_len
 
     def decode(self, ids: Sequence[int], form: Form | None) -> str:
-        """The text of ids, as people read it; in free form up to the end mark."""
-        if form is not None:
-            return compose(self.tokenizer.decode(ids[: form.size]), form)
+        """The text of ids, as people read it, in one spelling; in free form up to the end mark."""
         end = self.tokenizer.eos_id
-        return self.tokenizer.decode(takewhile(lambda i: i != end, ids))
+        read = ids[: form.size] if form else takewhile(lambda i: i != end, ids)
+        text = compose(self.tokenizer.decode(read), form)
+        return respelled(text) if self.traditional else text
 
     def writable(self) -> list[int]:
-        """The ids that may be generated: Han characters in a fixed form, else all but marks."""
+        """The ids that may be generated: Han characters in a fixed form, else all but marks; of the
+        spellings of one character the one that `ids` gives."""
         if self.forms:
             return list(_han_ids(self.tokenizer))
-        return [self.tokenizer.eos_id, *range(self.tokenizer.newline_id, len(self.tokenizer))]
+        return [self.tokenizer.eos_id, *_char_ids(self.tokenizer)]
 
-    def read(self, text: str) -> Poem:
-        """A poem from what somebody typed.
-        Raises CorpusError: when there is no character of writing in it."""
+    def typed(self, text: str) -> Poem:
+        """What somebody typed as a poem of these very characters. Where it has as many as one of
+        the forms, and no verse of it ends elsewhere, blanks, marks and their lack make no other
+        form of it. Raises CorpusError: when there is no character of writing in it."""
         cleaned, _ = clean(text)
         if not cleaned:
             raise CorpusError(f"{text!r} has no character of writing in it; give a poem")
-        return Poem(tuple(cleaned.split("\n")))
+        poem = Poem(tuple(cleaned.split("\n")))
+        chars, ends = run_of(cleaned)
+        if self.forms and poem.form not in self.forms and is_han(chars):
+            for form in self.forms:
+                if form.size == len(chars) and not any(end % form.length for end in ends):
+                    return Poem(tuple(form.punctuate(chars).split("\n")))
+        return poem
+
+    def read(self, text: str) -> Poem:
+        """The same in the characters that the model knows: see `spell`."""
+        return Poem(tuple(self.spell(self.typed(text).text).split("\n")))
+
+    def spell(self, text: str) -> str:
+        """A text in the script and the spelling that the model knows, character by character. Where
+        it is simplified and a character may be several, the words around it decide; one that the
+        model lacks becomes its commonest one that it does not."""
+        typed = text
+        if self.traditional:
+            text = respelled(to_traditional(text))
+        elif self.simplified:
+            text = to_simplified(text)
+        text = text.translate(_spellings(self.tokenizer))
+        pairs = zip(text, typed, strict=True)
+        return "".join(char if self._knows(char) else self._nearest(was) for char, was in pairs)
+
+    def _knows(self, char: str) -> bool:
+        return self.tokenizer.encode(char) != [self.tokenizer.unk_id]
+
+    def _nearest(self, char: str) -> str:
+        """A character, or the commonest of its variants where the model lacks it but has those."""
+        others = {char, *traditional_variants(char), to_simplified(char), respelled(char)}
+        known = {self.ids(other)[0]: other for other in others if self._knows(other)}
+        return char if char in known.values() or not known else known[min(known)]
 
     def to_dict(self) -> dict[str, Any]:
         """What config.json keeps beside the tokenizer's own file."""
@@ -149,9 +206,36 @@ class PoemCodec:
 
 
 @lru_cache(maxsize=8)
+def _char_ids(tokenizer: PoemTokenizer) -> tuple[int, ...]:
+    """The ids of characters; of the spellings of one, that of the most frequent."""
+    others = _spellings(tokenizer)
+    ids = range(tokenizer.newline_id, len(tokenizer))
+    chars = ((i, tokenizer.decode([i])) for i in ids)
+    return tuple(i for i, char in chars if others.get(ord(char), char) == char)
+
+
+@lru_cache(maxsize=8)
 def _han_ids(tokenizer: PoemTokenizer) -> tuple[int, ...]:
-    chars = range(tokenizer.newline_id, len(tokenizer))
-    return tuple(i for i in chars if is_han(tokenizer.decode([i])))
+    return tuple(i for i in _char_ids(tokenizer) if is_han(tokenizer.decode([i])))
+
+
+@lru_cache(maxsize=8)
+def _script(tokenizer: PoemTokenizer) -> int:
+    """Below 0 where the characters of a tokenizer are traditional, above where simplified."""
+    return script(tokenizer.decode(range(len(tokenizer))))
+
+
+@lru_cache(maxsize=8)
+def _spellings(tokenizer: PoemTokenizer) -> dict[int, str]:
+    """For `str.translate`: of each character the most frequent spelling that a tokenizer knows, its
+    ids being in the order of frequency. Nothing where its script is not the traditional one."""
+    if _script(tokenizer) >= 0:
+        return {}
+    best: dict[str, str] = {}
+    for char in tokenizer.decode(range(len(tokenizer))):
+        best.setdefault(char.translate(spellings()), char)
+    kept = {**{ord(char): char for char in best}, **spellings()}
+    return {c: best[one] for c, one in kept.items() if one in best and best[one] != chr(c)}
 
 
 def _is_count(value: object) -> bool:

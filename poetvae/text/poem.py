@@ -31,6 +31,7 @@ _HAN_VERSE = re.compile(f"[{HAN}]+")
 _FORM = re.compile(r"([0-9]{1,3})[xX×]([0-9]{1,3})")
 _SENTENCE_END = re.compile(r"[。？！；.?!;]+")
 _VERSE_END = re.compile(r"[，。？！；：、,.?!;:\s]+")
+_STOPS = frozenset("，。？！；：,.?!;:\n")
 _QUOTES = re.compile("[「」『』“”‘’《》〈〉\"']")
 
 
@@ -141,6 +142,18 @@ def split_verses(text: str) -> tuple[str, ...]:
     if not has_han(text):
         return tuple(line for line in text.split("\n") if line.strip())
     return tuple(verse for verse in _VERSE_END.split(_QUOTES.sub("", text)) if verse)
+
+
+def run_of(text: str) -> tuple[str, set[int]]:
+    """The characters of a text without marks and blanks, and after how many of them, short of all,
+    a verse ends: where a stop or a line break stands. What else stands between tells nothing."""
+    chars, ends = "", {0}
+    for char in text:
+        if char.isalnum() or char == LACUNA:
+            chars += char
+        elif char in _STOPS:
+            ends.add(len(chars))
+    return chars, ends - {0, len(chars)}
 
 
 def form_of(verses: Collection[str]) -> Form | None:

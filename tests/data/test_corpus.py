@@ -339,7 +339,7 @@ def test_a_report_adds_up_over_several_calls(tmp_path: Path) -> None:
 
 def numbered(i: int, verses: int = 4) -> str:
     """A poem of five-character verses that no other number gives."""
-    chars = [chr(0x4E00 + i), chr(0x5E00 + i)]
+    chars = [chr(0x2847A + i), chr(0x28600 + i)]  # that have no other spelling
     return "".join(f"{chars[k % 2]}日依山{'盡流樓目'[k % 4]}{'，。'[k % 2]}" for k in range(verses))
 
 
