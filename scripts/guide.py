@@ -93,7 +93,9 @@ def _shape(line: str, own: bool) -> str:
     line = re.sub(r"-?[0-9]+\.[0-9]{6,}", lambda match: f"{float(match[0]):.3f}", line)
     line = re.sub(r"(^port |127\.0\.0\.1:)[0-9]+", r"\g<1>0", line)
     if own:
-        line = re.sub(r"-?[0-9]+\.[0-9]+(?! epochs)|[0-9]+(?= s\)| active units)", "0", line)
+        line = re.sub(
+            r"-?[0-9]+\.[0-9]+(?! epochs)|[0-9]+(?= s\)| active units| of more than)", "0", line
+        )
         line = re.sub("(fp32|bf16)(?= on cpu)", "precision", line)
         line = _HAN.sub("字", re.sub("[【】]", "", line))
     return line

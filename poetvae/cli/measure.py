@@ -27,7 +27,7 @@ from .terminal import files, note, quiet
 @common.passes_option
 @click.option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
 @common.texts("--against", "against", "CORPUS", "Training text, where MODEL is no run.")
-@common.number("--limit", None, "Score only so many poems.", least=1)
+@common.number("--limit", None, "Score only so many poems, evenly spread.", least=1)
 @common.fixed_seed_option
 @common.json_option
 def evaluate(
@@ -53,6 +53,7 @@ def evaluate(
     from ..evaluation.inference_gap import inference_gap
     from ..evaluation.likelihood import evaluate
     from ..evaluation.samples import sample_quality
+    from ..latent.attributes import spread
     from ..training.spec import read_run
 
     poet = model.load()
@@ -77,7 +78,7 @@ def evaluate(
         poems = read.train
     for line in read.report.lines():
         note(line)
-    human = common.fitting(poet, poems)[:limit]
+    human = spread(common.fitting(poet, poems), limit)
     store = encode_poems(poet.codec, human)
     shared: dict[str, Any] = {"seed": seed, "passes": passes}
     progress = common.progress_bar("batch")

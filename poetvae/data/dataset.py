@@ -65,10 +65,13 @@ class TokenStore:
     """Tokens of all poems end to end, with where each begins; in memory, or in mapped files.
 
     Made of the token ids and, if any, the label values of each poem. A batch has max_len positions;
-    no poem may be longer, and pad_id fills the rest of a row.
+    no poem may be longer, and pad_id fills the rest of a row. `groups` (poems,) has one number for
+    all that come from one poem, as its couplets do; None = each by itself.
     """
 
-    def __init__(self, poems: Rows, max_len: int, pad_id: int, labels: Rows = ()) -> None:
+    def __init__(
+        self, poems: Rows, max_len: int, pad_id: int, labels: Rows = (), groups: Sequence[int] = ()
+    ) -> None:
         lengths = torch.tensor([len(p) for p in poems], dtype=torch.int64)
         if len(poems) and lengths.max() > max_len:
             raise ValueError(f"a poem has {lengths.max()} tokens; max_len is {max_len}")
@@ -76,19 +79,26 @@ class TokenStore:
         self.tokens = torch.from_numpy(ids).to(token_dtype(int(ids.max(initial=0)) + 1))
         self.offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
         self.labels = torch.tensor(labels) if len(labels) else None
+        self.groups = torch.tensor(groups) if len(groups) else None
         self.max_len, self.pad_id = max_len, pad_id
 
     @classmethod
     def of(
-        cls, tokens: Tensor, offsets: Tensor, labels: Tensor | None, max_len: int, pad_id: int
+        cls,
+        tokens: Tensor,
+        offsets: Tensor,
+        labels: Tensor | None,
+        max_len: int,
+        pad_id: int,
+        groups: Tensor | None = None,
     ) -> TokenStore:
         """A store of arrays that are there, which it neither copies nor checks.
 
-        Tokens (characters,) and labels (poems, L) or None are of any whole type; offsets (poems +
-        1,) int64, where in `tokens` each poem begins, and their end.
+        Tokens (characters,), labels (poems, L) and groups (poems,), or None, are of any whole type;
+        offsets (poems + 1,) int64, where in `tokens` each poem begins, and their end.
         """
         store = cls([], max_len, pad_id)
-        store.tokens, store.offsets, store.labels = tokens, offsets, labels
+        store.tokens, store.offsets, store.labels, store.groups = tokens, offsets, labels, groups
         return store
 
     def __len__(self) -> int:
@@ -104,7 +114,7 @@ class TokenStore:
         """The store on a device, where its batches are gathered then."""
         labels = None if self.labels is None else self.labels.to(device)
         tokens, offsets = self.tokens.to(device), self.offsets.to(device)
-        return TokenStore.of(tokens, offsets, labels, self.max_len, self.pad_id)
+        return TokenStore.of(tokens, offsets, labels, self.max_len, self.pad_id, self.groups)
 
     @property
     def fingerprint(self) -> str:
@@ -139,10 +149,16 @@ class TokenStore:
         return Batch(tokens, mask, labels)
 
     def batches(self, size: int, limit: int | None = None) -> Iterator[Batch]:
-        """All poems (or the first `limit`) once, in order."""
-        n = len(self) if limit is None else min(limit, len(self))
-        for start in range(0, n, size):
-            yield self.batch(np.arange(start, min(start + size, n)))
+        """All poems once, in order; or `limit` of them, spread evenly over the store."""
+        places = evenly(len(self), limit)
+        for start in range(0, len(places), size):
+            yield self.batch(places[start : start + size])
+
+
+def evenly(n: int, limit: int | None = None) -> NDArray[np.int64]:
+    """The places of at most so many poems, spread evenly over n, ends included; absent: all."""
+    limit = n if limit is None else min(limit, n)
+    return np.arange(limit) * (n - 1) // max(limit - 1, 1)
 
 
 def token_dtype(vocab_size: int) -> torch.dtype:
@@ -161,11 +177,13 @@ class Data:
 
 
 def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
-    """Poems numbered and labelled; CorpusError for one of no form of the codec, or too long."""
-    poems = list(poems)
+    """Poems numbered and labelled, those of one key grouped; CorpusError for one of no form of the
+    codec, or too long."""
+    poems, keys = list(poems), dict[str, int]()
     labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
     ids = [codec.encode(p) for p in poems]
-    return TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels)
+    groups = [keys.setdefault(p.key, len(keys)) for p in poems]
+    return TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels, groups)
 
 
 def corrupt(

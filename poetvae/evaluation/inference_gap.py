@@ -17,13 +17,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data.dataset import Batch, TokenStore, derive_seed
+from ..data.dataset import Batch, TokenStore, derive_seed, evenly
 from ..errors import ConfigError, CorpusError
 from ..models import LatentModel, evaluating
 from ..models.bounds import effective_samples, iwae
 from ..nn import DiagonalGaussian
 from ..text.codec import PoemCodec
-from .likelihood import characters, evenly
+from .likelihood import characters
 from .metrics import bootstrap
 
 BATCH = 256
@@ -44,7 +44,8 @@ class Gap:
         effective_samples: of the weights of the better bound, mean over poems; near 1, the bound
             says little.
         per_char: all of these nats per character.
-        ci: 95 % bootstrap intervals over poems of the three gaps, nats per poem.
+        ci: 95 % bootstrap intervals of the three gaps, nats per poem; what comes from one poem is
+            drawn together.
     """
 
     poems: int
@@ -117,6 +118,7 @@ def inference_gap(
     elbo, refined, bound = ours.mean(dim=0), theirs.mean(dim=0), iwae(better)
     gaps = {"gap": bound - elbo, "amortisation": refined - elbo, "approximation": bound - refined}
     rows = {"elbo": elbo, "refined_elbo": refined, "log_likelihood": bound, **gaps}
+    groups = None if store.groups is None else store.groups[places].tolist()
     nats = {name: float(values.mean()) for name, values in rows.items()}
     return Gap(
         poems=len(places),
@@ -124,7 +126,7 @@ def inference_gap(
         **nats,
         effective_samples=float(effective_samples(better).mean()),
         per_char={name: value * len(places) / chars for name, value in nats.items()},
-        ci={name: bootstrap(values.cpu().numpy(), seed) for name, values in gaps.items()},
+        ci={k: bootstrap(v.cpu().numpy(), seed, groups=groups) for k, v in gaps.items()},
     )
 
 

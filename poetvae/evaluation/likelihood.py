@@ -11,12 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ..data.dataset import Batch, TokenStore, derive_seed
+from ..data.dataset import Batch, TokenStore, derive_seed, evenly
 from ..errors import CorpusError
 from ..models import LatentModel, TextModel, evaluating
 from ..models.bounds import effective_samples, iwae, log_weights, mutual_information
@@ -25,6 +23,7 @@ from ..text.codec import PoemCodec
 from .metrics import bootstrap
 
 ACTIVE = 0.01  # variance of a unit's posterior mean from which on it counts as active
+TELLING = 0.1  # nats of KL a poem from which on a unit says something
 CURVE = (1, 10, 100, 1000)  # samples K of the curve of importance-weighted bounds
 
 Progress = Callable[[Iterator[Batch]], Iterable[Batch]]
@@ -48,14 +47,16 @@ class Report:
         marginal_kl: KL(q(z) || p(z)) = rate - mutual information: how far the aggregate posterior
             is from the prior; too large by as much as the cap cuts off.
         active_units: latent units whose posterior mean varies by more than 0.01 over the poems
-            (Burda et al. 2016, section 4).
+            (Burda et al. 2016, section 4), which takes little.
+        active_units_01: latent units of more than 0.1 nats of KL, the mean over the poems; None
+            where the KL by unit has no closed form.
         recon_char_accuracy, recon_poem_accuracy: what the likeliest characters at z = mean restore;
             None without a latent.
         parameters, passes: of the model; of its network to write a poem.
         codes_used, codebook_perplexity: of a VQ-VAE, how many codes the poems use, and the exp of
             the entropy of that use.
         cluster_perplexity: of a mixture prior, the same of the components the poems belong to.
-        ci: 95 % bootstrap intervals over poems, by key.
+        ci: 95 % bootstrap intervals, by key; what comes from one poem is drawn together.
         iw_curve: for each K of `CURVE` the bound (nats per character) and the effective sample size
             of its weights, on the same few poems; empty unless asked for.
     """
@@ -74,6 +75,7 @@ class Report:
     mi_cap: float
     marginal_kl: float
     active_units: int
+    active_units_01: int | None
     recon_char_accuracy: float | None
     recon_poem_accuracy: float | None
     parameters: int
@@ -94,6 +96,7 @@ class Rows:
     """What was measured of each of N poems: (N,) float64 each, nats and counts of characters.
 
     `code` (N, D) is the mode of q(z | x), `posterior` q itself where it is Gaussian; None without.
+    `kl_by_unit` (D,) is the mean over poems; None where the KL has no closed form.
     """
 
     recon: Tensor
@@ -105,6 +108,7 @@ class Rows:
     right_poem: Tensor
     code: Tensor | None
     posterior: DiagonalGaussian | None
+    kl_by_unit: Tensor | None = None
 
     def anomalies(self) -> list[dict[str, float]]:
         """By poem its nats, and how far its nats per character are above the mean of all, in
@@ -135,6 +139,7 @@ def by_poem(
     table: list[Tensor] = []
     codes: list[Tensor] = []
     logvars: list[Tensor] = []
+    units: list[Tensor] = []
     with evaluating(model):
         for batch in progress(store.batches(batch_size, limit)):
             batch = batch.to(model.device)
@@ -147,13 +152,17 @@ def by_poem(
                 right = (logits.argmax(dim=2) == batch.tokens) | ~batch.mask
             if isinstance(score.posterior, DiagonalGaussian):
                 logvars.append(score.posterior.logvar.cpu())
+            if score.kl_by_unit is not None:
+                units.append(score.kl_by_unit.sum(dim=0).cpu().double())
             rows = [score.recon, score.kl, score.bound, character.sum(dim=1), unknown.sum(dim=1)]
             rows += [(right & character).sum(dim=1), right.all(dim=1)]
             table.append(torch.stack([row.cpu().double() for row in rows]))
     code = torch.cat(codes) if codes else None
     posterior = DiagonalGaussian(torch.cat(codes), torch.cat(logvars)) if logvars else None
     recon, kl, bound, chars, unknown, right_chars, right_poem = torch.cat(table, dim=1)
-    return Rows(recon, kl, bound, chars, unknown, right_chars, right_poem, code, posterior)
+    counts = (recon, kl, bound, chars, unknown, right_chars, right_poem)
+    by_unit = torch.stack(units).sum(dim=0) / len(recon) if units else None
+    return Rows(*counts, code, posterior, by_unit)
 
 
 @torch.no_grad()
@@ -170,7 +179,7 @@ def evaluate(
     curve_poems: int = 0,
     progress: Progress = iter,
 ) -> Report:
-    """Score every poem of a store (or the first `limit`) and sum up.
+    """Score every poem of a store (or `limit`, spread evenly over it) and sum up.
 
     The model is put into evaluation mode and left as it was; the codec says which tokens are
     characters.
@@ -192,9 +201,11 @@ def evaluate(
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "information"))
     name, bounded, restores = model.bound_name(samples), model.has_bound, rows.code is not None
     carried = _carried(model, rows, generator)
+    places = evenly(len(store), limit)
+    groups = None if store.groups is None else store.groups[places].tolist()
     curve = []
     if rows.posterior is not None and bounded and curve_poems:
-        batch = store.batch(evenly(n, curve_poems)).to(model.device)
+        batch = store.batch(places[evenly(n, curve_poems)]).to(model.device)
         curve = _curve(model.latent, codec, batch, generator, passes)
     means = {key: float(value.mean()) for key, value in values.items()}
     kl, nll = means["kl_per_poem"], means["nll_per_char"]
@@ -216,7 +227,7 @@ def evaluate(
         parameters=model.num_parameters(),
         passes=model.network_passes(passes),
         **carried,
-        ci={key: bootstrap(v.numpy(), seed) for key, v in values.items() if bounded},
+        ci={k: bootstrap(v.numpy(), seed, groups=groups) for k, v in values.items() if bounded},
         iw_curve=curve,
     )
 
@@ -224,7 +235,9 @@ def evaluate(
 @torch.no_grad()
 def _carried(model: TextModel, rows: Rows, generator: torch.Generator) -> dict[str, Any]:
     """What z tells of the poems: the fields of a `Report` that are about it."""
+    telling = None if rows.kl_by_unit is None else int((rows.kl_by_unit > TELLING).sum())
     carried: dict[str, Any] = {"mutual_information": 0.0, "active_units": 0}
+    carried["active_units_01"] = telling
     if rows.code is None:
         return carried
     code, q = rows.code.to(model.device), rows.posterior
@@ -240,11 +253,6 @@ def characters(codec: PoemCodec, batch: Batch) -> tuple[Tensor, Tensor]:
     layout = torch.tensor([tokenizer.newline_id, tokenizer.eos_id], device=batch.tokens.device)
     character = batch.mask & ~torch.isin(batch.tokens, layout)
     return character, batch.mask & (batch.tokens == tokenizer.unk_id)
-
-
-def evenly(n: int, poems: int) -> NDArray[np.int64]:
-    """The places of so many poems, or fewer, spread evenly over n."""
-    return np.unique(np.linspace(0, n - 1, min(poems, n)).astype(np.int64))
 
 
 def _curve(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,18 +92,26 @@ def bootstrap(
     values: Sequence[float] | NDArray[np.float64] | NDArray[np.bool_],
     seed: int = 0,
     repeats: int = 1000,
+    groups: Sequence[Hashable] | NDArray[np.int64] | None = None,
 ) -> tuple[float, float]:
-    """The 95 % percentile interval of the mean of values that are independent (Efron 1979,
-    "Bootstrap methods: another look at the jackknife").
+    """The 95 % percentile interval of the mean of values (Efron 1979, "Bootstrap methods: another
+    look at the jackknife"). Those of one group, as the couplets of one poem, are drawn together;
+    absent: each value is independent of the others.
 
     Raises CorpusError: no value.
     """
-    sample = np.asarray(values, dtype=np.float64)
-    if not len(sample):
+    sums = np.asarray(values, dtype=np.float64)
+    if not len(sums):
         raise CorpusError("no value to take the mean of")
+    sizes = np.ones(len(sums))
+    if groups is not None:
+        numbers: dict[Hashable, int] = {}
+        place = [numbers.setdefault(group, len(numbers)) for group in groups]
+        sums, sizes = (np.bincount(place, x).astype(np.float64) for x in (sums, sizes))
     rng = np.random.default_rng(seed)
-    draws = (rng.integers(len(sample), size=len(sample)) for _ in range(repeats))
-    low, high = np.percentile([sample[draw].mean() for draw in draws], [2.5, 97.5])
+    draws = (rng.integers(len(sums), size=len(sums)) for _ in range(repeats))
+    means = [sums[draw].sum() / sizes[draw].sum() for draw in draws]
+    low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
 
 

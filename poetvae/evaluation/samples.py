@@ -112,7 +112,8 @@ def compare(
         (a character stands twice in a poem), `distinct_1..4`, `self_bleu_2..4`, `novelty`,
         `copied_lines`, `judge_nll_per_char`, `judge_ar_nll_per_char`, `reverse_nll_per_char`,
         `reverse_of`, `two_sample_auc` (a classifier of samples and human poems; for human poems, of
-        their two halves), and `ci`: 95 % bootstrap intervals of what is a mean over poems. None
+        their two halves), and `ci`: 95 % bootstrap intervals of what is a mean over poems, those of
+        one key drawn together where they are human. None
         where a figure does not apply: rhyme of couplets, form in free form.
 
     Raises:
@@ -135,13 +136,15 @@ def compare(
             wanted = asked if name == "samples" and asked else [p.form for p in poems]
             kept = [p.form == f and f in codec.forms for p, f in zip(poems, wanted, strict=True)]
             values["form_accuracy"] = np.array(kept, dtype=np.float64)
+        told = {key: v for key, v in values.items() if not np.isnan(v).all()}
+        keys = np.array([poem.key if name == "human" else i for i, poem in enumerate(poems)])
         verses = [poem.verses for poem in poems[:compared]]
         reverse = judged(fit_judge(codec, texts), codec, human) if texts else None
         lines = {line for poem in known for line in poem.verses}
         sides[name] = {
             "n": len(poems),
             "compared": compared,
-            **{key: float(v.mean()) if len(v) else None for key, v in values.items()},
+            **{key: float(np.nanmean(v)) if key in told else None for key, v in values.items()},
             **{f"distinct_{k}": distinct(verses, k) for k in range(1, 5)},
             **{f"self_bleu_{k}": self_bleu(verses[:SELF_BLEU], k) for k in range(2, 5)},
             "copied_lines": copied_lines([p.verses for p in poems], lines) if known else None,
@@ -152,7 +155,10 @@ def compare(
                 vocab_size=len(codec.tokenizer),
                 seed=seed,
             ),
-            "ci": {k: bootstrap(v, seed) for k, v in values.items() if len(v)},
+            "ci": {
+                k: bootstrap(v[~np.isnan(v)], seed, groups=keys[~np.isnan(v)].tolist())
+                for k, v in told.items()
+            },
         }
     return sides
 
@@ -217,24 +223,28 @@ def _by_poem(
     forward: NGram | None,
     judge: tuple[Autoregressive, PoemCodec] | None,
 ) -> dict[str, Values]:
-    """A value for each poem to which a figure applies; none = it does not apply."""
+    """A value for each poem; NaN where a figure does not apply."""
     verses = [poem.verses for poem in poems]
+    never = np.full(len(poems), np.nan)
 
     def applicable(flags: list[bool | None]) -> Values:
-        return np.array([flag for flag in flags if flag is not None], dtype=np.float64)
+        return np.array([np.nan if flag is None else flag for flag in flags], dtype=np.float64)
 
+    exact = never.copy()
+    if judge:
+        exact[[judge[1].fits(poem) for poem in poems]] = judged(*judge, poems)
     return {
-        "form_accuracy": np.empty(0),
+        "form_accuracy": never,
         "tone_accuracy": applicable([regulated(v) for v in verses]),
         "tone_accuracy_strict": applicable([regulated(v, strict=True) for v in verses]),
         "tone_unknown": np.array([bool(unknown("".join(v))) for v in verses], dtype=np.float64),
         "rhyme_accuracy": applicable([rhyme_ok(v) for v in verses]),
         "repeat_rate": repeats(verses).astype(np.float64),
         "novelty": (
-            novel(verses, [p.verses for p in known]).astype(np.float64) if known else np.empty(0)
+            novel(verses, [p.verses for p in known]).astype(np.float64) if known else never
         ),
-        "judge_nll_per_char": judged(forward, codec, poems) if forward else np.empty(0),
-        "judge_ar_nll_per_char": judged(*judge, poems) if judge else np.empty(0),
+        "judge_nll_per_char": judged(forward, codec, poems) if forward else never,
+        "judge_ar_nll_per_char": exact,
     }
 
 

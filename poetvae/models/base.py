@@ -32,12 +32,14 @@ if TYPE_CHECKING:
 class Score:
     """How likely B poems are, (B,) each, in nats: recon, -log p(x | z) at one z drawn from q; kl,
     KL(q(z | x) || p(z)) or an estimate of it; bound, an upper bound of -log p(x), or that itself
-    where it is known; and the posterior q(z | x), None without a latent."""
+    where it is known; the posterior q(z | x), None without a latent; and the KL by latent unit, (B,
+    D), where that has a closed form."""
 
     recon: Tensor
     kl: Tensor
     bound: Tensor
     posterior: Posterior | None = None
+    kl_by_unit: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,9 @@ class TextModel(nn.Module):
             nll = self.causal.nll(batch)
             return Score(nll, torch.zeros_like(nll), nll)
         draw = self.latent.sample_posterior(batch, samples, generator, passes)
-        bound = -iwae(log_weights(draw))
-        return Score(draw.nll[0], kl_by_unit(draw).sum(dim=1), bound, draw.posterior)
+        bound, units = -iwae(log_weights(draw)), kl_by_unit(draw)
+        closed = units if isinstance(draw.prior, DiagonalGaussian) else None
+        return Score(draw.nll[0], units.sum(dim=1), bound, draw.posterior, closed)
 
     def description(self) -> tuple[str, str, str]:
         """For a card: what it is, its tag on a hub, and how it writes."""

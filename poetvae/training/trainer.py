@@ -201,7 +201,7 @@ def validate(
         values = report.as_dict()
         bound = values["elbo_per_char"]
         score = values["recon_per_poem"] * report.poems / report.chars if bound is None else bound
-        keys = (*VALIDATED, "codebook_perplexity", "cluster_perplexity")
+        keys = (*VALIDATED, "active_units_01", "codebook_perplexity", "cluster_perplexity")
         valid = {f"valid_{key}": values[key] for key in keys if values[key] is not None}
         lines.append((METRICS, {"step": step, "valid_score": score, **valid}))
     options = SamplingOptions(temperature=0.8, seed=derive_seed(config.seed, step))
@@ -282,6 +282,8 @@ def _summary(step: int, steps: int, lines: Lines, seconds: float) -> str:
                 ": held-out {valid_score:.3f} nats/char, kl {valid_kl_per_poem:.1f} nats, "
                 "{valid_active_units} active units"
             ).format_map(line)
+            if "valid_active_units_01" in line:
+                text += f", {line['valid_active_units_01']} of more than 0.1 nats"
         else:
             text += "\n    " + line["text"].replace("\n", "\n    ")
     return text

@@ -86,17 +86,25 @@ def readable(
     return list(islice(known, limit or None))
 
 
-def with_interval(values: Sequence[float] | Values, spec: str) -> str:
-    """The mean of independent values, ± half its 95 % bootstrap interval; empty for none."""
+def with_interval(values: Values, spec: str, poems: Sequence[Poem] = ()) -> str:
+    """The mean of values, ± half its 95 % bootstrap interval; empty for none. They are independent,
+    or of these poems, of which those of one key, as its couplets, are drawn together."""
     if not len(values):
         return ""
-    low, high = bootstrap(values)
+    low, high = bootstrap(values, groups=[poem.key for poem in poems] or None)
     return f"{np.mean(values):{spec}} ± {(high - low) / 2:{spec}}"
 
 
-def verdict(referee: Judge | None, poems: Sequence[Poem]) -> str:
-    """A cell: what the judge says, nats per character."""
-    return with_interval(judged(*referee, poems), ".3f") if referee else ""
+def verdict(
+    referee: Judge | None, poems: Sequence[Poem], sources: Sequence[Poem] | None = None
+) -> str:
+    """A cell: what the judge says, nats per character; `sources` are the human poems that they are
+    or come from."""
+    if not referee:
+        return ""
+    pairs = zip(sources or [], poems, strict=bool(sources))
+    fitting = [source for source, poem in pairs if referee[1].fits(poem)]
+    return with_interval(judged(*referee, poems), ".3f", fitting)
 
 
 @command(model=Path, judge=None, prose_from=(), other=(), iw=10, limit=0)
@@ -164,8 +172,10 @@ def holes(o: SimpleNamespace) -> None:
             kinds[kind] = [one.poem for part in torch.split(z, BATCH) for one in poet.decode(part)]
         for kind, poems in kinds.items():
             row = [run.name, kind, f"{len(poems):,}"]
-            row += [with_interval(judged(ngram, codec, poems), ".3f"), verdict(referee, poems)]
-            row += [with_interval(repeats([poem.verses for poem in poems]), ".1%")]
+            own = human[: o.pairs] if kind in ("human poems", "reconstructions") else []
+            row += [with_interval(judged(ngram, codec, poems), ".3f", own)]
+            row += [verdict(referee, poems, own)]
+            row += [with_interval(repeats([poem.verses for poem in poems]), ".1%", own)]
             row += [f"{len({poem.text for poem in poems}) / len(poems):.1%}"]
             right = f"{accuracy(human, poems):.1%}" if kind == "reconstructions" else ""
             rows.append([*row, right])
@@ -227,7 +237,8 @@ def conditional(o: SimpleNamespace) -> None:
             for own in (tested[value], [one.poem for one in made])
         ]
     flags["all"] = [np.concatenate(part) for part in zip(*flags.values(), strict=True)]
-    rows = [[value, *(cell for x in pair for cell in counted(x))] for value, pair in flags.items()]
+    tested["all"] = [poem for own in tested.values() for poem in own]
+    rows = [[v, *counted(own, tested[v]), *counted(made)] for v, (own, made) in flags.items()]
     columns = f"{o.field}, learnt from {size:,} of each|held-out|recognised|samples"
     text = table(f"{columns}|have the label asked for", rows)
     publish(o.write, "conditional", f"{text}\n\nChance is {1 / len(learnt):.1%}.")
@@ -256,9 +267,9 @@ def label_classifier(
     return named
 
 
-def counted(flags: Values) -> list[str]:
+def counted(flags: Values, poems: Sequence[Poem] = ()) -> list[str]:
     """Cells: how many, and the share that is 1."""
-    return [f"{len(flags):,}", with_interval(flags.astype(np.float64), ".1%")]
+    return [f"{len(flags):,}", with_interval(flags.astype(np.float64), ".1%", poems)]
 
 
 def by_value(poems: Iterable[Poem], field: str) -> dict[str, list[Poem]]:
@@ -289,11 +300,11 @@ def completion(o: SimpleNamespace) -> None:
     for kind, known in kinds.items():
         row = [kind, str(int((~known[: form.size]).sum()))]
         for p in passes:
-            row.append(with_interval(hidden_nats(poet, human, known, o.iw, p), ".3f"))
+            row.append(with_interval(hidden_nats(poet, human, known, o.iw, p), ".3f", human))
         if referee:
             forward = not bool((known[1:] & ~known[:-1]).any())  # nothing known after a hidden one
             exact = hidden_nats(Poet(*referee), human, known) if forward else np.empty(0)
-            row.append(with_interval(exact, ".3f"))
+            row.append(with_interval(exact, ".3f", human if len(exact) else ()))
         rows.append(row)
     columns = f"{len(human):,} test poems|characters"
     for p in passes:

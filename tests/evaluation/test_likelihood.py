@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from poetvae.config import ModelConfig, configure
-from poetvae.data.dataset import Batch, TokenStore
+from poetvae.data.dataset import Batch, TokenStore, encode_poems
 from poetvae.evaluation.likelihood import CURVE, evaluate
 from poetvae.models.bounds import effective_samples, iwae, log_weights, mutual_information
 from poetvae.models.vae import VAE
 from poetvae.nn import DiagonalGaussian
 from poetvae.text.codec import PoemCodec
-from poetvae.text.poem import Form
+from poetvae.text.poem import Form, Poem
 from poetvae.text.tokenizer import PoemTokenizer
 
 TOKENIZER = PoemTokenizer.train(["山水"])  # 山 is 6, 水 is 7
@@ -251,8 +251,9 @@ def test_report_of_a_store() -> None:
     assert list(report.as_dict()) == [
         "poems", "chars", "unknown_chars", "elbo_per_char", "nll_per_char", "bound", "iw_samples",
         "bits_per_char", "recon_per_poem", "kl_per_poem", "mutual_information", "mi_cap",
-        "marginal_kl", "active_units", "recon_char_accuracy", "recon_poem_accuracy", "parameters",
-        "passes", "codes_used", "codebook_perplexity", "cluster_perplexity", "ci", "iw_curve",
+        "marginal_kl", "active_units", "active_units_01", "recon_char_accuracy",
+        "recon_poem_accuracy", "parameters", "passes", "codes_used", "codebook_perplexity",
+        "cluster_perplexity", "ci", "iw_curve",
     ]  # fmt: skip
 
 
@@ -306,12 +307,51 @@ def test_active_units_are_those_whose_mean_varies() -> None:
     assert evaluate(model, FREE, store, samples=1, limit=1).active_units == 0
 
 
-def test_a_limit_scores_the_first_poems() -> None:
+def test_a_limit_scores_poems_from_all_over_the_store() -> None:
     model = build()
     for limit in (1, 4, 6, 100):
         limited = evaluate(model, FREE, TokenStore(POEMS, T, 0), samples=2, limit=limit)
-        assert limited == evaluate(model, FREE, TokenStore(POEMS[:limit], T, 0), samples=2)
+        some = {1: [0], 4: [0, 1, 3, 5]}.get(limit, range(6))
+        chosen = TokenStore([POEMS[i] for i in some], T, 0)
+        assert limited == evaluate(model, FREE, chosen, samples=2)
         assert limited.poems == min(limit, 6)
+
+
+def test_units_of_more_than_a_tenth_of_a_nat() -> None:
+    """KL(N(m, s^2) || N(0, 1)) = (m^2 + s^2 - 1 - log s^2) / 2: 0.105, 0.098 and, of one whose mean
+    is 0, 0.153 and 0.094."""
+    model = build(config=replace(CONFIG, latent_dim=4))
+    assert model.logvar is not None
+    for layer in (model.mean, model.logvar):
+        nn.init.zeros_(layer.weight)
+    with torch.no_grad():
+        model.mean.bias.copy_(torch.tensor([0.459, 0.443, 0.0, 0.0]))
+        model.logvar.bias.copy_(torch.tensor([0.0, 0.0, -0.9, -0.65]))
+    store = TokenStore(POEMS, T, 0)
+    for size in (1, 4, 6):
+        report = evaluate(model, FREE, store, samples=1, batch_size=size)
+        assert (report.active_units, report.active_units_01) == (0, 2)
+    expected = 0.5 * (0.459**2 + 0.443**2 + 0.4066 - 1 + 0.9 + 0.5220 - 1 + 0.65)
+    assert report.kl_per_poem == pytest.approx(expected, abs=1e-3)
+    for changes in ({"sample": False, "beta": 0.0}, {"prior": "mixture"}):
+        config = configure("tiny", {"vocab_size": 8, "max_len": T, **changes}).model
+        other = VAE(config)
+        assert evaluate(other, FREE, store, samples=1).active_units_01 is None
+
+
+def test_couplets_of_one_poem_are_drawn_together() -> None:
+    """Six of one poem tell nothing of other poems; of six poems, as much as six."""
+    model, pairs = build(), [[6], [7], [6, 7], [7, 7], [7, 6], [6, 6]]
+    apart = evaluate(model, FREE, TokenStore(pairs, T, 0), samples=2)
+    same = evaluate(model, FREE, TokenStore(pairs, T, 0, (), range(6)), samples=2)
+    assert same == apart
+    one = evaluate(model, FREE, TokenStore(pairs, T, 0, (), [3] * 6), samples=2)
+    for low, high in one.ci.values():
+        assert low == pytest.approx(high)
+    wholes = [Poem((pair,), key=key) for pair, key in (("山，水。", "a"), ("水，水。", "b"))]
+    store = encode_poems(PoemCodec(TOKENIZER, T, {Form(1, 2): 1}), [*wholes, wholes[0]])
+    assert store.groups is not None
+    assert store.groups.tolist() == [0, 1, 0]
 
 
 def test_a_seed_repeats_the_report() -> None:

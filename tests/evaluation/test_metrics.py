@@ -119,6 +119,26 @@ def test_bootstrap_is_the_normal_interval_of_many_values() -> None:
     assert high == pytest.approx(values.mean() + error, abs=0.15 * error)
 
 
+def test_what_comes_from_one_poem_is_drawn_together() -> None:
+    rng = np.random.default_rng(2)
+    poems, sizes = 2000, rng.integers(1, 6, size=2000)
+    groups = np.repeat(np.arange(poems), sizes)
+    values = rng.normal(0, 1, poems)[groups] + rng.normal(0, 0.3, len(groups))
+    mixed = rng.permutation(len(values))
+    low, high = bootstrap(values[mixed], groups=groups[mixed])
+    # The variance of a ratio of sums, by the delta method (Cochran 1977, section 2.11).
+    sums = np.bincount(groups, values)
+    deviation = sums - values.mean() * sizes
+    error = 1.96 * (deviation.std() / sizes.mean()) / poems**0.5
+    assert high - low == pytest.approx(2 * error, rel=0.08)
+    assert (high + low) / 2 == pytest.approx(values.mean(), abs=0.2 * error)
+    apart = bootstrap(values)
+    assert (high - low) / (apart[1] - apart[0]) > 1.5, "as if they were independent is too sure"
+    alone = bootstrap(values, groups=list(range(len(values))))
+    assert alone == pytest.approx(apart)
+    assert bootstrap([1.0, 2.0, 3.0], groups=["a", "a", "a"]) == (2.0, 2.0)
+
+
 def test_bootstrap_is_a_function_of_the_seed() -> None:
     values = np.random.default_rng(0).random(50)
     assert bootstrap(values, seed=1) == bootstrap(values, seed=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,17 @@ def test_the_judges_are_ngram_models_of_the_right_text() -> None:
     assert report["human"]["reverse_of"] == 50 < n
     low, high = report["samples"]["ci"]["judge_nll_per_char"]
     assert low < forward < high
+
+
+def test_intervals_of_human_couplets_are_by_poem() -> None:
+    """Each poem says one thing four times: half as sure as if its couplets were of four poems."""
+    whole = [replace(p, key=str(i // 4)) for i, p in enumerate(sorted(HUMAN * 4, key=str))]
+    alone = [replace(p, key=str(i)) for i, p in enumerate(whole)]
+    report, apart = (compare(CODEC, KNOWN[:50], side, KNOWN) for side in (whole, alone))
+    for key in ("judge_nll_per_char", "repeat_rate", "tone_accuracy"):
+        widths = [high - low for r in (report, apart) for low, high in [r["human"]["ci"][key]]]
+        assert widths[0] / widths[1] == pytest.approx(2, rel=0.25), key
+    assert report["samples"] == apart["samples"], "samples are each by itself"
 
 
 def test_one_poem_again_and_again_fails_the_figures_of_variety() -> None:

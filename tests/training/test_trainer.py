@@ -90,7 +90,7 @@ def test_metrics(run: Path) -> None:
     valid = {"valid_score", "valid_elbo_per_char", "valid_recon_per_poem", "valid_kl_per_poem"}
     assert [line.keys() for line in metrics if "nll" in line] == [training] * 4
     assert [line.keys() for line in metrics if "nll" not in line] == [
-        {"step", *valid, "valid_active_units"}
+        {"step", *valid, "valid_active_units", "valid_active_units_01"}
     ] * 2
     for line in metrics[0], metrics[3]:
         assert line["lr"] == pytest.approx(5e-3 * cosine(line["step"] / 20, 0.03))
