@@ -5,7 +5,10 @@ Nothing is sent elsewhere, and nothing is kept.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial, wraps
@@ -17,14 +20,26 @@ from ..errors import ConfigError, PoetVAEError
 from ..generation.generate import Generated
 from ..poet import Poet
 from . import handlers, html, validation
+from .admission import Admission
+from .middleware import App
 
 # Read when gradio is imported: nothing may leave the machine.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if not os.environ.get("GRADIO_TEMP_DIR"):  # that of all who use this machine may be another's
+    os.environ["GRADIO_TEMP_DIR"] = _scratch = tempfile.mkdtemp(prefix="poetvae-page-")
+    atexit.register(shutil.rmtree, _scratch, ignore_errors=True)
+# It makes an HTTP client, which would stop at a proxy that it does not understand.
+_direct = os.environ.get("no_proxy")
+os.environ["no_proxy"] = "*"
 try:
     import gradio as gr
 except ModuleNotFoundError as error:
     raise ConfigError("the page needs gradio: pip install 'poetvae[demo]'") from error
+finally:
+    del os.environ["no_proxy"]
+    if _direct is not None:
+        os.environ["no_proxy"] = _direct
 
 
 def resource(name: str) -> str:
@@ -33,6 +48,8 @@ def resource(name: str) -> str:
 
 
 WAITING = 32  # requests in the queue; more are told to come again
+WAITING_OF_ONE = WAITING // 4  # of one client: there is room for others
+SESSIONS = 100  # whose state is kept, about 0.1 MB each, and whose answers wait to be fetched
 STEPS = 9
 # The conditions that are seen at once, by row; all others stand under More, as they are declared.
 FIRST = (("first_line",), ("contains", "acrostic"), ("rhyme", "tones"))
@@ -77,7 +94,40 @@ def build(poet: Poet) -> gr.Blocks:
         if latent:
             _on(there.select, send, [], targets)
     blocks.queue(max_size=WAITING, default_concurrency_limit=1, api_open=False)
+    blocks.state_session_capacity = SESSIONS
     return blocks
+
+
+def admission(app: App, blocks: gr.Blocks) -> Admission:
+    """What lets in to `app`, which serves a page, the requests that its queue takes."""
+    events = blocks.fns.items()
+    declared = {number: [_types(part) for part in event.inputs] for number, event in events}
+    return Admission(app, declared, partial(_waiting, blocks._queue), WAITING_OF_ONE)
+
+
+def _types(part: object) -> tuple[type, ...]:
+    """What a browser may send for a control, besides null."""
+    match part:
+        case gr.Checkbox():
+            return (bool,)
+        case gr.Textbox() | gr.Radio():
+            return (str,)
+        case gr.Dropdown():
+            return (str, int)
+        case gr.Slider():
+            return (int, float)
+    return ()  # a state stays here
+
+
+def _waiting(queue: Any, client: str) -> int:
+    """How many requests of a client are in the queue or being answered; forgets, too, the answers
+    that nobody fetched, save the newest `SESSIONS`, which Gradio would keep for ever."""
+    open_, living = queue.pending_event_ids_session, queue.event_ids_to_events
+    ended = [session for session, events in open_.items() if events.isdisjoint(living)]
+    for session in ended[:-SESSIONS]:
+        open_.pop(session)
+        queue.pending_messages_per_session.pop(session, None)
+    return sum(event.request.client.host == client for event in living.values())
 
 
 def options() -> dict[str, Any]:
@@ -123,7 +173,7 @@ def _write_tab(poet: Poet) -> gr.HTML:
                     visible=bool(passes),
                 )
                 told = "Empty: a new one. The same writes the same"
-                controls["seed"] = gr.Number(None, label="Seed", info=told, precision=0)
+                controls["seed"] = gr.Textbox(label="Seed", info=told, max_length=10)
             button = gr.Button("Write", variant="primary", elem_id="write-button")
         with Column(scale=3):
             script = gr.Radio(list(handlers.SCRIPTS), value="as written", label="Characters")
@@ -141,7 +191,7 @@ def _write_tab(poet: Poet) -> gr.HTML:
         return html.written(found, script, poet.model.has_latent) if found else nothing
 
     wanted = [script, *controls.values(), *labels]
-    typed = [one for one in controls.values() if isinstance(one, gr.Textbox | gr.Number)]
+    typed = [one for one in controls.values() if isinstance(one, gr.Textbox)]
     for event in (button.click, *(one.submit for one in typed)):
         _on(event, answer, wanted, [poems, last])
     _on(script.change, show, [last, script], [poems])
@@ -299,8 +349,10 @@ def _on(event: Any, answer: Callable[..., Any], inputs: list[Any], outputs: list
             # A message may quote what was typed, and is shown as HTML.
             raise gr.Error(escape(str(error)), print_exception=False) from None
 
-    turns = {"concurrency_limit": 1, "concurrency_id": "model"}
-    event(told, inputs, outputs, api_visibility="private", show_progress="full", **turns)
+    how: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "model"}
+    # The handlers check what came, in words of their own.
+    how |= {"api_visibility": "private", "show_progress": "full", "preprocess": False}
+    event(told, inputs, outputs, **how)
 
 
 def _sent(event: gr.EventData, key: str) -> object:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
@@ -48,9 +49,9 @@ except where a link elsewhere leads here |
     | 413 | a body of more than `max_body` bytes, whether or not its length was told |
     | 408 | a body that is not there after `seconds` |
 
-    Websockets are closed. A body is read before `app` sees the request. X-Forwarded-Host is taken
-    away, unchecked: a proxy must pass Host on. `headers` stand on every answer, in place of those
-    of the same name.
+    Websockets are closed. A body is read before `app` sees the request, which may refuse it by a
+    `RefusedError`, too. X-Forwarded-Host is taken away, unchecked: a proxy must pass Host on.
+    `headers` stand on every answer, in place of those of the same name.
     """
 
     def __init__(
@@ -73,16 +74,20 @@ except where a link elsewhere leads here |
             return await self.app(scope, receive, send)
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1008})
-        dressed = self._dress(send)
+        dressed, body = self._dress(send), None
         try:
             self._check(scope)
             body = await self._read(receive)
+            if body is None:  # the client has left
+                return None
+            # Nor the length: what refuses a body may also shorten it.
+            gone = (b"x-forwarded-host", b"content-length")
+            headers = [pair for pair in scope["headers"] if pair[0] not in gone]
+            return await self.app({**scope, "headers": headers}, replay(body, receive), dressed)
         except RefusedError as refusal:
-            return await self._refuse(refusal, receive, dressed)
-        if body is None:  # the client has left
-            return None
-        headers = [pair for pair in scope["headers"] if pair[0] != b"x-forwarded-host"]
-        return await self.app({**scope, "headers": headers}, replay(body, receive), dressed)
+            unread = body is None and refusal.status != 408
+            posted = scope["method"] == "POST"
+            return await self._refuse(refusal, posted, receive if unread else None, dressed)
 
     def _check(self, scope: MutableMapping[str, Any]) -> None:
         """Raise the `RefusedError` of a request, from its head alone."""
@@ -145,21 +150,26 @@ except where a link elsewhere leads here |
 
         return dressed
 
-    async def _refuse(self, refusal: RefusedError, receive: Receive, send: Send) -> None:
-        status, text = refusal.status, f"{refusal}\n".encode()
+    async def _refuse(
+        self, refusal: RefusedError, posted: bool, unread: Receive | None, send: Send
+    ) -> None:
+        status, text = refusal.status, str(refusal)
+        text = (
+            json.dumps({"detail": text}) if posted else f"{text}\n"
+        )  # read by the page, or people
         headers = {
-            b"content-type": b"text/plain; charset=utf-8",
-            b"content-length": str(len(text)).encode(),
+            b"content-type": b"application/json" if posted else b"text/plain; charset=utf-8",
+            b"content-length": str(len(text.encode())).encode(),
             b"connection": b"close",
         }
         if status == 405:
             headers[b"allow"] = ", ".join(self.routes).encode()
         await send({"type": "http.response.start", "status": status, "headers": [*headers.items()]})
-        await send({"type": "http.response.body", "body": text, "more_body": True})
+        await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
         # A connection closed on a client that still sends is reset, and the answer lost on its way.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(self.seconds, 2.0)):
-                while status != 408 and (await receive()).get("more_body", False):
+                while unread and (await unread()).get("more_body", False):
                     pass
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -61,6 +61,7 @@ HEADERS = {
 }
 SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 CONNECTIONS = 256  # at once; a page that waits for its poem holds one
+OF_ONE = CONNECTIONS // 2  # of one client
 HEAD_SECONDS = 10  # for the head of a request to come, and between two requests
 STOP_SECONDS = 2  # for poems that are being written when the server is told to stop
 
@@ -71,7 +72,7 @@ def application(poet: Poet, hosts: Iterable[str] = LOCAL) -> Guard:
     Raises:
         ConfigError: gradio is not installed.
     """
-    from .app import build, options
+    from .app import admission, build, options
 
     # isort: split
     import fastapi
@@ -83,11 +84,13 @@ def application(poet: Poet, hosts: Iterable[str] = LOCAL) -> Guard:
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    async def mount() -> None:
-        gradio.mount_gradio_app(app, build(poet), "/", **options())
+    async def mount() -> App:
+        blocks = build(poet)
+        gradio.mount_gradio_app(app, blocks, "/", **options())
+        return admission(Policy(app), blocks)
 
-    asyncio.run(mount())  # outside a loop that runs gradio makes one, and leaves it open
-    return Guard(Policy(app), hosts, routes=ROUTES, headers=HEADERS)
+    admitted = asyncio.run(mount())  # outside a loop gradio makes one, and leaves it open
+    return Guard(admitted, hosts, routes=ROUTES, headers=HEADERS)
 
 
 class Policy:
@@ -135,6 +138,9 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        clients = [getattr(other, "client", None) or [""] for other in self.connections]
+        if [host for host, *_ in clients].count((self.client or [""])[0]) > OF_ONE:
+            transport.close()
         self._wait()
 
     def on_response_complete(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Collection
 
@@ -63,10 +64,11 @@ def choice(name: str, value: object, choices: Collection[str]) -> str:
 
 
 def seed(value: object) -> int:
-    """The seed that came, from 0 to 2**31; a drawn one where none did."""
-    if value in (None, ""):
-        return secrets.randbelow(MOST_SEED)
-    return whole("seed", value, 0, MOST_SEED)
+    """The seed that came, a number or its digits, from 0 to 2**31; a drawn one where none did."""
+    if isinstance(value, str):
+        typed = value.strip()
+        value = int(typed) if re.fullmatch("[0-9]{1,10}", typed) else typed or None
+    return secrets.randbelow(MOST_SEED) if value is None else whole("seed", value, 0, MOST_SEED)
 
 
 def _kind(value: object) -> str:

@@ -45,12 +45,14 @@ score 10 a row for each poem
 assets 20 the page with its scripts named by hash, its configuration, its style, /health
 foreign_host 10 421: a name that is not the server's, as of DNS rebinding
 foreign_origin 10 403: a request from a page of another origin
-great_body 8 413: 10 MB, of a length that was told or in chunks
-wrong_values 16 an error of one line: values of another type, not among the choices, NaN, \
+great_body 6 413: 10 MB, of a length that was told or in chunks
+wrong_values 12 an error of one line: values of another type, not among the choices, NaN, \
 out of bounds
+objects 8 422 to an object where a value belongs, as of a file or an address to fetch
+crowd 1 429 to a client of whom 8 requests wait; the next client joins
 markup 12 no text comes back as markup
 broken 10 4xx, or an error of one line: broken JSON, an event that there is not, too few values
-files 8 404: files of the machine, by any spelling
+files 5 404: files of the machine, by any spelling
 uploads 6 404 or 415: no route takes a file
 methods 4 405: any other method
 slow 4 408 to a body that does not come, no answer to a head that does not, after 10 s
@@ -88,7 +90,9 @@ class Site:
         """One request; with a body it is of JSON."""
         sent = json.dumps(body) if isinstance(body, dict) else body
         method = method or ("GET" if body is None else "POST")
-        headers = ({} if body is None else {"Content-Type": "application/json"}) | dict(headers)
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        one_of_many = {"X-Forwarded-For": f"203.0.113.{random.randrange(256)}"}  # as of a proxy
+        headers = kind | one_of_many | dict(headers)
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         with contextlib.closing(link):
             with contextlib.suppress(ConnectionError):  # it may answer before all is sent
@@ -129,6 +133,8 @@ class Site:
         """Press a button as the page does, which must go so: the HTML that comes, or the error."""
         event = self.event(button, values)
         joined = self.ask(JOIN, event)
+        if well is not True and joined.status == 422:
+            return str(json.loads(joined.text)["detail"])
         check(joined.status == 200, f"{joined.status}: {joined.text[:200]}")
         stream = self.ask(DATA + event["session_hash"])
         kind = stream.headers["content-type"]
@@ -162,6 +168,11 @@ UPLOADS = """
 /gradio_api/upload /gradio_api/upload?upload_id=x /gradio_api/%75pload //gradio_api/upload
 /gradio_api/x/..%2fupload /gradio_api/component_server /gradio_api/process_recording
 """
+META = {"meta": {"_type": "gradio.FileData"}}
+OBJECTS = (
+    *({"path": path, **META} for path in ("/dev/zero", "/etc/passwd", "/dev/stdin")),
+    *({"path": None, "url": "http://no.such.host.invalid/", **META}, [], {}, [["山"]]),
+)
 FORM = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.html"\r\n\r\n<b>\r\n--x--'
 Refused = list[tuple[str, Sequence[int], Any]]
 
@@ -191,6 +202,13 @@ def refused(site: Site) -> Refused:
         ("foreign_origin", [403], [(JOIN, event, header) for header in foreign]),
         ("great_body", [413], [(JOIN, great), (JOIN, chunks)]),
         ("broken", range(400, 500), [(JOIN, x) for x in (*texts, *(event | x for x in wrong))]),
+        (
+            "objects",
+            [422],
+            [(JOIN, event | {"event_data": {"text": x}}) for x in OBJECTS if x != []],
+        ),
+        ("objects", [422], [(JOIN, event | {"data": [x, *event["data"][1:]]}) for x in OBJECTS]),
+        ("objects", [422], [(JOIN, event | {"data": [*event["data"][:-1], x]}) for x in OBJECTS]),
         ("files", [404], [(path,) for path in FILES.split()]),
         ("uploads", [404], [(path, FORM, form) for path in UPLOADS.split()]),
         ("uploads", [415], [(JOIN, FORM, form)]),
@@ -271,6 +289,12 @@ def answered(kind: str, site: Site, rng: random.Random) -> None:
             button, _, label = rng.choice(FIELDS.split("|")).partition(":")
             html = site.press(button, {label: rng.choice(TAGS)}, well=None)
             check(not re.search(r"<(script|img|svg onload)", html), f"{button}: {html[:300]}")
+        case "crowd":
+            event = site.event("Write", {"Poems": 1, "Candidates": 4})
+            one = [site.ask(JOIN, event, {"X-Forwarded-For": "198.51.100.1"}) for _ in range(40)]
+            codes = {got.status for got in one}
+            check(codes == {200, 429}, f"{codes} to one client")
+            site.ask("/gradio_api/queue/data?session_hash=" + event["session_hash"])
         case "leave":
             event = site.event("Write", {"Poems": 1})
             site.ask(JOIN, event)

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 KINDS = ["write", "walk", "score", "assets", "foreign_host", "wrong_values", "markup", "broken"]
-KINDS += ["great_body", "files", "uploads", "leave"]
+KINDS += ["objects", "great_body", "files", "uploads", "leave"]
 
 
 @pytest.fixture

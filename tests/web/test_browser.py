@@ -201,6 +201,7 @@ def test_the_seed_that_is_shown_writes_the_same(wide: Visit) -> None:
     seed = page.locator("#written .seed").inner_text()
     poems = page.locator("#written .poems").inner_text()
     page.get_by_role("button", name="More").click()
+    expect(page.get_by_label("Seed")).to_have_value("")
     page.get_by_label("Seed").fill(seed)
     page.get_by_label("simplified").check()
     expect(page.locator("#written .poems")).not_to_have_text(poems)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import importlib
+import json
 import os
 import re
 import signal
@@ -102,7 +103,10 @@ class Asked:
         assert (answer.status == 200) == bool(self.inner.seen)
         self.inner.seen, self.last = [], self.inner.seen
         if answer.status != 200:
-            assert answer.headers[b"content-type"] == b"text/plain; charset=utf-8"
+            kinds = {b"application/json"} if method == "POST" else {b"text/plain; charset=utf-8"}
+            assert answer.headers[b"content-type"] in kinds
+            if method == "POST":
+                assert json.loads(answer.body).keys() == {"detail"}
             assert int(answer.headers[b"content-length"]) == len(answer.body)
             assert answer.headers[b"connection"] == b"close"
         return answer
