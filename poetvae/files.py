@@ -1,6 +1,8 @@
 """Files and folders: written whole or not at all, listed in a manifest, held by one process.
 
-The only home of what systems do differently: putting names on disk, and locks.
+The only home of what systems do differently: putting names on disk, and locks. What is not complete
+yet has a name that nobody foresees, `.poetvae-` with 16 random digits and `.tmp`: it is made where
+nothing was and held by its process, and no other removes it while that lives.
 """
 
 from __future__ import annotations
@@ -9,16 +11,25 @@ import contextlib
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # on Windows a temporary is not held, and not swept after its process
+    fcntl = None  # type: ignore[assignment]
 
 from .errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError
 
 MANIFEST = "manifest.json"
 MAX_JSON = 2**20
 """Bytes of a file of JSON that are read, so that a hostile one takes no memory."""
+TEMPORARY = re.compile(r"\.poetvae-[0-9a-f]{16}\.tmp")
 
 
 def check_suffix(out: Path, suffixes: tuple[str, ...]) -> str:
@@ -37,41 +48,119 @@ def write_file(path: Path, data: bytes, error: type[PoetVAEError] = CheckpointEr
 def write_files(
     folder: Path, files: Mapping[str, bytes], error: type[PoetVAEError] = CheckpointError
 ) -> None:
-    """Replace files of a folder: the old ones stay until all the new ones are on disk.
+    """Replace files of a folder: the old ones stay until all the new ones are on disk, and pass
+    their modes and owners on to them.
     Raises PoetVAEError: of this type, where one cannot be written; nothing half-written stays."""
-    temporaries = {name: folder / f".{name}.tmp" for name in files}
-    try:
-        for name, data in files.items():
-            with open(temporaries[name], "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        for name, temporary in temporaries.items():
-            os.replace(temporary, folder / name)
-        sync(folder)
-    except OSError as cause:
-        raise error(f"{folder / name}: cannot be written ({cause.strerror})") from cause
-    finally:
-        for temporary in temporaries.values():
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+    sweep(folder)
+    with contextlib.ExitStack() as held:
+        temporaries = {}
+        try:
+            for name, data in files.items():
+                path, handle = held.enter_context(_temporary(folder, _create))
+                with open(path if handle < 0 else handle, "wb", closefd=handle < 0) as file:
+                    file.write(data)
+                    file.flush()
+                    _pass_on(folder / name, handle)
+                    os.fsync(file.fileno())
+                temporaries[name] = path
+            for name, path in temporaries.items():
+                os.replace(path, folder / name)
+            sync(folder)
+        except OSError as cause:
+            raise error(f"{folder / name}: cannot be written ({cause.strerror})") from cause
 
 
 @contextlib.contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into that becomes `folder` at the end, or goes away with an error; so does
-    what a process that was killed here left behind."""
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    try:
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
+    """A folder to write into that becomes `folder` at the end, or goes away with an error.
+    Raises OSError: it cannot be written, or there is something by then, which stays."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_folder(folder.parent) as temporary:
         yield temporary
         sync(temporary)
         os.rename(temporary, folder)
         for parent in (folder.parent, folder.parent.parent):  # either may be new
             sync(parent)
+
+
+@contextlib.contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A new folder in another, for this process alone; it goes away in the end, unless it was moved
+    to the name that it is for. What killed processes have left there goes away, too."""
+    sweep(parent)
+    with _temporary(parent, _create_folder) as (path, _):
+        yield path
+
+
+@contextlib.contextmanager
+def _temporary(folder: Path, create: Callable[[Path], int]) -> Iterator[tuple[Path, int]]:
+    """The path of what `create` makes, and its handle, by which it is held; then it goes away."""
+    while True:
+        path = folder / f".poetvae-{secrets.token_hex(8)}.tmp"
+        handle = create(path)
+        if fcntl is not None:
+            with contextlib.suppress(OSError):  # some file systems hold nothing
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        if _is(handle, path):
+            break
+        os.close(handle)  # a process that sweeps was faster
+    try:
+        yield path, handle
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            if _is(handle, path):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        if handle >= 0:
+            os.close(handle)
+
+
+def _create(path: Path) -> int:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    if fcntl is not None:
+        return handle
+    os.close(handle)  # Windows moves no file that is open
+    return -1
+
+
+def _create_folder(path: Path) -> int:
+    path.mkdir()
+    return -1 if fcntl is None else os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+
+
+def _is(handle: int, path: Path) -> bool:
+    """Whether an open file or folder still has its name; without a handle it is taken to."""
+    with contextlib.suppress(OSError):
+        return handle < 0 or os.path.samestat(os.fstat(handle), os.lstat(path))
+    return False
+
+
+def _pass_on(path: Path, handle: int) -> None:
+    """Give an open file the owner and the mode of the one that it is to replace, if any."""
+    with contextlib.suppress(OSError):
+        old = os.lstat(path)
+        if handle >= 0 and stat.S_ISREG(old.st_mode):
+            with contextlib.suppress(OSError):  # another's file is given away by root alone
+                os.fchown(handle, old.st_uid, old.st_gid)
+            os.fchmod(handle, stat.S_IMODE(old.st_mode))
+
+
+def sweep(folder: Path) -> None:
+    """Remove from a folder what killed processes of this user have left half-written: what has such
+    a name and is held by nobody. Where it cannot be told, as across a network, it stays."""
+    with contextlib.suppress(OSError):
+        for name in filter(TEMPORARY.fullmatch, os.listdir(folder) if fcntl else ()):
+            with contextlib.suppress(OSError):
+                _sweep(folder / name)
+
+
+def _sweep(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(handle).st_uid == os.geteuid() and _is(handle, path):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    finally:
+        os.close(handle)
 
 
 def sync(path: Path) -> None:
@@ -90,9 +179,9 @@ def manifest_entry(data: bytes) -> dict[str, Any]:
     return {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 
-def manifest_bytes(entries: Mapping[str, Mapping[str, Any]]) -> bytes:
-    """The manifest of files by name."""
-    return json.dumps({"files": entries}, indent=2).encode() + b"\n"
+def manifest_bytes(entries: Mapping[str, Mapping[str, Any]], **about: Any) -> bytes:
+    """The manifest of files by name, and what else is known of them."""
+    return json.dumps({"files": entries, **about}, indent=2).encode() + b"\n"
 
 
 def read_manifest(folder: Path, error: type[PoetVAEError], remedy: str) -> dict[str, Any]:
@@ -112,15 +201,20 @@ def read_manifest(folder: Path, error: type[PoetVAEError], remedy: str) -> dict[
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[Callable[[], bool]]:
     """Hold a folder for this process alone; however the process ends, the system lets go of it.
-    Where folders cannot be locked (some network file systems) nothing is held.
+    Gives what tells whether the name is still that folder's, not another's, nor nobody's. Where
+    folders cannot be locked (some network file systems) nothing is held.
 
     Raises CheckpointError: another process holds it.
     """
     from filelock import FileLock, Timeout  # of use to trainings alone; other commands start sooner
 
+    if (folder / ".lock").is_symlink():
+        raise CheckpointError(f"{folder}/.lock is a link; remove it")
     lock = FileLock(folder / ".lock")
+    # Open it keeps its number, which another folder might get otherwise.
+    handle = -1 if fcntl is None else os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError, NotImplementedError):
             try:
@@ -130,6 +224,8 @@ def locked(folder: Path) -> Iterator[None]:
                 raise CheckpointError(
                     f"{folder} is in use by another training; {remedy}"
                 ) from error
-        yield
+        yield lambda: folder.is_dir() if handle < 0 else _is(handle, folder)
     finally:
         lock.release()
+        if handle >= 0:
+            os.close(handle)

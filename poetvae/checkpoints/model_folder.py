@@ -3,18 +3,20 @@
 A model folder holds `config.json`, `model.safetensors`, `tokenizer.model`, `README.md` and
 `manifest.json`, which has size and sha256 of the others and is written last. A run folder is a
 model folder (the best on held-out poems) with `train.json`, `metrics.jsonl`, `samples.jsonl` and
-`checkpoints/step-N/`: model folders with the training state, `state.pt`, beside the weights;
-`checkpoints/latest` names the last that was written.
+`checkpoints/step-N/`: model folders with the training state, `state.pt`, beside the weights, whose
+manifest names the run and the step; `checkpoints/latest` names the last that was written.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
 import os
 import re
 import shutil
+import time
 import warnings
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -26,14 +28,17 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from .. import files as disk
 from ..config import MODELS, ModelConfig, from_dict
-from ..errors import CheckpointError, PoetVAEError
+from ..errors import MALFORMED, CheckpointError, PoetVAEError
 from ..files import (
     MANIFEST,
+    MAX_JSON,
     manifest_bytes,
     manifest_entry,
     new_folder,
     read_manifest,
+    temporary_folder,
     write_file,
     write_files,
 )
@@ -46,6 +51,7 @@ PACKAGED = Path(__file__).parent.parent / "pretrained"
 """The weights that come with the package: a model folder."""
 CARD = "README.md"  # for people, who may edit it: not in the manifest
 MODEL_FILES = frozenset({"config.json", "model.safetensors", "tokenizer.model"})
+_WAITS = (0.0, 0.02, 0.05, 0.1, 0.2)  # seconds, before a folder is read, and read again
 PICKLES = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 
 
@@ -87,14 +93,25 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved
     folder = Path(folder)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such model folder; check the path, or train one")
-    try:
-        return _load(folder, device)
-    except CheckpointError as error:
-        if (newest := latest_checkpoint(folder)) is None:
-            raise
+    # While a run is trained its files are replaced, one right after the other, and old checkpoints
+    # go: what is torn, or gone, is whole in a moment.
+    for wait in _WAITS if (folder / "train.json").exists() else _WAITS[:1]:
+        time.sleep(wait)
+        try:
+            return _load(folder, device)
+        except CheckpointError as error:
+            failed = error
+    while newest := latest_checkpoint(folder):
+        try:
+            saved = _load(newest, device)
+        except CheckpointError:
+            if newest.exists():
+                raise
+            continue
         if (folder / MANIFEST).exists():
-            warnings.warn(f"{error}; using {newest.name} instead", stacklevel=2)
-        return _load(newest, device)
+            warnings.warn(f"{failed}; using {newest.name} instead", stacklevel=2)
+        return saved
+    raise failed
 
 
 def verify(folder: Path) -> None:
@@ -105,28 +122,32 @@ def verify(folder: Path) -> None:
 def save_checkpoint(
     run: Path, step: int, saved: Saved, card: str, state: Mapping[str, Any], keep: int
 ) -> Path:
-    """Write `run/checkpoints/step-N`, then remove all but the newest `keep`.
+    """Write `run/checkpoints/step-N`, of the run that the state names, then remove all but the
+    newest `keep` of that run.
     Raises CheckpointError: it cannot be written; older checkpoints are as they were."""
-    folder = run / "checkpoints" / f"step-{step}"
+    folder, of_run = run / "checkpoints" / f"step-{step}", str(state.get("run", ""))
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
-    _write(folder, {**_model_files(saved, card), "state.pt": buffer.getvalue()})
+    files = {**_model_files(saved, card), "state.pt": buffer.getvalue()}
+    try:
+        if os.path.lexists(folder):  # it did not verify, or this run would have begun there
+            with temporary_folder(folder.parent) as aside:
+                os.rename(folder, aside / folder.name)
+    except OSError as error:
+        raise CheckpointError(f"{folder}: cannot be replaced ({error.strerror})") from error
+    _write(folder, files, run=of_run, step=step)
     write_file(folder.with_name("latest"), f"{folder.name}\n".encode())
-    # Later ones did not verify, or this run would have begun there: they take no place.
-    earlier = [old for number, old in checkpoints(run) if number < step]
-    for old in earlier[::-1][keep - 1 :]:
+    # Later ones did not verify either: they take no place.
+    ours = [old for n, old in checkpoints(run) if n < step and _origin(old)[0] in (of_run, None)]
+    for old in ours[::-1][keep - 1 :]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
 
 
 def sweep(run: Path) -> None:
     """Remove what a process that was killed while writing has left half-written in a run."""
-    for pattern in (".*.tmp", "checkpoints/.*.tmp", "checkpoints/*/.*.tmp"):
-        for left in list(run.glob(pattern)):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
+    for folder in (run, run / "checkpoints", *(folder for _, folder in checkpoints(run))):
+        disk.sweep(folder)
 
 
 def checkpoints(run: Path) -> list[tuple[int, Path]]:
@@ -137,14 +158,37 @@ def checkpoints(run: Path) -> list[tuple[int, Path]]:
 
 
 def latest_checkpoint(run: str | Path) -> Path | None:
-    """The newest checkpoint whose files all verify; a warning for each one passed over."""
-    for _, path in reversed(checkpoints(Path(run))):
+    """The newest checkpoint whose files all verify, and that is of this run and of the step that it
+    is named by; a warning for each one passed over."""
+    expected = _run_id(Path(run))
+    for step, path in reversed(checkpoints(Path(run))):
         try:
             _read_files(path, set(_read_manifest(path)))
+            of_run, of_step = _origin(path)
+            if expected is not None and (of_run or "") != expected:
+                raise CheckpointError(f"{path} is of another run")
+            if of_step not in (step, None):
+                raise CheckpointError(f"{path} is of step {of_step}")
             return path
         except CheckpointError as error:
             warnings.warn(f"{error}; trying the one before", stacklevel=2)
     return None
+
+
+def _run_id(run: Path) -> str | None:
+    """What its `train.json` calls a run, "" in older versions; None where there is none to read."""
+    with contextlib.suppress(OSError, *MALFORMED), open(run / "train.json", "rb") as file:
+        return str(dict(json.loads(file.read(16 * MAX_JSON))).get("id", ""))
+    return None
+
+
+def _origin(folder: Path) -> tuple[str | None, int | None]:
+    """The run and the step that the manifest of a checkpoint names; None where it does not."""
+    with contextlib.suppress(OSError, *MALFORMED):
+        with open(folder / MANIFEST, "rb") as file:
+            values = dict(json.loads(file.read(MAX_JSON)))
+        return values.get("run"), values.get("step")
+    return None, None
 
 
 def load_state(folder: Path) -> dict[str, Any]:
@@ -169,16 +213,17 @@ def _model_files(saved: Saved, card: str, dtype: torch.dtype = torch.float32) ->
     weights = {name: p.detach().to("cpu", dtype).contiguous() for name, p in named}
     return {
         "config.json": json.dumps(config, indent=2, ensure_ascii=False).encode() + b"\n",
-        "model.safetensors": safetensors.torch.save(weights, {"format": "pt"}),
         "tokenizer.model": saved.codec.tokenizer.to_bytes(),
         CARD: card.encode(),
+        # Last, right before the manifest: while a run is trained these two alone change.
+        "model.safetensors": safetensors.torch.save(weights, {"format": "pt"}),
     }
 
 
-def _write(folder: Path, files: dict[str, bytes]) -> None:
+def _write(folder: Path, files: dict[str, bytes], **about: Any) -> None:
     """The files and their manifest as a new folder, or into one that exists."""
     listed = {name: manifest_entry(data) for name, data in files.items() if name != CARD}
-    files = {**files, MANIFEST: manifest_bytes(listed)}
+    files = {**files, MANIFEST: manifest_bytes(listed, **about)}
     if folder.exists():
         write_files(folder, files)
         return

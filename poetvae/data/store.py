@@ -125,12 +125,15 @@ class StoreWriter:
 @contextmanager
 def new_store(folder: Path) -> Iterator[Path]:
     """A folder that appears at once, complete; CorpusError if it exists, or cannot be written."""
-    if folder.exists():
-        raise CorpusError(f"{folder} exists; remove it, or choose another name")
+    taken = CorpusError(f"{folder} exists; remove it, or choose another name")
+    if os.path.lexists(folder):
+        raise taken
     try:
         with new_folder(folder) as temporary:
             yield temporary
     except OSError as error:
+        if os.path.lexists(folder):  # by another process, meanwhile
+            raise taken from error
         raise CorpusError(f"{folder}: cannot be written ({error.strerror or error})") from error
 
 

@@ -1,13 +1,14 @@
 """A run begins, or goes on as it was begun.
 
-A new run is made beside its place and moved there complete, so that a folder with a `train.json` is
-always a run that can be resumed, and one that failed to begin leaves nothing.
+A new run is made under a name of its own and moved to its place, so that a folder with a
+`train.json` is always a run that can be resumed, and one that failed to begin leaves nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +24,8 @@ from ..data import tokenize
 from ..data.dataset import Data
 from ..data.store import describe, open_store
 from ..errors import CheckpointError, ConfigError, CorpusError
-from ..files import locked, sync
+from ..files import TEMPORARY, locked, sync, temporary_folder
+from ..files import sweep as sweep_folder
 from ..models import build
 from ..runtime import bf16_is_faster
 from ..text.codec import PoemCodec
@@ -31,6 +33,8 @@ from .parallel import Group
 from .spec import Log, RunSpec
 
 StepsOf = Callable[[Data, Config], int]  # how many steps a run of these poems takes
+Fill = Callable[[Path], tuple[RunSpec, PoemCodec]]
+"""Puts into a folder what a run has before its first step."""
 
 
 @dataclass(frozen=True)
@@ -54,80 +58,160 @@ class Length:
         return self.steps or max(1, round((self.epochs or 10) * poems / batch_size))
 
 
+@dataclass(frozen=True)
+class OpenRun:
+    """A run and its poems, held for this training; `in_place` tells whether its folder is still
+    where it was."""
+
+    path: Path
+    spec: RunSpec
+    data: Data
+    in_place: Callable[[], bool] = lambda: True
+
+    def check(self) -> None:
+        """Raises CheckpointError where the folder is not this run's any more: whatever else is
+        there is another's."""
+        try:
+            ours = self.in_place() and RunSpec.load(self.path).id == self.spec.id
+        except CheckpointError:
+            ours = False
+        if not ours:
+            raise CheckpointError(
+                f"{self.path} was moved, removed or replaced while it was trained; nothing more is "
+                "written: resume it from its last checkpoint, where it is now"
+            )
+
+
 @contextlib.contextmanager
-def opened(
-    run: Path, begin: Callable[[], tuple[RunSpec, Data]] | None, group: Group
-) -> Iterator[tuple[RunSpec, Data]]:
+def opened(run: Path, begin: Fill | None, group: Group, force: bool = False) -> Iterator[OpenRun]:
     """A run and its poems, locked for this training; each process opens them once.
 
-    `begin` makes the run; None: it is there, and its corpus is numbered again should that be gone.
-    Raises CheckpointError: another training has it, or it is no run; CorpusError: its corpus is not
-    what it was; what a run has is left as it is.
+    `begin` fills the folder of a new run; None: it is there, and its corpus is numbered again
+    should that be gone. With `force` a run that is there is replaced once the new one is complete.
+    Raises CheckpointError: another training has it, something is in the way, it cannot be written,
+    or it is no run; CorpusError: its corpus is not what it was; what a run has is left as it is.
     """
-    with contextlib.ExitStack() as held:
-        begun = begin() if begin and group.main else None
-        if group.main:
-            held.enter_context(locked(run))
-            sweep(run)
-            begun = begun or _reopen(run)
+    if not group.main:
         group.wait()
-        if begun is None:
-            spec = RunSpec.load(run)
-            begun = spec, open_store(_folder(spec, run))
-        yield begun
+        spec = RunSpec.load(run)
+        yield OpenRun(run, spec, open_store(_folder(spec, run)))
+        return
+    if begin is None:
+        way = _resumed(run)
+    elif _is_free(run):
+        way = _begun(run, begin)
+    elif not force:
+        raise CheckpointError(f"{run} exists; --resume continues it, --force replaces it")
+    elif not (run / "train.json").exists():
+        raise CheckpointError(f"{run} is not a run of poetvae; --force does not remove it")
+    else:
+        way = _replaced(run, begin)
+    with way as opened_run:
+        group.wait()
+        yield opened_run
 
 
-def create(
-    run: Path, planned: RunSpec, steps_of: StepsOf, group: Group, force: bool, log: Log
-) -> tuple[RunSpec, Data]:
-    """Begin a run: corpus numbered, configuration filled in, length known.
+def _is_free(run: Path) -> bool:
+    """Whether a run may begin here: there is nothing, or an empty folder, or one in which another
+    is about to begin, which is locked then."""
+    if run.is_dir():
+        sweep_folder(run)
+        return all(name == ".lock" or TEMPORARY.fullmatch(name) for name in os.listdir(run))
+    return not run.exists()
 
-    Raises CheckpointError: the folder is in use, in the way, or cannot be written; ConfigError,
-    CorpusError: the run cannot be trained.
-    """
-    if run.exists() and not (run.is_dir() and not any(run.iterdir())):
-        if not force:
-            raise CheckpointError(f"{run} exists; --resume continues it, --force replaces it")
-        if not (run / "train.json").exists():
-            raise CheckpointError(f"{run} is not a run of poetvae; --force does not remove it")
-    making, old = (run.with_name(f".{run.name}.{end}") for end in ("tmp", "old.tmp"))
-    try:
-        making.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as at_end:
-            with locked(making):
-                at_end.callback(shutil.rmtree, making, ignore_errors=True)
-                shutil.rmtree(making / "data", ignore_errors=True)
-                spec, codec = _fill(making, planned, steps_of, group, log)
-            # Nothing in it is open or mapped any more, or some systems would not move it.
-            shutil.rmtree(old, ignore_errors=True)
-            if run.exists():
-                with locked(run):
-                    pass  # nobody trains it
-                os.rename(run, old)
-            os.rename(making, run)
+
+@contextlib.contextmanager
+def _begun(run: Path, fill: Fill) -> Iterator[OpenRun]:
+    """A new run, in a folder that is there, which stays itself, or in a new one."""
+    new = not run.exists()
+    with _writing(run):
+        run.mkdir(parents=True, exist_ok=True)
+    with locked(run) as in_place:
+        try:
+            with _writing(run), temporary_folder(run) as making:
+                spec, codec = fill(making)
+                # First what makes it a run: poems that are missing then are numbered again.
+                for name in sorted(os.listdir(making), key="train.json".__ne__):
+                    os.rename(making / name, run / name)
+                for folder in (run, run.parent):
+                    sync(folder)
+        finally:
+            if not (run / "train.json").exists():
+                with contextlib.suppress(OSError):
+                    (run / ".lock").unlink()
+                    if new:
+                        run.rmdir()
+        data = open_store(_folder(spec, run), codec, verify=False)
+        yield OpenRun(run, spec, data, in_place)
+
+
+@contextlib.contextmanager
+def _replaced(run: Path, fill: Fill) -> Iterator[OpenRun]:
+    """A new run in the place of one that is there until the new one is complete."""
+    with _writing(run), temporary_folder(run.parent) as making:
+        spec, codec = fill(making)
+        with locked(run):
+            shutil.copymode(run, making)  # nobody trains it
+        with temporary_folder(run.parent) as aside:
+            os.rename(run, aside / run.name)
+            try:
+                os.rename(making, run)
+            except OSError:
+                os.rename(aside / run.name, run)
+                raise
             sync(run.parent)
-            shutil.rmtree(old, ignore_errors=True)
+    with locked(run) as in_place:
+        data = open_store(_folder(spec, run), codec, verify=False)
+        yield OpenRun(run, spec, data, in_place)
+
+
+@contextlib.contextmanager
+def _resumed(run: Path) -> Iterator[OpenRun]:
+    """A run that is there; its poems are numbered again where they are gone."""
+    if not (run / "train.json").exists():
+        raise CheckpointError(f"{run} is no run to resume: it has no train.json")
+    with locked(run) as in_place:
+        sweep(run)
+        spec = RunSpec.load(run)
+        folder = _folder(spec, run)
+        if new := not folder.exists():
+            tokenize.build(spec.corpus, folder)
+        data = open_store(folder)
+        if data.train.fingerprint != spec.fingerprint:
+            del data  # a system may refuse to remove what is mapped
+            if new:
+                shutil.rmtree(folder)
+            raise CorpusError(
+                f"the corpus of {run} has changed since; restore it, or start a new run"
+            )
+        yield OpenRun(run, spec, data, in_place)
+
+
+@contextlib.contextmanager
+def _writing(run: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise CheckpointError(f"{run}: cannot be written ({error.strerror})") from error
-    return spec, open_store(_folder(spec, run), codec, verify=False)
 
 
-def _fill(
-    making: Path, planned: RunSpec, steps_of: StepsOf, group: Group, log: Log
+def fill(
+    planned: RunSpec, steps_of: StepsOf, group: Group, log: Log, folder: Path
 ) -> tuple[RunSpec, PoemCodec]:
-    """Put into a folder what is there before the first step."""
+    """Put into a folder what is there before the first step: corpus numbered, configuration filled
+    in, length known. Raises ConfigError, CorpusError: the run cannot be trained."""
     planned.check()
-    folder = _folder(planned, making)
-    if not folder.exists():
-        tokenize.build(planned.corpus, folder)
-    described = describe(folder)
+    numbered = _folder(planned, folder)
+    if not numbered.exists():
+        tokenize.build(planned.corpus, numbered)
+    described = describe(numbered)
     for line in described.lines():
         log(line)
-    data = open_store(folder, described.codec)
+    data = open_store(numbered, described.codec)
     config = _completed(planned.config, data.codec, group)
-    steps, fingerprint = steps_of(data, config), data.train.fingerprint
-    spec = replace(planned, config=config, fingerprint=fingerprint, steps=steps)
-    spec.save(making)
+    steps, fingerprint, name = steps_of(data, config), data.train.fingerprint, secrets.token_hex(16)
+    spec = replace(planned, config=config, fingerprint=fingerprint, steps=steps, id=name)
+    spec.save(folder)
     return spec, data.codec
 
 
@@ -146,20 +230,6 @@ def _completed(config: Config, codec: PoemCodec, group: Group) -> Config:
         reason = f"{slices} slices of a batch of {train.batch_size}"
         raise ConfigError(f"{reason}; give a larger batch_size, or fewer slices or processes")
     return Config(model, config.objective, replace(train, precision=precision, slices=slices))
-
-
-def _reopen(run: Path) -> tuple[RunSpec, Data]:
-    spec = RunSpec.load(run)
-    folder = _folder(spec, run)
-    if new := not folder.exists():
-        tokenize.build(spec.corpus, folder)
-    data = open_store(folder)
-    if data.train.fingerprint != spec.fingerprint:
-        del data  # a system may refuse to remove what is mapped
-        if new:
-            shutil.rmtree(folder)
-        raise CorpusError(f"the corpus of {run} has changed since; restore it, or start a new run")
-    return spec, data
 
 
 def _folder(spec: RunSpec, run: Path) -> Path:

@@ -35,6 +35,7 @@ class RunSpec:
     strict: bool
     steps: int = 0
     fingerprint: str = ""
+    id: str = ""  # random; what its checkpoints are known by; none in older versions
 
     @classmethod
     def plan(
@@ -113,8 +114,8 @@ class RunSpec:
                 tuple(map(str, values["labels"])),
             )
             strict, steps = bool(values["strict"]), int(values["steps"])
-            fingerprint = str(values["fingerprint"])
-            return cls(config, sources, valid, forms, labels, strict, steps, fingerprint)
+            fingerprint, of_run = str(values["fingerprint"]), str(values.get("id", ""))
+            return cls(config, sources, valid, forms, labels, strict, steps, fingerprint, of_run)
         except OSError as error:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
         except MALFORMED as error:

@@ -26,7 +26,7 @@ from ..checkpoints.card import model_card
 from ..checkpoints.model_folder import Saved, save_checkpoint, save_folder
 from ..config import Config, TrainConfig, configure, fields
 from ..data.dataset import Data, derive_seed
-from ..errors import CheckpointError, PoetVAEError
+from ..errors import MALFORMED, CheckpointError, PoetVAEError
 from ..evaluation.likelihood import Report, evaluate
 from ..generation.generate import generate
 from ..generation.options import SamplingOptions
@@ -37,7 +37,7 @@ from .diagnostics import diagnose
 from .log import METRICS, SAMPLES, VALIDATED, Line, check_tensorboard, cut_back, recording
 from .loss import beta
 from .parallel import Group, processes
-from .run import Length, check_same, create, opened
+from .run import Length, OpenRun, check_same, fill, opened
 from .spec import Log, RunSpec
 from .step import average, learning_rate, make_optimizer, slices, update
 
@@ -109,11 +109,10 @@ def train(
         log = (lambda line: None) if quiet else log
         there = (run / "train.json").exists()
         resume = resume or (there and group.restarted)
-        if resume and not there and not sources:
-            raise CheckpointError(f"{run} is no run to resume: it has no train.json")
-        steps_of = partial(_steps_of, length, started, group)
-        begin = partial(create, run, planned, steps_of, group, force, log)
-        with opened(run, None if resume and there else begin, group) as (spec, data):
+        begin = partial(fill, planned, partial(_steps_of, length, started, group), group, log)
+        goes_on = resume and (there or not sources)
+        with opened(run, None if goes_on else begin, group, force) as opened_run:
+            spec, data = opened_run.spec, opened_run.data
             if resume:
                 parts = {"sources": sources, "valid": valid, "forms": forms, "labels": labels}
                 given = [*(fields() if preset else settings or ()), *filter(parts.get, parts)]
@@ -122,25 +121,19 @@ def train(
             model = build(spec.config.model).to(group.device)
             for line in _preflight(spec, data, model, group):
                 log(line)
-            fit(model, data, spec, run, log, quiet, group, tensorboard)
+            fit(model, opened_run, log, quiet, group, tensorboard)
     return Poet.from_pretrained(run, str(group.device))
 
 
 def fit(
-    model: TextModel,
-    data: Data,
-    spec: RunSpec,
-    run: Path,
-    log: Log,
-    quiet: bool,
-    group: Group,
-    tensorboard: bool,
+    model: TextModel, to: OpenRun, log: Log, quiet: bool, group: Group, tensorboard: bool
 ) -> None:
     """The loop: batch, update, average, log, validate, save. Starts at the newest checkpoint."""
+    run, spec, data = to.path, to.spec, to.data
     config, options, steps = spec.config, spec.config.train, spec.steps
     optimizer = make_optimizer(model, options)
     averaged = copy.deepcopy(model) if options.ema else model  # what is evaluated and saved
-    step, totals, best, before = restore(run, model, averaged, optimizer, group)
+    step, totals, best, before = restore(to, model, averaged, optimizer, group)
     saved, began = Saved(averaged, data.codec), time.monotonic() - before
     poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
     bar = tqdm(total=steps, initial=step, unit="step", disable=without_bar(quiet), file=sys.stderr)
@@ -158,6 +151,7 @@ def fit(
             signum = group.highest([stopped.signum])[0]
             if logged or signum:
                 _check_finite(model, totals, step)
+                to.check()
             if logged:
                 line = _metrics(totals, step, steps, config, time.monotonic() - began)
                 record(METRICS, line)
@@ -171,11 +165,12 @@ def fit(
                 log(_summary(step, steps, lines, time.monotonic() - began))
                 for advice in diagnose(report, config, step / steps):
                     log(f"warning: {advice}")
+                to.check()  # a validation takes its time
                 if score < best:
                     best = score
                     save_folder(run, saved, _card(saved, spec, step, score), overwrite=True)
             if (due or signum) and group.main:
-                state = {"step": step, "totals": totals, "best": best}
+                state = {"run": spec.id, "step": step, "totals": totals, "best": best}
                 state["model"] = dict(model.named_parameters())
                 state["optimizer"] = optimizer.state_dict()
                 save_checkpoint(run, step, saved, _card(saved, spec, step), state, options.keep)
@@ -212,29 +207,53 @@ def validate(
 
 
 def restore(
-    run: Path, model: TextModel, averaged: TextModel, optimizer: torch.optim.Optimizer, group: Group
+    to: OpenRun,
+    model: TextModel,
+    averaged: TextModel,
+    optimizer: torch.optim.Optimizer,
+    group: Group,
 ) -> tuple[int, Tensor, float, float]:
-    """Step, running sums, best score and seconds of the newest checkpoint, its state in place."""
+    """Step, running sums, best score and seconds of the newest checkpoint, its state in place.
+    Raises CheckpointError: its state is not of this run and step."""
     # All processes take what the first one finds.
-    folder = model_folder.latest_checkpoint(run) if group.main else None
+    folder = model_folder.latest_checkpoint(to.path) if group.main else None
     step = group.highest([int(folder.name.rpartition("-")[2]) if folder else 0])[0]
     totals, best = torch.zeros(4, device=model.device), float("inf")
     if step:
-        folder = run / "checkpoints" / f"step-{step}"
+        folder = to.path / "checkpoints" / f"step-{step}"
         state = model_folder.load_state(folder)
-        weights = model_folder.current_names(state["model"])
-        with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                parameter.copy_(weights[name])
-        # A run of an older version may have its parameters in another order.
-        place = {name: i for i, (name, _) in enumerate(model.named_parameters())}
-        places, moments = [place[name] for name in weights], state["optimizer"]["state"]
-        state["optimizer"]["state"] = {places[i]: moment for i, moment in moments.items()}
-        optimizer.load_state_dict(state["optimizer"])
+        try:
+            if (state.get("run", ""), state["step"]) != (to.spec.id, step):
+                raise ValueError("it is of another run, or of another step")
+            take_up(state, model, optimizer)
+            totals.copy_(state["totals"])
+            best = float(state["best"])
+        except (RuntimeError, *MALFORMED) as error:
+            raise CheckpointError(
+                f"{folder}/state.pt is not the state of this run at step {step} ({error}); remove "
+                f"{folder}"
+            ) from error
         kept = model_folder.load_folder(folder, model.device)
         averaged.load_state_dict(kept.model.state_dict())
-        totals, best = state["totals"].to(model.device), float(state["best"])
-    return step, totals, best, cut_back(run, step) if group.main else 0.0
+    return step, totals, best, cut_back(to.path, step) if group.main else 0.0
+
+
+def take_up(state: Mapping[str, Any], model: TextModel, optimizer: torch.optim.Optimizer) -> None:
+    """Put weights and moments where they were; ValueError where they are not of this model."""
+    weights, moments = model_folder.current_names(state["model"]), state["optimizer"]["state"]
+    named = dict(model.named_parameters())
+    # A run of an older version may have its parameters in another order.
+    places = dict(enumerate(map(list(named).index, weights)))
+    for i, name in enumerate(weights):
+        parts = [weights[name], *(t for t in moments.get(i, {}).values() if t.ndim)]
+        if not all(part.shape == named[name].shape and part.isfinite().all() for part in parts):
+            raise ValueError(f"{name} is not of this model")
+    with torch.no_grad():
+        for name, parameter in named.items():
+            parameter.copy_(weights[name])
+    known = optimizer.state_dict()["param_groups"]
+    moved = {places[i]: moment for i, moment in moments.items()}
+    optimizer.load_state_dict({"state": moved, "param_groups": known})
 
 
 def _steps_of(length: Length, started: float, group: Group, data: Data, config: Config) -> int:

@@ -126,7 +126,7 @@ class FileCalls:
 
         def watched_open(file: Any, mode: str = "r", *args: Any, **how: Any) -> Any:
             opened: Any = real_open(file, mode, *args, **how)
-            path = "" if isinstance(file, int) else _where(file)
+            path = _where(file)
             if path.startswith(self.root) and set(mode) & set("wax+"):
                 opened.write = partial(self._write, opened, opened.write, path)
             return opened

@@ -28,6 +28,7 @@ import time
 import traceback
 import warnings
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -96,14 +97,15 @@ OTHER = ("other", "--seed", "7")  # of the same shapes
 
 
 def outcome(run: Path) -> dict[str, Any]:
-    """All that a finished run has to show, save how long it took."""
+    """All that a finished run has to show, save how long it took and what it is called."""
     step, final = checkpoints(run)[-1]
     metrics = map(json.loads, (run / "metrics.jsonl").read_text("utf-8").splitlines())
     return {
-        **{name: (run / name).read_bytes() for name in ("train.json", "samples.jsonl", WEIGHTS)},
+        **{name: (run / name).read_bytes() for name in ("samples.jsonl", WEIGHTS)},
+        "train.json": replace_fields(RunSpec.load(run), id=""),
         "metrics.jsonl": [{**line, "seconds": 0} for line in metrics],
         "averaged": (final / WEIGHTS).read_bytes(),
-        "state": plain(load_state(final)),
+        "state": plain({**load_state(final), "run": ""}),
         "step": step,
     }
 
@@ -179,7 +181,7 @@ def civil(done: Child, *codes: int, told: bool = True) -> None:
 
 def tidy(run: Path) -> None:
     """No temporary files and folders are below a run, or beside it."""
-    paths = (*run.rglob("*"), *run.parent.glob(f".{run.name}*"))
+    paths = (*run.rglob("*"), *run.parent.glob(".*"))
     left = [path for path in paths if re.search(r"\.(tmp|part|partial)$|\.tmp\.", path.name)]
     check(not left, f"left behind: {left}")
 

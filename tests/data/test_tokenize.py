@@ -382,12 +382,33 @@ def test_a_full_disk(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_a_killed_process_left_goes_away(source: Path, tmp_path: Path) -> None:
-    (tmp_path / ".data.tmp" / "spool").mkdir(parents=True)
-    (tmp_path / ".data.tmp" / "spool" / "codes").write_bytes(b"abc")
+    left = tmp_path / ".poetvae-0123456789abcdef.tmp" / "spool"
+    left.mkdir(parents=True)
+    (left / "codes").write_bytes(b"abc")
     build(spec_of(source), tmp_path / "data")
     assert names(tmp_path) == {"data", "poems.jsonl"}
     with pytest.raises(CorpusError, match="data exists; remove it, or choose another name"):
         build(spec_of(source), tmp_path / "data")
+
+
+def test_two_to_one_place_are_not_mixed(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first to be complete is there; the other one is refused."""
+    build(spec_of(source), tmp_path / "expected")
+    other, count = write(tmp_path / "other.txt", numbered(9)), tokenize._count
+
+    def meanwhile(*arguments: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr(tokenize, "_count", count)
+            build(spec_of(source), tmp_path / "data")
+        return count(*arguments)
+
+    monkeypatch.setattr(tokenize, "_count", meanwhile)
+    with pytest.raises(CorpusError, match="data exists; remove it, or choose another name"):
+        build(spec_of(other), tmp_path / "data")
+    assert contents(tmp_path / "data") == contents(tmp_path / "expected")
+    assert names(tmp_path) == {"data", "expected", "poems.jsonl", "other.txt"}
 
 
 @pytest.mark.slow

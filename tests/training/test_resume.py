@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import DEFAULT, Mock, patch
@@ -26,6 +27,7 @@ from poetvae.checkpoints.model_folder import checkpoints, load_state
 from poetvae.errors import CheckpointError
 from poetvae.training import step as learning
 from poetvae.training import trainer
+from poetvae.training.spec import RunSpec
 
 STEPS, LONG = 12, 400
 LOOP = {"batch_size": 8, "held_out": 0.2, "keep": 2, "log_every": 3, "validate_every": 4}
@@ -73,15 +75,17 @@ def plain(value: Any) -> Any:
 
 
 def outcome(run: Path, steps: int = STEPS) -> dict[str, Any]:
-    """All that a finished run has to show, save how long it took."""
+    """All that a finished run has to show, save how long it took and what it is called."""
     final = run / "checkpoints" / f"step-{steps}"
     metrics = read_lines(run / "metrics.jsonl")
     return {
-        "state": plain(load_state(final)),  # weights, optimizer, running sums, best score
+        "state": plain(
+            {**load_state(final), "run": ""}
+        ),  # weights, optimizer, running sums, best score
         "averaged": (final / "model.safetensors").read_bytes(),
         "best": (run / "model.safetensors").read_bytes(),
         "cards": [(folder / "README.md").read_text() for folder in (run, final)],
-        "train": (run / "train.json").read_text().replace(str(run), ""),
+        "train": replace(RunSpec.load(run), id=""),
         "metrics": [{**line, "seconds": 0} for line in metrics],
         "samples": (run / "samples.jsonl").read_text(encoding="utf-8"),
     }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import io
 import itertools
 import json
+import os
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,11 +20,12 @@ import pytest
 import torch
 from commands import COUPLETS
 from conftest import SMALL
-from folders import contents, names, read_lines
+from folders import contents, forge, names, read_lines
 
 import poetvae
 from poetvae.checkpoints.model_folder import load_state
 from poetvae.config import PRESETS, Config, TrainConfig, fields
+from poetvae.data import tokenize
 from poetvae.data.dataset import derive_seed, encode_poems
 from poetvae.errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from poetvae.files import locked
@@ -494,30 +498,189 @@ def test_a_resumed_run_goes_on_as_it_was_begun(corpus: Path, tmp_path: Path) -> 
             resume(run, **options)
 
 
+LEFT = ".poetvae-0123456789abcdef.tmp"  # as a process that was killed leaves it
+
+
 def test_what_a_killed_process_left_is_swept_away(corpus: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    (tmp_path / ".run.tmp" / "data").mkdir(parents=True)
+    (run / LEFT / "data").mkdir(parents=True)
+    (run / ".lock").touch()
     train(corpus, run)
-    for left in (run / ".a.tmp", run / "checkpoints" / "step-4" / ".b.tmp"):
-        left.write_text("half")
-    (run / "checkpoints" / ".step-8.tmp").mkdir()
+    for folder in (run, run / "checkpoints" / "step-4"):
+        (folder / LEFT).write_text("half")
+    (run / "checkpoints" / LEFT).mkdir()
     resume(run)
     assert [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")] == []
 
 
-def test_a_run_in_use_is_left_alone(corpus: Path, tmp_path: Path) -> None:
-    run, making = tmp_path / "run", tmp_path / ".run.tmp"
-    making.mkdir()
-    with locked(making), pytest.raises(CheckpointError, match="in use"):
+def test_a_run_in_use_is_left_alone(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, build = tmp_path / "run", tokenize.build
+
+    def meanwhile(*arguments: Any) -> Any:
+        with pytest.raises(CheckpointError, match="run is in use by another training"):
+            train(corpus, run)
+        return build(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tokenize, "build", meanwhile)
         train(corpus, run)
-    assert making.exists()
-    train(corpus, run)
     with locked(run):
         for options in ({"resume": True}, {"force": True}):
             with pytest.raises(CheckpointError, match="run is in use by another training"):
                 train(corpus, run, **options)
     resume(run)
     assert names(tmp_path) == {"run", "couplets.txt"}
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["renamed", "and another in its place"])
+def test_a_run_that_is_moved_while_it_is_trained_writes_no_more(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    run, away, update, steps = tmp_path / "run", tmp_path / "away", learning.update, iter(range(99))
+    train(corpus, tmp_path / "undisturbed", steps=12)
+
+    def moved(*arguments: Any) -> Any:
+        if next(steps) == 6:
+            run.rename(away)
+            if taken:
+                with monkeypatch.context() as patch:
+                    patch.setattr(trainer, "update", update)
+                    train(corpus, run, settings={"seed": 1})
+        return update(*arguments)
+
+    monkeypatch.setattr(trainer, "update", moved)
+    with pytest.raises(CheckpointError, match="run was moved, removed or replaced while"):
+        train(corpus, run, steps=12)
+    monkeypatch.undo()
+    assert names(tmp_path) == {"couplets.txt", "undisturbed", "away", *["run"][: int(taken)]}
+    if taken:
+        assert metric(run, "step") == [2, 4, 4]
+    resume(away)
+    one, other = contents(away), contents(tmp_path / "undisturbed")
+    weights = "checkpoints/step-12/model.safetensors"
+    assert one[weights] == other[weights]
+
+
+def test_a_folder_that_is_there_stays_itself(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    for mode in (0o700, 0o755, 0o555):
+        run.mkdir(mode)
+        before = run.stat()
+        if mode != 0o555 or os.geteuid() == 0:
+            train(corpus, run)
+            (run / "train.json").chmod(0o600)
+            resume(run)
+            assert (run / "train.json").stat().st_mode & 0o777 == 0o600
+        else:
+            with pytest.raises(CheckpointError, match="run: cannot be written"):
+                train(corpus, run)
+            assert names(run) == set()
+        assert (run.stat().st_ino, run.stat().st_mode) == (before.st_ino, before.st_mode)
+        run.chmod(0o700)
+        shutil.rmtree(run)
+
+
+def test_replacing_keeps_the_mode_of_the_folder(corpus: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train(corpus, run)
+    run.chmod(0o750)
+    train(corpus, run, force=True)
+    assert run.stat().st_mode & 0o777 == 0o750
+    assert names(tmp_path) == {"run", "couplets.txt"}
+
+
+# Checkpoints belong to their run and step
+
+
+@pytest.fixture
+def three(corpus: Path, tmp_path: Path) -> Path:
+    """A run with checkpoints of the steps 4, 8 and 12, of which two are kept."""
+    train(corpus, tmp_path / "three", steps=12)
+    return tmp_path / "three" / "checkpoints"
+
+
+def test_a_checkpoint_of_another_run_or_step_is_passed_over(
+    corpus: Path, tmp_path: Path, three: Path
+) -> None:
+    weights = "model.safetensors"
+    expected = (three / "step-12" / weights).read_bytes()
+    train(corpus, tmp_path / "other", steps=12, settings={"seed": 1})
+    foreign = tmp_path / "other" / "checkpoints"
+    for source, says in ((foreign / "step-12", "another run"), (three / "step-8", "step 8")):
+        shutil.rmtree(three / "step-12")
+        shutil.copytree(source, three / "step-12")
+        with pytest.warns(UserWarning, match=rf"step-12 is of {says}; trying the one before"):
+            resume(tmp_path / "three")
+        assert (three / "step-12" / weights).read_bytes() == expected
+    shutil.copytree(foreign / "step-8", three / "step-2")
+    shutil.rmtree(three / "step-12")
+    resume(tmp_path / "three")
+    assert names(three) == {"step-2", "step-8", "step-12", "latest"}  # another's is not removed
+
+
+def test_a_link_in_the_place_of_a_checkpoint_is_not_followed(
+    corpus: Path, tmp_path: Path, three: Path
+) -> None:
+    train(corpus, tmp_path / "other", steps=12, settings={"seed": 1})
+    there = tmp_path / "other" / "checkpoints" / "step-12"
+    before = contents(there)
+    shutil.rmtree(three / "step-12")
+    (three / "step-12").symlink_to(there)
+    with pytest.warns(UserWarning, match="step-12 is of another run"):
+        resume(tmp_path / "three")
+    assert contents(there) == before
+    assert not (three / "step-12").is_symlink()
+
+
+FORGED: dict[str, Callable[[dict[str, Any]], object]] = {
+    "step": lambda s: s.update(step=8),
+    "run": lambda s: s.update(run="f" * 32),
+    "no run": lambda s: s.pop("run"),
+    "shape": lambda s: s["model"].update({"mean.weight": torch.zeros(2, 2)}),
+    "names": lambda s: s["model"].update({"what": torch.zeros(2)}),
+    "fewer": lambda s: s["model"].popitem(),
+    "nan": lambda s: s["model"]["mean.weight"].data.fill_(float("nan")),
+    "moments": lambda s: s["optimizer"]["state"][0].update(exp_avg=torch.zeros(3)),
+    "sums": lambda s: s.update(totals=torch.zeros(7)),
+    "best": lambda s: s.update(best="good"),
+    "nothing": lambda s: s.clear(),
+}
+
+
+@pytest.mark.parametrize("how", FORGED)
+def test_a_forged_state_is_named(tmp_path: Path, three: Path, how: str) -> None:
+    state = load_state(three / "step-12")
+    FORGED[how](state)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    forge(three / "step-12", "state.pt", buffer.getvalue())
+    with pytest.raises(CheckpointError, match=r"step-12/state.pt is not the state of this run"):
+        resume(tmp_path / "three")
+
+
+def test_a_run_of_an_older_version_goes_on(corpus: Path, tmp_path: Path) -> None:
+    """It has no name of its own, nor have its checkpoints."""
+    train(corpus, tmp_path / "new", steps=12)
+    run = tmp_path / "old"
+    shutil.copytree(tmp_path / "new", run)
+    for path in (run / "checkpoints").glob("step-12"):
+        shutil.rmtree(path)
+    values = json.loads((run / "train.json").read_bytes())
+    for name in ("id", "sha256"):
+        del values[name]
+    (run / "train.json").write_text(json.dumps(values))
+    state = load_state(run / "checkpoints" / "step-8")
+    del state["run"]
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    forge(run / "checkpoints" / "step-8", "state.pt", buffer.getvalue())
+    path = run / "checkpoints" / "step-8" / "manifest.json"
+    path.write_text(json.dumps({"files": json.loads(path.read_bytes())["files"]}))
+    resume(run)
+    weights = "checkpoints/step-12/model.safetensors"
+    assert contents(run)[weights] == contents(tmp_path / "new")[weights]
 
 
 def test_a_run_is_opened_once_and_held_while_it_is_trained(
