@@ -8,6 +8,7 @@ import io
 import logging
 import os
 import signal
+import sys
 import timeit
 import warnings
 from collections.abc import Iterator
@@ -94,6 +95,27 @@ def without_bar(quiet: bool) -> bool | None:
     return quiet or os.environ.get("TERM") == "dumb" or None
 
 
+class Aside:
+    """Standard error, for what people may like to know: where it is closed, full, or its reader has
+    left, nothing is said and nothing fails."""
+
+    def write(self, text: str) -> None:
+        """Say it, if anybody can hear it."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """As of any stream."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            return sys.stderr.isatty()
+        return False
+
+
 def fits(size: int, device: torch.device) -> bool:
     """Whether so many bytes of a corpus leave a GPU the room that training needs, by far."""
     return device.type == "cuda" and size < torch.cuda.mem_get_info(device)[0] / 4
@@ -115,15 +137,21 @@ class Stopped:
 
 @contextlib.contextmanager
 def interruption() -> Iterator[Stopped]:
-    """Note the first SIGINT or SIGTERM instead of dying of it; the second one is as ever."""
+    """Note the first SIGINT or SIGTERM instead of dying of it; the second one is as ever. SIGHUP is
+    noted, too, unless it is ignored, as by nohup: a terminal that closes may send it twice."""
     stopped = Stopped()
+    heard = [signal.SIGINT, signal.SIGTERM]
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup and signal.getsignal(hangup) != signal.SIG_IGN:
+        heard.append(hangup)
 
     def note(signum: int, frame: FrameType | None) -> None:
         stopped.signum = signum
-        signal.signal(signum, before[signal.Signals(signum)])
+        if signum != hangup:
+            signal.signal(signum, before[signal.Signals(signum)])
 
     try:
-        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+        before = {s: signal.signal(s, note) for s in heard}
     except ValueError:  # not in the main thread, where signals do not arrive
         yield stopped
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterable
 from functools import partial
@@ -53,9 +54,10 @@ All commands: poetvae --help. An example of each: poetvae COMMAND --help."""
 
 
 def note(line: str) -> None:
-    """A line for people, on stderr; none where they asked for quiet."""
+    """A line for people, on stderr; none where they asked for quiet, or nobody can hear it."""
     if not quiet():
-        click.echo(line, err=True)
+        with contextlib.suppress(OSError, ValueError):
+            click.echo(line, err=True)
 
 
 def quiet() -> bool:

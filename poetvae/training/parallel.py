@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ from ..runtime import choose_device
 
 # A process that has died is noticed by its connection; those that wait may wait for a long reading.
 _PATIENCE = timedelta(days=1)
+_GRACE = 40.0  # seconds
 
 
 class LostProcessError(PoetVAEError):
@@ -99,7 +102,11 @@ def processes(device: str = "auto") -> Iterator[Group]:
     The device is that of `choose_device`; of several GPUs each process takes its own. Raises
     ConfigError: it cannot be used here; LostProcessError: another process has gone.
     """
-    chosen = choose_device(device)
+    with _ending_with_agent():
+        yield from _processes(choose_device(device))
+
+
+def _processes(chosen: torch.device) -> Iterator[Group]:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     restarted = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
     if size == 1 or "RANK" not in os.environ:
@@ -118,6 +125,28 @@ def processes(device: str = "auto") -> Iterator[Group]:
     yield group  # after a failure the process ends, and what it is connected with notices
     group.wait()
     distributed.destroy_process_group()
+
+
+@contextlib.contextmanager
+def _ending_with_agent() -> Iterator[None]:
+    """While this lasts, a process that torchrun has started ends with torchrun's own: that stops it
+    as SIGTERM does, with a checkpoint, and what hangs after `_GRACE` at once. Without anybody to
+    start them anew, or to stop them, processes would be in the way of the next training."""
+    parent, over = os.getppid(), threading.Event()
+
+    def watch() -> None:
+        while not over.wait(1.0):
+            if os.getppid() != parent:
+                os.kill(os.getpid(), signal.SIGTERM)
+                if not over.wait(_GRACE):
+                    os._exit(128 + signal.SIGTERM)
+
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def meeting(store: Store, rank: int, size: int) -> Store:

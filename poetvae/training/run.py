@@ -251,12 +251,16 @@ def check_same(
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
     if length.steps or length.epochs:
         pairs["steps"] = spec.steps, length.in_steps(poems, spec.config.train.batch_size)
-    for name, (before, now) in pairs.items():
-        if before != now:
-            raise ConfigError(
-                f"{run} was begun with {name} {_shown(before)}, not {_shown(now)}; a resumed run "
-                "keeps what it was begun with: leave that out, or start a new run"
-            )
+    others = [
+        f"{name} {_shown(before)}, not {_shown(now)}"
+        for name, (before, now) in pairs.items()
+        if before != now
+    ]
+    if others:
+        raise ConfigError(
+            f"{run} was begun with {'; with '.join(others)}; a resumed run keeps what it was begun "
+            "with: leave that out, or start a new run"
+        )
 
 
 def _shown(value: Any) -> str:

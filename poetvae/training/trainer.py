@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import math
 import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -26,13 +25,13 @@ from ..checkpoints.card import model_card
 from ..checkpoints.model_folder import Saved, save_checkpoint, save_folder
 from ..config import Config, TrainConfig, configure, fields
 from ..data.dataset import Data, derive_seed
-from ..errors import MALFORMED, CheckpointError, PoetVAEError
+from ..errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError
 from ..evaluation.likelihood import Report, evaluate
 from ..generation.generate import generate
 from ..generation.options import SamplingOptions
 from ..models import TextModel, build, evaluating
 from ..poet import Poet
-from ..runtime import fits, interruption, keep_freed_memory, without_bar
+from ..runtime import Aside, fits, interruption, keep_freed_memory, without_bar
 from .diagnostics import diagnose
 from .log import METRICS, SAMPLES, VALIDATED, Line, check_tensorboard, cut_back, recording
 from .loss import beta
@@ -97,6 +96,8 @@ def train(
             when another process of the training has gone.
     """
     started = time.monotonic()
+    if resume and force:
+        raise ConfigError("resume and force were given; give one of them")
     if tensorboard:
         check_tensorboard()
     run, length = Path(os.path.realpath(out)), Length(epochs, steps, minutes)
@@ -105,7 +106,7 @@ def train(
     keep_freed_memory()
     with processes(device) as group:
         quiet = quiet or not group.main
-        log = log or (lambda line: print(line, file=sys.stderr, flush=True))
+        log = log or (lambda line: print(line, file=Aside(), flush=True))
         log = (lambda line: None) if quiet else log
         there = (run / "train.json").exists()
         resume = resume or (there and group.restarted)
@@ -115,8 +116,11 @@ def train(
             spec, data = opened_run.spec, opened_run.data
             if resume:
                 parts = {"sources": sources, "valid": valid, "forms": forms, "labels": labels}
-                given = [*(fields() if preset else settings or ()), *filter(parts.get, parts)]
+                named = [name for name, part in {**parts, "strict": strict}.items() if part]
+                given = [*(fields() if preset else settings or ()), *named]
                 check_same(run, spec, planned, len(data.train), length, given)
+                if minutes and goes_on:
+                    log(f"minutes {minutes} is left out: {run} was begun for {spec.steps} steps")
             torch.manual_seed(derive_seed(spec.config.train.seed, "weights"))
             model = build(spec.config.model).to(group.device)
             for line in _preflight(spec, data, model, group):
@@ -136,7 +140,7 @@ def fit(
     step, totals, best, before = restore(to, model, averaged, optimizer, group)
     saved, began = Saved(averaged, data.codec), time.monotonic() - before
     poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
-    bar = tqdm(total=steps, initial=step, unit="step", disable=without_bar(quiet), file=sys.stderr)
+    bar = tqdm(total=steps, initial=step, unit="step", disable=without_bar(quiet), file=Aside())
     recorder = recording(run, group.main, tensorboard)
     with bar, recorder as record, interruption() as stopped:
         while step < steps:

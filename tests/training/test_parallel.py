@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -80,6 +82,54 @@ def test_a_killed_process_is_not_felt(corpus: Path, undisturbed: Path, tmp_path:
     assert "Signal 9 (SIGKILL)" in lines or "another process of this training has gone" in lines
     assert outcome(tmp_path / "run", STEPS) == outcome(undisturbed, STEPS)
     assert [path for path in tmp_path.rglob("*") if path.name.endswith(".tmp")] == []
+
+
+# The command line; each process leaves its number in the file that comes last, then takes its time.
+SLOW = """
+import os, sys, time
+from poetvae import cli
+from poetvae.training import trainer
+
+marker = sys.argv.pop()
+
+def update(*arguments, real=trainer.update):
+    with open(marker, "a") as file:
+        file.write(f"{os.getpid()}\\n" if arguments[4] < 0.01 else "")
+    time.sleep(0.05)
+    return real(*arguments)
+
+trainer.update = update
+cli.main()
+"""
+
+
+def alive(pid: str) -> bool:
+    """Whether a process runs; one that has ended has no words left."""
+    with contextlib.suppress(OSError):
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    return False
+
+
+@pytest.mark.slow
+def test_processes_end_with_the_one_that_started_them(corpus: Path, tmp_path: Path) -> None:
+    """They leave a checkpoint, from which the training goes on."""
+    program, marker, run = tmp_path / "slow.py", tmp_path / "marker", tmp_path / "run"
+    program.write_text(SLOW)
+    start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(program)]
+    words = ["train", str(corpus), "--out", str(run), *OPTIONS, "--steps", "900", str(marker)]
+    agent = subprocess.Popen([sys.executable, *start, *words], stderr=subprocess.DEVNULL)
+    while not marker.exists() or len(marker.read_text().split()) < 2:
+        assert agent.poll() is None
+        time.sleep(0.05)
+    agent.kill()
+    agent.wait()
+    for _ in range(600):
+        if not any(map(alive, marker.read_text().split())):
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("they train on")
+    assert checkpoints(run)[-1][0] > 0
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import signal
@@ -289,6 +290,75 @@ def test_the_first_signal_is_noted_and_the_second_is_as_ever() -> None:
         cut()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """SIGHUP as a shell leaves it, also where this is started by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+def hang_up() -> None:
+    """As a terminal that closes: the system tells so, then the shell."""
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGHUP)
+
+
+@pytest.mark.usefixtures("hangup")
+def test_a_terminal_that_closes_stops_a_training_with_a_checkpoint(
+    corpus: Path, whole: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    with at_update(5, hang_up), pytest.raises(trainer.TrainingInterruptedError) as stop:
+        start(corpus, run)
+    assert stop.value.exit_code == 129
+    assert checkpoints(run)[-1][0] == 5
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    with at_update(2, hang_up):
+        resume(run)
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    assert outcome(run) == outcome(whole)
+
+
+# Where what is said goes to: its file is full, closed, or a pipe that nobody reads.
+STREAMS = {
+    "full": "exec 2>/dev/full",
+    "closed": "exec 2>&-",
+    "all closed": "exec 0<&- 1>&- 2>&-",
+    "left": "exec 2> >(:); sleep 0.2",
+    "both full": "exec 1>/dev/full 2>/dev/full",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_training_that_nobody_hears_goes_on(
+    corpus: Path, whole: Path, tmp_path: Path, stream: str
+) -> None:
+    pairs = [f"--set={key}={value}" for key, value in SETTINGS.items()]
+    words = ["train", corpus, "--out", tmp_path / "run", "--form", "5x2", "--preset", "tiny"]
+    words += ["--steps", STEPS, *pairs]
+    line = f'{STREAMS[stream]}; exec "$@"'
+    done = subprocess.run(
+        ["bash", "-c", line, "-", sys.executable, "-m", "poetvae", *map(str, words)], check=False
+    )
+    assert done.returncode == 0
+    assert outcome(tmp_path / "run") == outcome(whole)
+
+
+def test_nobody_hears_what_is_said_aside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    aside, closed = runtime.Aside(), open(tmp_path / "closed", "w")  # noqa: SIM115
+    closed.close()
+    with open("/dev/full", "w", buffering=1) as full:
+        for stream in (None, closed, full):
+            monkeypatch.setattr(sys, "stderr", stream)
+            print("anybody?", file=aside, flush=True)
+            assert not aside.isatty()
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()
 
 
 def test_training_works_in_another_thread(corpus: Path, whole: Path, tmp_path: Path) -> None:

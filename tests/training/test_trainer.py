@@ -492,10 +492,20 @@ def test_a_resumed_run_goes_on_as_it_was_begun(corpus: Path, tmp_path: Path) -> 
         ({"epochs": 9}, "steps 4, not"),
         ({"steps": 9}, "steps 4, not 9"),
         ({"settings": {"slices": 3}}, "slices 1, not 3"),
+        ({"strict": True}, "strict False, not True"),
+        (
+            {"forms": ["7x2"], "settings": {"beta": 2, "seed": 9}, "steps": 3},
+            r"beta 1\.0, not 2\.0; with seed 0, not 9; with forms 5x2, not 7x2; with steps 4, not",
+        ),
     ]
     for options, says in others:
         with pytest.raises(ConfigError, match=f"was begun with ({says})"):
             resume(run, **options)
+    with pytest.raises(ConfigError, match="resume and force were given; give one of them"):
+        resume(run, force=True)
+    log: list[str] = []
+    trainer.train(out=run, resume=True, minutes=5, log=log.append)
+    assert log[0] == f"minutes 5 is left out: {run} was begun for 4 steps"
 
 
 LEFT = ".poetvae-0123456789abcdef.tmp"  # as a process that was killed leaves it
