@@ -13,11 +13,16 @@ import timeit
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 
 import torch
 
 from .errors import ConfigError
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    # The threads of torch are not in a forked process, which would wait for them for ever.
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 def choose_device(name: str) -> torch.device:

@@ -222,6 +222,34 @@ def test_without_standard_streams(run: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert (stop.value.code, says in said.getvalue()) == (1, True), said.getvalue()
 
 
+# Processes
+
+FORKED = """
+import multiprocessing, torch
+from poetvae import Poet
+
+def written(seed):
+    return [poem.text for poem in POET.generate(4, seed=seed, passes=1)]
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    POET = Poet.from_pretrained()
+    before = written(1)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        print(pool.apply(written, (1,)) == before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system that does not fork")
+def test_a_process_forked_after_use_writes_too() -> None:
+    command = [sys.executable, "-c", FORKED]
+    env = os.environ | {"OMP_WAIT_POLICY": "passive"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=100, check=False, env=env
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
 # No network
 
 
