@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from .constraints.rules import BLANKS, form_opened_by, requested
 from .data.dataset import Batch, derive_seed, encode_poems
 from .errors import ConfigError, CorpusError
 from .evaluation import likelihood
-from .generation.generate import Generated, decode, generate, given
+from .generation.generate import Generated, decode, given, stream
 from .generation.options import SamplingOptions, read_options, takes_options
 from .latent import optimise, paths
 from .latent.attributes import Attribute, Direction, codes
@@ -69,10 +68,7 @@ class Poet:
         self, folder: str | Path, overwrite: bool = False, dtype: torch.dtype = torch.float32
     ) -> None:
         """Write a model folder, its weights in this type (float16 takes half the space).
-
-        Raises:
-            CheckpointError: it exists and may not be overwritten, or cannot be written.
-        """
+        Raises CheckpointError: it exists and may not be overwritten, or cannot be written."""
         save_folder(folder, Saved(self.model, self.codec), self._card(), overwrite, dtype)
 
     def push_to_hub(
@@ -107,7 +103,7 @@ class Poet:
         constraint: Constraint | None = None,
         **options: Any,
     ) -> list[Generated]:
-        """Write n poems, which meet all that is asked for.
+        """Write n poems, which meet all that is asked for; the first are the same for every n.
 
         Args:
             form: one of the model's; absent = drawn as often as it was trained on, or, where
@@ -121,15 +117,27 @@ class Poet:
             ConstraintError: what no poem can meet, with what excludes each other.
             TypeError: an option of another name.
         """
+        return list(self.stream(n, form=form, constraint=constraint, **options))
+
+    @takes_options
+    def stream(
+        self,
+        n: int,
+        start: int = 0,
+        *,
+        form: str | None = None,
+        constraint: Constraint | None = None,
+        **options: Any,
+    ) -> Iterator[Generated]:
+        """The poems of `generate` from place `start` on, as they are written: any number."""
         conditions, sampling = read_options(options)
         chosen = Form.parse(form) if form else None
         if conditions:
             chosen = self.codec.check_form(chosen or (constraint.form if constraint else None))
             asked = requested(self.codec, chosen, conditions)
             constraint = asked if constraint is None else asked & constraint
-        return generate(
-            self.model, self.codec, n, form=chosen, constraint=constraint, options=sampling
-        )
+        how: Any = {"form": chosen, "constraint": constraint, "options": sampling}
+        return stream(self.model, self.codec, n, start, **how)
 
     @takes_options
     def complete(
@@ -151,11 +159,10 @@ class Poet:
         if text.strip(BLANKS + " \n"):
             options["template"] = text
         found: dict[str, Generated] = {}
-        for i in range(ROUNDS):
-            again = derive_seed(seed, "complete", i) if i else seed
-            name = str(chosen) if chosen else None
-            for poem in self.generate(n, form=name, seed=again, **options):
-                found.setdefault(poem.text, replace(poem, seed=seed))
+        options |= {"form": str(chosen) if chosen else None, "seed": seed}
+        for start in range(0, ROUNDS * n, n):
+            for poem in self.stream(n, start, **options):
+                found.setdefault(poem.text, poem)
             if len(found) >= n:
                 break
         poems = list(found.values())[:n]
@@ -189,15 +196,14 @@ class Poet:
     ) -> list[Generated]:
         """The poem at each z (B, D); temperature 0: of the likeliest characters."""
         chosen = self.codec.check_form(Form.parse(form) if form else None)
-        generator = torch.Generator(self.model.device).manual_seed(seed)
         options = SamplingOptions(temperature=temperature, labels=labels or {}, seed=seed)
-        return decode(self.model.latent, self.codec, z, [chosen] * len(z), options, generator)
+        return decode(self.model.latent, self.codec, z, [chosen] * len(z), options)
 
     def reconstruct(self, texts: str | Sequence[str]) -> list[Generated]:
         """Each text through the latent space and back: the likeliest characters at its mean."""
         poems = self._read(texts)
         forms = [self.codec.form_of(poem) for poem in poems]
-        return self._write(self._encode(poems).mode, forms)
+        return decode(self.model.latent, self.codec, self._encode(poems).mode, forms)
 
     def interpolate(self, a: str, b: str, steps: int = 8, mode: str = "lerp") -> list[Generated]:
         """Poems on the way from a text to another of its form, ends included.
@@ -211,14 +217,14 @@ class Poet:
             CorpusError: as `encode` does, and for texts of two forms.
         """
         poems = self._read([a, b])
-        forms = {self.codec.form_of(poem) for poem in poems}
-        if len(forms) > 1:
+        form, other = map(self.codec.form_of, poems)
+        if form != other:
             raise CorpusError(f"{a} and {b} have two forms; give texts of one")
-        form = forms.pop()
         if mode == "bridge":
             return self._bridge(poems[0], poems[1], form, steps)
         start, end = self._encode(poems).mode
-        return self._write(paths.path(start, end, steps, mode), [form] * steps)
+        z = paths.path(start, end, steps, mode)
+        return decode(self.model.latent, self.codec, z, [form] * steps)
 
     def _bridge(self, a: Poem, b: Poem, form: Form | None, steps: int) -> list[Generated]:
         if form is None:
@@ -251,7 +257,7 @@ class Poet:
         found: dict[str, Generated] = {}
         for _ in range(20):
             z = paths.variations(self.model.latent, batch, n, distance, generator)
-            for poem in self._write(z, [form] * n):
+            for poem in decode(self.model.latent, self.codec, z, [form] * n):
                 found.setdefault(poem.text, poem)
             if len(found) >= n:
                 break
@@ -265,10 +271,7 @@ class Poet:
 
     def neighbours(self, text: str, index: Index, n: int = 10) -> list[tuple[str, float]]:
         """The n poems of an index nearest to a text, each with its distance, nearest first.
-
-        Raises:
-            CorpusError: as `encode` does.
-        """
+        Raises CorpusError: as `encode` does."""
         distances, places = index.search(self.encode(text).mode, n)
         texts = (index.texts[i] for i in places[0].tolist())
         return list(zip(texts, distances[0].tolist(), strict=True))
@@ -295,7 +298,8 @@ class Poet:
         """A text moved along a direction; strength 1 is the whole way between the class means."""
         (poem,) = self._read(text)
         step, form = direction.vector.to(self.model.device), self.codec.form_of(poem)
-        return self._write(self._encode([poem]).mode + strength * step, [form])[0]
+        z = self._encode([poem]).mode + strength * step
+        return decode(self.model.latent, self.codec, z, [form])[0]
 
     def optimise(
         self,
@@ -341,10 +345,7 @@ class Poet:
     def surprise(self, text: str) -> list[tuple[str, float]]:
         """Each character that is learnt of a text, with -log p(character | z) in nats, z being its
         posterior mean; in several passes given the characters of earlier ones, too.
-
-        Raises:
-            CorpusError: as `encode` does.
-        """
+        Raises CorpusError: as `encode` does."""
         batch, form = self._one(text)
         nats = paths.surprise(self.model.latent, batch)[0].tolist()
         return list(zip(content(self.codec.read(text), form), nats, strict=False))
@@ -383,10 +384,6 @@ class Poet:
         poem = self.codec.read(text)
         batch = encode_poems(self.codec, [poem]).batch([0])
         return batch.to(self.model.device), self.codec.form_of(poem)
-
-    def _write(self, z: Tensor, forms: list[Form | None]) -> list[Generated]:
-        """The likeliest poem at each z (B, D), in the form given for each."""
-        return decode(self.model.latent, self.codec, z, forms)
 
     @torch.no_grad()
     def _encode(self, poems: Sequence[Poem]) -> Posterior:

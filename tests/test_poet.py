@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -114,8 +115,23 @@ def test_generate(poet: Poet) -> None:
         poet.generate(rime="尤")
 
 
+def test_the_first_poems_are_the_same_for_every_n(poet: Poet) -> None:
+    poems = poet.generate(7, seed=3)
+    assert [poet.generate(n, seed=3) for n in (1, 3)] == [poems[:1], poems[:3]]
+    assert list(itertools.islice(poet.stream(10**9, seed=3), 7)) == poems
+    assert list(poet.stream(2, 4, seed=3)) == poems[4:6]
+    drawn = poet.decode(torch.zeros(5, 4), temperature=1.0, seed=1)
+    assert poet.decode(torch.zeros(2, 4), temperature=1.0, seed=1) == drawn[:2]
+    assert len(set(drawn)) == 5  # each place draws its own
+    moved = poet.optimise("contains=山", n=3, steps=1, seed=1)
+    starts = [one.start for one in poet.optimise("contains=山", n=2, steps=1, seed=1)]
+    assert starts == [one.start for one in moved[:2]]
+    varied = poet.vary(COUPLETS[0], 4, distance=3.0, seed=1)
+    assert poet.vary(COUPLETS[0], 2, distance=3.0, seed=1) == varied[:2]
+
+
 def test_help_names_the_options() -> None:
-    for function in (Poet.generate, Poet.complete):
+    for function in (Poet.generate, Poet.stream, Poet.complete):
         names = inspect.signature(function).parameters
         assert {"rhyme", "no_repeat", "temperature", "seed"} <= names.keys()
         assert "options" not in names

@@ -78,9 +78,9 @@ def output(value: Any, text: str, as_json: bool) -> None:
     click.echo(json.dumps(value, ensure_ascii=False) if as_json else text)
 
 
-def paragraph(text: str) -> str:
-    """Poems of several lines are set apart by an empty one."""
-    return text + ("\n" if "\n" in text else "")
+def paragraph(text: str, apart: bool = False) -> str:
+    """Poems of several lines, and others too if `apart`, are set apart by an empty one."""
+    return text + ("\n" if apart or "\n" in text else "")
 
 
 def example(line: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,9 @@ class Manner:
         labels = common.named(self.pairs, "--label", "dynasty=tang")
         return {"labels": labels, "seed": common.drawn_seed() if self.seed is None else self.seed}
 
-    def print(self, poems: Iterable[Generated]) -> None:
-        """Poems on stdout in a script; what is told of them is told of what the model wrote."""
+    def print(self, poems: Iterable[Generated], mixed: bool = False) -> None:
+        """Poems on stdout in a script, as they come; what is told of them is told of what the model
+        wrote. Where they are of several forms, an empty line sets apart those of one line, too."""
         from ..text.poem import split_verses
         from ..text.variants import to_simplified, to_traditional
 
@@ -46,7 +48,7 @@ class Manner:
             text = convert[self.script](poem.text) if self.script else poem.text
             lines = split_verses(text) if poem.form else text.split("\n")
             values = poem.as_dict() | {"text": text, "lines": list(lines)}
-            common.output(values, common.paragraph(text), self.as_json)
+            common.output(values, common.paragraph(text, mixed), self.as_json)
 
 
 class Writing(Command):
@@ -91,10 +93,12 @@ count_option = click.option(
 def generate(model: ModelChoice, n: int, lines: Texts, manner: Manner, **wanted: Any) -> None:
     """Write poems. What is asked of them holds in every one, or an error says why it cannot."""
     poet, drawn = model.load(), manner.drawn()
-    poems = poet.generate(n, lines=_numbered(lines), **drawn, **wanted)
+    poems = poet.stream(n, lines=_numbered(lines), **drawn, **wanted)
+    first = next(poems)  # what goes wrong is told alone
     if manner.seed is None:
         note(f"seed {drawn['seed']}")
-    manner.print(poems)
+    mixed = wanted["form"] is None and len(poet.forms) > 1
+    manner.print(itertools.chain([first], poems), mixed)
 
 
 @common.command(

@@ -3,6 +3,7 @@ after character. What is asked of them holds by construction: see `constrained`.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +17,7 @@ from ..constraints.rules import of_form
 from ..data.dataset import Batch, derive_seed
 from ..errors import ConfigError
 from ..models import LatentModel, TextModel
+from ..nn.noise import Noise, choose
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem, split_verses
 from ..text.prosody import regulated, rhyme
@@ -48,7 +50,7 @@ class Generated:
     lines: tuple[str, ...]
     form: str | None
     seed: int
-    log_prob: float
+    log_prob: float = field(compare=False)  # its last bits depend on what is computed beside it
     satisfied: bool = True
     bound: float | None = field(default=None, compare=False)
 
@@ -77,7 +79,6 @@ class Generated:
         return values | {"tones_ok": self.tones_ok, "rhyme": self.rhyme, "satisfied": satisfied}
 
 
-@torch.no_grad()
 def generate(
     model: TextModel,
     codec: PoemCodec,
@@ -101,49 +102,111 @@ def generate(
         weighed: if not, z is drawn from the prior, so that all the constraint does is to mask
             characters: for comparison.
 
+    The poem at a place is a function of the seed and that place: it does not depend on n.
+
     Raises:
         ConfigError: n below 1, a form or label that the model does not know, or passes that it was
             not trained for.
         ConstraintError: a constraint that no poem of the form meets, or none in many draws.
     """
+    how: Any = {"form": form, "constraint": constraint, "options": options, "weighed": weighed}
+    return list(stream(model, codec, n, **how))
+
+
+def stream(
+    model: TextModel,
+    codec: PoemCodec,
+    n: int,
+    start: int = 0,
+    *,
+    form: Form | None = None,
+    constraint: Constraint | None = None,
+    options: SamplingOptions = PLAIN,
+    weighed: bool = True,
+) -> Iterator[Generated]:
+    """The poems of `generate` as they are written, from place `start` on, in memory that does not
+    grow. Arguments and errors as of `generate`; what is wrong with them is raised at once."""
     if n < 1:
         raise ConfigError(f"n is {n}; expected at least 1")
     model.check_passes(options.passes)
-    seed, candidates, device = options.seed, options.candidates, model.device
-    generator = Generator(device).manual_seed(derive_seed(seed, "generate"))
+    codec.check_labels(options.labels)
     if constraint is None:
-        forms = _draw_forms(codec, n, form, seed)
+        form = form and codec.check_form(form)
+        writer = _Writer(model, codec, form, options)
     else:
         form = codec.check_form(form or constraint.form)
-        forms, base = [form] * n, of_form(codec, form)
-        constraint = (base & constraint).to(device)
-        writable = base.allowed[: constraint.length].to(device)
+        base = of_form(codec, form)
+        constraint = (base & constraint).to(model.device)
+        writable = base.allowed[: constraint.length].to(model.device)
         inside = constraint.alternatives[:, : constraint.length]  # the rest is not of the poem
         constraint = replace(constraint, alternatives=inside)
-    forms = [form for form in forms for _ in range(candidates)]
-    written: dict[int, Generated] = {}
-    bounds = torch.zeros(len(forms))
-    for form, places in _by_form(forms):
-        size, ids = len(places), label_ids(codec, [form] * len(places), options.labels, device)
-        if constraint is None:
-            allowed = _allowed(codec, form, device)
-            tokens, log_probs = sample(model, allowed, size, ids, options, generator)
-            met = [True] * size
+        writer = _Writer(model, codec, form, options, constraint, writable, weighed)
+    return itertools.chain.from_iterable(map(writer.block, writer.blocks(start, start + n)))
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """What `stream` was asked for, by the same names."""
+
+    model: TextModel
+    codec: PoemCodec
+    form: Form | None
+    options: SamplingOptions
+    constraint: Constraint | None = None
+    writable: Tensor | None = None
+    weighed: bool = True
+
+    def blocks(self, start: int, stop: int) -> Iterator[range]:
+        """The places from start to stop, as they are written together."""
+        most = max(1, BATCH // self.options.candidates)
+        for first in range(start, stop, most):
+            yield range(first, min(stop, first + most))
+
+    @torch.no_grad()
+    def block(self, places: range) -> list[Generated]:
+        """The poems at these places, each the best of its candidates."""
+        many = self.options.candidates
+        first, forms = places.start * many, [x for x in self.forms(places) for _ in range(many)]
+        drawn: dict[int, tuple[Generated, float]] = {}
+        for form, rows in _by_form(forms):
+            drawn |= zip(rows, self.draw(form, [first + row for row in rows]), strict=True)
+        if many == 1:
+            return [drawn[row][0] for row in range(len(forms))]
+        groups = ([drawn[i * many + k] for k in range(many)] for i in range(len(places)))
+        best = (max(group, key=lambda one: one[1]) for group in groups)
+        return [replace(poem, bound=bound) for poem, bound in best]
+
+    def forms(self, places: range) -> Forms:
+        """The form of the poem at each place."""
+        choices = list(self.codec.forms)
+        if self.form is not None or not choices:
+            return [self.form] * len(places)
+        counts = torch.tensor([max(n, 1) for n in self.codec.forms.values()], dtype=torch.float)
+        noise = Noise(derive_seed(self.options.seed, "forms", place) for place in places)
+        return [choices[i] for i in choose(counts.expand(len(places), -1), noise).tolist()]
+
+    def draw(self, form: Form | None, rows: list[int]) -> Iterator[tuple[Generated, float]]:
+        """The poem of each row, places and candidates counted on, with its bound if it is one."""
+        model, codec, options, n = self.model, self.codec, self.options, len(rows)
+        noise = Noise((derive_seed(options.seed, "generate", row) for row in rows), model.device)
+        ids = label_ids(codec, [form] * n, options.labels, model.device)
+        if self.constraint is None or self.writable is None:
+            allowed = _allowed(codec, form, model.device)
+            tokens, log_probs = sample(model, allowed, n, ids, options, noise)
+            met = [True] * n
         else:
-            row, how = None if ids is None else ids[:1], (options, weighed, generator)
-            tokens, log_probs = sample_constrained(model, constraint, writable, size, row, *how)
-            met = constraint.satisfied(tokens).tolist()
-        poems = _written(codec, tokens, log_probs, form, seed, met)
-        written |= zip(places, poems, strict=True)
-        if candidates > 1:
+            seed = derive_seed(options.seed, "constrained", rows[0])
+            generator = Generator(model.device).manual_seed(seed)
+            row, how = None if ids is None else ids[:1], (options, self.weighed, generator)
+            tokens, log_probs = sample_constrained(
+                model, self.constraint, self.writable, n, row, *how
+            )
+            met = self.constraint.satisfied(tokens).tolist()
+        bounds = [0.0] * n
+        if options.candidates > 1:
             batch = _batch(codec, tokens, form, ids)
-            bounds[places] = -model.score(batch, RANKED, generator).bound.cpu()
-    if candidates == 1:
-        return [written[place] for place in range(n)]
-    best = bounds.view(n, candidates).max(dim=1)
-    places = (torch.arange(n) * candidates + best.indices).tolist()
-    ranked = zip(places, best.values.tolist(), strict=True)
-    return [replace(written[place], bound=bound) for place, bound in ranked]
+            bounds = (-model.score(batch, RANKED, noise).bound).tolist()
+        return zip(_written(codec, tokens, log_probs, form, options.seed, met), bounds, strict=True)
 
 
 @torch.no_grad()
@@ -153,9 +216,9 @@ def decode(
     z: Tensor,
     forms: Forms,
     options: SamplingOptions = LIKELIEST,
-    generator: Generator | None = None,
 ) -> list[Generated]:
-    """The poem at each z (B, D), in the form given for each; temperature 0: the likeliest one.
+    """The poem at each z (B, D), in the form given for each; temperature 0: the likeliest one. Each
+    is a function of its z, the seed and its place.
 
     Raises:
         ConfigError: a label that the model does not know, or passes it was not trained for.
@@ -165,7 +228,8 @@ def decode(
     for form, places in _by_form(forms):
         allowed = _allowed(codec, form, model.device)
         labels = label_ids(codec, [form] * len(places), options.labels, model.device)
-        written = write(model, z[places], allowed, labels, options=options, generator=generator)
+        noise = Noise((derive_seed(options.seed, "decode", i) for i in places), model.device)
+        written = write(model, z[places], allowed, labels, options=options, generator=noise)
         made = _written(codec, *written[:2], form, options.seed, [True] * len(places))
         poems |= zip(places, made, strict=True)
     return [poems[place] for place in range(len(forms))]
@@ -238,16 +302,6 @@ def label_ids(
     if not codec.label_sizes:
         return None
     return torch.tensor([codec.labels(form, labels) for form in forms], device=device)
-
-
-def _draw_forms(codec: PoemCodec, n: int, form: Form | None, seed: int) -> Forms:
-    if form is not None or not codec.forms:
-        return [codec.check_form(form)] * n
-    choices = list(codec.forms)
-    counts = torch.tensor([max(n, 1) for n in codec.forms.values()], dtype=torch.float)
-    generator = Generator().manual_seed(derive_seed(seed, "forms"))
-    drawn = torch.multinomial(counts, n, replacement=True, generator=generator)
-    return [choices[i] for i in drawn.tolist()]
 
 
 def _allowed(codec: PoemCodec, form: Form | None, device: torch.device) -> Tensor:

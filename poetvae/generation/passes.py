@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..constraints.constraint import Constraint
 from ..models import LatentModel, TextModel
 from ..nn.cross_entropy import linear_cross_entropy
+from ..nn.noise import Source
 from ..text.tokenizer import EOS
 from .options import SamplingOptions
 from .sampling import PLAIN, choose_distinct, choose_scored, choose_tokens, token_scores
@@ -20,7 +21,7 @@ def sample(
     n: int,
     labels: Tensor | None,
     options: SamplingOptions,
-    generator: Generator,
+    generator: Source,
 ) -> tuple[Tensor, Tensor]:
     """Tokens (n, T) of poems under no constraint, and log p of each, (n, T), in nats. T positions
     are written, those of `allowed`, and what the model could write behind them stays unknown."""
@@ -42,7 +43,7 @@ def write(
     known: Tensor | None = None,
     once: Tensor | None = None,
     options: SamplingOptions = PLAIN,
-    generator: Generator | None = None,
+    generator: Source = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Tokens (B, T) at each z (B, D), decided in P passes of the decoder.
 
@@ -114,7 +115,7 @@ class Stepwise:
         n: int,
         once: Tensor | None,
         options: SamplingOptions = PLAIN,
-        generator: Generator | None = None,
+        generator: Source = None,
     ) -> None:
         self.constraint, self.once = constraint, once
         self.options, self.generator = options, generator

@@ -6,8 +6,9 @@ Shapes: B poems, T positions written, V vocabulary. Logits of -inf are what cann
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
+from ..nn.noise import Source, at_level, rand
 from .options import SamplingOptions
 
 PLAIN = SamplingOptions()
@@ -32,33 +33,28 @@ def choose_tokens(
     logits: Tensor,
     allowed: Tensor,
     options: SamplingOptions = PLAIN,
-    generator: Generator | None = None,
+    generator: Source = None,
 ) -> Tensor:
     """Token ids (B, T), each drawn from its own logits (B, T, V), among those `allowed`, broadcast
     to (B, T, V), at least one everywhere. The temperature divides the logits, 0 takes the likeliest
     token; top_k and top_p are as in `filter_logits`, of what is allowed."""
-    logits = logits.float().masked_fill(~allowed, -torch.inf)
-    if options.temperature == 0:
-        return logits.argmax(dim=-1)
-    logits = filter_logits(_tempered(logits, options.temperature), options.top_k, options.top_p)
-    level = torch.rand(logits.shape[:-1], generator=generator, device=logits.device)
-    return _tokens_at(level, logits.softmax(dim=-1))
+    return _choose(logits, allowed, options, rand(generator, logits.shape[:-1], logits.device))
 
 
 def choose_scored(
-    logits: Tensor, allowed: Tensor, options: SamplingOptions, generator: Generator | None
+    logits: Tensor, allowed: Tensor, options: SamplingOptions, generator: Source
 ) -> tuple[Tensor, Tensor]:
     """`choose_tokens`, and log p of each token at temperature 1 and among all tokens: (B, T)."""
+    level = rand(generator, logits.shape[:2], logits.device)
     if options.plain:
-        level = torch.rand(logits.shape[:2], generator=generator, device=logits.device)
         tokens, scores = torch.empty_like(level, dtype=torch.long), torch.empty_like(level)
         for t in range(logits.shape[1]):  # one at a time they stay in cache
             p = logits[:, t].softmax(dim=1, dtype=torch.float32)
-            tokens[:, t] = _tokens_at(level[:, t], p * allowed[..., t, :])
+            tokens[:, t] = at_level(level[:, t], p * allowed[..., t, :])
             scores[:, t] = p.gather(1, tokens[:, t : t + 1]).squeeze(1).log()
         if bool((scores > -80).all()):  # nothing that matters was too small for float32
             return tokens, scores
-    tokens = choose_tokens(logits, allowed, options, generator)
+    tokens = _choose(logits, allowed, options, level)
     return tokens, token_scores(logits, tokens)
 
 
@@ -69,7 +65,7 @@ def choose_distinct(
     once: Tensor,
     shown: Tensor,
     options: SamplingOptions,
-    generator: Generator | None,
+    generator: Source,
 ) -> tuple[Tensor, Tensor]:
     """Token ids (B, T), none twice, position after position: those with the least choice first; at
     temperature 0 the likeliest tokens, the most certain positions first.
@@ -118,15 +114,13 @@ def token_scores(logits: Tensor, tokens: Tensor) -> Tensor:
     return logits.gather(2, tokens.unsqueeze(2)).squeeze(2) - logits.logsumexp(dim=2)
 
 
-def _tokens_at(level: Tensor, mass: Tensor) -> Tensor:
-    """The token at each level (...) in [0, 1) of the cumulative distribution: mass (..., V), of any
-    sum. Drawing so is twenty times as fast as torch.multinomial."""
-    mass = mass.cumsum(dim=-1)
-    whole = mass[..., -1:]
-    # Below the whole even when rounded: so it never lies past the last token that has any mass.
-    level = torch.minimum(level.unsqueeze(-1) * whole, whole * (1 - 1e-6))
-    tokens = torch.searchsorted(mass, level, right=True).squeeze(-1)
-    return tokens.clamp(max=mass.shape[-1] - 1)  # without any mass there is none
+def _choose(logits: Tensor, allowed: Tensor, options: SamplingOptions, level: Tensor) -> Tensor:
+    """`choose_tokens` by levels (B, T) in [0, 1), which greedy tokens have no use for."""
+    logits = logits.float().masked_fill(~allowed, -torch.inf)
+    if options.temperature == 0:
+        return logits.argmax(dim=-1)
+    logits = filter_logits(_tempered(logits, options.temperature), options.top_k, options.top_p)
+    return at_level(level, logits.softmax(dim=-1))
 
 
 def _tempered(logits: Tensor, temperature: float) -> Tensor:

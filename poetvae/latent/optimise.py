@@ -15,6 +15,7 @@ from ..data.dataset import derive_seed
 from ..errors import ConfigError, ConstraintError
 from ..generation.generate import allowed_tokens, decode, label_ids
 from ..models import LatentModel
+from ..nn.noise import Noise
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem
 from ..text.prosody import LEVEL, OBLIQUE, levels, schemes
@@ -86,9 +87,9 @@ def ascend(
 
 
 def start(model: LatentModel, codec: PoemCodec, form: Form | None, n: int, seed: int = 0) -> Tensor:
-    """n draws of the prior of poems of a form: (n, D)."""
-    generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "start"))
-    return model.prior(n, label_ids(codec, [form] * n, None, model.device)).sample(generator)
+    """n draws of the prior of poems of a form, each of the seed and its place: (n, D)."""
+    noise = Noise((derive_seed(seed, "start", i) for i in range(n)), model.device)
+    return model.prior(n, label_ids(codec, [form] * n, None, model.device)).sample(noise)
 
 
 def optimise(

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
 from ..data.dataset import Batch
 from ..errors import ConfigError
 from ..nn.distributions import DiagonalGaussian, Distribution, Point, Posterior
+from ..nn.noise import Source
 from .bounds import LatentSample, iwae, kl_by_unit, log_weights
 from .decoder import Decoder
 from .layers import text_nll
@@ -125,7 +126,7 @@ class TextModel(nn.Module):
         self,
         batch: Batch,
         samples: int = 1,
-        generator: Generator | None = None,
+        generator: Source = None,
         passes: int | None = None,
     ) -> Score:
         """How likely poems are: exactly, or by the importance-weighted bound (Burda et al. 2016,
@@ -230,7 +231,7 @@ class LatentModel(TextModel, ABC):
 
     @torch.no_grad()
     def sample_posterior(
-        self, batch: Batch, samples: int, generator: Generator | None, passes: int | None = None
+        self, batch: Batch, samples: int, generator: Source, passes: int | None = None
     ) -> LatentSample:
         """Draws of z from q(z | x), one of a point, and the nll of each poem at each, in so many
         passes; absent = the most it was trained for. With `observed` characters, x is what is

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from ..config import ModelConfig
 from ..data.dataset import Batch
 from ..nn.distributions import Point
+from ..nn.noise import Source, choose
 from ..nn.quantizer import VectorQuantizer, perplexity
 from .autoregressive import Autoregressive
 from .base import LatentModel
@@ -31,14 +32,14 @@ class CodePrior:
     def __init__(self, model: VQVAE, n: int, labels: Tensor | None) -> None:
         self.model, self.n, self.labels = model, n, labels
 
-    def sample(self, generator: Generator | None = None) -> Tensor:
+    def sample(self, generator: Source = None) -> Tensor:
         """(n, D): codes written one after the other."""
 
-        def choose(position: int, logits: Tensor) -> Tensor:
+        def code(position: int, logits: Tensor) -> Tensor:
             chances = logits[:, : self.model.config.codebook_size].float().softmax(dim=1)
-            return torch.multinomial(chances, 1, generator=generator).squeeze(1)
+            return choose(chances, generator)
 
-        return self.model.vectors(self.model.code_prior.sample(self.n, choose, self.labels)[0])
+        return self.model.vectors(self.model.code_prior.sample(self.n, code, self.labels)[0])
 
     def log_prob(self, z: Tensor) -> Tensor:
         """(..., n): log p of the codes nearest to z (..., n, D), in nats."""

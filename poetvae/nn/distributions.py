@@ -6,7 +6,9 @@ import math
 from typing import Protocol
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
+
+from .noise import Source, choose, randn
 
 
 class DiagonalGaussian:
@@ -43,13 +45,12 @@ class DiagonalGaussian:
         """(..., D): the standard deviations."""
         return torch.exp(0.5 * self.logvar)
 
-    def sample(self, generator: Generator | None = None, samples: int | None = None) -> Tensor:
+    def sample(self, generator: Source = None, samples: int | None = None) -> Tensor:
         """(..., D): mean + stddev * noise, differentiable: the reparameterization trick; with
         `samples`, so many of each: (samples, ..., D)."""
         mean = self.mean
         shape = mean.shape if samples is None else (samples, *mean.shape)
-        noise = torch.randn(shape, generator=generator, device=mean.device, dtype=mean.dtype)
-        return mean + self.stddev * noise
+        return mean + self.stddev * randn(generator, shape, mean)
 
     def kl_by_unit(self, other: DiagonalGaussian | None = None) -> Tensor:
         """(..., D): KL(self || other) of each dimension, in nats; absent other = N(0, I)."""
@@ -94,17 +95,17 @@ class Mixture:
         """(..., C): p(c | z) by Bayes' rule: which cluster z (..., D) belongs to."""
         return self.log_joint(z).softmax(dim=-1)
 
-    def sample(self, generator: Generator | None = None) -> Tensor:
+    def sample(self, generator: Source = None) -> Tensor:
         """(n, D): a component each, then a draw from it."""
         weights = self.logits.softmax(dim=0)
-        chosen = torch.multinomial(weights, self.n, replacement=True, generator=generator)
+        chosen = choose(weights.expand(self.n, -1), generator)
         return DiagonalGaussian(self.mean[chosen], self.logvar[chosen]).sample(generator)
 
 
 class Distribution(Protocol):
     """What a posterior or a prior over z (B, D) can do; densities in nats."""
 
-    def sample(self, generator: Generator | None = None) -> Tensor:
+    def sample(self, generator: Source = None) -> Tensor:
         """(B, D): a draw of each."""
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -128,7 +129,7 @@ class Point:
     def __init__(self, z: Tensor) -> None:
         self.mode = z
 
-    def sample(self, generator: Generator | None = None) -> Tensor:
+    def sample(self, generator: Source = None) -> Tensor:
         """(B, D): the point."""
         return self.mode
 

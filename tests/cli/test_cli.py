@@ -7,6 +7,7 @@ import hashlib
 import json
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -446,7 +447,7 @@ def test_accidents(
 def test_the_reader_of_the_output_may_leave(run: Path) -> None:
     command = [sys.executable, "-m", "poetvae", "generate", "--model", str(run), "--seed", "1"]
     with subprocess.Popen(
-        [*command, "-n", "4000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*command, "-n", "1000000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as running:
         assert running.stdout is not None
         assert running.stderr is not None
@@ -454,6 +455,24 @@ def test_the_reader_of_the_output_may_leave(run: Path) -> None:
         running.stdout.close()
         assert running.stderr.read() == b""
     assert running.returncode in {0, 1}  # not killed, and no complaint at the end
+
+
+def test_ctrl_c_ends_what_has_no_end(run: Path) -> None:
+    command = [sys.executable, "-m", "poetvae", "generate", "--model", str(run), "--seed", "1"]
+    # As in a terminal, also where the shell that started us ignores the signal.
+    how: dict[str, Any] = {"restore_signals": True, "text": True, "encoding": "utf-8"}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        [*command, "-n", "1000000000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how
+    ) as running:
+        signal.signal(signal.SIGINT, before)
+        assert running.stdout is not None
+        first = [running.stdout.readline() for _ in range(300)]  # more than are written at once
+        running.send_signal(signal.SIGINT)
+        err = running.communicate()[1]
+    assert (running.returncode, err.strip()) == (130, "interrupted")
+    poems = shell("generate --seed 1 -n 300 --model", run)
+    assert poems.out == "".join(first)
 
 
 def test_an_existing_folder_is_not_written_over(run: Path, model: Path) -> None:
@@ -630,6 +649,16 @@ def test_poems_of_several_lines_are_set_apart(free_model: Path) -> None:
     assert any("\n" in poem for poem in poems)
     expected = "".join(poem + ("\n\n" if "\n" in poem else "\n") for poem in poems)
     assert shell("generate", *options).out == expected
+
+
+def test_poems_of_several_forms_are_set_apart() -> None:
+    options: Words = ["generate", "-n", "9", "--seed", "2"]
+    rows = shell(*options, "--json").rows
+    assert {"5x2", "7x2"} & {row["form"] for row in rows}
+    assert {"5x4", "7x4"} & {row["form"] for row in rows}
+    assert shell(*options).out.split("\n\n") == [*(row["text"] for row in rows), ""]
+    lone = shell(*options, "--form", "5x2").out
+    assert [Poem((line,)).form for line in lone.splitlines()] == [Form(5, 2)] * 9
 
 
 def test_temperature_and_filters_matter(run: Path) -> None:

@@ -166,6 +166,58 @@ def test_more_poems_than_a_batch() -> None:
     assert len({poem.text for poem in poems}) > 2 * BATCH
 
 
+WAYS: list[tuple[str, dict[str, Any]]] = [
+    ("two", {}),
+    ("two", {"form": QUATRAIN, "temperature": 0.7, "top_k": 5}),
+    ("two", {"candidates": 3}),
+    ("free", {"temperature": 2.0}),
+    ("several", {"passes": 3}),
+    ("mixture", {}),
+    ("vqvae", {}),
+    ("autoregressive", {"candidates": 2}),
+]
+
+
+@pytest.mark.parametrize(("name", "how"), WAYS)
+def test_a_poem_depends_on_its_seed_and_its_place_alone(
+    name: str, how: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not on how many there are, nor on what is written together."""
+    codec = CODECS.get(name, TWO if name == "several" else ONE)
+    known = {"several": SEVERAL["two"], **FAMILY}
+    model = known[name] if name in known else MODELS[name, None]
+    many = generate(model, codec, 23, seed=6, **how)
+    assert len({poem.text for poem in many}) > 8
+    for n in (1, 2, 9):
+        assert generate(model, codec, n, seed=6, **how) == many[:n]
+    monkeypatch.setattr(generation, "BATCH", 4)
+    assert generate(model, codec, 23, seed=6, **how) == many
+    form, options = how.pop("form", None), SamplingOptions(seed=6, **how)
+    rest = generation.stream(model, codec, 5, 12, form=form, options=options)
+    assert list(rest) == many[12:17]
+
+
+def test_poems_come_as_they_are_written() -> None:
+    """So that the memory taken does not depend on their number; what is wrong is told before."""
+    model = MODELS["two", None]
+    poems = generation.stream(model, TWO, 10**9, options=SamplingOptions(seed=6))
+    some = [next(poems) for _ in range(BATCH + 2)]
+    assert some == generate(model, TWO, BATCH + 2, seed=6)
+    with pytest.raises(ConfigError, match="n is 0; expected at least 1"):
+        generation.stream(model, TWO, 0)
+    with pytest.raises(ConfigError, match="does not write 5x2"):
+        generation.stream(model, TWO, 1, form=Form(5, 2))
+    with pytest.raises(ConfigError, match="no label 'dynasty'"):
+        generation.stream(model, TWO, 1, options=SamplingOptions(labels={"dynasty": "tang"}))
+
+
+def test_what_is_drawn_at_a_z_depends_on_its_place_alone() -> None:
+    z, options = torch.randn(7, 3), SamplingOptions(1.0, seed=3)
+    forms: list[Form | None] = [COUPLET, QUATRAIN, QUATRAIN, COUPLET, QUATRAIN, COUPLET, QUATRAIN]
+    poems = decode(MODELS["two", None], TWO, z, forms, options)
+    assert decode(MODELS["two", None], TWO, z[:3], forms[:3], options) == poems[:3]
+
+
 def by_hand(model: LatentModel, codec: PoemCodec, z: Tensor, poem: Generated) -> float:
     """log p(x | z) of a poem's characters, one after the other."""
     form = Form.parse(poem.form) if poem.form else None
@@ -187,8 +239,7 @@ def test_log_prob_is_that_of_the_characters(name: str, how: dict[str, Any]) -> N
     choices: list[Form | None] = [*codec.forms] or [None]
     forms = [choices[i % len(choices)] for i in range(8)]
     z = torch.randn(8, 3)
-    generator = torch.Generator().manual_seed(6)
-    poems = decode(model, codec, z, forms, SamplingOptions(**how), generator)
+    poems = decode(model, codec, z, forms, SamplingOptions(**how, seed=6))
     assert [poem.form for poem in poems] == [str(form) if form else None for form in forms]
     for poem, row in zip(poems, z, strict=True):
         assert poem.log_prob == pytest.approx(by_hand(model, codec, row, poem), abs=1e-4)
@@ -230,9 +281,9 @@ def test_what_stands_past_the_end_is_seen_by_no_pass(
     model, codec = SEVERAL[name], CODECS[name]
     choices: list[Form | None] = [*codec.forms] or [None]
     z = torch.randn(6, 3, generator=torch.Generator().manual_seed(seed))
-    options = SamplingOptions(temperature, passes=passes)
+    options = SamplingOptions(temperature, passes=passes, seed=seed)
     forms = [choices[i % len(choices)] for i in range(6)]
-    poems = decode(model, codec, z, forms, options, torch.Generator().manual_seed(seed))
+    poems = decode(model, codec, z, forms, options)
     told_and_scored(model, codec, poems, z=z, passes=passes)
 
 
