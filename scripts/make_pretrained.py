@@ -24,9 +24,11 @@ from poetvae.checkpoints.card import licensed, model_card
 from poetvae.checkpoints.model_folder import CARD, PACKAGED
 from poetvae.data.corpus import read_poems, side_of
 from poetvae.data.dataset import encode_poems
+from poetvae.data.repeated import near_copies
 from poetvae.evaluation.likelihood import evaluate
 from poetvae.evaluation.samples import compare
 from poetvae.files import write_file
+from poetvae.latent.attributes import spread
 from poetvae.runtime import keep_freed_memory
 from poetvae.text.poem import Form, Poem, content, select
 from poetvae.training.spec import RunSpec
@@ -59,12 +61,17 @@ def stanzas(poem: Poem) -> Iterator[Poem]:
 
 
 def cut(corpus: Sequence[str], folder: Path) -> None:
-    """Stanzas to train on, to validate and to test with, each once, a file of JSON lines each."""
+    """Stanzas to train on, to validate and to test with, each once, a file of JSON lines each; to
+    test with none that is a near-copy of one to train on."""
     sides: list[dict[str, Poem]] = [{}, {}, {}]
     for poem in read_poems(*corpus):
         side = sides[side_of(poem, HELD_OUT)]
         for stanza in stanzas(poem):
             side.setdefault(content(stanza, stanza.form), stanza)
+    texts, train = list(sides[2]), list(sides[0])
+    for chars, near in zip(texts, near_copies(texts, train).tolist(), strict=True):
+        if near:
+            del sides[2][chars]
     for number, name in enumerate(SIDES):
         lines = []
         for chars, poem in sides[number].items():
@@ -87,7 +94,7 @@ def nearest(verses: Sequence[str], known: Sequence[str]) -> list[int]:
 def measure(poet: Poet, name: str, known: Sequence[Poem], test: Sequence[Poem]) -> dict[str, Any]:
     """Held-out likelihood of a form, what samples are like, and what is copied of training."""
     form, codec = Form.parse(name), poet.codec
-    store = encode_poems(codec, test[:POEMS])
+    store = encode_poems(codec, spread(test, POEMS))
     report = evaluate(poet.model, codec, store, samples=SAMPLES, curve_poems=0).as_dict()
     written = []
     for start in range(0, POEMS, BATCH):
@@ -182,7 +189,7 @@ def main(corpus: tuple[str, ...], work: Path, steps: int, out: Path) -> None:
     for form in FORMS:
         known, test = ([p for p in sides[x] if str(p.form) == form] for x in ("train", "test"))
         rows[form] = once(work / f"{form}.json", partial(measure, stored, form, known, test))
-        before = trained.evaluate(test[:POEMS], samples=SAMPLES)
+        before = trained.evaluate(spread(test, POEMS), samples=SAMPLES)
         cost[form] = rows[form]["nll_per_char"] - before.nll_per_char
     training = story(run, {name: len(poems) for name, poems in sides.items()}, by_form(rows, cost))
     text = licensed(model_card(stored.model, stored.codec, training), "mit")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,9 @@ from ..errors import ConfigError, CorpusError
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import files, note, quiet
+
+if TYPE_CHECKING:
+    from ..text.poem import Poem
 
 
 @common.command("poetvae evaluate --model my-poet --iw 10 --samples 500")
@@ -85,6 +89,7 @@ def evaluate(
     values = evaluate(
         poet.model, poet.codec, store, samples=iw, curve_poems=curve, progress=progress, **shared
     ).as_dict()
+    values["near_copies"] = _near_copies(human, known) if known else None
     if gap:
         latent = poet.model.latent
         values["gap"] = inference_gap(latent, poet.codec, store, poems=gap, seed=seed).as_dict()
@@ -96,6 +101,18 @@ def evaluate(
         except CorpusError as error:  # the likelihood stands without them
             note(f"no samples: {error}")
     common.show(values, as_json)
+
+
+def _near_copies(human: Sequence[Poem], known: Sequence[Poem]) -> int:
+    """How many poems are nearly among those that a model was trained on; noted, if any."""
+    from ..data.repeated import near_copies
+    from ..text.poem import content
+
+    texts, others = ([content(poem, poem.form) for poem in side] for side in (human, known))
+    n = int(near_copies(texts, others).sum())
+    if n:
+        note(f"{n} of {len(human)} poems are copies or near-copies of training text: they flatter")
+    return n
 
 
 @common.command("poetvae score --model my-poet poems.txt")

@@ -20,7 +20,7 @@ from ..errors import CorpusError
 from ..text.cleaning import UNBALANCED, clean
 from ..text.poem import Form, Poem, content, held_out, select, text_key
 from ..text.variants import standard
-from .repeated import SideCounts, mark_repeated, rank, text_hashes
+from .repeated import REPEATED, SideCounts, mark_repeated, near_copies, rank, text_hashes
 from .sources import SUFFIXES, Record, check_source, read_source
 
 Source = str | Path
@@ -135,7 +135,8 @@ def _listing(name: str, counts: Counter[str], most: int | None = None) -> str:
 
 @dataclass(frozen=True)
 class Corpus:
-    """What to learn from, to choose by and to test with; no text stands in two of them."""
+    """What to learn from, to choose by and to test with; no text stands in two of them, and none to
+    test with is a near-copy of one to train on, see `repeated`."""
 
     train: list[Poem]
     valid: list[Poem]
@@ -180,6 +181,10 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
     sides = np.fromiter((side for *_, side in items), np.uint8, len(items))
     counts.items += np.bincount(sides, minlength=3)
     mark_repeated(sides, text_hashes(chars for _, chars, _ in items), rank(sides), counts)
+    tested, learnt = (np.flatnonzero(sides == side) for side in (2, 0))
+    near = near_copies(*([items[place][1] for place in places] for places in (tested, learnt)))
+    sides[tested[near]] = REPEATED
+    counts.near[2] += near.sum()
     complete_report(report, spec, counts)
     poems: list[list[Poem]] = [[], [], [], []]
     for (poem, *_), side in zip(items, sides.tolist(), strict=True):
@@ -304,13 +309,14 @@ def _check_selected(names: list[str], spec: CorpusSpec, report: CorpusReport) ->
 def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) -> None:
     """Put into the report what became of the items; CorpusError when all of them are held out."""
     left = counts.items - counts.repeated
-    report.train, report.valid, report.test = map(int, left - counts.shared)
+    report.train, report.valid, report.test = map(int, left - counts.shared - counts.near)
     repeated, shared = int(counts.repeated.sum()), int(counts.shared.sum())
+    near = int(counts.near.sum())
     if spec.valid:  # those that were given are no part of the account
         report.valid, repeated, shared = 0, int(counts.repeated[0]), 0
-    for reason, count in (("repeated", repeated), ("held out, but also elsewhere", shared)):
-        if count:
-            report.repeated[reason] = count
+    reasons = {"repeated": repeated, "held out, but also elsewhere": shared}
+    reasons["to test with, but a near-copy of one to train on"] = near
+    report.repeated += Counter({reason: count for reason, count in reasons.items() if count})
     if not report.train:
         reason = f"{', '.join(map(str, spec.sources))}: all {left.sum()} poems are held out"
         raise CorpusError(f"{reason}; give more poems, or hold out less")

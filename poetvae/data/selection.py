@@ -36,14 +36,15 @@ class Items:
 
     codes (C,): the code points of all items end to end, in free form with END behind each; lengths
     (N,): how many of them are of each item; hashes (N,): of the characters; sides (N,): 0 to train,
-    1 to validate, 2 to test; columns (N, L): places in `values`, where "" is for a poem that has
-    none; fields: how many items have each field of meta.
+    1 to validate, 2 to test; firsts (N,): 1 for the first item of a poem; columns (N, L): places in
+    `values`, where "" is for a poem that has none; fields: how many items have each field of meta.
     """
 
     codes: NDArray[np.uint32]
     lengths: NDArray[np.int32]
     hashes: NDArray[np.uint64]
     sides: NDArray[np.uint8]
+    firsts: NDArray[np.uint8]
     columns: NDArray[np.int32]
     values: list[str]
     fields: Counter[str]
@@ -54,10 +55,13 @@ def items_of(records: Iterable[Record], spec: CorpusSpec, side: int = 0) -> Item
     """The items of entries, with the values of the corpus's columns; see `corpus.select_items`."""
     report, fields, end = CorpusReport(), Counter[str](), "" if spec.forms else END
     texts, sides, places, names = [], bytearray(), [], spec.columns
+    firsts, key = bytearray(), ""
     values: dict[str, int] = {}
     for poem, chars, place in select_items(records, spec, side, report):
         texts.append(chars)
         sides.append(place)
+        firsts.append(poem.key != key)
+        key = poem.key
         if names:
             fields.update(poem.meta.keys())
             places += [values.setdefault(poem.value(name), len(values)) for name in names]
@@ -67,6 +71,7 @@ def items_of(records: Iterable[Record], spec: CorpusSpec, side: int = 0) -> Item
         lengths=np.fromiter(map(len, texts), np.int32, n) + np.int32(len(end)),
         hashes=text_hashes(texts),
         sides=np.frombuffer(bytes(sides), np.uint8),
+        firsts=np.frombuffer(bytes(firsts), np.uint8),
         columns=np.array(places, np.int32).reshape(n, len(names)),
         values=list(values),
         fields=fields,

@@ -2,8 +2,9 @@
 
 `tokenizer.model`; `store.json`, how the poems are numbered and what was counted; for `train`,
 `valid` and `test` the arrays of a `TokenStore`, little-endian: `.tokens` (2 bytes each for up to
-32,768 tokens, else 4), `.offsets` (8 bytes) and, where there are labels, `.labels` (4 bytes); and
-`manifest.json`, with size and sha256 of the others. A folder appears at once, complete.
+32,768 tokens, else 4), `.offsets` (8 bytes) and, where there are labels, `.labels` (4 bytes); for
+those that are held out `.groups` (8 bytes), which older folders lack; and `manifest.json`, with
+size and sha256 of the others. A folder appears at once, complete.
 """
 
 from __future__ import annotations
@@ -55,10 +56,11 @@ class Described:
         return [*self.report.lines(), *([left] if self.longer else [])]
 
 
-def _dtypes(codec: PoemCodec) -> dict[str, torch.dtype]:
+def _dtypes(codec: PoemCodec, side: str) -> dict[str, torch.dtype]:
     """The types of the arrays of a side, by name."""
     labels = {"labels": torch.int32} if codec.label_sizes else {}
-    return {"tokens": token_dtype(len(codec.tokenizer)), "offsets": torch.int64, **labels}
+    groups = {"groups": torch.int64} if side != "train" else {}
+    return {"tokens": token_dtype(len(codec.tokenizer)), "offsets": torch.int64, **labels, **groups}
 
 
 class ArrayFile:
@@ -90,19 +92,28 @@ class StoreWriter:
         self._folder, self._described = folder, described
         self._ends, self._files = dict.fromkeys(SIDES, 0), {}
         for side in SIDES:
-            for name, dtype in _dtypes(described.codec).items():
+            for name, dtype in _dtypes(described.codec, side).items():
                 path = folder / f"{side}.{name}"
                 self._files[side, name] = ArrayFile(path, f"<i{dtype.itemsize}")
             self._files[side, "offsets"].write([0])
 
-    def add(self, side: str, tokens: ArrayLike, lengths: ArrayLike, labels: ArrayLike) -> None:
-        """Poems of a side, end to end, with the length of each and its label values."""
+    def add(
+        self,
+        side: str,
+        tokens: ArrayLike,
+        lengths: ArrayLike,
+        labels: ArrayLike,
+        groups: ArrayLike,
+    ) -> None:
+        """Poems of a side, end to end, with the length of each, its label values, and a number for
+        what it is from."""
         offsets = self._ends[side] + np.cumsum(lengths, dtype=np.int64)
         self._ends[side] += int(np.sum(lengths, dtype=np.int64))
         self._files[side, "tokens"].write(tokens)
         self._files[side, "offsets"].write(offsets)
-        if (side, "labels") in self._files:
-            self._files[side, "labels"].write(labels)
+        for name, values in (("labels", labels), ("groups", groups)):
+            if (side, name) in self._files:
+                self._files[side, name].write(values)
 
     def finish(self) -> None:
         """Write what describes the poems, and the manifest."""
@@ -162,15 +173,26 @@ def open_store(folder: Path, codec: PoemCodec | None = None, verify: bool = True
     CorpusError: a file is missing or damaged.
     """
     codec = codec or describe(folder).codec
-    dtypes = _dtypes(codec)
-    if verify:
-        _verify(folder, [f"{side}.{name}" for side in SIDES for name in dtypes])
+    listed = read_manifest(folder, CorpusError, _REMEDY)
     sides: dict[str, TokenStore] = {}
     for side in SIDES:
-        arrays = [_map(folder / f"{side}.{name}", dtype) for name, dtype in dtypes.items()]
-        tokens, offsets, *rest = arrays
-        labels = rest[0].view(-1, len(codec.label_sizes)) if rest else None
-        sides[side] = TokenStore.of(tokens, offsets, labels, codec.max_len, codec.tokenizer.pad_id)
+        files = {name: f"{side}.{name}" for name in _dtypes(codec, side)}
+        if files.get("groups") not in listed:
+            files.pop("groups", None)
+        if verify:
+            _verify(folder, files.values())
+        dtypes = _dtypes(codec, side)
+        arrays = {name: _map(folder / file, dtypes[name]) for name, file in files.items()}
+        if "labels" in arrays:
+            arrays["labels"] = arrays["labels"].view(-1, len(codec.label_sizes))
+        sides[side] = TokenStore.of(
+            arrays["tokens"],
+            arrays["offsets"],
+            arrays.get("labels"),
+            codec.max_len,
+            codec.tokenizer.pad_id,
+            arrays.get("groups"),
+        )
     return Data(**sides, codec=codec)
 
 
@@ -189,12 +211,16 @@ def read_store(folder: Path) -> Corpus:
 
 def _poems(store: TokenStore, codec: PoemCodec) -> Iterator[Poem]:
     forms: list[Form | None] = list(codec.forms) or [None]
+    keys: dict[int, str] = {}  # of each group that of its first
     for place in range(len(store)):
         labels = [] if store.labels is None else store.labels[place].tolist()
         form = forms[labels.pop(0) - 1 if len(forms) > 1 else 0]
         named = zip(codec.fields.items(), labels, strict=True)
         meta = {name: values[label - 1] for (name, values), label in named if label}
-        poem = Poem(tuple(codec.decode(store.poem(place), form).split("\n")), meta)
+        group = -1 - place if store.groups is None else int(store.groups[place])
+        lines = tuple(codec.decode(store.poem(place), form).split("\n"))
+        poem = Poem(lines, meta, keys.get(group, ""))
+        keys[group] = poem.key
         # It has its form still where an unknown character, now □, would hide it.
         vars(poem)["form"] = form or poem.form
         yield poem

@@ -10,7 +10,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,29 @@ from ..errors import CorpusError
 from ..text.codec import PoemCodec
 from ..text.tokenizer import PoemTokenizer
 from .corpus import CorpusReport, CorpusSpec, complete_report, read_parts
-from .repeated import SideCounts, mark_repeated, rank
+from .repeated import REPEATED, NearCopies, SideCounts, mark_repeated, rank
 from .selection import CHUNK, END, Items, gather
 from .store import SIDES, Described, StoreWriter, new_store
 
 UNICODE = 0x110000
 BLOCK_ITEMS, BLOCK_CODES = 2**18, 2**21  # of a block: whichever is reached first
 HASHES = 2**20  # that are sorted at once
-Block = tuple[NDArray[np.uint32], NDArray[np.int32], NDArray[np.uint8], NDArray[np.int32]]
-"""Codes, lengths, sides and columns of consecutive `Items`, with places in the spool's values."""
+TESTED = 2**20  # of items to test with that are compared at once with those to train on
+
+
+class Block(NamedTuple):
+    """Consecutive `Items`: columns are places in the spool's values; groups (N,) number the poems
+    that they come from."""
+
+    codes: NDArray[np.uint32]
+    lengths: NDArray[np.int32]
+    sides: NDArray[np.uint8]
+    columns: NDArray[np.int32]
+    groups: NDArray[np.int64]
+
+    def of(self, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+        """Codes and lengths of some of them."""
+        return self.codes[np.repeat(chosen, self.lengths)], self.lengths[chosen]
 
 
 def build(
@@ -50,6 +64,7 @@ def build(
                 spool.add(items)
                 part.add(items.report)
         spool.mark_repeated()
+        spool.mark_near()
         complete_report(report, spec, spool.counts)
         codec, longer = _count(spec, spool)
         described = Described(codec, tuple(spec.labels), report, longer)
@@ -84,7 +99,7 @@ def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
     max_len = max((form.size for form in spec.forms), default=spec.max_len)
     longer, shortest, characters = 0, 2**31 - 1, np.zeros(UNICODE, np.int64)
     names, values = list(spool.values), {name: Counter[str]() for name in spec.columns}
-    for codes, lengths, sides, columns in spool.blocks():
+    for codes, lengths, sides, columns, _ in spool.blocks():
         train = sides == 0
         kept = train & (lengths <= max_len)
         shortest = int(lengths[train].min(initial=shortest))
@@ -110,8 +125,8 @@ def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
 
 def _numbered(
     spec: CorpusSpec, spool: Spool, codec: PoemCodec
-) -> Iterator[tuple[str, NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]]:
-    """Side, tokens, lengths and labels of the poems of a block that are on this side."""
+) -> Iterator[tuple[str, NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]]:
+    """Side, tokens, lengths, labels and groups of the poems of a block that are on this side."""
     tokenizer = codec.tokenizer
     ids = np.full(UNICODE, tokenizer.unk_id, np.int32)
     ids[ord(END)] = tokenizer.eos_id
@@ -125,16 +140,17 @@ def _numbered(
             if value in spool.values:
                 label[spool.values[value]] = i
         labels.append((spec.columns.index(name), label))
-    for codes, lengths, sides, columns in spool.blocks():
-        fits = lengths <= codec.max_len
+    for block in spool.blocks():
+        fits = block.lengths <= codec.max_len
         for number, side in enumerate(SIDES):
-            kept = fits & (sides == number)
-            tokens = ids[codes[np.repeat(kept, lengths)]]
-            rows = [label[columns[kept, column]] for column, label in labels]
-            yield side, tokens, lengths[kept], np.array(rows, np.int32).T
+            kept = fits & (block.sides == number)
+            codes, lengths = block.of(kept)
+            rows = [label[block.columns[kept, column]] for column, label in labels]
+            yield side, ids[codes], lengths, np.array(rows, np.int32).T, block.groups[kept]
 
 
 _DTYPES = {"codes": "<u4", "lengths": "<i4", "hashes": "<u8", "sides": "u1", "columns": "<i4"}
+_DTYPES |= {"firsts": "u1"}
 
 
 class Spool:
@@ -170,11 +186,13 @@ class Spool:
 
     def blocks(self) -> Iterator[Block]:
         """All items, in order."""
-        item, code, width = 0, 0, self._columns
+        item, code, group, width = 0, 0, 0, self._columns
         for items, codes in self._sizes:
             columns = self._read("columns", item * width, items * width).reshape(items, width)
             lengths, sides = (self._read(name, item, items) for name in ("lengths", "sides"))
-            yield self._read("codes", code, codes), lengths, sides, columns
+            groups = group + np.cumsum(self._read("firsts", item, items), dtype=np.int64)
+            yield Block(self._read("codes", code, codes), lengths, sides, columns, groups)
+            group = int(groups[-1]) if items else group
             item, code = item + items, code + codes
 
     def _read(self, name: str, start: int, count: int) -> NDArray[Any]:
@@ -205,3 +223,32 @@ class Spool:
         for number in range(2**bits):
             rows = np.fromfile(buckets / str(number), np.uint64).reshape(-1, 2)
             mark_repeated(sides, rows[:, 0], rows[:, 1], self.counts)
+
+    def mark_near(self) -> None:
+        """Mark as REPEATED all items to test with that are near-copies of items to train on."""
+        for places, near in self._tested():
+            for block in self.blocks():
+                near.compare(*_texts(block, 0))
+            sides = np.memmap(self._folder / "sides", np.uint8, "r+")
+            sides[places[near.found]] = REPEATED
+            self.counts.near[2] += near.found.sum()
+
+    def _tested(self) -> Iterator[tuple[NDArray[np.int64], NearCopies]]:
+        """The places of items to test with, and their texts, so many at a time."""
+        start, n = 0, 0
+        held: list[tuple[NDArray[Any], ...]] = []
+        for block in self.blocks():
+            places = start + np.flatnonzero(block.sides == 2)
+            held.append((places, *_texts(block, 2)))
+            start, n = start + len(block.sides), n + len(places)
+            if n >= TESTED or (n and start == self.counts.items.sum()):
+                places, codes, lengths = map(np.concatenate, zip(*held, strict=True))
+                yield places, NearCopies(codes, lengths)
+                held, n = [], 0
+
+
+def _texts(block: Block, side: int) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """Codes and lengths of the items of a side, without the marks behind them in free form."""
+    codes, lengths = block.of(block.sides == side)
+    end = codes == ord(END)
+    return codes[~end], lengths - np.int32(end.any())

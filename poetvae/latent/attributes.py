@@ -139,9 +139,9 @@ def codes(model: LatentModel, codec: PoemCodec, poems: Sequence[Poem], key: str)
     return z - model.prior_shift(labels.to(model.device)).cpu()
 
 
-def spread(poems: list[Poem], limit: int | None) -> list[Poem]:
+def spread(poems: Sequence[Poem], limit: int | None) -> list[Poem]:
     """At most `limit` of the poems, from all over them, in order."""
     n = len(poems)
     if limit is None or n <= limit:
-        return poems
+        return list(poems)
     return [poems[i * n // limit] for i in range(limit)]

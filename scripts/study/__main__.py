@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -41,6 +40,7 @@ from poetvae.evaluation.two_sample import Texts, class_logits, token_store, trai
 from poetvae.generation.generate import BATCH, Generated, generate
 from poetvae.generation.options import SamplingOptions
 from poetvae.generation.smc import POOL, POOL_EACH, choose_z
+from poetvae.latent.attributes import spread
 from poetvae.plotting import comparison
 from poetvae.poet import Poet
 from poetvae.runtime import keep_freed_memory
@@ -76,14 +76,14 @@ def load(run: Path, fixed: bool = True) -> tuple[Poet, Any]:
 def readable(
     poems: Iterable[Poem], *codecs: PoemCodec, form: Form | None = None, limit: int = 0
 ) -> list[Poem]:
-    """The poems (of a form, the first so many) that fit all codecs, every character known."""
+    """The poems (of a form, so many from all over) that fit all codecs, every character known."""
 
     def read(codec: PoemCodec, poem: Poem) -> bool:
         return codec.fits(poem) and codec.tokenizer.unk_id not in poem_ids(codec, poem)
 
     found = (poem for poem in poems if form is None or poem.form == form)
-    known = (poem for poem in found if all(read(codec, poem) for codec in codecs))
-    return list(islice(known, limit or None))
+    known = [poem for poem in found if all(read(codec, poem) for codec in codecs)]
+    return spread(known, limit or None)
 
 
 def with_interval(values: Values, spec: str, poems: Sequence[Poem] = ()) -> str:
@@ -474,7 +474,7 @@ def passes(o: SimpleNamespace) -> None:
     for run in o.runs:
         poet = Poet.from_pretrained(run)
         model, codec = poet.model, poet.codec
-        test = [poem for poem in data.test if codec.fits(poem)][: o.limit or None]
+        test = spread([poem for poem in data.test if codec.fits(poem)], o.limit or None)
         known = [poem for poem in data.train if codec.fits(poem)]
         store, latent = encode_poems(codec, test), model.has_latent
         ways = [(p if latent else None, 1) for p in sorted({1, *model.config.passes})]

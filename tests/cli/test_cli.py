@@ -25,7 +25,7 @@ from poetvae.checkpoints import model_folder as checkpoint
 from poetvae.errors import ConfigError
 from poetvae.evaluation.likelihood import Report
 from poetvae.poet import Poet
-from poetvae.text.poem import Form, Poem
+from poetvae.text.poem import Form, Poem, content
 from poetvae.text.prosody import readings, regulated
 from poetvae.training.spec import RunSpec, read_run
 
@@ -520,7 +520,7 @@ def test_train_from_stdin(tmp_path: Path) -> None:
     again = shell("train - --resume --quiet --out", run)
     assert again == (0, "", ""), "what stdin said is in the run"
     scored = shell("evaluate --iw 1 --samples 0 --json --model", run).answer
-    assert scored["poems"] == len(read_run(run).test) > 0
+    assert scored["poems"] == len(read_run(run).valid) > 0, "all couplets to test with are near one"
 
 
 def test_tokenize_once_and_train_on_it(corpus: Path, tmp_path: Path) -> None:
@@ -537,7 +537,7 @@ def test_tokenize_once_and_train_on_it(corpus: Path, tmp_path: Path) -> None:
     assert not (run / "data").exists()
     assert shell("train --out", run, "--resume", "--quiet") == (0, "", "")
     scored = shell("evaluate --model", run, "--iw", "1", "--json").answer
-    assert scored["poems"] == len(read_run(run).test)
+    assert scored["poems"] == len(read_run(run).valid) > 0
     refused(1, "is tokenized already", "corpus tokenize", folder, "--out", tmp_path / "more")
     refused(1, "exists; remove it, or choose another name", "corpus tokenize --out", folder)
     refused(2, "leave out --form", "train", folder, "--out", tmp_path / "x", "--form", "7x2")
@@ -799,7 +799,7 @@ def test_bytes_that_are_not_utf8_do_not_break_it(run: Path) -> None:
 
 
 def test_evaluate_gives_the_keys_of_the_report(run: Path, corpus: Path) -> None:
-    keys = [field.name for field in fields(Report)]
+    keys = [*(field.name for field in fields(Report)), "near_copies"]
     evaluate = "evaluate --iw 2 --samples 0 --model"
     held_out = len(read_run(run).test)
     for words, poems in ([corpus], 20), ([], held_out):
@@ -870,6 +870,23 @@ def test_evaluate_repeats_itself_and_heeds_limit_and_seed(run: Path, corpus: Pat
     assert shell(*options, corpus, "--seed", "2").out != first.out
     text = "\n".join(COUPLETS).encode()
     assert shell(*options, "-", "--seed", "1", stdin=text).out == first.out
+
+
+def test_evaluate_tells_of_poems_that_were_nearly_learnt(
+    run: Path, model: Path, tmp_path: Path
+) -> None:
+    """Of the training text three, one of them with two of its ten characters changed."""
+    known = [content(poem, poem.form) for poem in read_run(run).train[:3]]
+    changed = [known[0], "山水" + known[1][2:], "山水風" + known[2][3:], known[2]]
+    path = write(tmp_path / "a.txt", "\n".join(f"{c[:5]}，{c[5:]}。" for c in changed))
+    options: Words = ["evaluate", "--iw", "1", "--samples", "0", "--curve", "0", "--json"]
+    result = shell(*options, "--model", run, path)
+    assert result.answer["near_copies"] == 3
+    assert "3 of 4 poems are copies or near-copies of training text: they flatter" in result.err
+    assert shell(*options, "--model", model, path).answer["near_copies"] is None
+    held_out = shell(*options, "--model", run)
+    assert held_out.answer["near_copies"] == 0
+    assert "flatter" not in held_out.err
 
 
 def test_evaluate_needs_poems(model: Path, tmp_path: Path) -> None:

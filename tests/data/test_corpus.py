@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import random
 import re
 import sys
 import unicodedata
@@ -337,10 +338,13 @@ def test_a_report_adds_up_over_several_calls(tmp_path: Path) -> None:
 # What training needs
 
 
+RARE = [chr(start + i) for start in (0x2847A, 0x28600) for i in range(300)]  # of one spelling
+
+
 def numbered(i: int, verses: int = 4) -> str:
-    """A poem of five-character verses that no other number gives."""
-    chars = [chr(0x2847A + i), chr(0x28600 + i)]  # that have no other spelling
-    return "".join(f"{chars[k % 2]}日依山{'盡流樓目'[k % 4]}{'，。'[k % 2]}" for k in range(verses))
+    """A poem of five-character verses that no other number gives, or nearly gives."""
+    chars = random.Random(i).choices(RARE, k=5 * verses)
+    return "".join("".join(chars[5 * k : 5 * k + 5]) + "，。"[k % 2] for k in range(verses))
 
 
 def sides(corpus: Corpus, form: Form | None) -> tuple[set[str], set[str], set[str]]:
@@ -417,6 +421,37 @@ def test_no_couplet_stands_in_two_parts(poems: list[list[int]]) -> None:
     train, valid, test = sides(corpus, COUPLET)
     assert len(train | valid | test) == len({i for poem in poems for i in poem})
     assert consistent(corpus.report)
+
+
+def test_no_poem_to_test_with_is_nearly_one_to_train_on(tmp_path: Path) -> None:
+    """Half of the poems come again with one to four of their twenty characters changed, half of
+    those with five: of the former none is tested with where its original is learnt."""
+    rng, originals = random.Random(0), [numbered(i) for i in range(200)]
+    poems, differ = [], {}
+    for original in originals:
+        wrong, chars = rng.randrange(1, 6), list(original)
+        for place in rng.sample([k for k, c in enumerate(chars) if c not in "，。"], wrong):
+            chars[place] = "山"
+        poems += [original, copy := "".join(chars)]
+        differ[original], differ[copy] = (copy, wrong), (original, wrong)
+    path = write(tmp_path / "a.txt", "\n".join(poems))
+    spec = CorpusSpec([path], forms=[Form(5, 4)], held_out=0.4)
+    corpus = read_corpus(spec)
+    train, valid, test = (
+        {poem.text.replace("\n", "") for poem in part}
+        for part in (corpus.train, corpus.valid, corpus.test)
+    )
+    for poem in test:
+        other, wrong = differ[poem]
+        assert wrong == 5 or other not in train
+    left = set(poems) - train - valid - test
+    assert all(differ[poem][1] < 5 and differ[poem][0] in train for poem in left)
+    assert len(left) > 20
+    reason = "to test with, but a near-copy of one to train on"
+    assert corpus.report.repeated == {reason: len(left)}
+    assert consistent(corpus.report)
+    assert f"left out: {len(left)} {reason}" in corpus.report.lines()
+    assert read_corpus(CorpusSpec([path], held_out=0.4)).report.test == len(test), "in free form"
 
 
 def test_whole_poems(tmp_path: Path) -> None:

@@ -167,6 +167,7 @@ def test_the_folder_holds_what_reading_at_once_gives(
         folder = Path(name)
         patch.setattr(tokenize, "BLOCK_ITEMS", block)
         patch.setattr(tokenize, "HASHES", block)
+        patch.setattr(tokenize, "TESTED", block)
         sources = [write(folder / f"{i}.jsonl", rows) for i, rows in enumerate(corpora)]
         given = () if valid is None else (write(folder / "valid.jsonl", valid),)
         spec = CorpusSpec(
@@ -190,6 +191,8 @@ def test_the_folder_holds_what_reading_at_once_gives(
         there = load_corpus(spec).report
         counted = (report.read, report.train, report.valid, report.test, report.problems)
         assert counted == (there.read, there.train, there.valid, there.test, there.problems)
+        near = "to test with, but a near-copy of one to train on"
+        assert report.repeated[near] == there.repeated[near]
 
 
 # Processes
@@ -334,10 +337,41 @@ def test_a_tokenized_corpus_is_read_as_text(source: Path, tmp_path: Path) -> Non
     assert [p.text for p in read_store(tmp_path / "free").train] == free
 
 
+def test_couplets_of_one_poem_stay_together(tmp_path: Path) -> None:
+    """In numbers, and read as text; a folder of an older version has each by itself."""
+    words = ["山月水", "雲山月", "水雲山", "月水雲", "山水月", "雲月山", "水月雲", "月山水"]
+    rows = [
+        "".join(f"{words[(i + k) % 8]}，{words[(3 * i + k) % 8]}。" for k in range(3))
+        for i in range(16)
+    ]
+    spec = spec_of(write(tmp_path / "poems.txt", rows), (COUPLET,), held_out=0.5)
+    folder = tmp_path / "data"
+    build(spec, folder, 1, 2)
+    expected, corpus = load_corpus(spec), read_store(folder)
+    for side in ("valid", "test"):
+        whole, kept = getattr(expected, side), getattr(corpus, side)
+        assert [p.lines for p in whole] == [p.lines for p in kept]
+        pairs = [[p.key == q.key for p in poems for q in poems] for poems in (whole, kept)]
+        assert pairs[0] == pairs[1]
+        groups = getattr(open_store(folder), side).groups.tolist()
+        assert [a == b for a in groups for b in groups] == pairs[0]
+    assert len({p.key for p in corpus.valid}) < len(corpus.valid)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for side in ("valid", "test"):
+        del manifest["files"][f"{side}.groups"]
+        (folder / f"{side}.groups").unlink()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    older = read_store(folder)
+    assert open_store(folder).valid.groups is None
+    assert [p.lines for p in older.valid] == [p.lines for p in corpus.valid]
+    assert len({p.key for p in older.valid}) == len(older.valid)
+
+
 def test_a_damaged_file_is_named(source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     build(spec_of(source, FORMS, ("author",), held_out=0.4), folder)
     arrays = {f"{side}.{name}" for side in store.SIDES for name in ("tokens", "offsets", "labels")}
+    arrays |= {"valid.groups", "test.groups"}
     files = contents(folder)
     assert files.keys() == arrays | {"store.json", "tokenizer.model", "manifest.json"}
     for name in sorted(files.keys() - {"manifest.json"}):
