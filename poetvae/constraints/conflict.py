@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-import torch
-
-from ..errors import ConstraintError
 from ..text.poem import Form
-from ..text.tokenizer import NEWLINE
-from .constraint import Condition, Constraint, intersection, meeting
+from .automaton import compatible
+from .constraint import Condition, crowded, joint
 
 
 def explain(conditions: Sequence[Condition]) -> str:
@@ -22,11 +18,8 @@ def explain(conditions: Sequence[Condition]) -> str:
         rest = [other for other in conditions if other is not condition]
         if _exclusive(rest):
             return explain(rest)
-    alone = [
-        replace(one, constraint=replace(one.constraint, distinct=frozenset())) for one in conditions
-    ]
-    if not _exclusive(alone):
-        return _repeated(alone, frozenset().union(*(one.constraint.distinct for one in conditions)))
+    if crowd := _crowd(conditions):
+        return crowd
     if len(conditions) == 2 and (clash := _clash(*conditions)):
         return clash
     names = [condition.name for condition in conditions]
@@ -37,50 +30,45 @@ def explain(conditions: Sequence[Condition]) -> str:
 
 
 def _exclusive(conditions: Sequence[Condition]) -> bool:
-    """Whether no string meets all conditions, as far as they can be weighed."""
-    try:
-        return bool(conditions) and _joint(conditions) is None
-    except ConstraintError:
-        return False
-
-
-def _joint(conditions: Sequence[Condition]) -> Constraint | None:
-    """All conditions together; None where no string meets them all."""
-    joint: Constraint | None = conditions[0].constraint
-    for condition in conditions[1:]:
-        joint = joint and intersection(joint, condition.constraint)
-    return joint
+    """Whether no string meets all conditions."""
+    return bool(conditions) and joint([condition.constraint for condition in conditions]) is None
 
 
 def _clash(a: Condition, b: Condition) -> str | None:
     """The words for two conditions that exclude each other at one position, or in one line."""
-    common = meeting(a.constraint, b.constraint)
-    columns = zip(a.constraint.alternatives.T, b.constraint.alternatives.T, strict=True)
-    meets = torch.stack([common[one][:, other] for one, other in columns])
     form, by_sound = a.constraint.form, a.by_sound or b.by_sound
-    for t in (~meets.flatten(1).any(1)).nonzero().flatten().tolist():
+    common = a.constraint.allowed & b.constraint.allowed
+    for t in (~common.any(dim=1)).nonzero().flatten().tolist():
         return f"{place(form, t)}: {a.at(t, by_sound)}, {b.at(t, by_sound)}"
     for i in range(form.lines if form else 0):
         line = range(i * form.length, (i + 1) * form.length) if form else range(0)
-        if not meets[line.start : line.stop].all(0).any():
+        if not compatible(a.constraint.parts[0], b.constraint.parts[0], line):
             fixed, other = (a, b) if a.sounds else (b, a)
             wanted = ", ".join(fixed.sound(t) for t in line if t in fixed.sounds)
             return f"line {i + 1} cannot satisfy {other.name}: {fixed.name} wants {wanted}"
     return None
 
 
-def _repeated(conditions: Sequence[Condition], distinct: Collection[int]) -> str:
-    """The words for a character that has to come twice among positions where none may."""
-    joint = _joint(conditions)
-    assert joint is not None
-    known = joint.known(0)[0].tolist()
-    tokens = {t: known[t] for t in sorted(distinct) if known[t] > NEWLINE}
-    twice = Counter(tokens.values()).most_common(1)[0][0]
-    places = [t for t, token in tokens.items() if token == twice]
-    char = next((w.words[t] for t in places for w in conditions if t in w.sounds), "one character")
-    where = " and at ".join(place(joint.form, t) for t in places[:2])
-    names = " and ".join(one.name for one in conditions if one.words)
-    return f"no character may come twice, but {char} has to stand at {where}: see {names}"
+def _crowd(conditions: Sequence[Condition]) -> str | None:
+    """The words for places that would have to share characters, where none may come twice."""
+    loose = joint([replace(one.constraint, distinct=frozenset()) for one in conditions])
+    distinct = frozenset[int]().union(*(one.constraint.distinct for one in conditions))
+    places = crowded(loose.allowed, distinct) if loose else {}
+    if loose is None:
+        return None
+    names = [one.name for one in conditions if not one.constraint.distinct or one.words]
+    see = f": see {' and '.join(names)}" if names else ""
+    if not places:
+        return f"no character may come twice{see}"
+    tokens = {token for choices in places.values() for token in choices}
+    if len(tokens) == 1:
+        char = next(
+            (c.words[t] for t in places for c in conditions if t in c.sounds), "one character"
+        )
+        where = " and at ".join(place(loose.form, t) for t in places)
+        return f"no character may come twice, but {char} has to stand at {where}{see}"
+    few = f"{len(places)} places have {len(tokens)} characters to choose from"
+    return f"no character may come twice, but {few}{see}"
 
 
 def place(form: Form | None, t: int) -> str:

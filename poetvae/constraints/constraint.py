@@ -1,28 +1,28 @@
-"""Sets of token strings: what a poem must be, for exact sampling from a decoder that factorises.
+"""Sets of token strings: what a poem must be, for sampling from a decoder that factorises.
 
-A constraint is a union of products. Each *alternative* is a product: at every position one set of
-tokens, independently of the others. Given z, the probability of a product is a product of masses,
-so alternatives are weighed and drawn from exactly; where they overlap, a string that is in k of
-them is accepted with probability 1 / k (Karp and Luby 1983, see `generation.constrained`).
+A constraint is what its parts have in common, each an `Automaton`, whose paths are weighed and
+drawn from exactly. Conditions are joined into one part as long as that stays small, so that most
+constraints have one. Where there are more, a path is drawn from each in turn, within those drawn
+before: the weight of such a draw is an unbiased estimate of the mass of the constraint (sequential
+importance sampling). Where paths overlap, a string that k combinations of them take is accepted
+with probability 1 / k (Karp and Luby 1983, see `generation.constrained`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ..errors import ConstraintError
 from ..text.poem import Form
 from ..text.tokenizer import NEWLINE
+from .automaton import Automaton, at_most_once, compatible, intersection, product_size
 
-MAX_ALTERNATIVES = 20_000
-_MAX_PAIRS = 2**23
-
-# Below this a mass is summed in logarithms, since single precision ends at 1e-38.
-_SMALL = 1e-30
+MAX_EDGES = 2**15  # of an intersection before it is reduced; larger ones stay apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,30 +51,40 @@ class Condition:
 
 @dataclass(frozen=True, eq=False)
 class Constraint:
-    """A set of token strings of T positions: a union of A products of token sets.
+    """A set of token strings of T positions: those that all parts have in common.
 
     Attributes:
-        sets: (S, V) bool, the distinct token sets in use, none empty.
-        alternatives: (A, T) int64, which set may fill each position; A >= 1, rows distinct.
-        distinct: the positions among which no token may come twice; special tokens and line
-            breaks may. Of two constraints that have some, one holds those of the other.
+        parts: one or more, in the order in which paths are drawn.
+        distinct: the positions among which no token comes twice; special tokens and line breaks
+            may. Of two constraints that have some, one holds those of the other.
         says, form: the conditions that it is made of, for messages; None in free form.
     """
 
-    sets: Tensor
-    alternatives: Tensor
+    parts: tuple[Automaton, ...]
     distinct: frozenset[int] = frozenset()
     says: tuple[Condition, ...] = ()
     form: Form | None = None
+
+    @classmethod
+    def union(
+        cls,
+        sets: Tensor,
+        alternatives: Tensor,
+        distinct: frozenset[int] = frozenset(),
+        form: Form | None = None,
+    ) -> Constraint:
+        """The union of products: sets (S, V) bool, and by alternative the set that may fill each
+        position, (A, T) int64."""
+        return cls((Automaton.of(sets, [[alternatives]]),), distinct, (), form)
 
     def __and__(self, other: Constraint) -> Constraint:
         """The strings of both.
 
         Raises:
             ConstraintError: where there are none, with the conditions that exclude each other; of
-                constraints on different forms; of more than `MAX_ALTERNATIVES` alternatives.
+                constraints on different forms.
         """
-        both = intersection(self, other)
+        both = joint((self, other))
         if both is None:
             from .conflict import explain  # it is built on this module
 
@@ -84,60 +94,105 @@ class Constraint:
     @property
     def length(self) -> int:
         """How many positions the poem fills: the size of the form, or T in free form."""
-        return self.form.size if self.form else self.alternatives.shape[1]
+        return self.form.size if self.form else len(self.parts[0].edges)
 
-    @property
+    @cached_property
     def allowed(self) -> Tensor:
-        """What may stand at each position in any alternative, (T, V) bool; exact where A is 1."""
-        return torch.stack([self.sets[column.unique()].any(0) for column in self.alternatives.T])
+        """What may stand at each position, (T, V) bool: no less, and exact for a single path."""
+        return torch.stack([part.allowed for part in self.parts]).all(dim=0)
 
-    def known(self, mask_id: int) -> Tensor:
-        """By alternative the token of each position that has no choice, else `mask_id`: (A, T)."""
-        only = torch.where(self.sets.sum(1) == 1, self.sets.int().argmax(1), mask_id)
-        return only[self.alternatives]
+    def narrowed(self, writable: Tensor) -> Tensor:
+        """The positions (P,) at which some path leaves out some of the tokens `writable` (T, V)."""
 
-    def shared(self, mask_id: int) -> Tensor:
-        """The token of each position on which all alternatives agree, else `mask_id`: (T,)."""
-        known = self.known(mask_id)
-        return known[0].where((known == known[0]).all(dim=0), mask_id)
+        def narrow(t: int) -> bool:
+            used = (part.sets[part.columns[t][0]] for part in self.parts)
+            return any(bool((writable[t] & ~some).any()) for some in used)
 
-    def log_masses(self, logits: Tensor) -> Tensor:
-        """log p(alternative) in nats, (B, A), of strings drawn from logits (B, T, V): the masses on
-        its sets, in logs, summed; those of a position are taken once for each set that is there."""
-        logits = logits.float()
-        total = logits.new_zeros(len(logits), len(self.alternatives))
-        for t, column in enumerate(self.alternatives.T):
-            used, which = column.unique(return_inverse=True)
-            masses = _log_mass(logits[:, t].log_softmax(-1), self.sets[used])
-            total += masses if len(used) == 1 else masses[:, which]
-        return total
+        found = [t for t in range(len(self.parts[0].edges)) if narrow(t)]
+        return torch.tensor(found, dtype=torch.long, device=writable.device)
+
+    def draw(
+        self,
+        logits: Tensor,
+        places: Tensor,
+        generator: Generator | None = None,
+        likeliest: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """For each string a path of every part, within those of the parts before it.
+
+        Arguments are as of `Automaton.draw`. Returns the log weight (B,), exact for one part, and
+        the sets on the paths (B, F, T), of F parts; see `within`.
+        """
+        total, paths = logits.new_zeros(len(logits)), []
+        for part in self.parts:
+            mass, path = part.draw(logits, places, generator, likeliest)
+            total = total + mass
+            paths.append(path)
+            if part is not self.parts[-1]:
+                logits = logits.masked_fill(~part.sets[path[:, places]], -torch.inf)
+        return total, torch.stack(paths, dim=1)
+
+    def within(self, paths: Tensor) -> Tensor:
+        """What may stand at each position on paths (B, F, T): (B, T, V) bool."""
+        allowed = self.parts[0].sets[paths[:, 0]]
+        for part, path in zip(self.parts[1:], paths[:, 1:].unbind(1), strict=True):
+            allowed &= part.sets[path]
+        return allowed
 
     def count(self, tokens: Tensor) -> Tensor:
-        """How many alternatives contain each string (B, T): (B,) int64."""
-        inside = tokens.new_ones(len(tokens), len(self.alternatives), dtype=torch.bool)
-        for t, column in enumerate(self.alternatives.T):
-            used, which = column.unique(return_inverse=True)
-            member = self.sets[used][:, tokens[:, t]].T
-            inside &= member if len(used) == 1 else member[:, which]
-        return inside.sum(1)
+        """How many combinations of paths take each string (B, T): (B,) float64."""
+        return torch.stack([part.count(tokens) for part in self.parts]).prod(dim=0)
 
     def satisfied(self, tokens: Tensor) -> Tensor:
         """Which of the strings (B, T) are in the set: (B,) bool."""
-        inside = self.count(tokens) > 0
-        return inside & ~repeats(tokens[:, sorted(self.distinct)])
+        return (self.count(tokens) > 0) & ~repeats(tokens[:, sorted(self.distinct)])
+
+    def first(self, length: int) -> Constraint:
+        """The same without what comes after so many positions, which all paths leave open."""
+        cut = (Automaton(part.sets, part.edges[:length]) for part in self.parts)
+        return replace(self, parts=tuple(cut))
 
     def to(self, device: torch.device | str) -> Constraint:
         """The same on a device."""
-        return replace(self, sets=self.sets.to(device), alternatives=self.alternatives.to(device))
+        return replace(self, parts=tuple(part.to(device) for part in self.parts))
 
 
-def _log_mass(log_probs: Tensor, sets: Tensor) -> Tensor:
-    """log of the probability (B, V) on each set (S, V): (B, S); exact where it is tiny."""
-    masses = log_probs.exp() @ sets.T.to(log_probs.dtype)
-    logs = masses.clamp(max=1).log()
-    for s in (masses < _SMALL).any(0).nonzero().flatten().tolist():
-        logs[:, s] = log_probs[:, sets[s]].logsumexp(1)
-    return logs
+def joint(constraints: Sequence[Constraint]) -> Constraint | None:
+    """The strings that are in all of them, without conditions; None where there are none, as far
+    as that shows in a part and in pairs of them."""
+    first = constraints[0]
+    parts, distinct = list(first.parts), first.distinct
+    for other in constraints[1:]:
+        if (first.form, len(parts[0].edges)) != (other.form, len(other.parts[0].edges)):
+            raise ConstraintError(
+                f"conditions on {first.form or 'free'} and on {other.form or 'free'} poems, of"
+                f" {len(parts[0].edges)} and {len(other.parts[0].edges)} positions; give one form"
+            )
+        distinct = distinct | other.distinct
+        for new in other.parts:
+            for i, old in enumerate(parts):
+                small = product_size(old, new) <= MAX_EDGES
+                if small and (common := intersection(old, new)):
+                    parts[i] = common
+                    break
+                if small or not compatible(old, new, range(len(old.edges))):
+                    return None
+            else:
+                parts.append(new)
+    for i, part in enumerate(parts if distinct else ()):
+        for token, places in sorted(part.fixed().items()):
+            if token > NEWLINE and len(places := places & distinct) > 1:
+                once = intersection(parts[i], at_most_once(token, part, places))
+                if once is None:
+                    return None
+                parts[i] = once
+    both = replace(first, parts=tuple(parts), distinct=distinct, says=())
+    return None if crowded(both.allowed, distinct) else both
+
+
+def fixed(allowed: Tensor, mask_id: int) -> Tensor:
+    """The token where there is no choice, else `mask_id`: (..., T), of sets (..., T, V)."""
+    return torch.where(allowed.sum(dim=-1) == 1, allowed.int().argmax(dim=-1), mask_id)
 
 
 def repeats(tokens: Tensor) -> Tensor:
@@ -146,53 +201,31 @@ def repeats(tokens: Tensor) -> Tensor:
     return ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] > NEWLINE)).any(1)
 
 
-def distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """The distinct rows, in the order they come, and which of them each row is."""
-    seen: dict[bytes, int] = {}
-    like = [seen.setdefault(row.tobytes(), i) for i, row in enumerate(rows.cpu().numpy())]
-    first = torch.tensor(list(seen.values()), dtype=torch.long)
-    numbers = torch.searchsorted(first, torch.tensor(like, dtype=torch.long))
-    return rows[first.to(rows.device)], numbers.to(rows.device)
+def crowded(allowed: Tensor, group: frozenset[int]) -> dict[int, list[int]]:
+    """Positions of a group that cannot all have different tokens, with the tokens of each; none
+    where they can. `allowed` is (T, V) bool.
 
+    By Hall's theorem (1935) they are more than the tokens that they have in all. They are found
+    where the search for a matching (Kuhn 1955, the Hungarian method) ends.
+    """
+    choices = {
+        t: allowed[t].nonzero().flatten().tolist()
+        for t in sorted(group)
+        if int(allowed[t].sum()) < len(group) and not allowed[t, : NEWLINE + 1].any()
+    }  # one with more choices than there are positions always finds a token
+    holder: dict[int, int] = {}
 
-def meeting(a: Constraint, b: Constraint) -> Tensor:
-    """Which sets of a (S1) and of b (S2) have a token in common: (S1, S2) bool."""
-    return a.sets.float() @ b.sets.float().T > 0
+    def place(t: int, seen: dict[int, int]) -> bool:
+        for token in choices[t]:
+            if token not in seen:
+                seen[token] = t
+                if token not in holder or place(holder[token], seen):
+                    holder[token] = t
+                    return True
+        return False
 
-
-def check_number(n: int, most: int | None = None) -> None:
-    """Refuses more alternatives than can be weighed: a ConstraintError."""
-    if n > (most or MAX_ALTERNATIVES):
-        raise ConstraintError(
-            f"the conditions come to {n} alternatives; at most {MAX_ALTERNATIVES} can be weighed:"
-            " ask for fewer things at once, such as one rhyme rather than any"
-        )
-
-
-def intersection(a: Constraint, b: Constraint) -> Constraint | None:
-    """The strings of both, without conditions; None where there are none."""
-    if (a.form, a.alternatives.shape[1]) != (b.form, b.alternatives.shape[1]):
-        raise ConstraintError(
-            f"conditions on {a.form or 'free'} and on {b.form or 'free'} poems, of"
-            f" {a.alternatives.shape[1]} and {b.alternatives.shape[1]} positions; give one form"
-        )
-    check_number(len(a.alternatives) * len(b.alternatives), _MAX_PAIRS)
-    common = meeting(a, b)
-    alive = common.new_ones(len(a.alternatives), len(b.alternatives))
-    for one, other in zip(a.alternatives.T, b.alternatives.T, strict=True):
-        alive &= common[one][:, other]
-    first, second = alive.nonzero().unbind(1)
-    check_number(len(first), 10 * MAX_ALTERNATIVES)
-    width = len(b.sets)  # each pair of sets in use is intersected once, whoever has it
-    pairs = a.alternatives[first] * width + b.alternatives[second]
-    used = torch.zeros(len(a.sets) * width, dtype=torch.bool, device=pairs.device)
-    used[pairs.flatten()] = True
-    codes = used.nonzero().flatten()
-    sets, numbers = distinct_rows(a.sets[codes // width] & b.sets[codes % width])
-    alternatives, _ = distinct_rows(numbers[(used.cumsum(0) - 1)[pairs]])
-    both = Constraint(sets, alternatives, a.distinct | b.distinct, (), a.form)
-    if both.distinct and len(alternatives):
-        twice = repeats(both.known(0)[:, sorted(both.distinct)])
-        both = replace(both, alternatives=alternatives[~twice])
-    check_number(len(both.alternatives))
-    return both if len(both.alternatives) else None
+    for t in sorted(choices, key=lambda t: len(choices[t])):
+        seen: dict[int, int] = {}
+        if not place(t, seen):
+            return {at: choices[at] for at in sorted({t, *(holder[token] for token in seen)})}
+    return {}

@@ -10,8 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import product
-from math import prod
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -21,7 +20,8 @@ from ..text.codec import PoemCodec
 from ..text.poem import LACUNA, Form, has_han, split_verses
 from ..text.prosody import FREE, LEVEL, OBLIQUE, patterns, rhymes
 from ..text.tokenizer import PoemTokenizer
-from .constraint import Condition, Constraint, check_number, distinct_rows
+from .automaton import Automaton
+from .constraint import Condition, Constraint
 from .options import WHERE, Conditions
 from .vocabulary import CLASSES, level_masks, mask, rhyme_masks, sound, tokens_of, unknown
 
@@ -49,8 +49,7 @@ def _all_of(
     allowed[:, list(writable)] = True
     if form is None:
         allowed[0, [i for i in writable if not tokenizer.decode([i]).strip()]] = False
-    sets, places = distinct_rows(allowed)
-    return Constraint(sets, places.unsqueeze(0), form=form)
+    return Constraint.union(allowed, torch.arange(max_len).unsqueeze(0), form=form)
 
 
 def first_line(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
@@ -136,7 +135,7 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
         before = {} if form else dict.fromkeys(range(start), goes_on)
         if not form or start % form.length <= form.length - len(chars):
             wants.append(before | dict(enumerate(masks, start)))
-    return _union(codec, form, wants, name)
+    return _union(codec, form, [[wants]], name)
 
 
 def tones(codec: PoemCodec, form: Form | None, strictness: str = "lenient") -> Constraint:
@@ -155,14 +154,20 @@ def tones(codec: PoemCodec, form: Form | None, strictness: str = "lenient") -> C
     slots = {LEVEL: level & ~oblique, OBLIQUE: oblique & ~level, FREE: level | oblique}
     if not strict:
         slots = {LEVEL: level | ~oblique, OBLIQUE: oblique | ~level}
-    check_number(sum(prod(map(len, scheme)) for scheme in schemes))
-    wholes = ["".join(verses) for scheme in schemes for verses in product(*scheme)]
-    wants = [{t: slots[c] for t, c in enumerate(whole) if c in slots} for whole in wholes]
+
+    def want(start: int, pattern: str) -> dict[int, Tensor]:
+        return {t: slots[c] for t, c in enumerate(pattern, start) if c in slots}
+
+    branches = [
+        [[want(i * form.length, one) for one in verse] for i, verse in enumerate(scheme)]
+        for scheme in schemes
+    ]
     meaning = {LEVEL: "a level tone", OBLIQUE: "an oblique tone"}
     either, one = "a known tone" if strict else "any tone", "a tone of one kind"
-    columns = enumerate(map(set, zip(*wholes, strict=True)))
+    verses = (chain(*of_verse) for of_verse in zip(*schemes, strict=True))
+    columns = enumerate(set(slots) for verse in verses for slots in zip(*verse, strict=True))
     words = {t: meaning.get("".join(c), either if FREE in c else one) for t, c in columns}
-    return _union(codec, form, wants, name, words, by_sound=True)
+    return _union(codec, form, branches, name, words, by_sound=True)
 
 
 def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
@@ -192,7 +197,7 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
     ends = range(2 * form.length - 1, form.size, 2 * form.length)
     words = dict.fromkeys(ends, "one class" if name == "any" else " or ".join(classes))
     wants = [dict.fromkeys(ends, members) for members in masks]
-    return _union(codec, form, wants, "the rhyme", words, by_sound=True)
+    return _union(codec, form, [[[want]] for want in wants], "the rhyme", words, by_sound=True)
 
 
 def without(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
@@ -249,36 +254,41 @@ def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
 def _union(
     codec: PoemCodec,
     form: Form | None,
-    wants: Sequence[Mapping[int, Tensor]],
+    branches: Sequence[Sequence[Sequence[Mapping[int, Tensor]]]],
     name: str,
     words: Mapping[int, str] | None = None,
     sounds: Mapping[int, str] | None = None,
     by_sound: bool = False,
 ) -> Constraint:
-    """The union of products, each given by the sets (V,) at the positions where it wants one."""
-    base = of_form(codec, form)
-    sets = list(base.sets)
-    first = base.alternatives[0].tolist()
+    """A union of branches, each the product of groups, each the union of wants: the sets (V,) at
+    the positions where it wants one. The positions of a group lie before those of the next."""
+    base = of_form(codec, form).parts[0]
+    sets, first = list(base.sets), [int(edges[0, 1]) for edges in base.edges]
     numbers: dict[tuple[int, int], int] = {}
+
+    def number(t: int, members: Tensor) -> int:
+        key = (id(members), first[t])
+        if key not in numbers:
+            numbers[key] = len(sets)
+            sets.append(members & base.sets[first[t]])
+        return numbers[key]
+
     rows = []
-    for want in wants:
-        row = first.copy()
-        for t, members in want.items():
-            key = (id(members), first[t])
-            if key not in numbers:
-                numbers[key] = len(sets)
-                sets.append(members & base.sets[first[t]])
-            row[t] = numbers[key]
-        rows.append(row)
-    distinct, place = distinct_rows(torch.stack(sets))
-    alternatives, _ = distinct_rows(place[torch.tensor(rows)])
-    some = distinct.any(1)
-    alternatives = alternatives[some[alternatives].all(1)]
-    if not len(alternatives):
+    for groups in branches:
+        blocks, start = [], 0
+        for i, wants in enumerate(groups):
+            last = i == len(groups) - 1
+            end = len(first) if last else max(t for want in wants for t in want) + 1
+            found = [{t: number(t, members) for t, members in want.items()} for want in wants]
+            found = [want for want in found if all(sets[at].any() for at in want.values())]
+            block = [[want.get(t, first[t]) for t in range(start, end)] for want in found]
+            blocks.append(torch.tensor(block, dtype=torch.long).view(-1, end - start))
+            start = end
+        if all(map(len, blocks)):
+            rows.append(blocks)
+    if not rows:
         raise ConstraintError(f"this model has no characters for {name}; ask for something else")
-    used = torch.zeros_like(some)
-    used[alternatives.flatten()] = True
-    alone = Constraint(distinct[used], (used.cumsum(0) - 1)[alternatives], form=form)
+    alone = Constraint((Automaton.of(torch.stack(sets), rows),), form=form)
     condition = Condition(name, alone, words or {}, sounds or {}, by_sound)
     return replace(alone, says=(condition,))
 
@@ -293,7 +303,7 @@ def _fixed(codec: PoemCodec, form: Form | None, at: Mapping[int, str], name: str
     wants |= {t: mask(codec, ids) for t, ids in found.items()}
     words = {t: "/".join(options) for t, options in chars.items()}
     sounds = {t: sound(options) for t, options in chars.items()} if form else {}
-    return _union(codec, form, [wants], name, words, sounds)
+    return _union(codec, form, [[[wants]]], name, words, sounds)
 
 
 def _everywhere(
@@ -302,7 +312,7 @@ def _everywhere(
     """One set at all positions of the poem."""
     places = range(form.size if form else codec.max_len)
     wants = [dict.fromkeys(places, allowed)]
-    return _union(codec, form, wants, name, dict.fromkeys(places, word))
+    return _union(codec, form, [[wants]], name, dict.fromkeys(places, word))
 
 
 def _check_length(name: str, text: str, least: int, most: int) -> None:

@@ -1,20 +1,20 @@
 """Poems that meet a constraint.
 
-Let C be a constraint, a union of products of token sets (see `constraints`), and p(x) what the
-model writes without it. One pass draws from p(x | C), exact but for the finite population of z:
+Let C be a constraint (see `constraints`), and p(x) what the model writes without it. One pass draws
+from p(x | C), exact but for the finite population of z:
 
-1. z and an alternative of C, in proportion to the alternative's mass at z (see `choose_z`);
-2. each character from its own distribution, masked by the alternative; where none may come twice,
-   one after the other, masked by what is used;
-3. the draw is kept with probability 1 / (alternatives that contain it) (Karp & Luby 1983,
-   Monte-Carlo algorithms for enumeration and reliability problems), times what the masks by what is
-   used left of the mass; else all is drawn anew.
+1. z and a path through C, in proportion to the path's mass at z (see `choose_z`);
+2. each character from its own distribution, masked by the path; where none may come twice, one
+   after the other, masked by what is used;
+3. the draw is kept with probability 1 / (paths that take it) (Karp & Luby 1983, Monte-Carlo
+   algorithms for enumeration and reliability problems), times what the masks by what is used left
+   of the mass; else all is drawn anew.
 
-What all alternatives fix is no draw but a condition, where a model learnt to be shown characters:
-p(x | C) is then what it writes given those. In several passes the steps are the same, the masses of
-step 1 being those of one pass: each pass is masked, without looking ahead. Temperature, top-k and
-top-p bear on step 2 alone, after the masks. An autoregressive model meets C greedily: each
-character is one that some alternative still has, which is not p(x | C).
+What all paths fix is no draw but a condition, where a model learnt to be shown characters: p(x | C)
+is then what it writes given those. In several passes the steps are the same, the masses of step 1
+being those of one pass: each pass is masked, without looking ahead. Temperature, top-k and top-p
+bear on step 2 alone, after the masks. An autoregressive model meets C greedily: each character is
+one that some path still has, which is not p(x | C).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from ..constraints.constraint import Constraint
+from ..constraints.constraint import Constraint, fixed
 from ..errors import ConstraintError
 from ..models import TextModel
 from ..text.tokenizer import NEWLINE
@@ -47,9 +47,9 @@ def sample_constrained(
 ) -> tuple[Tensor, Tensor]:
     """Tokens (n, T) that meet a constraint, and log p of each character, (n, T), in nats.
 
-    Arguments are as of `choose_z` and `write`. At temperature 0 the alternative is the likeliest
-    one too, and the first draw that meets the constraint is kept. A poem of which no draw of many
-    was kept is the one that was most likely to be kept.
+    Arguments are as of `choose_z` and `write`. At temperature 0 the path is the likeliest one too,
+    and the first draw that meets the constraint is kept. A poem of which no draw of many was kept
+    is the one that was most likely to be kept.
 
     Raises:
         ConstraintError: no draw of many met the constraint.
@@ -58,13 +58,14 @@ def sample_constrained(
     if constraint.distinct:
         once = torch.zeros_like(writable)
         once[sorted(constraint.distinct), NEWLINE + 1 :] = True
+    greedy = options.temperature == 0
     if model.has_latent:
-        latent, known, common = model.latent, None, None
+        latent, common = model.latent, None
         if latent.decoder.observe is not None:
-            fixed = constraint.known(model.mask_id)
-            if bool((fixed != model.mask_id).any()):
-                known, common = fixed, constraint.shared(model.mask_id)
-        particles = choose_z(latent, constraint, writable, n, labels, generator, common, weighed)
+            common = fixed(constraint.allowed, model.mask_id)
+        particles = choose_z(
+            latent, constraint, writable, n, labels, generator, common, weighed, greedy
+        )
 
     def propose(n: int) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (n, T), log p of each (n, T), and the log of the chance to keep each draw (n,)."""
@@ -73,18 +74,18 @@ def sample_constrained(
             choose = Stepwise(constraint, n, once, options, generator)
             tokens, log_probs = model.causal.sample(n, choose, some)
             return tokens[:, : constraint.length], log_probs, log_probs.new_zeros(n)
-        place, chosen = particles.draw(n, generator, options.temperature == 0)
-        z, allowed = particles.z[place], constraint.sets[constraint.alternatives[chosen]]
-        shown = None if known is None else known[chosen]
+        z, paths = particles.draw(n, generator)
+        allowed = constraint.within(paths)
+        shown = None if common is None else fixed(allowed, model.mask_id)
         tokens, log_probs, left = write(latent, z, allowed, some, shown, once, options, generator)
-        return tokens, log_probs, left - constraint.count(tokens).clamp(min=1).log()
+        return tokens, log_probs, left - constraint.count(tokens).clamp(min=1).log().to(left)
 
     pending, best = torch.arange(n, device=model.device), None
     for _ in range(TRIES):
         tokens, log_probs, chance = propose(len(pending))
         chance = chance.masked_fill(~constraint.satisfied(tokens), -torch.inf)
         uniform = torch.rand(len(pending), generator=generator, device=model.device)
-        keep = chance > (-torch.inf if options.temperature == 0 else uniform.log())
+        keep = chance > (-torch.inf if greedy else uniform.log())
         if best is None:
             best = tokens, log_probs, chance
         else:

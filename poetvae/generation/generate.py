@@ -138,8 +138,7 @@ def stream(
         base = of_form(codec, form)
         constraint = (base & constraint).to(model.device)
         writable = base.allowed[: constraint.length].to(model.device)
-        inside = constraint.alternatives[:, : constraint.length]  # the rest is not of the poem
-        constraint = replace(constraint, alternatives=inside)
+        constraint = constraint.first(constraint.length)  # the rest is not of the poem
         writer = _Writer(model, codec, form, options, constraint, writable, weighed)
     return itertools.chain.from_iterable(map(writer.block, writer.blocks(start, start + n)))
 

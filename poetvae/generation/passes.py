@@ -104,10 +104,10 @@ def _before_end(tokens: Tensor, mask_id: int) -> Tensor:
 
 
 class Stepwise:
-    """n strings under a constraint, position after position, each token one that some alternative
-    still has; past its positions, any. Given `once` (T, V) bool, the tokens of which none comes
-    twice where it is marked, a position may be left without a token: that string goes on with one
-    not allowed."""
+    """n strings under a constraint, position after position, each token one that some path still
+    takes; past its positions, any. Given `once` (T, V) bool, the tokens of which none comes twice
+    where it is marked, a position may be left without a token: that string goes on with one not
+    allowed."""
 
     def __init__(
         self,
@@ -119,32 +119,33 @@ class Stepwise:
     ) -> None:
         self.constraint, self.once = constraint, once
         self.options, self.generator = options, generator
-        self.later = constraint.known(0)
-        sets = constraint.sets
-        self.alive = sets.new_ones(n, len(constraint.alternatives))
-        self.used = sets.new_zeros(n, sets.shape[1])
+        allowed = constraint.allowed
+        self.alive = [allowed.new_ones(n, 1) for _ in constraint.parts]
+        self.used = allowed.new_zeros(n, allowed.shape[1])
+        if once is not None:
+            fixed = allowed & once & (allowed.sum(dim=1, keepdim=True) == 1)
+            self.later = fixed.flip(0).cumsum(0).flip(0) > fixed  # fixed at a later position
 
     def __call__(self, t: int, logits: Tensor) -> Tensor:
         """Of the position t and its logits (n, V): the tokens (n,) to stand there."""
-        if t >= self.later.shape[1]:
+        parts = self.constraint.parts
+        if t >= len(parts[0].edges):
             return logits.argmax(dim=1)
-        column = self.constraint.alternatives[:, t]
-        kinds, place = torch.unique(column, return_inverse=True)
-        sets = self.constraint.sets[kinds]
-        if self.once is not None:
-            # What has to stand later on cannot stand here.
-            later = self.later[:, t + 1 :][:, self.once[t + 1 :].any(1)]
-            sets = sets[place]
-            sets = sets.scatter(1, later, False) | (sets & ~self.once[t])
-            place = torch.arange(len(sets), device=sets.device)
-        some = torch.zeros(len(logits), len(sets), device=logits.device)
-        some.index_add_(1, place, self.alive.float())
-        allowed = some @ sets.float() > 0
-        if self.once is not None:
-            allowed = allowed & ~(self.used & self.once[t])
+        allowed = logits.new_ones(logits.shape, dtype=torch.bool)
+        for part, alive in zip(parts, self.alive, strict=True):
+            source, by, _ = part.edges[t].unbind(1)
+            taken = logits.new_zeros(len(logits), len(part.sets))
+            taken.index_add_(1, by, alive[:, source].float())
+            allowed &= taken @ part.sets.float() > 0
+        if self.once is not None:  # nor what has to stand later on
+            allowed &= ~((self.used | self.later[t]) & self.once[t])
         lost = ~allowed.any(dim=1, keepdim=True)
         tokens = choose_tokens(logits, allowed | lost, self.options, self.generator)
-        self.alive &= sets[:, tokens].T[:, place]
+        for i, part in enumerate(parts):
+            source, by, target = part.edges[t].unbind(1)
+            taken = (self.alive[i][:, source] & part.sets[:, tokens].T[:, by]).float()
+            after = taken.new_zeros(len(tokens), int(target.max()) + 1)
+            self.alive[i] = after.index_add_(1, target, taken) > 0
         if self.once is not None:
             self.used[torch.arange(len(tokens)), tokens] |= self.once[t, tokens]
         return tokens

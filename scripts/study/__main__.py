@@ -29,6 +29,7 @@ import common
 from check_poems import Wanted
 from common import Judge, cells, load_judge, publish, table
 
+from poetvae.constraints.constraint import fixed
 from poetvae.constraints.options import Conditions
 from poetvae.constraints.rules import of_form, requested
 from poetvae.data.corpus import read_poems
@@ -392,7 +393,7 @@ def worth(poet: Poet, wish: dict[str, Any]) -> float:
     n = (1000 - POOL) // POOL_EACH
     shown = None
     if model.decoder.observe is not None:  # what is fixed is a condition, and weighs nothing
-        shown = constraint.shared(model.mask_id)
+        shown = fixed(constraint.allowed, model.mask_id)
     drawn = choose_z(model, constraint, base.allowed, n, None, generator, shown, weighed=False)
     return drawn.ess / len(drawn.z)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from poetvae.constraints.constraint import Constraint
 from poetvae.generation import smc as particles
 from poetvae.generation.constrained import sample_constrained
 from poetvae.generation.passes import write
-from poetvae.generation.smc import Particles, choose_z
+from poetvae.generation.smc import choose_z
 from poetvae.models import VQVAE, LatentModel, build
 
 V, T = 11, 3
@@ -39,18 +40,32 @@ def make(std: float = 1.2, **settings: Any) -> LatentModel:
     return model
 
 
-def union(*alternatives: Sequence[Iterable[int]], distinct: Iterable[int] = ()) -> Constraint:
-    """A constraint of alternatives, each the tokens by position, counted from the first letter."""
-    sets: list[tuple[int, ...]] = []
-    rows = []
-    for one in alternatives:
-        keys = [tuple(sorted(s)) for s in one]
-        sets += [key for key in keys if key not in sets]
-        rows.append([sets.index(key) for key in keys])
-    table = torch.zeros(len(sets), V, dtype=torch.bool)
-    for row, key in zip(table, sets, strict=True):
-        row[[LETTERS[i] for i in key]] = True
-    return Constraint(table, torch.tensor(rows), frozenset(distinct))
+class Union(NamedTuple):
+    """A constraint by its definition: alternatives, each the tokens by position, counted from the
+    first letter; and the positions among which none comes twice."""
+
+    products: tuple[Sequence[Iterable[int]], ...]
+    distinct: frozenset[int] = frozenset()
+
+    @property
+    def constraint(self) -> Constraint:
+        """The same as a constraint of one part."""
+        sets = [tuple(sorted(tokens)) for row in self.products for tokens in row]
+        table = torch.zeros(len(sets), V, dtype=torch.bool)
+        for row, key in zip(table, sets, strict=True):
+            row[[LETTERS[i] for i in key]] = True
+        return Constraint.union(table, torch.arange(len(sets)).view(-1, T), self.distinct)
+
+    def holds(self, string: Sequence[int]) -> bool:
+        """Whether a string of tokens is in it."""
+        places = [string[t] for t in self.distinct]
+        rows = [[{LETTERS[i] for i in tokens} for tokens in row] for row in self.products]
+        inside = any(all(a in b for a, b in zip(string, row, strict=True)) for row in rows)
+        return inside and len(set(places)) == len(places)
+
+
+def union(*products: Sequence[Iterable[int]], distinct: Iterable[int] = ()) -> Union:
+    return Union(products, frozenset(distinct))
 
 
 ALL = range(5)
@@ -80,27 +95,17 @@ def codes(model: VQVAE) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def truth(model: LatentModel, constraint: Constraint) -> dict[tuple[int, ...], float]:
-    """p(x | C) of every string, by summing over z."""
+def truth(model: LatentModel, *unions: Union) -> dict[tuple[int, ...], float]:
+    """p(x | C) of every string that is in all unions, by summing over z."""
     z, weights = codes(model) if isinstance(model, VQVAE) else grid()
     logits = model.decode(z).masked_fill(~WRITABLE, -torch.inf)
     p = logits.double().softmax(-1)
     strings = torch.tensor(list(product(LETTERS, repeat=T)))
     joint = torch.stack([p[:, t, strings[:, t]] for t in range(T)]).prod(0)
-    inside = [holds(constraint, string) for string in strings.tolist()]
+    inside = [all(one.holds(string) for one in unions) for string in strings.tolist()]
     of_x = (weights.double() @ joint) * torch.tensor(inside)
     of_x = of_x / of_x.sum()
     return {tuple(s): float(q) for s, q in zip(strings.tolist(), of_x, strict=True) if q > 0}
-
-
-def holds(constraint: Constraint, string: Sequence[int]) -> bool:
-    """Whether a string meets a constraint, by its definition."""
-    if len({string[t] for t in constraint.distinct}) < len(constraint.distinct):
-        return False
-    return any(
-        all(bool(constraint.sets[s, token]) for s, token in zip(row, string, strict=True))
-        for row in constraint.alternatives.tolist()
-    )
 
 
 def p_value(drawn: Tensor, shares: dict[tuple[int, ...], float]) -> float:
@@ -136,27 +141,37 @@ KINDS = {
 def test_poems_are_drawn_from_the_model_given_the_constraint(
     monkeypatch: pytest.MonkeyPatch, kind: str, name: str
 ) -> None:
-    model, constraint = KINDS[kind], CONSTRAINTS[name]
+    model, wanted = KINDS[kind], CONSTRAINTS[name]
     n = 20_000
     generator = torch.Generator().manual_seed(5)
     monkeypatch.setattr(particles, "WORTH", 10**9)  # the largest pool: z hardly comes twice
-    drawn, _ = sample_constrained(model, constraint, WRITABLE, n, generator=generator)
-    assert p_value(drawn, truth(model, constraint)) > 1e-3
+    drawn, _ = sample_constrained(model, wanted.constraint, WRITABLE, n, generator=generator)
+    assert p_value(drawn, truth(model, wanted)) > 1e-3
+
+
+def test_poems_are_drawn_from_the_model_given_conditions_that_stay_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(particles, "WORTH", 10**9)
+    model, wanted = KINDS["strong vae"], [CONSTRAINTS["union"], CONSTRAINTS["contains"]]
+    apart = Constraint(tuple(part for one in wanted for part in one.constraint.parts))
+    generator = torch.Generator().manual_seed(5)
+    drawn, _ = sample_constrained(model, apart, WRITABLE, 20_000, generator=generator)
+    assert p_value(drawn, truth(model, *wanted)) > 1e-3
 
 
 def test_the_test_sees_what_is_wrong() -> None:
     """Without the acceptance step overlapping strings come too often; without z's weights, too."""
-    model, constraint = KINDS["strong vae"], CONSTRAINTS["union"]
-    shares = truth(model, constraint)
+    model, wanted = KINDS["strong vae"], CONSTRAINTS["union"]
+    constraint, shares = wanted.constraint, truth(model, wanted)
     generator = torch.Generator().manual_seed(5)
     drawn = choose_z(model, constraint, WRITABLE, 20_000, generator=generator)
-    place, chosen = drawn.draw(20_000, generator)
-    sets = constraint.sets[constraint.alternatives]
-    tokens, *_ = write(model, drawn.z[place], sets[chosen], generator=generator)
+    z, paths = drawn.draw(20_000, generator)
+    tokens, *_ = write(model, z, constraint.within(paths), generator=generator)
     assert p_value(tokens, shares) < 1e-6
-    flat = Particles(drawn.z, torch.zeros(len(drawn.z)), drawn.log_masses, 1.0)
-    place, chosen = flat.draw(20_000, generator)
-    tokens, *_ = write(model, drawn.z[place], sets[chosen], generator=generator)
+    flat = replace(drawn, log_weights=torch.zeros(len(drawn.z)))
+    z, paths = flat.draw(20_000, generator)
+    tokens, *_ = write(model, z, constraint.within(paths), generator=generator)
     keep = torch.rand(len(tokens), generator=generator) < 1 / constraint.count(tokens)
     assert p_value(tokens[keep], shares) < 1e-6
 
@@ -169,15 +184,15 @@ def test_a_population_led_by_temperature_is_the_posterior(
     monkeypatch.setattr(particles, "MOVES", moves)
     # So few are wanted of so many that the prior is never enough.
     monkeypatch.setattr(particles, "ENOUGH", 10**9)
-    model, constraint = make(3.0), CONSTRAINTS[name]
+    model, constraint = make(3.0), CONSTRAINTS[name].constraint
     found = choose_z(model, constraint, WRITABLE, 4000, generator=torch.Generator().manual_seed(1))
     assert found.temperatures > 0
     z, weights = grid()
     with torch.no_grad():
         logits = model.decode(z).masked_fill(~WRITABLE, -torch.inf)
-    target = weights.log() + constraint.log_masses(logits).logsumexp(1)
+    target = weights.log() + constraint.draw(logits, torch.arange(T))[0]
     cdf = target.softmax(0).cumsum(0)
-    place, _ = found.draw(1000, torch.Generator().manual_seed(2))
+    drawn, _ = found.draw(1000, torch.Generator().manual_seed(2))
     prior = model.prior(1000).sample(torch.Generator().manual_seed(3))
 
     def distance(points: Tensor) -> float:
@@ -187,4 +202,4 @@ def test_a_population_led_by_temperature_is_the_posterior(
         return float((at - torch.arange(len(points)) / len(points)).abs().max())
 
     assert distance(prior) > 0.2
-    assert distance(found.z[place]) < 0.06
+    assert distance(drawn) < 0.06
