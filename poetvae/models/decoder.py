@@ -92,6 +92,7 @@ class Decoder(nn.Module):
             why = f"passes is {passes}; this model was trained to write in {learnt}"
             how = f"train one with --preset few, or --set passes={learnt},{passes}"
             raise ConfigError(f"{why}; {how}")
+        z = z.to(self.heads.weight.dtype)  # it is drawn in float32, whatever the weights are
         x = self.heads(z).unflatten(1, (self.max_len, -1))
         if observed is not None:
             if self.observe is None:

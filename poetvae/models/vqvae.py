@@ -135,7 +135,7 @@ class VQVAE(LatentModel):
         x = self.encoder.features(batch) * batch.mask.unsqueeze(1)
         x = F.pad(x, (0, self.groups * self.config.code_stride - x.shape[2]))
         x = x.transpose(1, 2).reshape(x.shape[0], self.groups, -1)  # len(x) is no symbol to export
-        x = self.to_vectors(x).float().flatten(1)
+        x = self.to_vectors(x).to(self.center.dtype).flatten(1)
         momentum = 1 - self.config.code_decay
         x = F.batch_norm(x, self.center, self.spread, training=self.training, momentum=momentum)
         return x.view(x.shape[0], self.groups, -1)

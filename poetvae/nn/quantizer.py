@@ -39,7 +39,9 @@ class VectorQuantizer(nn.Module):
     @torch.no_grad()
     def nearest(self, x: Tensor) -> Tensor:
         """Which code each vector is nearest to: (..., D) -> (...) int64."""
-        distance = self.codebook.square().sum(dim=1) - 2 * x.float() @ self.codebook.T
+        distance = (
+            self.codebook.square().sum(dim=1) - 2 * x.to(self.codebook.dtype) @ self.codebook.T
+        )
         return distance.argmin(dim=-1)
 
     def lookup(self, codes: Tensor) -> Tensor:
@@ -48,7 +50,7 @@ class VectorQuantizer(nn.Module):
 
     def forward(self, x: Tensor) -> Quantized:
         """Quantize x (..., D); while training, let the codebook follow."""
-        x = x.float()
+        x = x.to(self.codebook.dtype)
         if self.training:
             self._follow(x.detach().flatten(0, -2))
         codes = self.nearest(x)
