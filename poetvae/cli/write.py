@@ -66,7 +66,7 @@ sampling_options = common.options(
     click.option(
         "--form", metavar="5x2", shell_complete=known(FORMS), help="One of the model's forms."
     ),
-    options_of(SamplingOptions, leave_out=("labels", "seed"), defaults={"temperature": 0.8}),
+    options_of(SamplingOptions, leave_out=("labels", "seed")),
     common.texts("--label", "pairs", "FIELD=VALUE", "As dynasty=tang; can repeat."),
     click.option(
         "--script",

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..nn.noise import Source, at_level, rand
 from .options import SamplingOptions
 
-PLAIN = SamplingOptions()
+PLAIN = SamplingOptions(temperature=1.0)
 
 
 def filter_logits(logits: Tensor, top_k: int | None = None, top_p: float | None = None) -> Tensor:

@@ -19,6 +19,7 @@ from ..constraints.rules import BLANKS
 from ..data.corpus import read_poems, sample_folder
 from ..errors import ConfigError, CorpusError
 from ..generation.generate import Generated
+from ..generation.options import SamplingOptions
 from ..latent.plane import Plane
 from ..poet import Poet
 from ..text.poem import LACUNA, Poem, content, select
@@ -33,7 +34,7 @@ MOST_DRAWN = 128  # poems times candidates, a few seconds of one core
 MOST_WORDS = 4  # of a condition that can repeat
 MOST_STEPS = 32
 MOST_ON_MAP = 600
-TEMPERATURE = 0.8
+TEMPERATURE = SamplingOptions().temperature
 SCRIPTS: dict[str, Callable[[str], str]] = {
     "as written": str,
     "simplified": to_simplified,

@@ -122,7 +122,7 @@ def writing(run: Path) -> list[Act]:
     model, codec = poet.model, poet.codec
 
     def write(n: int, number: int) -> None:
-        write_poems(model, codec, n, options=SamplingOptions(seed=number))
+        write_poems(model, codec, n, options=SamplingOptions(1.0, seed=number))
 
     decoding = [partial(decode, model.latent)] if model.has_latent else []
     return [stepping(act) for act in (partial(write, 256), partial(write, 1), *decoding)]

@@ -231,7 +231,7 @@ def conditional(o: SimpleNamespace) -> None:
         labels, form = {o.field: value}, None
         if o.field == "form":
             labels, form = {}, Form.parse(value)
-        options = SamplingOptions(labels=labels, seed=derive_seed(0, o.field, value))
+        options = SamplingOptions(1.0, labels=labels, seed=derive_seed(0, o.field, value))
         made = generate(poet.model, codec, o.samples, form=form, options=options)
         flags[value] = [
             np.array([name == value for name in named([poem_ids(codec, p) for p in own])])
@@ -378,7 +378,7 @@ def asked(
     found: list[tuple[dict[str, Any], Generated]] = []
     for i, wish in enumerate(wishes):
         how: dict[str, Any] = {"form": form, "weighed": weighed}
-        how["options"] = SamplingOptions(seed=derive_seed(0, "constraints", i))
+        how["options"] = SamplingOptions(1.0, seed=derive_seed(0, "constraints", i))
         how["constraint"] = requested(codec, form, Conditions(**wish)) if wish else None
         found += [(wish, poem) for poem in generate(model, codec, -(-n // len(wishes)), **how)]
     return found[:n]
@@ -482,7 +482,7 @@ def passes(o: SimpleNamespace) -> None:
         ways += [(ways[-1][0], o.candidates)] if o.candidates > 1 else []
         for count, choice in ways:
             r = evaluate(model, codec, store, samples=o.iw, passes=count)
-            options = SamplingOptions(passes=count, candidates=choice)
+            options = SamplingOptions(1.0, passes=count, candidates=choice)
             began = time.monotonic()
             made = generate(model, codec, o.samples, options=options)
             rate = o.samples / (time.monotonic() - began)

@@ -743,7 +743,7 @@ def test_complete(run: Path) -> None:
 
 
 def test_complete_chooses_among_candidates(run: Path, poet: Poet) -> None:
-    line = "complete 瀑響分雲出 --candidates 3 --temperature 1 -n 4 --seed 1 --json --model"
+    line = "complete 瀑響分雲出 --candidates 3 -n 4 --seed 1 --json --model"
     poems = poet.complete("瀑響分雲出", 4, candidates=3, seed=1)
     assert poems_of(shell(line, run)) == [poem.as_dict() for poem in poems]
     bounds = [poem.bound for poem in poems if poem.bound is not None]

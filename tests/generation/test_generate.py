@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import json
 import math
 from collections import Counter
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from poetvae import models
+from poetvae.cli import write as cli
 from poetvae.config import ModelConfig
 from poetvae.constraints.constraint import Constraint
 from poetvae.constraints.options import Conditions
@@ -27,6 +30,7 @@ from poetvae.generation.options import SamplingOptions, read_options
 from poetvae.generation.passes import write
 from poetvae.generation.sampling import choose_tokens, filter_logits
 from poetvae.models import LatentModel, TextModel
+from poetvae.poet import Poet
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form, Poem, is_han
 from poetvae.text.tokenizer import PoemTokenizer
@@ -568,3 +572,21 @@ def test_the_likeliest_of_the_candidates_is_kept(name: str) -> None:
     if name == "autoregressive":
         for i, poem in enumerate(best):
             assert poem.log_prob == max(other.log_prob for other in few[4 * i : 4 * i + 4])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("name", sorted(FAMILY))
+def test_weights_of_any_type_write(name: str, dtype: torch.dtype) -> None:
+    model, whole = copy.deepcopy(FAMILY[name]).to(dtype), generate(FAMILY[name], ONE, 4, seed=1)
+    for poem, like in zip(generate(model, ONE, 4, seed=1), whole, strict=True):
+        assert set("".join(poem.lines)) <= set(HAN)
+        assert poem.text != like.text or poem.log_prob == pytest.approx(like.log_prob, abs=0.1)
+    constraint = requested(ONE, COUPLET, Conditions(acrostic="山", no_repeat=True))
+    (poem,) = generate(model, ONE, 1, constraint=constraint, candidates=2)
+    assert poem.lines[0][0] == "山"
+
+
+def test_one_temperature_is_the_default_everywhere() -> None:
+    option = {one.name: one.default for one in cli.generate.params}
+    keyword = inspect.signature(Poet.generate).parameters["temperature"].default
+    assert option["temperature"] == keyword == SamplingOptions().temperature == 0.8
