@@ -18,6 +18,7 @@ from .errors import ConfigError
 T = TypeVar("T")
 SCHEDULES = ("constant", "linear", "cyclical", "cosine")
 GRADIENTS = ("standard", "path", "dreg")
+WAYS = ("lerp", "slerp", "bridge")  # from one poem to another, see `Poet.interpolate`
 
 # Registries: what a configuration may name, and the class that it means.
 MODELS = {
@@ -259,7 +260,7 @@ def _check_together(model: ModelConfig, objective: ObjectiveConfig) -> None:
     point = model.kind == "vae" and not model.sample
     # A noisy estimate of the KL must not be clamped or taken the absolute value of: the mean of
     # max(estimate, bits) is not max(KL, bits). A mixture has no KL by unit at all.
-    estimated = objective.gradient != "standard" or model.prior == "mixture"
+    estimated = objective.gradient != "standard" or model.prior not in ("normal", "label")
     vq = model.kind == "vqvae"
     excluded = {
         "iw_samples above 1 weighs whole samples: set free_bits and capacity to 0": (

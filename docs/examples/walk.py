@@ -22,7 +22,7 @@ print("\nA bridge:")
 for poem in poet.interpolate(start, end, steps=5, mode="bridge"):
     print(" ", poem)
 
-# Distance 1 draws from q(z | poem): other words for it. Farther out there are other poems.
+# Distance 1 draws from q(z | poem). z tells 2 nats of it here, so that little of it comes back.
 print("\nAround the first one:")
 for poem in poet.vary(start, n=4, distance=1.0, seed=1):
     print(" ", poem)

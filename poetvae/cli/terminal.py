@@ -18,7 +18,7 @@ USES = {
     "Move in the latent space": {
         "reconstruct": "poems, through it and back",
         "interpolate": "the poems on the way from one to another",
-        "vary": "a poem in other words",
+        "vary": "poems from around a place in it",
         "edit": "a poem, towards those that have something",
         "optimise": "a poem, up the gradient of a wish",
         "neighbours": "the poems of a corpus that lie nearest",

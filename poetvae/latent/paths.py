@@ -11,6 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ..config import WAYS
 from ..data.dataset import Batch, TokenStore
 from ..errors import ConfigError
 from ..evaluation.likelihood import Progress as Progress
@@ -18,7 +19,6 @@ from ..models import LatentModel
 from ..nn.distributions import Point
 from ..text.diff import distance
 
-MODES = ("lerp", "slerp")
 BATCH = 256
 
 
@@ -59,13 +59,14 @@ def _check_steps(steps: int) -> None:
 
 
 def path(a: Tensor, b: Tensor, steps: int = 8, mode: str = "lerp") -> Tensor:
-    """`steps` points from a (D,) to b (D,), both included, equally far in t: (steps, D).
+    """`steps` points from a (D,) to b (D,), both included, equally far in t: (steps, D); the mode
+    is one of `config.WAYS` that lead through points, lerp or slerp.
     Raises ConfigError: fewer than two steps, or an unknown mode."""
     _check_steps(steps)
-    if mode not in MODES:
-        raise ConfigError(f"mode is {mode!r}; expected one of {', '.join(MODES)}")
-    t = torch.linspace(0, 1, steps, device=a.device)
-    return (lerp if mode == "lerp" else slerp)(a, b, t)
+    lines = {"lerp": lerp, "slerp": slerp}
+    if mode not in lines:
+        raise ConfigError(f"mode is {mode!r}; expected one of {', '.join(WAYS)}")
+    return lines[mode](a, b, torch.linspace(0, 1, steps, device=a.device))
 
 
 def bridge(a: str, b: str, steps: int = 8, blank: str = "_", seed: int = 0) -> list[str]:
@@ -96,7 +97,7 @@ def variations(
 ) -> Tensor:
     """n points around the poem of a batch of one: mean + distance * stddev * noise, (n, D).
 
-    At distance 1 they are draws of q(z | x): the poem in other words, as far as the model can tell.
+    At distance 1 they are draws of q(z | x), as near to the poem as z tells of it.
 
     Raises ConfigError: q(z | x) is a point, as in an autoencoder.
     """

@@ -26,7 +26,7 @@ def diagnose(report: Report | None, config: Config, progress: float) -> list[str
     model, full = config.model, config.objective.beta
     weighed = full > 0 and beta(config.objective, progress) > 0.5 * min(1.0, full)
     if model.kind == "vae" and weighed and report.kl_per_poem < COLLAPSED:
-        closed = model.prior != "mixture" and config.objective.gradient == "standard"
+        closed = model.prior in ("normal", "label") and config.objective.gradient == "standard"
         bits = "--set free_bits=0.1 (nats a unit), " if closed else ""
         advice.append(
             f"posterior collapse: z carries {report.kl_per_poem:.2f} nats a poem, "

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from poetvae.config import WAYS
 from poetvae.data.dataset import encode_poems
 from poetvae.errors import ConfigError, CorpusError
 from poetvae.latent import paths as latent
@@ -28,7 +29,7 @@ texts = st.text("天月 \n", max_size=6)
 # Paths
 
 
-@pytest.mark.parametrize("mode", latent.MODES)
+@pytest.mark.parametrize("mode", ["lerp", "slerp"])
 @settings(deadline=None)
 @given(vectors, vectors, st.integers(2, 9))
 def test_a_path_has_its_ends_and_its_steps(mode: str, a: Tensor, b: Tensor, steps: int) -> None:
@@ -84,7 +85,7 @@ def test_slerp_is_lerp_where_there_is_no_circle(a: list[float], b: list[float]) 
     assert torch.equal(found, latent.path(ends[0], ends[1], 5))
 
 
-@pytest.mark.parametrize("mode", latent.MODES)
+@pytest.mark.parametrize("mode", ["lerp", "slerp"])
 def test_interpolation_ends_in_the_reconstructions(poet: Poet, free_poet: Poet, mode: str) -> None:
     poems = poet.interpolate(COUPLETS[0], COUPLETS[1], steps=5, mode=mode)
     assert len(poems) == 5
@@ -95,12 +96,12 @@ def test_interpolation_ends_in_the_reconstructions(poet: Poet, free_poet: Poet, 
 
 
 def test_a_way_that_cannot_be_gone(poet: Poet, free_poet: Poet) -> None:
-    for mode in (*latent.MODES, "bridge"):
+    for mode in WAYS:
         with pytest.raises(ConfigError, match="steps is 1; expected at least 2"):
             poet.interpolate(COUPLETS[0], COUPLETS[1], steps=1, mode=mode)
     with pytest.raises(ConfigError, match="fixed form"):
         free_poet.interpolate("a rose", "a rose is", mode="bridge")
-    with pytest.raises(ConfigError, match="mode is 'bezier'; expected one of lerp, slerp"):
+    with pytest.raises(ConfigError, match="mode is 'bezier'; expected one of lerp, slerp, bridge"):
         poet.interpolate(COUPLETS[0], COUPLETS[1], mode="bezier")
     with pytest.raises(CorpusError, match="this model reads 5x2"):
         poet.interpolate(COUPLETS[0], "瀑響")
