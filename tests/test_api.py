@@ -63,7 +63,7 @@ def test_bricks_come_from_nn() -> None:
 
 def test_bricks_do_not_bring_the_poems() -> None:
     loaded = python("-c", "import poetvae.nn, sys; print(*sys.modules)").split()
-    bricks = {"gated_conv", "distributions", "pooling", "cross_entropy", "quantizer"}
+    bricks = {"gated_conv", "distributions", "noise", "pooling", "cross_entropy", "quantizer"}
     ours = {name for name in loaded if name.startswith("poetvae")}
     assert ours == {"poetvae", "poetvae.nn", *(f"poetvae.nn.{name}" for name in bricks)}
 
