@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from .checkpoints import hub
 from .checkpoints.card import licensed, model_card, read_card
 from .checkpoints.model_folder import Saved, load_folder, save_folder
 from .constraints.constraint import Constraint
-from .constraints.rules import BLANKS, form_opened_by, requested
+from .constraints.room import BLANKS, form_for, form_opened_by
+from .constraints.rules import requested
 from .data.dataset import Batch, derive_seed, encode_poems
 from .errors import ConfigError, CorpusError
 from .evaluation import likelihood
-from .generation.generate import Generated, decode, given, stream
+from .generation.generate import Forms, Generated, decode, given, stream
 from .generation.options import SamplingOptions, read_options, takes_options
+from .generation.spelling import as_typed, spelled
 from .latent import optimise, paths
 from .latent.attributes import Attribute, Direction, codes
 from .latent.index import Index
@@ -107,7 +110,7 @@ class Poet:
 
         Args:
             form: one of the model's; absent = drawn as often as it was trained on, or, where
-                anything is asked for, the most frequent one.
+                anything is asked for, the most frequent one that has room for it.
             constraint: any other condition, on poems of one form.
             options: the fields of `Conditions` and `SamplingOptions`: first_line="...",
                 acrostic="春夏秋冬", temperature=0.8, seed=1.
@@ -133,11 +136,13 @@ class Poet:
         conditions, sampling = read_options(options)
         chosen = Form.parse(form) if form else None
         if conditions:
-            chosen = self.codec.check_form(chosen or (constraint.form if constraint else None))
+            chosen = chosen or (constraint.form if constraint else form_for(self.codec, conditions))
+            chosen = self.codec.check_form(chosen)
             asked = requested(self.codec, chosen, conditions)
             constraint = asked if constraint is None else asked & constraint
         how: Any = {"form": chosen, "constraint": constraint, "options": sampling}
-        return stream(self.model, self.codec, n, start, **how)
+        spell = as_typed(self.codec, conditions.typed)
+        return (spelled(p, spell) for p in stream(self.model, self.codec, n, start, **how))
 
     @takes_options
     def complete(
@@ -201,9 +206,9 @@ class Poet:
 
     def reconstruct(self, texts: str | Sequence[str]) -> list[Generated]:
         """Each text through the latent space and back: the likeliest characters at its mean."""
-        poems = self._read(texts)
-        forms = [self.codec.form_of(poem) for poem in poems]
-        return decode(self.model.latent, self.codec, self._encode(poems).mode, forms)
+        typed = [texts] if isinstance(texts, str) else texts
+        forms = [self.codec.form_of(poem) for poem in self._read(typed)]
+        return self._write(self.encode(typed).mode, forms, typed)
 
     def interpolate(self, a: str, b: str, steps: int = 8, mode: str = "lerp") -> list[Generated]:
         """Poems on the way from a text to another of its form, ends included.
@@ -221,21 +226,19 @@ class Poet:
         if form != other:
             raise CorpusError(f"{a} and {b} have two forms; give texts of one")
         if mode == "bridge":
-            return self._bridge(poems[0], poems[1], form, steps)
+            return self._bridge(a, b, form, steps)
         start, end = self._encode(poems).mode
-        z = paths.path(start, end, steps, mode)
-        return decode(self.model.latent, self.codec, z, [form] * steps)
+        return self._write(paths.path(start, end, steps, mode), [form] * steps, [a + b] * steps)
 
-    def _bridge(self, a: Poem, b: Poem, form: Form | None, steps: int) -> list[Generated]:
+    def _bridge(self, a: str, b: str, form: Form | None, steps: int) -> list[Generated]:
         if form is None:
             raise ConfigError("a bridge leads between poems of a fixed form; take lerp or slerp")
         found = []
-        for chars in paths.bridge(content(a, form), content(b, form), steps, BLANKS[0]):
-            text = form.punctuate(chars)
-            if BLANKS[0] in chars:
-                found += self.generate(form=str(form), template=text, temperature=0.0)
-            else:
-                found.append(given(text, form))
+        start, end = (content(self.codec.typed(text), form) for text in (a, b))
+        for chars in paths.bridge(start, end, steps, BLANKS[0]):
+            whole, text = BLANKS[0] not in chars, form.punctuate(chars)
+            how: Any = {"form": str(form), "template": text, "temperature": 0.0}
+            found += [given(text, form)] if whole else self.generate(**how)
         return found
 
     def vary(
@@ -257,7 +260,7 @@ class Poet:
         found: dict[str, Generated] = {}
         for _ in range(20):
             z = paths.variations(self.model.latent, batch, n, distance, generator)
-            for poem in decode(self.model.latent, self.codec, z, [form] * n):
+            for poem in self._write(z, [form] * n, [text] * n):
                 found.setdefault(poem.text, poem)
             if len(found) >= n:
                 break
@@ -298,8 +301,7 @@ class Poet:
         """A text moved along a direction; strength 1 is the whole way between the class means."""
         (poem,) = self._read(text)
         step, form = direction.vector.to(self.model.device), self.codec.form_of(poem)
-        z = self._encode([poem]).mode + strength * step
-        return decode(self.model.latent, self.codec, z, [form])[0]
+        return self._write(self._encode([poem]).mode + strength * step, [form], [text])[0]
 
     def optimise(
         self,
@@ -339,8 +341,10 @@ class Poet:
             chosen, z = self.codec.form_of(poem), self._encode([poem]).mode
         attribute = Attribute.parse(toward)
         wanted = optimise.toward(attribute, self.codec, chosen, poems, limit)
-        latent = self.model.latent
-        return optimise.optimise(latent, self.codec, z, chosen, wanted, steps, near, progress)
+        latent, how = self.model.latent, (steps, near, progress)
+        found = optimise.optimise(latent, self.codec, z, chosen, wanted, *how)
+        spell = as_typed(self.codec, f"{text or ''}{toward}")
+        return [replace(one, text=spell(one.text), start=spell(one.start)) for one in found]
 
     def surprise(self, text: str) -> list[tuple[str, float]]:
         """Each character that is learnt of a text, with -log p(character | z) in nats, z being its
@@ -348,7 +352,7 @@ class Poet:
         Raises CorpusError: as `encode` does."""
         batch, form = self._one(text)
         nats = paths.surprise(self.model.latent, batch)[0].tolist()
-        return list(zip(content(self.codec.read(text), form), nats, strict=False))
+        return list(zip(content(self.codec.typed(text), form), nats, strict=False))
 
     def evaluate(
         self, poems: Iterable[Poem], *, samples: int = 100, seed: int = 0
@@ -362,19 +366,13 @@ class Poet:
     ) -> list[dict[str, Any]]:
         """How likely each text is: which do not belong?
 
-        For each its `text`, and in nats `nll` (importance-weighted bound with so many samples, or
-        exact by an autoregressive model), `recon`, `kl`, `nll_per_char`; and `anomaly`, which is
-        `nll_per_char` in standard deviations above the mean of the texts given.
-
-        Raises:
-            CorpusError: as `encode` does.
-        """
-        poems = self._read(texts)
-        store = encode_poems(self.codec, poems)
-        rows = likelihood.by_poem(self.model, self.codec, store, samples=samples, seed=seed)
-        return [
-            {"text": poem.text, **row} for poem, row in zip(poems, rows.anomalies(), strict=True)
-        ]
+        For each its `text` as typed, and in nats `nll` (importance-weighted bound with so many
+        samples, or exact by an autoregressive model), `recon`, `kl`, `nll_per_char`; and `anomaly`,
+        which is `nll_per_char` in standard deviations above the mean of the texts given.
+        Raises CorpusError: as `encode` does."""
+        typed = [texts] if isinstance(texts, str) else texts
+        rows = likelihood.anomalies(self.model, self.codec, self._read(typed), samples, seed)
+        return [{"text": text, **row} for text, row in zip(typed, rows, strict=True)]
 
     def _read(self, texts: str | Sequence[str]) -> list[Poem]:
         return [self.codec.read(text) for text in ([texts] if isinstance(texts, str) else texts)]
@@ -384,6 +382,11 @@ class Poet:
         poem = self.codec.read(text)
         batch = encode_poems(self.codec, [poem]).batch([0])
         return batch.to(self.model.device), self.codec.form_of(poem)
+
+    def _write(self, z: Tensor, forms: Forms, typed: Sequence[str]) -> list[Generated]:
+        """The likeliest poem at each z (B, D), in the form given for each, for what was typed."""
+        found = zip(decode(self.model.latent, self.codec, z, forms), typed, strict=True)
+        return [spelled(poem, as_typed(self.codec, text)) for poem, text in found]
 
     @torch.no_grad()
     def _encode(self, poems: Sequence[Poem]) -> Posterior:

@@ -280,6 +280,6 @@ def test_labels_are_on_the_card(poet: Poet) -> None:
 
 def test_a_text_that_opens_no_form(poet: Poet) -> None:
     with pytest.raises(ConstraintError, match="opens none of the model's forms, 5x2"):
-        poet.complete("瀑響分雲")
+        poet.complete("瀑響，分雲")
     with pytest.raises(ConstraintError, match="opens none"):
         poet.complete(COUPLETS[0])

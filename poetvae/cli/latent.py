@@ -102,7 +102,7 @@ def vary(
     poet = model.load()
     _note_unknown(poet, text)
     poems = [p.text for p in poet.vary(text, n, distance=distance, seed=common.known_seed(seed))]
-    read = poet.codec.read(text)
+    read = poet.codec.typed(text)
     form = poet.codec.form_of(read)
     written = compose(content(read, form), form)  # so that punctuation makes no difference
     for poem in poems:
@@ -243,9 +243,8 @@ def optimise(
 def _note_unknown(poet: Poet, *texts: str) -> None:
     from ..text.poem import is_han
 
-    unknown = poet.codec.tokenizer.unknown("".join(poet.codec.read(x).text for x in texts))
-    unknown = [c for c in unknown if not poet.forms or is_han(c)]
-    if unknown:
+    found = dict.fromkeys(char for text in texts for char in poet.codec.unknown(text))
+    if unknown := [char for char in found if not poet.forms or is_han(char)]:
         note(f"characters the model has never seen: {' '.join(unknown)}")
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..generation.generate import Generated
 
 CONDITIONS = tuple(field.name for field in dataclasses.fields(Conditions))
+_DIGITS, _SHOWN = 9, 40  # of the number of a line; of an option that is quoted
 LINES = ("first_line", "lines", "template")  # what a text to complete says itself
 
 
@@ -41,11 +42,9 @@ class Manner:
         """Poems on stdout in a script, as they come; what is told of them is told of what the model
         wrote. Where they are of several forms, an empty line sets apart those of one line, too."""
         from ..text.poem import split_verses
-        from ..text.variants import to_simplified, to_traditional
 
-        convert = {"simplified": to_simplified, "traditional": to_traditional}
         for poem in poems:
-            text = convert[self.script](poem.text) if self.script else poem.text
+            text = poem.in_script(self.script)
             lines = split_verses(text) if poem.form else text.split("\n")
             values = poem.as_dict() | {"text": text, "lines": list(lines)}
             common.output(values, common.paragraph(text, mixed), self.as_json)
@@ -71,7 +70,7 @@ sampling_options = common.options(
     click.option(
         "--script",
         type=click.Choice(["simplified", "traditional"]),
-        help="Of what is printed; absent: as the model writes. What you type may be either.",
+        help="Of what is printed; absent: that of what you type, which may be either.",
     ),
     common.seed_option,
     common.json_option,
@@ -128,10 +127,12 @@ def complete(text: str, model: ModelChoice, n: int, manner: Manner, **wanted: An
             note(f"{one}: only {len(poems)} different completions came of {5 * n} draws")
 
 
-def _numbered(pairs: Texts) -> dict[int, str]:
-    """Texts of lines by number."""
-    lines = common.named(pairs, "--line", "2=TEXT")
-    for number, text in lines.items():
-        if not number.isdecimal():
-            raise ConfigError(f"--line {number}={text}: expected N=TEXT, as --line 2=TEXT")
-    return {int(number): text for number, text in lines.items()}
+def _numbered(pairs: Texts) -> list[tuple[int, str]]:
+    """Texts of lines, each with its number."""
+    common.named(pairs, "--line", "2=TEXT")  # each has an equals sign
+    lines = [(pair, *pair.partition("=")[::2]) for pair in pairs]
+    for pair, number, _ in lines:
+        if not (number.strip().isdecimal() and len(number) <= _DIGITS):
+            shown = pair if len(pair) <= _SHOWN else f"{pair[:_SHOWN]}…"
+            raise ConfigError(f"--line {shown}: expected N=TEXT, as --line 2=TEXT")
+    return [(int(number), text) for _, number, text in lines]

@@ -83,10 +83,19 @@ class Conditions:
             value, among = getattr(self, field.name), field.metadata["among"]
             if among and value is not None and value not in among:
                 raise ConstraintError(f"{field.name} is {value!r}; expected {' or '.join(among)}")
+        texts: dict[int, str] = {}
+        for n, text in self.lines.items() if isinstance(self.lines, Mapping) else self.lines:
+            if texts.setdefault(n, text) != text:
+                raise ConstraintError(f"line {n} is {texts[n]!r} and {text!r}; give it once")
 
     def __bool__(self) -> bool:
         """Whether anything is asked."""
         return next(self.calls(), None) is not None
+
+    @property
+    def typed(self) -> str:
+        """All that is typed in them, a text a line."""
+        return "\n".join(x for _, texts in self.calls() for x in texts if isinstance(x, str))
 
     def calls(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """The functions of `rules` to call, by name, with their arguments. Large unions come last,

@@ -6,26 +6,24 @@ Every function takes the codec of a model and the form of the poem, None in free
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 
 import torch
 from torch import Tensor
 
 from ..errors import ConstraintError
 from ..text.codec import PoemCodec
-from ..text.poem import LACUNA, Form, has_han, split_verses
+from ..text.poem import LACUNA, Form, run_of
 from ..text.prosody import FREE, LEVEL, OBLIQUE, patterns, rhymes
 from ..text.tokenizer import PoemTokenizer
 from .automaton import Automaton
 from .constraint import Condition, Constraint
 from .options import WHERE, Conditions
-from .vocabulary import CLASSES, level_masks, mask, rhyme_masks, sound, tokens_of, unknown
-
-BLANKS = "_＿□"  # what stands for a character that is left open in a template
+from .room import opened, typed_chars
+from .vocabulary import CLASSES, level_masks, mask, rhyme_masks, sound, tokens_of
 
 
 def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
@@ -53,52 +51,53 @@ def _all_of(
 
 
 def first_line(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
-    """Line 1 is the text; see `line`."""
+    """Line 1 is the text, or opens with it; see `line`."""
     return line(codec, form, 1, text)
 
 
 def line(codec: PoemCodec, form: Form | None, n: int, text: str) -> Constraint:
-    """Line n, counted from 1, is the text; in free form line 1 alone, and a line break after it.
+    """Line n, counted from 1, is the text; line 1 may go on after it. In free form line 1 alone,
+    and a line break after it.
 
     Raises:
         ConstraintError: no such line, a text of another length, characters that the model lacks.
     """
     name = "the first line" if n == 1 else f"line {n}"
     if form is None and n == 1:
-        text = text.strip()
+        text = typed_chars(text, form)
         _check_length(name, text, 1, codec.max_len - 2)
         return _fixed(codec, form, dict(enumerate(text + "\n")), name)
     form = _fixed_form(form, name)
     if not 1 <= n <= form.lines:
         raise ConstraintError(f"line {n} of {form}: expected 1 to {form.lines}")
-    chars = "".join(split_verses(text))
-    _check_length(name, chars, form.length, form.length)
+    chars = typed_chars(text, form)
+    _check_length(name, chars, 1 if n == 1 else form.length, form.length)
     return _fixed(codec, form, dict(enumerate(chars, (n - 1) * form.length)), name)
 
 
 def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
-    """The poem, its first lines, or in free form its opening, with blanks: "春眠不__，處處聞啼_".
+    """The poem or its opening, with blanks: "春眠不__，處處聞啼_". Of a fixed form the last line
+    may go on after it.
 
     Raises:
         ConstraintError: nothing but blanks, lines of other lengths or too many, unknown characters.
     """
     name = "the template"
-    typed, text = text, text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA)).strip()
+    typed, text = text, opened(text)
     if not text.replace(LACUNA, "").strip():
         raise ConstraintError(f"the template {typed!r} has no character; give at least one")
     if form is None:
         _check_length(name, text, 1, codec.max_len - 1)
         return _fixed(codec, form, dict(enumerate(text)), name)
-    verses = split_verses(text)
-    if not has_han(text):  # Without Han characters verses are lines, and no character is known.
-        raise unknown(text.replace(LACUNA, ""))
-    if len(verses) == 1 and len(verses[0]) == form.size:
-        verses = form.lay_out(verses[0])
-    if len(verses) > form.lines:
-        raise ConstraintError(f"the template has {len(verses)} lines, {form} has {form.lines}")
-    for i, verse in enumerate(verses):
-        _check_length(f"line {i + 1} of the template", verse, form.length, form.length)
-    return _fixed(codec, form, dict(enumerate("".join(verses))), name)
+    chars, ends = run_of(text)
+    for start, end in pairwise((0, *sorted(ends))):
+        if (end - start) % form.length:
+            line = f"line {start // form.length + 1} of the template"
+            _check_length(line, chars[start:end], form.length, form.length)
+    if len(chars) > form.size:
+        lines = -(-len(chars) // form.length)
+        raise ConstraintError(f"the template has {lines} lines, {form} has {form.lines}")
+    return _fixed(codec, form, dict(enumerate(chars)), name)
 
 
 def acrostic(codec: PoemCodec, form: Form | None, text: str, where: str = "heads") -> Constraint:
@@ -111,7 +110,7 @@ def acrostic(codec: PoemCodec, form: Form | None, text: str, where: str = "heads
     form = _fixed_form(form, name)
     if where not in WHERE:
         raise ConstraintError(f"an acrostic at {where!r}: expected {', '.join(WHERE)}")
-    chars = "".join(split_verses(text))
+    chars = typed_chars(text, form)
     most = min(form.lines, form.length) if where == "diagonal" else form.lines
     _check_length(name, chars, 1, most)
     column = {"heads": [0] * most, "ends": [form.length - 1] * most, "diagonal": range(most)}[where]
@@ -125,7 +124,7 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     Raises:
         ConstraintError: a text longer than a line, characters that the model lacks.
     """
-    chars = "".join(split_verses(text)) if form else text.strip()
+    chars = typed_chars(text, form)
     name = f"the text {chars}"
     masks = [mask(codec, ids) for ids in tokens_of(codec, chars)]
     _check_length(name, chars, 1, form.length if form else codec.max_len - 1)
@@ -202,6 +201,7 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
 
 def without(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
     """None of the characters comes."""
+    chars = typed_chars(chars, form)
     ids = {i for found in tokens_of(codec, chars, missing=True) for i in found}
     return _everywhere(codec, form, ~mask(codec, ids), "the ban", f"none of {_short(chars)}")
 
@@ -212,6 +212,7 @@ def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
     Raises:
         ConstraintError: characters that the model lacks.
     """
+    chars = typed_chars(chars, form)
     ids = {i for found in tokens_of(codec, chars) for i in found}
     marks = [i for i in codec.writable() if not codec.tokenizer.decode([i]).isalnum()]
     allowed = mask(codec, ids | (set(marks) if form is None else set()))
@@ -232,23 +233,6 @@ def requested(codec: PoemCodec, form: Form | None, conditions: Conditions) -> Co
     for name, arguments in conditions.calls():
         constraint = constraint & globals()[name](codec, form, *arguments)
     return constraint
-
-
-def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
-    """The model's form with the fewest lines that a text, with or without blanks, opens; a
-    ConstraintError where there is none."""
-    if not codec.forms:
-        return None
-    filled = text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA))
-    verses = [verse for verse in re.split(r"[^\w□]+", filled) if verse]
-    least = len(verses) + (LACUNA not in filled)
-    whole = {len(verse) for verse in verses}
-    fitting = [form for form in codec.forms if form.lines >= least and whole <= {form.length}]
-    if not fitting:
-        known = ", ".join(map(str, codec.forms))
-        why = f"{text!r} opens none of the model's forms, {known}, with anything left to write"
-        raise ConstraintError(f"{why}; give whole lines, with _ for what is open")
-    return min(fitting, key=lambda form: (form.lines, -codec.forms[form]))
 
 
 def _union(

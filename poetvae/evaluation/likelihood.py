@@ -7,19 +7,20 @@ marks of free form are paid for in nats but not counted. What samples are like i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..data.dataset import Batch, TokenStore, derive_seed, evenly
+from ..data.dataset import Batch, TokenStore, derive_seed, encode_poems, evenly
 from ..errors import CorpusError
 from ..models import LatentModel, TextModel, evaluating
 from ..models.bounds import effective_samples, iwae, log_weights, mutual_information
 from ..nn import DiagonalGaussian
 from ..text.codec import PoemCodec
+from ..text.poem import Poem, content
 from .metrics import bootstrap
 
 ACTIVE = 0.01  # variance of a unit's posterior mean from which on it counts as active
@@ -110,13 +111,14 @@ class Rows:
     posterior: DiagonalGaussian | None
     kl_by_unit: Tensor | None = None
 
-    def anomalies(self) -> list[dict[str, float]]:
-        """By poem its nats, and how far its nats per character are above the mean of all, in
-        standard deviations; keys as in `score --json`."""
-        per_char = self.bound / self.chars
+    def anomalies(self, places: Sequence[int] | slice = slice(None)) -> list[dict[str, float]]:
+        """Of the poems at these places, absent: of all, the nats, and how far the nats per
+        character are above the mean of them, in standard deviations; keys as in `score --json`."""
+        recon, kl, bound, chars = (t[places] for t in (self.recon, self.kl, self.bound, self.chars))
+        per_char = bound / chars
         anomaly = (per_char - per_char.mean()) / (float(per_char.std(correction=0)) or 1.0)
         names = ("nll", "nll_per_char", "recon", "kl", "anomaly")
-        columns = torch.stack([self.bound, per_char, self.recon, self.kl, anomaly], dim=1)
+        columns = torch.stack([bound, per_char, recon, kl, anomaly], dim=1)
         return [dict(zip(names, row, strict=True)) for row in columns.tolist()]
 
 
@@ -163,6 +165,18 @@ def by_poem(
     counts = (recon, kl, bound, chars, unknown, right_chars, right_poem)
     by_unit = torch.stack(units).sum(dim=0) / len(recon) if units else None
     return Rows(*counts, code, posterior, by_unit)
+
+
+def anomalies(
+    model: TextModel, codec: PoemCodec, poems: Sequence[Poem], samples: int, seed: int
+) -> list[dict[str, float]]:
+    """`Rows.anomalies` of poems. What is one poem to the model has one score, which is drawn once;
+    errors as of `evaluate`."""
+    read = [content(poem, codec.form_of(poem)) for poem in poems]
+    distinct = dict(zip(read, poems, strict=True))
+    places = {chars: i for i, chars in enumerate(distinct)}
+    rows = by_poem(model, codec, encode_poems(codec, distinct.values()), samples, seed)
+    return rows.anomalies([places[chars] for chars in read])
 
 
 @torch.no_grad()

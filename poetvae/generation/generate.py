@@ -22,6 +22,7 @@ from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem, split_verses
 from ..text.prosody import regulated, rhyme
 from ..text.tokenizer import EOS
+from ..text.variants import is_simplified, to_simplified, to_traditional
 from .constrained import sample_constrained
 from .options import SamplingOptions
 from .passes import sample, write
@@ -44,6 +45,7 @@ class Generated:
             log p(x) by an autoregressive model, at temperature 1 and unfiltered, in nats.
         satisfied: whether it meets the constraint that it was written under: checked.
         bound: of log p(x) in nats, where it was chosen among candidates.
+        written: the text in the model's own characters, where `text` has those that were typed.
     """
 
     text: str
@@ -53,14 +55,21 @@ class Generated:
     log_prob: float = field(compare=False)  # its last bits depend on what is computed beside it
     satisfied: bool = True
     bound: float | None = field(default=None, compare=False)
+    written: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return self.text
 
     @property
     def poem(self) -> Poem:
-        """The same as a poem, which has no more than its lines."""
-        return Poem(tuple(self.text.split("\n")))
+        """The same as a poem, which has no more than its lines, in the model's own characters."""
+        return Poem(tuple((self.written or self.text).split("\n")))
+
+    def in_script(self, script: str | None) -> str:
+        """Its text in simplified or traditional characters; None: as it is."""
+        if script == "traditional" and is_simplified(self.text):
+            return to_traditional(self.written or self.text)
+        return to_simplified(self.text) if script == "simplified" else self.text
 
     @property
     def tones_ok(self) -> bool | None:
@@ -75,7 +84,7 @@ class Generated:
     def as_dict(self) -> dict[str, Any]:
         """Plain values by key, as in `generate --json`."""
         values = {**asdict(self), "lines": list(self.lines)}
-        satisfied, _ = values.pop("satisfied"), values.pop("bound")
+        satisfied, _, _ = (values.pop(name) for name in ("satisfied", "bound", "written"))
         return values | {"tones_ok": self.tones_ok, "rhyme": self.rhyme, "satisfied": satisfied}
 
 

@@ -163,11 +163,10 @@ def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
 
     Raises ConstraintError: a character that the model never writes, or a text longer than a verse.
     """
-    writable = set(codec.writable())
-    strange = [c for c in text if not writable.intersection(codec.tokenizer.encode(c))]
+    writable, ids = set(codec.writable()), codec.ids(codec.spell(text))
+    strange = [char for char, i in zip(text, ids, strict=True) if i not in writable]
     if strange or not text:
         raise ConstraintError(f"{text!r}: this model never writes {' '.join(strange) or 'nothing'}")
-    ids = codec.tokenizer.encode(text)
     room = form.length if form else codec.max_len
     if len(ids) > room:
         raise ConstraintError(f"{text!r} has {len(ids)} characters; expected at most {room}")

@@ -172,6 +172,12 @@ class PoemCodec:
         pairs = zip(text, typed, strict=True)
         return "".join(char if self._knows(char) else self._nearest(was) for char, was in pairs)
 
+    def unknown(self, text: str) -> list[str]:
+        """The characters of a typed text that the model does not know in any spelling."""
+        typed = self.typed(text).text
+        pairs = zip(typed, self.spell(typed), strict=True)
+        return list(dict.fromkeys(was for was, char in pairs if not self._knows(char)))
+
     def _knows(self, char: str) -> bool:
         return self.tokenizer.encode(char) != [self.tokenizer.unk_id]
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..constraints.options import Conditions
-from ..constraints.rules import BLANKS
+from ..constraints.room import BLANKS
 from ..data.corpus import read_poems, sample_folder
 from ..errors import ConfigError, CorpusError
 from ..generation.generate import Generated
@@ -98,6 +98,11 @@ def in_script(text: str, script: object) -> str:
     return SCRIPTS[validation.choice("script", script, SCRIPTS)](text)
 
 
+def text_in(poem: Generated, script: object) -> str:
+    """The text of a poem in one of `SCRIPTS`."""
+    return poem.in_script(validation.choice("script", script, SCRIPTS))
+
+
 def menu(field: Field) -> dict[str, str]:
     """The words for each value that a condition can have; none where it is typed or ticked."""
     among = field.metadata["among"]
@@ -157,7 +162,7 @@ def read(poet: Poet, value: object) -> Poem | None:
         raise ConfigError("there is no poem yet; write or paste one")
     if any(mark in text for mark in BLANKS):
         return None
-    poem = poet.codec.read(text)
+    poem = poet.codec.typed(text)
     return poem if poet.codec.fits(poem) else None
 
 
@@ -269,6 +274,7 @@ def score(poet: Poet, value: object) -> list[Scored]:
 
 def _nats(poet: Poet, text: str) -> list[tuple[str, float | None]]:
     """The characters of a text, those that are learnt with their nats."""
+    text = poet.codec.typed(text).text
     learnt = poet.surprise(text)[::-1] if poet.model.has_latent else []
     return [learnt.pop() if learnt and learnt[-1][0] == char else (char, None) for char in text]
 

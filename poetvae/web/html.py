@@ -10,7 +10,7 @@ from ..generation.generate import Generated
 from ..text.diff import changed
 from ..text.poem import has_han, is_han
 from ..text.variants import is_simplified
-from .handlers import Atlas, Scored, in_script
+from .handlers import Atlas, Scored, in_script, text_in
 
 WIDTH, HEIGHT = 640, 480  # of the map, in its own units
 BRIGHTEST = 12.0  # nats from which on a character has the full colour
@@ -34,8 +34,8 @@ def verses(text: str) -> str:
 
 def written(found: Sequence[Generated], script: object = "as written", latent: bool = True) -> str:
     """Poems that were just written, each with what can be done with it."""
-    shown = "".join(_written(poem, script, latent) for poem in found)
-    return f'<div class="poems">{shown}</div>{_seed(found[0].seed)}'
+    poems = "".join(_written(poem, script, latent) for poem in found)
+    return f'<div class="poems">{poems}</div>{_seed(found[0].seed)}'
 
 
 def _written(poem: Generated, script: object, latent: bool) -> str:
@@ -43,15 +43,15 @@ def _written(poem: Generated, script: object, latent: bool) -> str:
     if poem.form:
         told += [f"rhyme {in_script(poem.rhyme, script)}"] if poem.rhyme else []
         told += ["regulated tones"] if poem.tones_ok else []
-    shown = verses(in_script(poem.text, script))
-    return _article(shown + _told(" · ".join(told)), poem.text, script, latent)
+    text = text_in(poem, script)
+    return _article(verses(text) + _told(" · ".join(told)), poem.text, text, latent)
 
 
-def _article(inner: str, text: str, script: object = "as written", latent: bool = True) -> str:
+def _article(inner: str, text: str, copied: str = "", latent: bool = True) -> str:
     """A poem with buttons: it is copied as it is shown, and sent on as it was written."""
     ways = [("revise", "Revise")] + latent * [("from", "Walk from"), ("to", "Walk to")]
     buttons = "".join(_button(name, {"ask": key, "text": text}) for key, name in ways)
-    copy = _button("Copy", {"copy": in_script(text, script)})
+    copy = _button("Copy", {"copy": copied or text})
     return f'<article class="poem">{inner}<p class="tools">{copy}{buttons}</p></article>'
 
 

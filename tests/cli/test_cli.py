@@ -27,6 +27,7 @@ from poetvae.evaluation.likelihood import Report
 from poetvae.poet import Poet
 from poetvae.text.poem import Form, Poem, content
 from poetvae.text.prosody import readings, regulated
+from poetvae.text.variants import to_simplified
 from poetvae.training.spec import RunSpec, read_run
 
 TINY = ["d_model=8", "embed_dim=8", "latent_dim=2", "encoder_layers=1", "decoder_layers=1"]
@@ -241,7 +242,7 @@ def test_a_wrong_file_of_settings(tmp_path: Path, text: str, says: str) -> None:
         ("--label dynasty=tang", 2, "no label 'dynasty'; this model's labels: none"),
         ("--acrostic 山 --first-line 橋形得水成", 1, "line 1, position 1: the first line wants 橋"),
         ("--acrostic 山水風", 1, "the acrostic: '山水風' has 3 characters; expected 1 to 2"),
-        ("--first-line ''", 1, "the first line: '' has 0 characters; expected 5"),
+        ("--first-line ''", 1, "the first line: '' has 0 characters; expected 1 to 5"),
         ("--line 3=瀑響分雲出", 1, "line 3 of 5x2: expected 1 to 2"),
         ("--contains 龘", 1, "this model cannot write 龘; take other characters"),
         ("--rhyme any", 1, "5x2 has one line to rhyme; name a rhyme class, such as 尤"),
@@ -704,15 +705,16 @@ def test_what_is_asked_for_holds_in_every_poem(run: Path) -> None:
 def test_text_in_simplified_characters(run: Path) -> None:
     generate: Words = ["generate", "--model", run, "-n", "3", "--seed", "1", "--json"]
     typed = poems_of(shell(*generate, "--first-line", "桥形得水成"))
-    assert {poem["lines"][0] for poem in typed} == {"橋形得水成"}
-    printed = poems_of(shell(*generate, "--first-line", "橋形得水成", "--script", "simplified"))
-    for one, other in zip(typed, printed, strict=True):
-        assert other["lines"][0] == "桥形得水成"
-        assert other["text"] == "，".join(other["lines"]) + "。"
+    assert {poem["lines"][0] for poem in typed} == {"桥形得水成"}
+    other = poems_of(shell(*generate, "--first-line", "橋形得水成"))
+    assert {poem["lines"][0] for poem in other} == {"橋形得水成"}
+    for text, poems, script in (("橋", typed, "simplified"), ("桥", other, "traditional")):
+        asked = ("--first-line", f"{text}形得水成", "--script", script)
+        assert poems_of(shell(*generate, *asked)) == poems
+    for one, long in zip(typed, other, strict=True):
+        assert one["text"] == "，".join(one["lines"]) + "。" == to_simplified(long["text"])
         for key in ("log_prob", "tones_ok", "rhyme"):
-            assert one[key] == other[key], "told of what the model wrote"
-    same = shell(*generate, "--first-line", "橋形得水成", "--script", "traditional")
-    assert poems_of(same) == typed
+            assert one[key] == long[key], "told of what the model wrote"
 
 
 def test_help_sets_apart_what_can_be_asked() -> None:
@@ -759,7 +761,7 @@ def test_complete_texts_of_stdin(run: Path) -> None:
     both = (shell(*complete, "--seed", "1", one).out for one in ("瀑響分雲出", "橋形得水成"))
     assert result.out == "".join(both)
     refused(1, "error: no text came; give one on each line", *complete, "-", stdin=b" \n")
-    refused(1, "opens none of the model's forms", *complete, "瀑響分雲")
+    refused(1, "opens none of the model's forms", *complete, "瀑響，分雲")
 
 
 # Reconstruct

@@ -101,5 +101,16 @@ def test_an_empty_text_is_asked_for(name: str) -> None:
 def test_texts_may_be_one_or_pairs() -> None:
     assert list(Conditions(contains="明月").calls()) == [("contains", ("明月",))]
     assert Conditions(contains=("",))
-    pairs = Conditions(lines=[(1, "一"), (1, "二")])
-    assert list(pairs.calls()) == [("line", (1, "一")), ("line", (1, "二"))]
+    pairs = Conditions(lines=[(1, "一"), (2, "二"), (1, "一")])
+    assert list(pairs.calls()) == [("line", (1, "一")), ("line", (2, "二")), ("line", (1, "一"))]
+
+
+def test_a_line_that_is_given_twice_is_named_with_both_texts() -> None:
+    with pytest.raises(ConstraintError, match=r"^line 2 is '二' and '三'; give it once$"):
+        Conditions(lines=[(1, "一"), (2, "二"), (2, "三")])
+
+
+def test_all_that_is_typed() -> None:
+    asked = Conditions(first_line="首", lines={2: "二"}, acrostic="春", contains=["月", "山"])
+    assert asked.typed.split("\n") == ["首", "二", "春", "heads", "月", "山"]
+    assert Conditions().typed == ""

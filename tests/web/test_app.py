@@ -140,7 +140,7 @@ def test_options_are_known_to_both_ways_of_serving() -> None:
 
 def test_what_goes_wrong_is_told_in_one_escaped_line(blocks: gr.Blocks) -> None:
     with pytest.raises(gr.Error) as told:
-        answer(blocks, "complete")("<b>_</b>")
+        answer(blocks, "complete")("<b>，_</b>")
     message = str(told.value.message)
     assert "<" not in message
     assert "&lt;b&gt;" in message

@@ -156,7 +156,7 @@ def test_blanks_are_filled_and_a_lone_line_goes_on(poet: Poet) -> None:
     assert handlers.complete(poet, "瀑響分雲_，橋形得水成。", seed=3, n=2) == found
     assert handlers.complete(poet, "瀑響分雲出", n=1)[0].lines[0] == "瀑響分雲出"
     with pytest.raises(ConstraintError, match="opens none of the model's forms"):
-        handlers.complete(poet, "山月")
+        handlers.complete(poet, "山，月")
     with pytest.raises(ConfigError, match="there is no text yet"):
         handlers.complete(poet, "  ")
 

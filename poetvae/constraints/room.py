@@ -1,0 +1,98 @@
+"""Which of a model's forms has room for the texts that somebody asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import ConstraintError
+from ..text.cleaning import clean
+from ..text.codec import PoemCodec
+from ..text.poem import LACUNA, Form, run_of
+from .options import WHERE, Conditions
+
+BLANKS = "_＿□"  # what stands for a character that is left open in a template
+
+
+def typed_chars(text: str, form: Form | None) -> str:
+    """The characters of a text that somebody typed; in free form with its marks and blanks."""
+    cleaned = clean(text)[0] or text.strip()
+    return run_of(cleaned)[0] if form else cleaned
+
+
+def opened(text: str) -> str:
+    """A template that somebody typed, with `LACUNA` for what is left open."""
+    text = text.translate(dict.fromkeys(map(ord, BLANKS), LACUNA)).strip()
+    return clean(text)[0] or text
+
+
+def form_for(codec: PoemCodec, conditions: Conditions) -> Form | None:
+    """The model's form in which all texts that are asked for have room, lines as whole as they can
+    be, the most frequent one of several; None in free form.
+
+    Raises:
+        ConstraintError: there is none, with the forms that there are.
+    """
+    if not codec.forms:
+        return None
+    asked = [(name, arguments) for name, arguments in conditions.calls() if name in _ROOM]
+    left = {
+        form: [_ROOM[name](form, *arguments) for name, arguments in asked] for form in codec.forms
+    }
+    fitting = {form: sum(filter(None, rest)) for form, rest in left.items() if None not in rest}
+    if not fitting and len(codec.forms) == 1:
+        return codec.check_form(None)  # for the rule to say what it lacks
+    if not fitting:
+        texts = ((name, *(x for x in args if x not in WHERE)) for name, args in asked)
+        names = ", ".join(" ".join(map(str, text)).replace("_", " ") for text in texts)
+        known = ", ".join(map(str, codec.forms))
+        raise ConstraintError(f"{names}: no form of this model has room for it; it writes {known}")
+    return min(fitting, key=lambda form: (fitting[form], -codec.forms[form]))
+
+
+def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
+    """The model's form with the fewest lines that a text, with or without blanks, opens; a
+    ConstraintError where there is none."""
+    if not codec.forms:
+        return None
+    chars, _ = run_of(opened(text))
+    fitting = {}
+    for form in codec.forms:
+        left = _template(form, text)
+        whole = LACUNA not in chars and not left  # so that more has to be written
+        if left is not None and len(chars) + whole <= form.size:
+            fitting[form] = (left, form.lines, -codec.forms[form])
+    if not fitting:
+        known = ", ".join(map(str, codec.forms))
+        why = f"{text!r} opens none of the model's forms, {known}, with anything left to write"
+        raise ConstraintError(f"{why}; give whole lines, with _ for what is open")
+    return min(fitting, key=lambda form: fitting[form])
+
+
+def _line(form: Form, n: int, text: str) -> int | None:
+    left = form.length - len(typed_chars(text, form))
+    return left if n <= form.lines and left >= 0 and (n == 1 or not left) else None
+
+
+def _template(form: Form, text: str) -> int | None:
+    chars, ends = run_of(opened(text))
+    fits = len(chars) <= form.size and not any(end % form.length for end in ends)
+    return -len(chars) % form.length if fits else None
+
+
+def _acrostic(form: Form, text: str, where: str) -> int | None:
+    most = min(form.lines, form.length) if where == "diagonal" else form.lines
+    return 0 if len(typed_chars(text, form)) <= most else None
+
+
+def _contains(form: Form, text: str) -> int | None:
+    return 0 if len(typed_chars(text, form)) <= form.length else None
+
+
+# How many characters of its line a text leaves open in a form; None where it has no room.
+_ROOM: dict[str, Callable[..., int | None]] = {
+    "first_line": lambda form, text: _line(form, 1, text),
+    "line": _line,
+    "template": _template,
+    "acrostic": _acrostic,
+    "contains": _contains,
+}
