@@ -160,16 +160,19 @@ class Constraint:
 def joint(constraints: Sequence[Constraint]) -> Constraint | None:
     """The strings that are in all of them, without conditions; None where there are none, as far
     as that shows in a part and in pairs of them."""
-    first = constraints[0]
-    parts, distinct = list(first.parts), first.distinct
-    for other in constraints[1:]:
-        if (first.form, len(parts[0].edges)) != (other.form, len(other.parts[0].edges)):
+    first, parts = constraints[0], list[Automaton]()
+    distinct = frozenset[int]().union(*(one.distinct for one in constraints))
+    for one in constraints:
+        if (first.form, len(first.parts[0].edges)) != (one.form, len(one.parts[0].edges)):
             raise ConstraintError(
-                f"conditions on {first.form or 'free'} and on {other.form or 'free'} poems, of"
-                f" {len(parts[0].edges)} and {len(other.parts[0].edges)} positions; give one form"
+                f"conditions on {first.form or 'free'} and on {one.form or 'free'} poems, of"
+                f" {len(first.parts[0].edges)} and {len(one.parts[0].edges)} positions; give one"
+                " form"
             )
-        distinct = distinct | other.distinct
-        for new in other.parts:
+        for part in one.parts:
+            new = part if one is first and one.distinct == distinct else _once(part, distinct)
+            if new is None:
+                return None
             for i, old in enumerate(parts):
                 small = product_size(old, new) <= MAX_EDGES
                 if small and (common := intersection(old, new)):
@@ -179,15 +182,18 @@ def joint(constraints: Sequence[Constraint]) -> Constraint | None:
                     return None
             else:
                 parts.append(new)
-    for i, part in enumerate(parts if distinct else ()):
-        for token, places in sorted(part.fixed().items()):
-            if token > NEWLINE and len(places := places & distinct) > 1:
-                once = intersection(parts[i], at_most_once(token, part, places))
-                if once is None:
-                    return None
-                parts[i] = once
     both = replace(first, parts=tuple(parts), distinct=distinct, says=())
     return None if crowded(both.allowed, distinct) else both
+
+
+def _once(part: Automaton, distinct: frozenset[int]) -> Automaton | None:
+    """The strings of a part that have each token which some edges leave no choice but at one of
+    their places at most; None where there are none."""
+    found: Automaton | None = part
+    for token, places in sorted(part.fixed().items()):
+        if found and token > NEWLINE and len(places := places & distinct) > 1:
+            found = intersection(found, at_most_once(token, part, places))
+    return found
 
 
 def fixed(allowed: Tensor, mask_id: int) -> Tensor:

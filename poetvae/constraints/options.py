@@ -46,7 +46,7 @@ class Conditions:
         "heads", "Where in the lines.", flag="--acrostic-at", among=WHERE, label="Acrostic at"
     )
     contains: str | Sequence[str] = _text(
-        (), "In one line; can repeat.", repeat=True, rank=3, label="Keyword", hint="明月"
+        (), "In one line; can repeat.", repeat=True, rank=5, label="Keyword", hint="明月"
     )
     rhyme: str | None = option(
         None,
