@@ -4,13 +4,15 @@
         python scripts/check_poems.py --form 7x4 --acrostic 春夏秋冬 --rhyme 尤 --tones strict
 
 Shares no code with what writes poems: it compares characters and reads the raw table of rhymes;
-tones alone are told by `prosody.regulated`. Characters are compared as they are given, so give
-those of the poems. Exit code 1, and the first poem that fails, where one does.
+tones are told by `prosody.regulated`, and by `prosody.rhyme_ok` whether a first verse joins in.
+Characters are compared as they are given, so give those of the poems. Exit code 1, and the first
+poem that fails, where one does.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,16 +22,18 @@ from typing import Any
 
 import click
 
-from poetvae.text.prosody import regulated
+from poetvae.text.prosody import STRICTNESS, regulated, rhyme_ok
 
 TABLE = Path(__file__).parent.parent / "poetvae" / "text" / "prosody" / "chinese.tsv"
 
 
 @cache
 def classes() -> dict[str, set[str]]:
-    """The rhyme classes of each character of the table."""
+    """The usual rhyme classes of each character of the table, those without a - behind them."""
     rows = [line.split("\t") for line in TABLE.read_text("utf-8").splitlines()]
-    return {char: set("".join(names)) for char, *names in rows if not char.startswith("#")}
+    marked = {char: "".join(names) for char, *names in rows if not char.startswith("#")}
+    parsed = ((char, re.findall("([^gpjv-])[gpjv]?(-?)", marks)) for char, marks in marked.items())
+    return {char: {name for name, rare in found if not rare} for char, found in parsed}
 
 
 @dataclass(frozen=True)
@@ -75,8 +79,11 @@ class Wanted:
             known = {self.rhyme} if self.rhyme in names() else classes().get(self.rhyme, set())
             right = bool(shared if self.rhyme == "any" else shared & known)
             yield f"does not rhyme in {self.rhyme}", right
+            last = [line[-1] for line in lines[1::2]]
+            yield "has a rhyme twice", len(set(last)) == len(last)
+            yield "begins without the rhyme", rhyme_ok(lines) is not False
         if self.tones:
-            kept = regulated(lines, strict=self.tones == "strict")
+            kept = regulated(lines, strictness=self.tones)
             yield f"does not keep {self.tones} tones", bool(kept)
         if self.no_repeat:
             yield "has a character twice", len(set(chars)) == len(chars)
@@ -104,7 +111,7 @@ def names() -> set[str]:
 @click.option("--acrostic-at", "where", default="heads")
 @click.option("--contains", multiple=True)
 @click.option("--rhyme")
-@click.option("--tones", type=click.Choice(["strict", "lenient"]))
+@click.option("--tones", type=click.Choice(STRICTNESS))
 @click.option("--no-repeat", is_flag=True)
 @click.option("--without", default="")
 @click.option("--only", default="")

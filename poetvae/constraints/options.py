@@ -14,9 +14,10 @@ from typing import Any
 
 from ..config import option
 from ..errors import ConstraintError
+from ..text.prosody import STRICTNESS
 
 WHERE = ("heads", "ends", "diagonal")  # where an acrostic may stand in the lines
-TONES = ("strict", "lenient")  # regulated verse with every reading of the characters, or with some
+TONES = STRICTNESS  # regulated verse with every reading, some usual one, or some reading
 
 
 _text, _GAPS = partial(option, metavar="TEXT"), "春__月"
@@ -57,7 +58,7 @@ class Conditions:
     )
     tones: str | None = option(
         None,
-        "Of regulated verse: with every reading of the characters, or with some.",
+        "Of regulated verse: every reading of the characters fits, some usual one, or some.",
         among=TONES,
         rank=2,
         label="Regulated tones",

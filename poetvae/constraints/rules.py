@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import ConstraintError
 from ..text.codec import PoemCodec
 from ..text.poem import LACUNA, Form, run_of
-from ..text.prosody import FREE, LEVEL, OBLIQUE, patterns, rhymes
+from ..text.prosody import FREE, LEVEL, OBLIQUE, STRICT, USUAL, opens, patterns, rhymes
 from ..text.tokenizer import PoemTokenizer
 from .automaton import Automaton
 from .constraint import Condition, Constraint
@@ -137,19 +137,20 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     return _union(codec, form, [[wants]], name)
 
 
-def tones(codec: PoemCodec, form: Form | None, strictness: str = "lenient") -> Constraint:
+def tones(codec: PoemCodec, form: Form | None, strictness: str = USUAL) -> Constraint:
     """The tones of regulated verse, as `prosody.regulated` has them: every reading of a character
-    fits ("strict"), or some reading does, and a character that is not known fits ("lenient").
+    fits ("strict"), some usual one ("usual"), or some reading ("lenient"); a character that is not
+    known fits but in the first case.
 
     Raises:
         ConstraintError: a form that regulated verse does not have.
     """
-    name, strict = f"regulated verse ({strictness} tones)", strictness == "strict"
+    name, strict = f"regulated verse ({strictness} tones)", strictness == STRICT
     form = _fixed_form(form, name)
     if not (schemes := patterns(form)):
         wanted = "lines of 5 or 7 characters, even in number"
         raise ConstraintError(f"regulated verse has {wanted}; not {form}")
-    level, oblique = level_masks(codec.tokenizer)
+    level, oblique = level_masks(codec.tokenizer, strictness == USUAL)
     slots = {LEVEL: level & ~oblique, OBLIQUE: oblique & ~level, FREE: level | oblique}
     if not strict:
         slots = {LEVEL: level | ~oblique, OBLIQUE: oblique | ~level}
@@ -158,24 +159,27 @@ def tones(codec: PoemCodec, form: Form | None, strictness: str = "lenient") -> C
         return {t: slots[c] for t, c in enumerate(pattern, start) if c in slots}
 
     branches = [
-        [[want(i * form.length, one) for one in verse] for i, verse in enumerate(scheme)]
+        [[want(2 * i * form.length, one) for one in couplet] for i, couplet in enumerate(scheme)]
         for scheme in schemes
     ]
     meaning = {LEVEL: "a level tone", OBLIQUE: "an oblique tone"}
     either, one = "a known tone" if strict else "any tone", "a tone of one kind"
-    verses = (chain(*of_verse) for of_verse in zip(*schemes, strict=True))
-    columns = enumerate(set(slots) for verse in verses for slots in zip(*verse, strict=True))
+    couplets = (chain(*of_couplet) for of_couplet in zip(*schemes, strict=True))
+    columns = enumerate(set(slots) for one in couplets for slots in zip(*one, strict=True))
     words = {t: meaning.get("".join(c), either if FREE in c else one) for t, c in columns}
     return _union(codec, form, branches, name, words, by_sound=True)
 
 
 def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
-    """All even lines end in one rhyme class, in some reading; a couplet's second line does.
+    """All even lines end in one rhyme class, in usual readings and in different characters, and the
+    first line joins them where it ends level, as `prosody.rhyme_ok` has it; a couplet's second line
+    ends in the class.
 
     `name` is one of the 106 classes, another character, which stands for its classes, or "any".
 
     Raises:
-        ConstraintError: free form, odd lines, any class for a couplet, a name without a reading.
+        ConstraintError: free form, odd lines, any class for a couplet, a name without a reading, a
+            class of which the model knows too few characters.
     """
     form = _fixed_form(form, "the rhyme")
     if form.lines % 2:
@@ -185,18 +189,25 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
     if name == "any" or name in tuple(CLASSES):
         classes = list(CLASSES if name == "any" else name)
     else:
-        classes = sorted(rhymes(name), key=CLASSES.index)
+        classes = sorted(rhymes(name, usual=True), key=CLASSES.index)
     if not classes:
         wanted = "a rhyme class such as 尤, or a character of a known sound"
         raise ConstraintError(f"rhyme {name!r}: expected {wanted}")
-    table = rhyme_masks(codec.tokenizer)
-    masks = [table[rhyme] for rhyme in classes if table[rhyme].any()]
-    if not masks:
-        raise ConstraintError(f"this model knows no character of the rhyme {name}; take another")
+    table = rhyme_masks(codec.tokenizer, usual=True)
     ends = range(2 * form.length - 1, form.size, 2 * form.length)
-    words = dict.fromkeys(ends, "one class" if name == "any" else " or ".join(classes))
-    wants = [dict.fromkeys(ends, members) for members in masks]
-    return _union(codec, form, [[[want]] for want in wants], "the rhyme", words, by_sound=True)
+    if not (known := [one for one in classes if table[one].sum() >= len(ends)]):
+        wanted = f"{len(ends)} different characters of the rhyme {name}"
+        raise ConstraintError(f"this model knows fewer than {wanted}; take another")
+    said = "one class" if name == "any" else " or ".join(classes)
+    words, start, distinct = dict.fromkeys(ends, said), form.length - 1, frozenset[int]()
+    wants = [dict.fromkeys(ends, table[one]) for one in known]
+    if form.lines > 2:
+        words[start], distinct = f"{said}, or no level tone", frozenset({start, *ends})
+        mute = ~torch.stack([*table.values()]).any(0)
+        for want, one in zip(wants, known, strict=True):
+            want[start] = mute | torch.stack([table[other] for other in opens(one)]).any(0)
+    branches = [[[want]] for want in wants]
+    return _union(codec, form, branches, "the rhyme", words, by_sound=True, distinct=distinct)
 
 
 def without(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
@@ -243,9 +254,11 @@ def _union(
     words: Mapping[int, str] | None = None,
     sounds: Mapping[int, str] | None = None,
     by_sound: bool = False,
+    distinct: frozenset[int] = frozenset(),
 ) -> Constraint:
     """A union of branches, each the product of groups, each the union of wants: the sets (V,) at
-    the positions where it wants one. The positions of a group lie before those of the next."""
+    the positions where it wants one. The positions of a group lie before those of the next. Among
+    those of `distinct` no token comes twice."""
     base = of_form(codec, form).parts[0]
     sets, first = list(base.sets), [int(edges[0, 1]) for edges in base.edges]
     numbers: dict[tuple[int, int], int] = {}
@@ -272,7 +285,7 @@ def _union(
             rows.append(blocks)
     if not rows:
         raise ConstraintError(f"this model has no characters for {name}; ask for something else")
-    alone = Constraint((Automaton.of(torch.stack(sets), rows),), form=form)
+    alone = Constraint((Automaton.of(torch.stack(sets), rows),), distinct, form=form)
     condition = Condition(name, alone, words or {}, sounds or {}, by_sound)
     return replace(alone, says=(condition,))
 

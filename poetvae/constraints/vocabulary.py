@@ -67,19 +67,20 @@ def sound(chars: Iterable[str]) -> str:
 
 
 @lru_cache(maxsize=4)
-def level_masks(tokenizer: PoemTokenizer) -> tuple[Tensor, Tensor]:
-    """Which tokens may be level and which oblique, (V,) bool each; both for some, none unknown."""
-    found = [levels(char) for char in _chars(tokenizer)]
+def level_masks(tokenizer: PoemTokenizer, usual: bool = False) -> tuple[Tensor, Tensor]:
+    """Which tokens may be level and which oblique, in a usual reading or in any, (V,) bool each;
+    both for some, none unknown."""
+    found = [levels(char, usual) for char in _chars(tokenizer)]
     level, oblique = (torch.tensor([tone in tones for tones in found]) for tone in (LEVEL, OBLIQUE))
     return level, oblique
 
 
 @lru_cache(maxsize=4)
-def rhyme_masks(tokenizer: PoemTokenizer) -> dict[str, Tensor]:
-    """By rhyme class, which tokens may belong to it: (V,) bool."""
+def rhyme_masks(tokenizer: PoemTokenizer, usual: bool = False) -> dict[str, Tensor]:
+    """By rhyme class, which tokens may belong to it, in a usual reading or in any: (V,) bool."""
     table = {name: torch.zeros(len(tokenizer), dtype=torch.bool) for name in CLASSES}
     for i, char in enumerate(_chars(tokenizer)):
-        for name in rhymes(char):
+        for name in rhymes(char, usual):
             table[name][i] = True
     return table
 

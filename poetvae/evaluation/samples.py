@@ -26,7 +26,7 @@ from ..models import Autoregressive, TextModel
 from ..runtime import without_bar
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem, content
-from ..text.prosody import regulated, rhyme_ok, unknown
+from ..text.prosody import LENIENT, STRICT, regulated, rhyme_ok, unknown
 from .metrics import bootstrap, copied_lines, distinct, novel, repeats, self_bleu
 from .ngram import NGram
 from .two_sample import area_under_curve, two_sample_auc
@@ -108,7 +108,8 @@ def compare(
 
     Returns:
         For each side `n`, `compared`, `form_accuracy`, `tone_accuracy` (regulated with some choice
-        of readings), `tone_accuracy_strict` (with every choice), `rhyme_accuracy`, `repeat_rate`
+        of usual readings), `tone_accuracy_strict` (with every choice of readings),
+        `tone_accuracy_lenient` (with some), `rhyme_accuracy` (`prosody.rhyme_ok`), `repeat_rate`
         (a character stands twice in a poem), `distinct_1..4`, `self_bleu_2..4`, `novelty`,
         `copied_lines`, `judge_nll_per_char`, `judge_ar_nll_per_char`, `reverse_nll_per_char`,
         `reverse_of`, `two_sample_auc` (a classifier of samples and human poems; for human poems, of
@@ -236,7 +237,8 @@ def _by_poem(
     return {
         "form_accuracy": never,
         "tone_accuracy": applicable([regulated(v) for v in verses]),
-        "tone_accuracy_strict": applicable([regulated(v, strict=True) for v in verses]),
+        "tone_accuracy_strict": applicable([regulated(v, strictness=STRICT) for v in verses]),
+        "tone_accuracy_lenient": applicable([regulated(v, strictness=LENIENT) for v in verses]),
         "tone_unknown": np.array([bool(unknown("".join(v))) for v in verses], dtype=np.float64),
         "rhyme_accuracy": applicable([rhyme_ok(v) for v in verses]),
         "repeat_rate": repeats(verses).astype(np.float64),

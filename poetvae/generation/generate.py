@@ -73,7 +73,7 @@ class Generated:
 
     @property
     def tones_ok(self) -> bool | None:
-        """Whether some reading keeps the tones of regulated verse, see `prosody.regulated`."""
+        """Whether usual readings keep the tones of regulated verse, see `prosody.regulated`."""
         return regulated(self.poem.verses)
 
     @property

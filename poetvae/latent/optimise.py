@@ -18,7 +18,7 @@ from ..models import LatentModel
 from ..nn.noise import Noise
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem
-from ..text.prosody import LEVEL, OBLIQUE, levels, schemes
+from ..text.prosody import FREE, LEVEL, OBLIQUE, kinds, levels, schemes
 from .attributes import Attribute, spread
 
 RATE = 0.1  # of Adam; the prior has a standard deviation of 1
@@ -125,8 +125,7 @@ def optimise(
     return [Optimised(*row) for row in zip(ends, starts, *values, *priors, strict=True)]
 
 
-# What the readings of a character may be; one without a reading fits anywhere, as in `regulated`.
-_CLASSES = (LEVEL, OBLIQUE, LEVEL + OBLIQUE)
+_SOUNDS = (LEVEL, OBLIQUE, FREE)  # what the usual readings of a character may be
 
 
 def toward(
@@ -189,19 +188,20 @@ def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
 
 
 def tones(codec: PoemCodec, form: Form | None) -> Property:
-    """log P(the poem is `prosody.regulated`), lenient: some choice of readings fits. Exact.
+    """log P(the poem is `prosody.regulated`): some choice of usual readings fits. Exact.
 
-    Verses are independent given the scheme, of which there are two: P(1) + P(2) - P(both).
+    Couplets are independent given the scheme, of which there are two: P(1) + P(2) - P(both); within
+    a couplet the kinds of its two verses count.
 
     Raises ConfigError: a form that no regulated verse has.
     """
     if form is None or not schemes(form):
         raise ConfigError(f"form {form or 'free'} has no tones to keep; expected 5x2, 7x4 or alike")
-    chars = [codec.tokenizer.decode([i]) for i in range(len(codec.tokenizer))]
-    sounds = ["".join(x for x in _CLASSES[2] if x in levels(c)) or _CLASSES[2] for c in chars]
-    classes = torch.tensor([[float(s == one) for one in _CLASSES] for s in sounds]).double()
-    one, other = (torch.stack([_fitting(allowed) for allowed in s]) for s in schemes(form))
-    fitting = torch.stack([one, other, one & other]).double()  # (3, lines, 3 ** length)
+    tones_of = [levels(codec.tokenizer.decode([i]), True) for i in range(len(codec.tokenizer))]
+    # A character without a reading fits anywhere, as in `regulated`.
+    sounds = ["".join(found) if len(found) == 1 else FREE for found in tones_of]
+    classes = torch.tensor([[float(sound == one) for one in _SOUNDS] for sound in sounds]).double()
+    of_verse, fitting = _fitting(form)
 
     def log_probability(logits: Tensor) -> Tensor:
         masses = logits[:, : form.size].softmax(dim=2).double() @ classes.to(logits.device)
@@ -209,19 +209,34 @@ def tones(codec: PoemCodec, form: Form | None) -> Property:
         joint = by_verse[:, :, 0]
         for t in range(1, form.length):
             joint = (joint.unsqueeze(3) * by_verse[:, :, t].unsqueeze(2)).flatten(2)
-        fits = torch.einsum("bvc,svc->bsv", joint, fitting.to(logits.device))
-        first, second, both = fits.clamp(min=1e-300).log().sum(dim=2).unbind(dim=1)
-        either = torch.logaddexp(first, second)
+        groups = joint @ of_verse.to(logits.device)
+        first, second = groups[:, ::2], groups[:, 1::2]
+        fits = torch.einsum("bci,scij,bcj->bsc", first, fitting.to(logits.device), second)
+        one, other, both = fits.clamp(min=1e-300).log().sum(dim=2).unbind(dim=1)
+        either = torch.logaddexp(one, other)
         return (either + torch.log1p(-(both - either).exp())).to(logits.dtype)
 
     return log_probability
 
 
 @cache
-def _fitting(allowed: frozenset[str]) -> Tensor:
-    """Of all sequences of `_CLASSES`, in the order of `product`: whether some choice is allowed."""
-    kinds = product(_CLASSES, repeat=len(next(iter(allowed))))
-    return torch.tensor([any("".join(c) in allowed for c in product(*kind)) for kind in kinds])
+def _fitting(form: Form) -> tuple[Tensor, Tensor]:
+    """Which of K groups each sequence of `_SOUNDS` is in, (3 ** length, K), those of a group being
+    of the same kinds of verse; and which pairs of groups make a couplet of the one scheme, of the
+    other, and of both, (3, couplets, K, K)."""
+    found = [kinds("".join(verse)) for verse in product(_SOUNDS, repeat=form.length)]
+    groups = list(dict.fromkeys(found))
+    of_verse = torch.tensor([[float(group == kind) for group in groups] for kind in found])
+    one, other = (
+        torch.tensor(
+            [
+                [[any(a in x and b in y for a, b in pairs) for y in groups] for x in groups]
+                for pairs in scheme
+            ]
+        )
+        for scheme in schemes(form)
+    )
+    return of_verse.double(), torch.stack([one, other, one & other]).double()
 
 
 def log_odds(codec: PoemCodec, form: Form | None, ones: Ids, others: Ids) -> Property:

@@ -11,6 +11,7 @@ import pytest
 from poetvae.constraints import rules
 from poetvae.constraints.options import Conditions
 from poetvae.errors import ConstraintError
+from poetvae.text.prosody import STRICTNESS
 
 FIELDS = {field.name: field.metadata for field in fields(Conditions)}
 COMPANIONS = {about["companion"] for about in FIELDS.values()} - {""}
@@ -38,7 +39,7 @@ def test_companions_are_fields() -> None:
 
 def test_what_is_none_of_the_choices_is_refused() -> None:
     chosen = [(name, among) for name, about in FIELDS.items() if (among := about["among"])]
-    assert chosen == [("where", ("heads", "ends", "diagonal")), ("tones", ("strict", "lenient"))]
+    assert chosen == [("where", ("heads", "ends", "diagonal")), ("tones", STRICTNESS)]
     for name, among in chosen:
         for value in among:
             assert getattr(of(name, value), name) == value

@@ -1,9 +1,15 @@
 """Sounds and metre: what a language tells of its verse, one module a language."""
 
 from .chinese import (
+    COMPLIANCE,
+    REGULATED,
     RHYMES,
     TONE_NAMES,
+    book,
+    compliance,
+    kinds,
     levels,
+    opens,
     patterns,
     readings,
     regulated,
@@ -11,11 +17,13 @@ from .chinese import (
     rhyme_ok,
     rhymes,
     schemes,
+    sounds,
     tones,
     unknown,
 )
-from .interface import FREE, LEVEL, OBLIQUE, Language, Reading
+from .interface import FREE, LENIENT, LEVEL, OBLIQUE, STRICT, STRICTNESS, USUAL, Language, Reading
 
-__all__ = ["FREE", "LEVEL", "OBLIQUE", "RHYMES", "TONE_NAMES", "Language", "Reading", "levels"]
-__all__ += ["patterns", "readings", "regulated", "rhyme", "rhyme_ok", "rhymes", "schemes"]
-__all__ += ["tones", "unknown"]
+__all__ = ["COMPLIANCE", "FREE", "LENIENT", "LEVEL", "OBLIQUE", "REGULATED", "RHYMES", "STRICT"]
+__all__ += ["STRICTNESS", "TONE_NAMES", "USUAL", "Language", "Reading", "book", "compliance"]
+__all__ += ["kinds", "levels", "opens", "patterns", "readings", "regulated", "rhyme", "rhyme_ok"]
+__all__ += ["rhymes", "schemes", "sounds", "tones", "unknown"]

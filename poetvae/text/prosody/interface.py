@@ -13,6 +13,8 @@ from ..poem import Form
 
 LEVEL, OBLIQUE, FREE = "平", "仄", "中"
 """The two kinds of syllable that metre opposes, and either."""
+STRICTNESS = STRICT, USUAL, LENIENT = "strict", "usual", "lenient"
+"""What has to fit: every reading of each token, some usual reading, or some reading."""
 
 
 class Reading(NamedTuple):
