@@ -31,6 +31,7 @@ from poetvae.files import write_file
 from poetvae.latent.attributes import spread
 from poetvae.runtime import keep_freed_memory
 from poetvae.text.poem import Form, Poem, content, select
+from poetvae.text.prosody import regulated, rhyme_ok
 from poetvae.training.spec import RunSpec
 from poetvae.training.trainer import train
 
@@ -40,8 +41,8 @@ HELD_OUT, SEED, TEMPERATURE = 0.02, 1, 0.8
 POEMS, BATCH = 1000, 250  # of a form, held out and written; written at once
 SAMPLES = 20  # of the importance-weighted bound
 NEAREST = 500  # verses whose nearest in the training text is looked for
-QUALITY = "tone_accuracy:.1% rhyme_accuracy:.1% repeat_rate:.1% copied_lines:.1% novelty:.1%"
-QUALITY += " all_but_one:.1% places:.2f reverse_nll_per_char:.2f"
+QUALITY = "tone_accuracy:.1% tone_chance:.1% rhyme_accuracy:.1% rhyme_chance:.1% repeat_rate:.1%"
+QUALITY += " copied_lines:.1% novelty:.1% all_but_one:.1% places:.2f reverse_nll_per_char:.2f"
 PRESET = "small,few"
 # Of so many passes none decides two rhymes of a quatrain at once, as 7 or 14 would.
 SETTINGS = {"passes": (1, 4, 8, 16, 16, 16), "learning_rate": 3e-3, "beta_warmup": 0.1}
@@ -91,6 +92,24 @@ def nearest(verses: Sequence[str], known: Sequence[str]) -> list[int]:
     return found
 
 
+def by_chance(poems: Sequence[Poem], form: Form, times: int = 5) -> dict[str, float | None]:
+    """How many poems are regulated when all their characters are dealt out anew among them, and how
+    many rhyme when their rhyme words are; None where the form has no rhyme."""
+    rows = np.array([list(content(poem, form)) for poem in poems])
+    rng, place = np.random.default_rng(SEED), np.arange(form.size)
+    rhymes = place[place % (2 * form.length) == 2 * form.length - 1]
+    chances: dict[str, float | None] = {}
+    for key, told, dealt in (("tone", regulated, place), ("rhyme", rhyme_ok, rhymes)):
+        flags = []
+        for _ in range(times):
+            some = rows.copy()
+            some[:, dealt] = rng.permutation(rows[:, dealt].ravel()).reshape(len(rows), -1)
+            flags += [told(form.lay_out("".join(row))) for row in some]
+        known = [flag for flag in flags if flag is not None]
+        chances[f"{key}_chance"] = float(np.mean(known)) if known else None
+    return chances
+
+
 def measure(poet: Poet, name: str, known: Sequence[Poem], test: Sequence[Poem]) -> dict[str, Any]:
     """Held-out likelihood of a form, what samples are like, and what is copied of training."""
     form, codec = Form.parse(name), poet.codec
@@ -102,12 +121,13 @@ def measure(poet: Poet, name: str, known: Sequence[Poem], test: Sequence[Poem]) 
         written += [poem.poem for poem in made]
     sides = compare(codec, written, test, known, asked=[form] * len(written))
     training, alike = sorted({verse for poem in known for verse in poem.verses}), {}
+    chance = {side: by_chance(own, form) for side, own in (("samples", written), ("human", test))}
     for side, poems in (("samples", written), ("human", test)):
         verses = [verse for poem in poems for verse in poem.verses][:NEAREST]
         places = np.array(nearest(verses, training))
         close = float((places >= form.length - 1).mean())
         alike[side] = {"places": float(places.mean()), "all_but_one": close}
-    return {**report, **sides, "nearest": alike}
+    return {**report, **sides, "nearest": alike, "chance": chance}
 
 
 def by_form(rows: dict[str, dict[str, Any]], store: dict[str, float]) -> str:
@@ -119,9 +139,10 @@ def by_form(rows: dict[str, dict[str, Any]], store: dict[str, float]) -> str:
         cost, kl = f"{store[form]:+.4f}", f"{row['kl_per_poem']:.1f}"
         likelihood.append([form, f"{row['poems']:,}", interval, cost, kl])
         for who in ("samples", "human"):
-            quality.append([f"{form}, {who}", *cells({**row[who], **row["nearest"][who]}, QUALITY)])
+            told = {**row[who], **row["nearest"][who], **row["chance"][who]}
+            quality.append([f"{form}, {who}", *cells(told, QUALITY)])
     columns = "form|poems|nats per character (95 %)|stored less trained|rate, nats"
-    names = "|regulated|rhymed|a character twice|copied verses|new 4-grams"
+    names = "|regulated|by chance|rhymed|by chance|a character twice|copied verses|new 4-grams"
     names += "|nearest training verse: all but one alike|places alike|reverse, nats"
     return f"{table(columns, likelihood)}\n\n{table(names, quality)}"
 
@@ -150,17 +171,18 @@ of it again.
 
 Held-out test stanzas, with the weights as they are stored (float16): importance-weighted bound of
 {SAMPLES} samples. "Stored less trained" is what float16 costs.
-Below: {POEMS:,} samples of a form at temperature {TEMPERATURE} beside held-out human poems. Reverse
-likelihood is that of human poems under an n-gram model of samples, or of as many training poems.
+Below: {POEMS:,} samples of a form at temperature {TEMPERATURE} beside held-out human poems. By
+chance: with all characters, or all rhyme words, dealt out anew among the poems. Reverse likelihood
+is that of human poems under an n-gram model of samples, or of as many training poems.
 
 {figures}
 
 ## Limits
 
 It writes verse that scans, not thought: verses fit their neighbours, a quatrain seldom makes one
-point. Unasked its quatrains seldom rhyme and a character often comes twice, see above:
-`--rhyme any` and `--no-repeat` see to that, `--tones lenient` to the tones. z says little of a
-poem, most is left to the passes. It knows no titles and no prose, repeats favourite words, and puts
+point. Unasked its quatrains seldom rhyme and a character often comes twice, see above: `--rhyme
+any` and `--no-repeat` see to that, `--tones lenient` to the tones. z says 2 to 3 nats of a poem,
+the rest is left to the passes. It knows no titles and no prose, repeats favourite words, and puts
 characters that it has rarely seen in odd places. It was trained on what survives of two dynasties,
 almost all of it by men of one class, and says such things. One seed, one training: another would
 differ by more than the last digit.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from poetvae import Poet
+from poetvae.checkpoints.card import model_card
 from poetvae.checkpoints.model_folder import PACKAGED
 from poetvae.text.poem import Form, split_verses
 from poetvae.text.prosody import regulated, rhyme
@@ -65,6 +66,11 @@ def test_its_card_tells_what_it_is(poet: Poet) -> None:
     for word in ("chinese-poetry", "MIT", "licence", "nats", "95 %", "copied", "nearest", "Limits"):
         assert word in card, word
     assert f"{poet.model.num_parameters():,} parameters" in card
+    manner = (
+        "in 16 passes of its decoder; 5x2 and 7x2, having no more characters, a character a pass."
+    )
+    assert manner in card
+    assert manner in model_card(poet.model, poet.codec)
 
 
 @pytest.fixture(scope="module")

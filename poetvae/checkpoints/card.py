@@ -26,6 +26,9 @@ def model_card(model: TextModel, codec: PoemCodec, training: str = "") -> str:
     kind, tag, manner = model.description()
     config = model.config
     language = "language: zh\n" if codec.forms else ""
+    passes = max(model.pass_choices, default=1)
+    short = " and ".join(str(form) for form in codec.forms if form.size <= passes)
+    manner += f"; {short}, having no more characters, a character a pass" if short else ""
     forms = ", ".join(f"{form} ({n:,} poems)" for form, n in codec.forms.items())
     labels = "".join(
         f"\nLabel {name}: {len(values):,} values, {', '.join(values[:_SHOWN])}"
