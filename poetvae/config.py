@@ -8,14 +8,16 @@ change.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .errors import ConfigError
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 SCHEDULES = ("constant", "linear", "cyclical", "cosine")
 GRADIENTS = ("standard", "path", "dreg")
 WAYS = ("lerp", "slerp", "bridge")  # from one poem to another, see `Poet.interpolate`
@@ -63,6 +65,28 @@ def option(
     shown = {"flag": flag, "metavar": metavar, "repeat": repeat, "label": label, "hint": hint}
     meaning = {"doc": doc, "among": tuple(among), "companion": companion, "rank": rank}
     return field(default=default, metadata={**meaning, "rule": rule, **shown})
+
+
+def takes_fields(*options: type) -> Callable[[F], F]:
+    """Let `help` and editors see by name what a function takes as ``**options``: the fields of
+    these dataclasses, all of which have defaults."""
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        names = {p.name for p in own}
+        more = [
+            inspect.Parameter(
+                f.name, inspect.Parameter.KEYWORD_ONLY, default=getattr(known, f.name)
+            )
+            for known in (kind() for kind in options)
+            for f in dataclasses.fields(known)
+            if f.name not in names
+        ]
+        function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
+        return function
+
+    return decorate
 
 
 @dataclass(frozen=True)

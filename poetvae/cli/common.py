@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 import click
 
 from .. import __version__
+from ..data.reading import PLAIN, READING, ReadingOptions
 from ..errors import ConfigError, PoetVAEError
 from ..generation.options import SamplingOptions
 from .terminal import WELCOME, Group, files, known, warn
@@ -26,9 +27,9 @@ from .terminal import note as note
 from .terminal import quiet as quiet
 
 if TYPE_CHECKING:
-    from ..data.corpus import Corpus
+    from ..data.corpus import Corpus, CorpusSpec
     from ..poet import Poet
-    from ..text.poem import Poem
+    from ..text.poem import Form, Poem
 
 FORMS = ("5x2", "5x4", "5x8", "7x2", "7x4", "7x8")
 Texts = tuple[str, ...]
@@ -181,19 +182,26 @@ class CorpusChoice:
 
     sources: Texts
     strict: bool
+    reading: ReadingOptions = PLAIN
     forms: Texts = ()
+
+    def spec(self, sources: Sequence[str] = (), forms: Sequence[Form] = ()) -> CorpusSpec:
+        """What is read: these sources, or its own; without any, the embedded sample."""
+        from ..data.corpus import CorpusSpec, sample_folder
+
+        chosen = sources or self.sources or (str(sample_folder()),)
+        return CorpusSpec(chosen, forms=forms, strict=self.strict, reading=self.reading)
 
     def read(self, poet: Poet, sources: Sequence[str] = ()) -> Corpus:
         """What it, or these sources, have for a model: of its forms, or the model's own.
 
         Without any sources it is the embedded sample.
         """
-        from ..data.corpus import CorpusSpec, read_corpus, sample_folder
+        from ..data.store import load_corpus
         from ..text.poem import Form
 
-        chosen = sources or self.sources or (sample_folder(),)
         forms = [Form.parse(form) for form in self.forms] or poet.forms
-        return read_corpus(CorpusSpec(chosen, forms=forms, strict=self.strict))
+        return load_corpus(self.spec(sources, forms))
 
     def poems(self, poet: Poet) -> list[Poem]:
         """Those that fit a model."""
@@ -242,11 +250,15 @@ forms_option = click.option(
 strict_option = click.option(
     "--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."
 )
+reading_flags = options_of(ReadingOptions)
+reading_options = options(
+    strict_option, reading_flags, gathered("reading", ReadingOptions, *READING)
+)
 corpus_options = options(
     corpus_argument,
     forms_option,
-    strict_option,
-    gathered("corpus", CorpusChoice, "corpus", "strict", "forms"),
+    reading_options,
+    gathered("corpus", CorpusChoice, "corpus", "strict", "reading", "forms"),
 )
 passes_option = options_of(SamplingOptions, only=("passes",))
 label_option = texts("--label", "labels", "FIELD", "Condition on dynasty, author, ...")

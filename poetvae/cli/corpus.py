@@ -22,16 +22,22 @@ def corpus() -> None:
 @common.corpus_options
 @common.json_option
 def stats(corpus: CorpusChoice, as_json: bool) -> None:
-    """What is in CORPUS, what was dropped and why; absent = the embedded sample."""
-    from ..data.corpus import CorpusReport, CorpusSpec, read_corpus, read_poems, sample_folder
+    """What is in CORPUS, what was dropped and why; absent = the embedded sample.
+
+    Of a folder that `corpus tokenize` wrote: what was counted when it was made.
+    """
+    from ..data.corpus import CorpusReport, read_corpus, read_spec
+    from ..data.store import describe
     from ..text.poem import Form
 
-    sources = corpus.sources or (str(sample_folder()),)
-    forms, report = [Form.parse(form) for form in corpus.forms], CorpusReport()
-    if forms:
-        report = read_corpus(CorpusSpec(sources, forms=forms, strict=corpus.strict)).report
+    spec = corpus.spec(forms=[Form.parse(form) for form in corpus.forms])
+    if spec.tokenized:
+        report = describe(spec.tokenized).report
+    elif spec.forms:
+        report = read_corpus(spec).report
     else:
-        for _ in read_poems(*sources, strict=corpus.strict, report=report):
+        report = CorpusReport()
+        for _ in read_spec(spec, report):
             pass
     common.output(report.as_dict(), "\n".join(report.lines()), as_json)
 
@@ -56,7 +62,9 @@ def tokenize(
     from ..training.spec import RunSpec
 
     config = configure("base", common.settings_of(None, pairs))
-    spec = RunSpec.plan(config, corpus.sources, valid, corpus.forms, labels, corpus.strict)
+    spec = RunSpec.plan(
+        config, corpus.sources, valid, corpus.forms, labels, corpus.strict, corpus.reading
+    )
     spec.check()
     for line in build(spec.corpus, Path(out), workers).lines():
         note(line)

@@ -25,9 +25,9 @@ labelled_options = common.options(
         "CORPUS",
         "Poems that have it and poems that do not; absent: those a run was trained on.",
     ),
-    common.strict_option,
+    common.reading_options,
     common.number("--limit", 5000, "Poems of a side, spread evenly.", least=2),
-    common.gathered("corpus", CorpusChoice, "sources", "strict"),
+    common.gathered("corpus", CorpusChoice, "sources", "strict", "reading"),
 )
 
 

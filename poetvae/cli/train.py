@@ -35,6 +35,7 @@ from .terminal import files, known, note, quiet
 @click.option("--config", metavar="FILE.toml", shell_complete=files, help="Settings from a file.")
 @common.forms_option
 @common.strict_option
+@common.reading_flags
 @common.label_option
 @click.option("--resume", is_flag=True, help="Continue the run in --out, if there is one.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")

@@ -7,28 +7,31 @@ It stands on a *side*: 0 to train, 1 to validate, 2 to test.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..config import ModelConfig, TrainConfig
+from ..config import ModelConfig, TrainConfig, takes_fields
 from ..errors import CorpusError
 from ..text.cleaning import UNBALANCED, clean
 from ..text.poem import Form, Poem, content, held_out, select, text_key
 from ..text.variants import standard
+from .reading import PLAIN, ReadingOptions
+from .record import Record
 from .repeated import REPEATED, SideCounts, mark_repeated, near_copies, rank, text_hashes
-from .sources import SUFFIXES, Record, check_source, read_source
+from .report import KINDS, LOST, ONE_LINE, listing, remedy_for
+from .report import CorpusReport as CorpusReport
+from .sources import Passed, check_source, read_source
 
 Source = str | Path
 Item = tuple[Poem, str, int]  # what is learnt, a poem or a couplet; its characters; its side
 Keys = set[int] | None
 """Those of the poems before, to which a poem adds its own; None: poems are not compared."""
 
-_PROBLEMS = 20  # broken places that are named; the others are counted
+_EARLY = 2000  # entries lost when a corpus is given up before its end
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class CorpusSpec:
         held_out: the share of poems kept from training, half to validate and half to test.
         max_len: positions of a poem in free form; a fixed form has its own.
         min_count, min_label: a character, a label's value seen less often is unknown.
+        reading: what the files do not tell themselves.
     """
 
     sources: Sequence[Source]
@@ -56,6 +60,7 @@ class CorpusSpec:
     max_len: int = ModelConfig.max_len
     min_count: int = TrainConfig.min_count
     min_label: int = TrainConfig.min_label
+    reading: ReadingOptions = PLAIN
 
     @property
     def tokenized(self) -> Path | None:
@@ -66,71 +71,6 @@ class CorpusSpec:
     def columns(self) -> tuple[str, ...]:
         """The fields whose values are counted: where there are forms, they come first."""
         return tuple(dict.fromkeys(("form", *self.labels))) if self.forms else tuple(self.labels)
-
-
-@dataclass
-class CorpusReport:
-    """What was read, what was kept, and why the rest was not.
-
-    read == kept + sum(dropped), and, after `read_corpus`, kept == used + sum(unused) and
-    items == train + valid + test + sum(repeated), where items are the poems or couplets selected.
-    `forms` and `characters` (line breaks not counted) are of the poems kept, those without a form
-    are "free"; `altered` has poems by what was altered, one perhaps under several; `ignored` the
-    files of folders that were not read, by suffix; `problems` the first broken places, as
-    file:line: what.
-    """
-
-    read: int = 0
-    kept: int = 0
-    characters: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    altered: Counter[str] = field(default_factory=Counter)
-    ignored: Counter[str] = field(default_factory=Counter)
-    forms: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
-    used: int = 0
-    unused: Counter[str] = field(default_factory=Counter)
-    items: int = 0
-    train: int = 0
-    valid: int = 0
-    test: int = 0
-    repeated: Counter[str] = field(default_factory=Counter)
-
-    def add(self, other: CorpusReport) -> None:
-        """Count what the other has counted, of what comes after."""
-        for key, value in vars(other).items():
-            mine = getattr(self, key)
-            mine += value  # a counter stays the same one, which those who read hold
-            setattr(self, key, mine)
-        del self.problems[_PROBLEMS:]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything as plain numbers, strings, dicts and lists."""
-        counted = vars(self).items()
-        return {k: dict(v.most_common()) if isinstance(v, Counter) else v for k, v in counted}
-
-    def lines(self) -> list[str]:
-        """The account for people; empty parts are left out."""
-        parts = [
-            f"poems: {self.read:,} read, {self.kept:,} kept ({self.characters:,} characters)",
-            _listing("dropped", self.dropped),
-            _listing("altered", self.altered),
-            _listing("files not read", self.ignored),
-            _listing("forms", self.forms, most=8),
-        ]
-        if self.items:
-            sides = f"{self.train:,} to train, {self.valid:,} to validate, {self.test:,} to test"
-            parts += [
-                _listing("poems not used", self.unused),
-                f"selected: {self.items:,}; {sides}",
-                _listing("left out", self.repeated),
-            ]
-        return [part for part in (*parts, *self.problems) if part]
-
-
-def _listing(name: str, counts: Counter[str], most: int | None = None) -> str:
-    shown = [f"{count:,} {reason}" for reason, count in counts.most_common(most)]
-    return f"{name}: {', '.join(shown)}" if shown else ""
 
 
 @dataclass(frozen=True)
@@ -144,25 +84,34 @@ class Corpus:
     report: CorpusReport
 
 
+@takes_fields(ReadingOptions)
 def read_poems(
-    *sources: Source, strict: bool = False, report: CorpusReport | None = None
+    *sources: Source, strict: bool = False, report: CorpusReport | None = None, **reading: Any
 ) -> Iterator[Poem]:
     """The poems of sources, cleaned, each text once; see `CorpusSpec` for sources and strict.
 
-    A report counts what is read; one that is given to several calls adds up.
+    A report counts what is read; one that is given to several calls adds up. The fields of
+    `ReadingOptions` are keywords, too: encoding="gb18030".
 
     Raises:
+        ConfigError: a reading option that there is not.
         CorpusError: at once, for a source that is not there; while reading, for one that cannot be
-            read or, at the end, when no poem was kept.
+            read or, at the end, when no poem was kept, or more than a fifth of the entries is lost.
     """
-    return _read(check_sources(sources), strict, CorpusReport() if report is None else report)
+    spec = CorpusSpec(sources, strict=strict, reading=ReadingOptions(**reading))
+    return read_spec(spec, CorpusReport() if report is None else report)
 
 
-def _read(names: list[str], strict: bool, report: CorpusReport) -> Iterator[Poem]:
+def read_spec(spec: CorpusSpec, report: CorpusReport) -> Iterator[Poem]:
+    """The poems of the sources of a corpus, see `read_poems`; nothing of it is selected."""
+    return _read(check_sources(spec.sources), spec, report)
+
+
+def _read(names: list[str], spec: CorpusSpec, report: CorpusReport) -> Iterator[Poem]:
     known: set[int] = set()
     before = CorpusReport()
     before.add(report)
-    for record in read_records(names, strict, report):
+    for record in read_records(names, spec, report):
         if poem := read_record(record, report, known):
             yield poem
     _check_kept(names, report, before)
@@ -177,7 +126,7 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
     items: list[Item] = []
     report, counts = CorpusReport(), SideCounts()
     for names, side, part in read_parts(spec, report):
-        items += select_items(read_records(names, spec.strict, part), spec, side, part, set())
+        items += select_items(read_records(names, spec, part), spec, side, part, set())
     sides = np.fromiter((side for *_, side in items), np.uint8, len(items))
     counts.items += np.bincount(sides, minlength=3)
     mark_repeated(sides, text_hashes(chars for _, chars, _ in items), rank(sides), counts)
@@ -218,23 +167,43 @@ def is_store(folder: Source) -> bool:
     return (Path(folder) / "store.json").is_file()
 
 
-def read_records(sources: Iterable[str], strict: bool, report: CorpusReport) -> Iterator[Record]:
-    """The entries of sources; raises CorpusError as `read_poems` does, except at the end."""
+def read_records(
+    sources: Iterable[str], spec: CorpusSpec, report: CorpusReport
+) -> Iterator[Record]:
+    """The entries of sources; raises CorpusError as `read_poems` does, save where none is kept."""
+    total, lost = 0, CorpusReport()
+    passed = Passed(report.ignored, report.encodings)
     for name in sources:
-        for record in read_source(name, report.ignored):
-            if record.problem and strict:
-                reason = f"{record.where}: {record.problem}"
+        if is_store(name):
+            raise CorpusError(f"{name} is tokenized: numbers, no poems; give it alone, or to train")
+        for record in read_source(name, passed, spec.reading, spec.strict):
+            total += 1
+            if record.problem and spec.strict:
+                detail = f" ({record.detail})" if record.detail else ""
+                reason = f"{record.where}: {record.problem}{detail}"
                 raise CorpusError(f"{reason}; mend it, or read without strict to skip it")
+            if record.problem or "\ufffd" in record.text:
+                lost.note(record if record.problem else record._replace(problem=LOST))
+                if lost.dropped.total() % _EARLY == 0:
+                    _check_lost(lost, total)
             yield record
+    _check_lost(lost, total)
+
+
+def _check_lost(lost: CorpusReport, total: int) -> None:
+    """Raises CorpusError: more than a fifth of the entries, and more than one, are lost."""
+    count = lost.dropped.total()
+    if count > 1 and 5 * count > total:
+        reasons = "; ".join(line.removeprefix("dropped: ") for line in lost.losses())
+        remedy = remedy_for(lost.dropped.most_common(1)[0][0])
+        raise CorpusError(f"{count:,} of {total:,} entries are lost: {reasons}; {remedy}")
 
 
 def read_record(record: Record, report: CorpusReport, known: Keys = None) -> Poem | None:
     """The poem of an entry, cleaned and counted; None when it is dropped, as a known one is."""
     report.read += 1
     if record.problem:
-        report.dropped[record.problem] += 1
-        if len(report.problems) < _PROBLEMS:
-            report.problems.append(f"{record.where}: {record.problem}")
+        report.note(record)
         return None
     text, altered = clean(record.text)
     if not text or UNBALANCED in altered:
@@ -254,6 +223,7 @@ def read_record(record: Record, report: CorpusReport, known: Keys = None) -> Poe
     report.characters += sum(map(len, poem.lines))
     report.altered.update(altered)
     report.forms[str(poem.form or "free")] += 1
+    report.single += len(poem.verses) == 1
     return poem
 
 
@@ -282,10 +252,15 @@ def side_of(poem: Poem, share: float) -> int:
 def _check_kept(names: list[str], report: CorpusReport, before: CorpusReport) -> None:
     """Raises CorpusError when no poem was kept of sources, since an earlier state of the report."""
     if report.kept == before.kept:
-        why = _listing("dropped", report.dropped - before.dropped) or "it is empty"
+        dropped = report.dropped - before.dropped
+        why = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
+        why, remedy = (f"dropped: {why}" if why else "it is empty"), ""
+        if reason := next((reason for reason in dropped if report.first(reason)), ""):
+            why, remedy = f"{why}; first {report.first(reason)}", f"; {remedy_for(reason)}"
+        passed = listing("; not read", report.ignored)
         raise CorpusError(
             f"{', '.join(names)}: nothing to learn from: {report.read - before.read} poems read, "
-            f"{why}; poems stand in {', '.join(SUFFIXES[:5])} files, in UTF-8"
+            f"{why}{''.join(passed)}{remedy or f'; poems stand in {KINDS} files'}"
         )
 
 
@@ -299,7 +274,9 @@ def _check_selected(names: list[str], spec: CorpusSpec, report: CorpusReport) ->
     if not spec.forms:
         reason = f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
     elif not fixed:
-        reason = f"{none}; all {report.kept} are of free form: leave out --form"
+        single = 2 * report.single > report.kept > 1
+        remedy = f"{report.single} are one line: {ONE_LINE}" if single else "leave out --form"
+        reason = f"{none}; all {report.kept} are of free form: {remedy}"
     else:
         there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
         reason = f"{none}; there are {there}: try --form {fixed[0][0]}"

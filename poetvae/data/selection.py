@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from ..errors import CorpusError
 from .corpus import CorpusReport, CorpusSpec, read_records, select_items
+from .record import Record
 from .repeated import text_hashes
-from .sources import Record
 
 END = "\ud800"  # stands behind a text of free form: no cleaned text has a surrogate in it
 CHUNK, CHUNK_CHARACTERS = 2000, 2**20  # entries of a process at once; of long ones, fewer
@@ -93,7 +93,7 @@ def gather(
     files that are not read; what each chunk counts is in its items. Raises CorpusError as
     `read_records` does, and when a process dies.
     """
-    chunks = chunks_of(read_records(sources, spec.strict, report), chunk, bool(spec.columns))
+    chunks = chunks_of(read_records(sources, spec, report), chunk, bool(spec.columns))
     work = partial(items_of, spec=spec, side=side)
     head = list(islice(chunks, FEW_CHUNKS))
     if workers <= 1 or len(head) < FEW_CHUNKS:

@@ -1,242 +1,197 @@
 """The formats that poems come in, each read as a stream of entries.
 
-- `.json`: a list of objects, such as the files of chinese-poetry
-- `.jsonl`: an object per line
-- `.txt`: poems separated by blank lines; without any, one a line, as in `title:text` if Chinese
-- `.csv`, `.parquet` and data sets on the hub (owner/name): a row per poem, read by `datasets`
-- `-`: standard input, and files without suffix, as pipes: `.jsonl` if it starts with {, or `.txt`
+- `.json`: a list of entries, such as the files of chinese-poetry, or sections that have them
+- `.jsonl`, `.ndjson`: an entry per line
+- `.txt`: poems separated by blank lines; without any, one a line; see `layouts`
+- `.csv`, `.tsv`, `.parquet` and data sets on the hub (owner/name): a row per poem
+- `-`: standard input, and files without suffix, as pipes: JSON if it begins so, or text
 
-`.json`, `.jsonl` and `.txt` may be compressed (`.gz`). An object's or row's text is in the first of
-TEXT_FIELDS that it has, its other strings are meta. All text is UTF-8.
+An entry is an object, a list of lines, or a text; `fields` finds the poem in it. All but `.parquet`
+may be compressed (`.gz`), and in any encoding, see `encoding`.
 """
 
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import re
+import select
+import stat
 import sys
-import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO
 
 from ..errors import CorpusError
-from ..text.poem import has_han
+from .documents import JSON_LINES, document_entries, has_entry_a_line, is_json, line_entries
+from .encoding import check_encoding, decoded
+from .fields import entry_records
+from .layouts import Line, text_records
+from .reading import PLAIN, ReadingOptions
+from .record import Record, check_size
+from .tables import SEPARATED, hub_entries, parquet_entries, separated_entries
 
-SUFFIXES = (".json", ".jsonl", ".txt", ".csv", ".parquet", ".json.gz", ".jsonl.gz", ".txt.gz")
-TEXT_FIELDS = ("text", "poem", "content", "paragraphs", "lines")
-NOT_UTF8, BROKEN_JSON = "not UTF-8", "broken JSON"
+_TEXTS = (".json", ".jsonl", ".txt", ".csv", ".ndjson", ".tsv")
+SUFFIXES = (*_TEXTS, ".parquet", *(f"{suffix}.gz" for suffix in _TEXTS))
 
-_HEAD = 1000  # lines of a text file that decide whether blank lines separate its poems
+Read = Callable[[int], bytes]
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
-_TITLE = re.compile(r"([^:：，。？！；、,.?!;\n]{1,30})[:：](.+)", re.DOTALL)
-_DYNASTIES = {"tang": "tang", "song": "song", "yuanqu": "yuan"}
+_PATIENCE = 10  # seconds to wait for somebody to write into a pipe
+_PACKED = 200, 2**24  # unpacked, so many times the file is a bomb; so many bytes are none
 
 
-class Record(NamedTuple):
-    """One entry of a source: where it stands, and its text and meta, or the problem with it."""
+@dataclass
+class Passed:
+    """What reading has to tell beside the entries: how many files and folders were not read, by
+    suffix or reason, and how many files were read in which encoding other than UTF-8."""
 
-    where: str
-    text: str = ""
-    meta: Mapping[str, str] = {}
-    problem: str = ""
-
-
-_Line = tuple[str, str | None]
-"""A line of a file: where it stands, and its text, or None when it is not UTF-8."""
+    ignored: Counter[str] = field(default_factory=Counter)
+    encodings: Counter[str] = field(default_factory=Counter)
 
 
 def check_source(name: str) -> str:
     """The name; CorpusError where nothing is, or of an unknown format. A hub is not asked yet."""
     known = name.endswith(SUFFIXES)
-    if name != "-" and not os.path.exists(name) and (known or not _HUB_NAME.fullmatch(name)):
-        raise CorpusError(f"{name}: no such file or folder; check the path")
+    if name != "-" and not os.path.exists(name) and (known or not _is_hub_name(name)):
+        what = "is a link to nothing" if os.path.islink(name) else "no such file or folder"
+        raise CorpusError(f"{name}: {what}; check the path")
     if os.path.isfile(name) and not known:
-        raise CorpusError(f"{name}: unknown format; expected a name in {', '.join(SUFFIXES)}")
+        raise CorpusError(f"{name}: unknown format; expected a name in {', '.join(SUFFIXES[:7])}")
     return name
 
 
-def read_source(name: str, ignored: Counter[str]) -> Iterator[Record]:
+def read_source(
+    name: str, passed: Passed, options: ReadingOptions = PLAIN, strict: bool = False
+) -> Iterator[Record]:
     """The entries of a source, in the order of the file, and of file names in a folder.
 
-    The files of a folder that are of no known format are counted in `ignored`, by suffix. Raises
-    CorpusError when a file cannot be read at all.
+    What is not read of a folder is counted in `passed`. Raises CorpusError when a file cannot be
+    read at all and, if strict, when a folder cannot.
     """
     if not os.path.isdir(name):
-        yield from _file_records(name)
+        yield from _file_records(name, passed, options)
         return
-    for folder, folders, files in os.walk(name):
+
+    def closed(error: OSError) -> None:
+        if strict:
+            reason = f"{error.filename}: cannot be entered ({error.strerror})"
+            raise CorpusError(f"{reason}; check it, or read without strict to pass it over")
+        passed.ignored["folder that cannot be entered"] += 1
+
+    for folder, folders, files in os.walk(name, onerror=closed):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for file in sorted(f for f in files if not f.startswith(".")):
-            if file.endswith(SUFFIXES):
-                yield from _file_records(os.path.join(folder, file))
+        for path in (os.path.join(folder, f) for f in folders):
+            if os.path.islink(path):
+                passed.ignored["linked folder"] += 1
+        for path in (os.path.join(folder, f) for f in sorted(files) if not f.startswith(".")):
+            if not path.endswith(SUFFIXES):
+                passed.ignored[Path(path).suffix or "without suffix"] += 1
+            elif not os.path.isfile(path):
+                what = "no regular file" if os.path.exists(path) else "link to nothing"
+                passed.ignored[what] += 1
             else:
-                ignored[Path(file).suffix or "without suffix"] += 1
+                yield from _file_records(path, passed, options)
 
 
-def _file_records(name: str) -> Iterator[Record]:
+def _is_hub_name(name: str) -> bool:
+    """Whether a name that is no path here may be one on the hub: not if its folder is here."""
+    return _HUB_NAME.fullmatch(name) is not None and not os.path.lexists(name.partition("/")[0])
+
+
+def _file_records(name: str, passed: Passed, options: ReadingOptions) -> Iterator[Record]:
     try:
-        if name == "-":
-            if sys.stdin is None:
-                raise OSError("it is closed")
-            yield from _sniffed_records("stdin", sys.stdin.buffer)
-        elif name.endswith((".csv", ".parquet")) or not os.path.exists(name):
-            yield from _table_records(name)
+        if name.endswith(".parquet"):
+            yield from entry_records(name, parquet_entries(name), options)
+        elif name != "-" and not os.path.exists(name):
+            yield from entry_records(name, hub_entries(name), options)
         else:
-            opened: Any = gzip.open if name.endswith(".gz") else open
-            with opened(name, "rb") as file:
-                if name.removesuffix(".gz").endswith(".json"):
-                    yield from _json_records(name, file)
-                elif name.removesuffix(".gz").endswith(".jsonl"):
-                    yield from _jsonl_records(name, _lines(name, file))
-                else:
-                    yield from _sniffed_records(name, file)
+            with _opened(name) as read:
+                yield from _text_records(name, read, passed, options)
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise CorpusError(f"{name}: cannot be read ({reason}); check the file") from error
 
 
-def _lines(name: str, file: BinaryIO) -> Iterator[_Line]:
-    for number, raw in enumerate(file, 1):
-        where = f"{name}:{number}"
-        try:
-            yield where, raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-        except UnicodeDecodeError:
-            yield where, None
-
-
-def _sniffed_records(name: str, file: BinaryIO) -> Iterator[Record]:
-    """Entries of a file whose name says only that it is text."""
-    lines = _lines(name, file)
-    head = list(islice(lines, _HEAD))
-    texts = ["?" if text is None else text.strip() for _, text in head]
-    lines = chain(head, lines)
-    if "".join(texts).startswith("{"):
-        yield from _jsonl_records(name, lines)
-    elif "\n\n" in "\n".join(texts).strip("\n"):
-        yield from _block_records(lines)
+def _text_records(
+    name: str, read: Read, passed: Passed, options: ReadingOptions
+) -> Iterator[Record]:
+    """The entries of a file whose bytes are text."""
+    told = check_encoding(options.encoding) if options.encoding else None
+    encoding, parts = decoded(read, told)
+    if not encoding.startswith("utf-8"):
+        passed.encodings[encoding] += 1
+    suffix, name = Path(name.removesuffix(".gz")).suffix, "stdin" if name == "-" else name
+    head = next(parts, "")
+    parts = chain([head], parts)
+    lines = _lines(name, parts, "\r" if "\r" in head and "\n" not in head else "\n")
+    if suffix in SEPARATED:
+        records = entry_records(name, separated_entries(name, lines, head), options)
+    elif suffix in (".json", *JSON_LINES) or is_json(head):
+        by_line = suffix in JSON_LINES and not head.lstrip().startswith("[")
+        by_line = by_line or has_entry_a_line(head)
+        entries = line_entries(lines) if by_line else document_entries(name, parts)
+        records = entry_records(name, entries, options)
     else:
-        yield from _line_records(lines)
+        records = text_records(name, lines, head, options)
+    for record in records:
+        yield record.checked(encoding)
 
 
-def _line_records(lines: Iterable[_Line]) -> Iterator[Record]:
-    """A poem per line."""
-    for where, text in lines:
-        if text is None:
-            yield Record(where, problem=NOT_UTF8)
-        elif text.strip():
-            match = _TITLE.fullmatch(text.strip())
-            if match and has_han(match[2]):
-                yield Record(where, match[2], {"title": _tidy(match[1])})
-            else:
-                yield Record(where, text)
+def _lines(name: str, parts: Iterator[str], end: str) -> Iterator[Line]:
+    """The lines of a text; CorpusError where one has no end."""
+    number, rest = 0, ""
+    for part in chain(parts, [end]):
+        *lines, rest = (rest + part).split(end)
+        check_size(len(rest), f"{name}:{number + len(lines) + 1}")
+        for line in lines:
+            number += 1
+            yield f"{name}:{number}", line.rstrip("\r\n")
 
 
-def _block_records(lines: Iterable[_Line]) -> Iterator[Record]:
-    """Poems separated by blank lines."""
-    block: list[_Line] = []
-    for line in chain(lines, [("", "")]):
-        if line[1] is None or line[1].strip():
-            block.append(line)
-        elif block:
-            broken = [where for where, text in block if text is None]
-            if broken:
-                yield Record(broken[0], problem=NOT_UTF8)
-            else:
-                yield Record(block[0][0], "\n".join(text or "" for _, text in block))
-            block = []
-
-
-def _jsonl_records(name: str, lines: Iterable[_Line]) -> Iterator[Record]:
-    """An object per line."""
-    for where, text in lines:
-        if text is None:
-            yield Record(where, problem=NOT_UTF8)
-        elif text.strip():
-            try:
-                value = json.loads(text)
-            # A hostile file nests more deeply than Python recurses.
-            except (ValueError, RecursionError):
-                yield Record(where, problem=BROKEN_JSON)
-            else:
-                yield _object_record(name, where, value)
-
-
-def _json_records(name: str, file: BinaryIO) -> Iterator[Record]:
-    """A list of objects, or one; or, under this suffix too, an object per line."""
-    try:
-        text = file.read().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        yield Record(name, problem=NOT_UTF8)
+@contextmanager
+def _opened(name: str) -> Iterator[Read]:
+    """What reads so many bytes of a file, unpacked, of a pipe, or of standard input.
+    Raises CorpusError: it is none of these, or nobody writes into the pipe."""
+    if name == "-":
+        if sys.stdin is None:
+            raise OSError("it is closed")
+        yield sys.stdin.buffer.read
         return
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        if text.lstrip().startswith("{"):
-            lines = enumerate(text.split("\n"), 1)
-            yield from _jsonl_records(name, ((f"{name}:{n}", line) for n, line in lines))
-        else:
-            yield Record(f"{name}:{getattr(error, 'lineno', 1)}", problem=BROKEN_JSON)
-        return
-    for number, value in enumerate(values if isinstance(values, list) else [values], 1):
-        yield _object_record(name, f"{name}: entry {number}", value)
+    mode = os.stat(name).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
+        raise CorpusError(f"{name}: is no file, folder or pipe; give one, or - for standard input")
+    with _open_pipe(name) if stat.S_ISFIFO(mode) else open(name, "rb") as file:
+        yield _unpacking(name, file) if name.endswith(".gz") else file.read
 
 
-def _table_records(name: str) -> Iterator[Record]:
-    """The rows of a table, or of a data set on the hub: of its train split if it has one."""
-    import datasets  # type: ignore[import-untyped]
-
-    datasets.disable_progress_bars()
-    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False  # or it tells a server of every table read
-    try:
-        # Streaming writes no data, but locks: into a folder that goes away.
-        with tempfile.TemporaryDirectory(prefix="poetvae-") as cache:
-            path, options = name, {"streaming": True, "cache_dir": cache}
-            if os.path.exists(name):
-                path = name.rpartition(".")[2]
-                options["data_files"] = os.path.abspath(name)
-            if name.endswith(".csv"):
-                # A poem may be called NA; a broken character becomes U+FFFD, a lacuna.
-                options |= {"keep_default_na": False, "encoding_errors": "replace"}
-            splits = datasets.load_dataset(path, **options)
-            split = "train" if "train" in splits else next(iter(splits))
-            for number, row in enumerate(splits[split], 1):
-                yield _object_record(name, f"{name}: row {number}", row)
-    # datasets passes on what pandas, pyarrow, fsspec and the hub raise; there is no common base.
-    except Exception as error:
-        what = "cannot be read" if os.path.exists(name) else "no such file, folder or hub data set"
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise CorpusError(f"{name}: {what} ({reason}); check the name") from error
+def _open_pipe(name: str) -> BinaryIO:
+    """A pipe that somebody writes into; one with a name of its own may be waited at for ever."""
+    handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
+    own = os.path.exists(os.path.realpath(name))
+    if own and not select.select([handle], [], [], _PATIENCE)[0]:
+        os.close(handle)
+        raise CorpusError(f"{name}: nobody writes into this pipe; begin to, or give a file")
+    os.set_blocking(handle, True)
+    return open(handle, "rb")
 
 
-def _object_record(name: str, where: str, value: object) -> Record:
-    """The entry in an object: its text, and its other strings as meta."""
-    if not isinstance(value, dict):
-        return Record(where, problem="not an object")
-    for key in TEXT_FIELDS:
-        text = value.get(key)
-        if isinstance(text, list) and all(isinstance(line, str) for line in text):
-            text = "\n".join(text)
-        if isinstance(text, str):
-            break
-    else:
-        return Record(where, problem=f"none of the fields {', '.join(TEXT_FIELDS)}")
-    others = {k: v for k, v in value.items() if k != key and isinstance(v, str) and v.strip()}
-    meta = {_tidy(k): _tidy(v) for k, v in others.items()}
-    # The file names of chinese-poetry tell the dynasty: poet.tang.0.json.
-    for part in os.path.basename(name).split("."):
-        if part in _DYNASTIES:
-            return Record(where, text, {"dynasty": _DYNASTIES[part], **meta})
-    return Record(where, text, meta)
+def _unpacking(name: str, file: BinaryIO) -> Read:
+    """What reads an archive; CorpusError where a small one unpacks without end."""
+    archive, (times, free) = gzip.GzipFile(fileobj=file), _PACKED
 
+    def read(count: int) -> bytes:
+        data = archive.read(count)
+        if archive.tell() > free and archive.tell() > times * file.tell():
+            raise CorpusError(
+                f"{name}: unpacks to more than {times} times its size; check the file"
+            )
+        return data
 
-def _tidy(text: str) -> str:
-    """A string for one line of output: single blanks, nothing that UTF-8 or a terminal minds."""
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(text.split())
+    read(free + 1)  # before anything is made of it
+    archive.seek(0)
+    return read

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
-from ..config import option
+from ..config import option, takes_fields
 from ..constraints.options import Conditions
 from ..errors import ConfigError
 
 LARGEST_TEMPERATURE = 100
 MOST_CANDIDATES = 1000
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -68,16 +66,4 @@ def read_options(options: Mapping[str, Any]) -> tuple[Conditions, SamplingOption
     return conditions, SamplingOptions(**{name: values[name] for name in values.keys() & how})
 
 
-def takes_options(function: F) -> F:
-    """Let `help` and editors see by name what a function takes as ``**options``."""
-    signature = inspect.signature(function)
-    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    names = {p.name for p in own}
-    more = [
-        inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=getattr(options, f.name))
-        for options in (Conditions(), SamplingOptions())
-        for f in dataclasses.fields(options)
-        if f.name not in names
-    ]
-    function.__signature__ = signature.replace(parameters=[*own, *more])  # type: ignore[attr-defined]
-    return function
+takes_options = takes_fields(Conditions, SamplingOptions)

@@ -245,7 +245,9 @@ def check_same(
     `given` names the settings and parts of the run to compare; those that are filled in when a run
     begins are compared where they were given a value. Raises ConfigError: they differ.
     """
-    known, wanted = (ChainMap(vars(s), *s.config.to_dict().values()) for s in (spec, planned))
+    known, wanted = (
+        ChainMap(vars(s), vars(s.reading), *s.config.to_dict().values()) for s in (spec, planned)
+    )
     filled = {"vocab_size", "max_len", "label_sizes", "form_known"}
     filled |= {name for name in ("precision", "slices") if wanted[name] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}

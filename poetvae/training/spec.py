@@ -15,6 +15,7 @@ import torch
 from .. import __version__
 from ..config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dict
 from ..data.corpus import Corpus, CorpusSpec, is_store, sample_folder
+from ..data.reading import PLAIN, ReadingOptions
 from ..data.store import describe, load_corpus, read_store
 from ..errors import MALFORMED, CheckpointError, ConfigError, CorpusError
 from ..files import write_file
@@ -36,6 +37,7 @@ class RunSpec:
     steps: int = 0
     fingerprint: str = ""
     id: str = ""  # random; what its checkpoints are known by; none in older versions
+    reading: ReadingOptions = PLAIN
 
     @classmethod
     def plan(
@@ -46,6 +48,7 @@ class RunSpec:
         forms: Sequence[str] = (),
         labels: Sequence[str] = (),
         strict: bool = False,
+        reading: ReadingOptions = PLAIN,
     ) -> RunSpec:
         """A run by what people give; where the corpus is tokenized, its forms and labels hold.
 
@@ -56,7 +59,8 @@ class RunSpec:
         """
         paths = tuple(map(_absolute, sources)) or (str(sample_folder()),)
         held_out, parsed = tuple(map(_absolute, valid)), tuple(sorted(map(Form.parse, forms)))
-        spec = cls(config, paths, held_out, parsed, tuple(dict.fromkeys(labels)), strict)
+        once = tuple(dict.fromkeys(labels))
+        spec = cls(config, paths, held_out, parsed, once, strict, reading=reading)
         folder = spec.corpus.tokenized
         if folder is None:
             for source in filter(is_store, (*spec.sources, *spec.valid)):
@@ -78,7 +82,8 @@ class RunSpec:
         """What its poems are, and how they are numbered."""
         train, max_len = self.config.train, self.config.model.max_len
         learnt = self.sources, self.valid, self.forms, self.labels, self.strict
-        return CorpusSpec(*learnt, train.held_out, max_len, train.min_count, train.min_label)
+        counts = train.held_out, max_len, train.min_count, train.min_label
+        return CorpusSpec(*learnt, *counts, self.reading)
 
     def check(self) -> None:
         """Raises ConfigError for several passes in free form."""
@@ -92,6 +97,7 @@ class RunSpec:
         """Write `train.json`."""
         values = {"poetvae": __version__, "torch": torch.__version__, **vars(self)}
         values |= {"config": self.config.to_dict(), "forms": list(map(str, self.forms))}
+        values |= {"reading": self.reading.given}
         values |= {"sha256": _digest(values)}
         text = json.dumps(values, indent=2, ensure_ascii=False)
         write_file(run / "train.json", text.encode("utf-8", "surrogatepass"))  # names of files
@@ -115,7 +121,9 @@ class RunSpec:
             )
             strict, steps = bool(values["strict"]), int(values["steps"])
             fingerprint, of_run = str(values["fingerprint"]), str(values.get("id", ""))
-            return cls(config, sources, valid, forms, labels, strict, steps, fingerprint, of_run)
+            reading = ReadingOptions(**values.get("reading", {}))  # older versions have none
+            learnt = sources, valid, forms, labels, strict
+            return cls(config, *learnt, steps, fingerprint, of_run, reading)
         except OSError as error:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
         except MALFORMED as error:

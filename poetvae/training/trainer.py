@@ -23,8 +23,9 @@ from tqdm import tqdm
 from ..checkpoints import model_folder
 from ..checkpoints.card import model_card
 from ..checkpoints.model_folder import Saved, save_checkpoint, save_folder
-from ..config import Config, TrainConfig, configure, fields
+from ..config import Config, TrainConfig, configure, fields, takes_fields
 from ..data.dataset import Data, derive_seed
+from ..data.reading import ReadingOptions
 from ..errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError
 from ..evaluation.likelihood import Report, evaluate
 from ..generation.generate import generate
@@ -51,6 +52,7 @@ class TrainingInterruptedError(PoetVAEError):
         self.exit_code = 128 + signum
 
 
+@takes_fields(ReadingOptions)
 def train(
     sources: Sequence[str | Path] = (),
     out: str | Path = "run",
@@ -70,6 +72,7 @@ def train(
     log: Log | None = None,
     quiet: bool = False,
     tensorboard: bool = False,
+    **reading: Any,
 ) -> Poet:
     """Train a model into a run folder, and give it back as it was best on held-out poems.
 
@@ -89,6 +92,7 @@ def train(
             that; with a corpus given, a run that is not there is begun.
         log: takes lines for people, unless `quiet`; absent = standard error.
         tensorboard: write the curves to `out`/tensorboard, too.
+        reading: the fields of `ReadingOptions`, how the corpora are read.
 
     Raises:
         PoetVAEError: whatever is wrong with settings, corpus or folder, before anything is written;
@@ -102,7 +106,8 @@ def train(
         check_tensorboard()
     run, length = Path(os.path.realpath(out)), Length(epochs, steps, minutes)
     config = configure(preset or "base", settings)
-    planned = RunSpec.plan(config, sources, valid, forms, labels, strict)
+    asked = ReadingOptions(**reading)
+    planned = RunSpec.plan(config, sources, valid, forms, labels, strict, asked)
     keep_freed_memory()
     with processes(device) as group:
         quiet = quiet or not group.main
@@ -116,8 +121,8 @@ def train(
             spec, data = opened_run.spec, opened_run.data
             if resume:
                 parts = {"sources": sources, "valid": valid, "forms": forms, "labels": labels}
-                named = [name for name, part in {**parts, "strict": strict}.items() if part]
-                given = [*(fields() if preset else settings or ()), *named]
+                parts |= {"strict": strict, **asked.given}
+                given = [*(fields() if preset else settings or ()), *filter(parts.get, parts)]
                 check_same(run, spec, planned, len(data.train), length, given)
                 if minutes and goes_on:
                     log(f"minutes {minutes} is left out: {run} was begun for {spec.steps} steps")

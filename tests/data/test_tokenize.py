@@ -29,8 +29,8 @@ from poetvae.data import selection as items
 from poetvae.data import store, tokenize
 from poetvae.data.corpus import CorpusReport, CorpusSpec
 from poetvae.data.dataset import Data, TokenStore, encode_poems
+from poetvae.data.record import Record
 from poetvae.data.selection import chunks_of, gather, items_of
-from poetvae.data.sources import Record
 from poetvae.data.store import load_corpus, open_store, read_store
 from poetvae.data.tokenize import build, known_values
 from poetvae.errors import ConfigError, CorpusError, PoetVAEError

@@ -1,0 +1,100 @@
+"""Files of plain text: what in them is a poem, and what its title.
+
+Blank lines part poems; where many of them come in pairs, those part poems, and single ones stanzas.
+A file without any has a poem a line. Before a poem may stand its title and a colon, or title and
+author as in title::author::text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..text.poem import form_of, has_han, split_verses
+from .encoding import BROKEN
+from .reading import ReadingOptions
+from .record import Record, check_size, tidy
+
+Line = tuple[str, str]
+"""A line of a file: where it stands, and its text."""
+FEWER_LINES = "too few lines for a poem"
+
+_BLANK_RUN = re.compile(r"\n(?:[^\S\n]*\n)+")
+_TITLE = re.compile(r"([^:：，。？！；、,.?!;\n]{1,99})[:：](.+)", re.DOTALL)
+_SENTENCE_TITLE = re.compile(r"([^:：。？！；?!;\n]{1,99})[:：](.+)", re.DOTALL)
+_PARTED = re.compile("::|：：")
+
+
+def text_records(
+    name: str, lines: Iterable[Line], head: str, options: ReadingOptions
+) -> Iterator[Record]:
+    """The poems of a text file; its first part tells how they are laid out."""
+    if options.file_is_poem:
+        title = tidy(Path(name).name.partition(".")[0])
+        yield from (r._replace(meta={"title": title}) for r in _blocks(lines, math.inf))
+    elif options.lines_per_poem is not None:
+        yield from _counted(lines, options.lines_per_poem)
+    elif runs := [run.count("\n") - 1 for run in _BLANK_RUN.findall(head.strip("\n"))]:
+        blocks = _BLANK_RUN.split(head.strip("\n"))
+        fixed = sum(form_of(split_verses(block)) is not None for block in blocks)
+        stanzas = 10 * sum(n > 1 for n in runs) >= len(runs) and 1 in runs
+        yield from _blocks(lines, 2 if stanzas and 2 * fixed <= len(blocks) else 1)
+    else:
+        for where, text in lines:
+            if text.strip():
+                yield line_record(where, text)
+
+
+def line_record(where: str, text: str) -> Record:
+    """A poem in one line, which may begin with a title."""
+    line = text.strip()
+    if has_han(line) and len(parts := _PARTED.split(line)) > 1:
+        title, *others, poem = parts
+        named = {"title": title, **({"author": others[0]} if others else {})}
+        return Record(where, poem, {key: tidy(part) for key, part in named.items() if part.strip()})
+    match = _TITLE.fullmatch(line)
+    if match and has_han(match[2]):
+        return Record(where, match[2], {"title": tidy(match[1])})
+    # In a title with commas nothing but what follows it tells that a poem begins there.
+    match = _SENTENCE_TITLE.fullmatch(line)
+    if match and form_of(split_verses(match[2])) is not None:
+        return Record(where, match[2], {"title": tidy(match[1])})
+    return Record(where, text)
+
+
+def _blocks(lines: Iterable[Line], least: float) -> Iterator[Record]:
+    """Poems with so many blank lines between them, or more; fewer are between stanzas."""
+    block: list[Line] = []
+    blank = size = 0
+    for where, text in lines:
+        if text.strip():
+            block += [*[(where, "")] * blank, (where, text)]
+            blank, size = 0, size + len(text) + 1
+            check_size(size, where)
+        elif block:
+            blank += 1
+            if blank == least:
+                yield _joined(block)
+                block, blank, size = [], 0, 0
+    if block:
+        yield _joined(block)
+
+
+def _counted(lines: Iterable[Line], count: int) -> Iterator[Record]:
+    """Poems of so many lines; blank ones are none."""
+    block: list[Line] = []
+    for line in lines:
+        if line[1].strip():
+            block.append(line)
+            if len(block) == count:
+                yield _joined(block)
+                block = []
+    if block:
+        yield Record(block[0][0], problem=FEWER_LINES, detail=f"{len(block)} of {count}")
+
+
+def _joined(block: list[Line]) -> Record:
+    where = next((where for where, text in block if BROKEN in text), block[0][0])
+    return Record(where, "\n".join(text for _, text in block))

@@ -1,0 +1,46 @@
+"""How a corpus is read, where it does not tell so itself; the command line and Python share it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from ..config import option
+from ..errors import ConfigError
+from .encoding import check_encoding
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How the files of a corpus are read.
+
+    Raises:
+        ConfigError: an encoding that there is not, no lines, two ways to part a text file.
+    """
+
+    text_field: str | None = option(None, "The field that has the poems.", metavar="NAME")
+    title_field: str | None = option(None, "The field that has their titles.", metavar="NAME")
+    encoding: str | None = option(None, "As gb18030; found if absent.", metavar="NAME")
+    file_is_poem: bool = option(False, "A text file is a poem.")
+    lines_per_poem: int | None = option(None, "So many lines of a text file are.", metavar="N")
+
+    def __post_init__(self) -> None:
+        for name in ("text_field", "title_field", "encoding"):
+            if not isinstance(value := getattr(self, name), str | None):
+                raise ConfigError(f"{name} is {value!r}; expected a name")
+        if self.encoding is not None:
+            check_encoding(self.encoding)
+        if self.lines_per_poem is not None:
+            if self.lines_per_poem < 1:
+                raise ConfigError(f"lines_per_poem is {self.lines_per_poem}; expected at least 1")
+            if self.file_is_poem:
+                raise ConfigError("file_is_poem and lines_per_poem were given; give one of them")
+
+    @property
+    def given(self) -> dict[str, str | int | bool]:
+        """What was asked for, by name."""
+        return {name: value for name, value in vars(self).items() if value}
+
+
+PLAIN = ReadingOptions()
+READING = tuple(field.name for field in dataclasses.fields(ReadingOptions))
