@@ -1,7 +1,8 @@
 """One spelling for each character, and the poem without what its editors added.
 
-Every text is brought to NFC with one kind of line break and single blanks. In Chinese texts notes
-in brackets go, and a character that is lost, or described because Unicode lacks it, becomes □.
+Every text is brought to NFC with one kind of line break, single blanks, and one empty line between
+stanzas; where lines were written as one, with | or / between them, they are lines. In Chinese texts
+notes in brackets go, and a character that is lost, or described because Unicode lacks it, becomes □.
 Brackets are left alone in texts without Han characters: there they belong to the poem.
 """
 
@@ -13,6 +14,7 @@ import unicodedata
 from .poem import HAN, LACUNA, has_han
 
 _LINE_BREAK = re.compile("[\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+_CARRIAGE_RETURNS = re.compile("\r+\n")
 _BLANKS = re.compile(r"[^\S\n]*\n\s*|[^\S\n]{2,}|[^\S\n ]")
 
 # Controls, soft hyphen, zero-width and bidirectional marks, tags, noncharacters, and the two marks
@@ -54,6 +56,11 @@ _INSIDE = r"[^（）()〔〕〖〗［］\[\]]*"
 _RESTORED = re.compile(r"\[(?![一二三四五六七八九十百〇○0-9]+\])" + f"({_INSIDE})" + r"\]")
 _NOTE = re.compile(rf"[（(]{_INSIDE}[）)]|〔{_INSIDE}〕|〖{_INSIDE}〗|［{_INSIDE}］|\[{_INSIDE}\]")
 _NESTING = 8
+# Between verses; in a text without Han characters, blanks around it tell it from and/or.
+_HAN_SEPARATOR = re.compile(
+    rf"(?<=[{HAN}□，。！？；：、])[^\S\n]*[|｜/／]+[^\S\n]*(?=[{HAN}□「『“《\n]|$)"
+)
+_SEPARATOR = re.compile(r"[^\S\n]+[/|]+[^\S\n]+|[^\S\n]*\|+[^\S\n]*")
 _WORD = re.compile(f"[^\\W_]|{LACUNA}")
 UNBALANCED = "unbalanced brackets"
 
@@ -70,7 +77,7 @@ def clean(text: str) -> tuple[str, list[str]]:
             altered.append(name)
             text = new
 
-    text = text.replace("\r\n", "\n")
+    text = _CARRIAGE_RETURNS.sub("\n", text)
     alter("line breaks", _LINE_BREAK.sub("\n", text))
     alter("control characters", _CONTROLS.sub("", text))
     alter("variation selectors", _VARIATIONS.sub("", text))
@@ -84,10 +91,13 @@ def clean(text: str) -> tuple[str, list[str]]:
         if _BRACKET.search(text):
             altered.append(UNBALANCED)
         alter("lost characters", _LOST.sub(LACUNA, text))
+        alter("separators", _HAN_SEPARATOR.sub("\n", text))
+    elif "\n" not in text.strip():
+        alter("separators", _SEPARATOR.sub("\n", text))
     alter("lost characters", _SURROGATE.sub("\ufffd", text))
     # Only now: without what stood between them, a letter and an accent may have come together.
     alter("not NFC", unicodedata.normalize("NFC", text))
-    alter("blanks", _BLANKS.sub(lambda m: "\n" if "\n" in m[0] else " ", text.strip()))
+    alter("blanks", _BLANKS.sub(lambda m: "\n" * min(2, m[0].count("\n")) or " ", text.strip()))
     return (text if _WORD.search(text) else ""), altered
 
 
@@ -99,7 +109,7 @@ def _without_notes(text: str) -> str:
         text, count = _NOTE.subn("", text)
         if not count:
             break
-    return "\n".join(line for line in text.split("\n") if _WORD.search(line))
+    return "\n".join(line for line in text.split("\n") if not line or _WORD.search(line))
 
 
 def _replace_ids(text: str) -> str:

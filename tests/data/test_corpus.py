@@ -248,7 +248,15 @@ def test_damaged_archives_and_missing_files(tmp_path: Path) -> None:
             "ab\nc\nd",
             ["line breaks", "control characters", "blanks"],
         ),
-        ("a \t  b\u3000c \n\n  d", "a b c\nd", ["blanks"]),
+        ("a \t  b\u3000c \n\n \n  d \n e", "a b c\n\nd\ne", ["blanks"]),
+        ("a\r\r\nb\r\n\r\nc", "a\nb\n\nc", []),
+        ("白日｜青天 / 明月|", "白日\n青天\n明月", ["separators", "blanks"]),
+        (
+            "Tiger, / burning|bright, and/or not",
+            "Tiger,\nburning\nbright, and/or not",
+            ["separators"],
+        ),
+        ("one / two\nthree", "one / two\nthree", []),
         (f"（序）{A}（見《祖堂集》。\n卷七）。\n{B}〖[一]注〗", f"{A}。\n{B}", ["notes"]),
         ("金陵詩徵。\n（見（《祖堂集》）卷七）。", "金陵詩徵。", ["notes"]),
         ("(云)來，(唱）去。［合］聽讀《離騷》。", "來，去。聽讀《離騷》。", ["notes"]),
@@ -279,7 +287,7 @@ def test_clean_text_is_clean(text: str) -> None:
     cleaned, altered = clean(text)
     assert unicodedata.is_normalized("NFC", cleaned)
     assert cleaned == cleaned.strip()
-    assert not any(mark in cleaned for mark in ("\r", "\t", "\0", "\n\n", "  ", "\u2028", "▁"))
+    assert not any(mark in cleaned for mark in ("\r", "\t", "\0", "\n\n\n", "  ", "\u2028", "▁"))
     cleaned.encode()
     assert altered or cleaned in (text, "")
 
