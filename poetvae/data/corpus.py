@@ -7,6 +7,7 @@ It stands on a *side*: 0 to train, 1 to validate, 2 to test.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -274,9 +275,8 @@ def _check_selected(names: list[str], spec: CorpusSpec, report: CorpusReport) ->
     if not spec.forms:
         reason = f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
     elif not fixed:
-        single = 2 * report.single > report.kept > 1
-        remedy = f"{report.single} are one line: {ONE_LINE}" if single else "leave out --form"
-        reason = f"{none}; all {report.kept} are of free form: {remedy}"
+        one_line = f"; {ONE_LINE}" if 2 * report.single > report.kept else ""
+        reason = f"{none}; all {report.kept} are of free form: leave out --form{one_line}"
     else:
         there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
         reason = f"{none}; there are {there}: try --form {fixed[0][0]}"

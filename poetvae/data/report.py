@@ -63,8 +63,7 @@ class CorpusReport:
 
     def first(self, reason: str) -> str:
         """The first place where this was wrong, and what is told of it there; or ""."""
-        found = (p.partition(f": {reason}") for p in self.problems)
-        return next((f"{where}{detail}" for where, this, detail in found if this), "")
+        return next((problem for problem in self.problems if f": {reason}" in problem), "")
 
     def _shorten(self) -> None:
         """Keep the first broken places of each kind."""

@@ -1,8 +1,8 @@
 """One spelling for each character, and the poem without what its editors added.
 
 Every text is brought to NFC with one kind of line break, single blanks, and one empty line between
-stanzas; where lines were written as one, with | or / between them, they are lines. In Chinese texts
-notes in brackets go, and a character that is lost, or described because Unicode lacks it, becomes □.
+stanzas; what was written as one line, with | or / between verses, is several. In Chinese texts
+notes in brackets go, and a character that is lost, or described because Unicode lacks it, is □.
 Brackets are left alone in texts without Han characters: there they belong to the poem.
 """
 

@@ -120,8 +120,8 @@ def train(
         with opened(run, None if goes_on else begin, group, force) as opened_run:
             spec, data = opened_run.spec, opened_run.data
             if resume:
-                parts = {"sources": sources, "valid": valid, "forms": forms, "labels": labels}
-                parts |= {"strict": strict, **asked.given}
+                parts: dict[str, Any] = {"sources": sources, "valid": valid, "forms": forms}
+                parts |= {"labels": labels, "strict": strict, **asked.given}
                 given = [*(fields() if preset else settings or ()), *filter(parts.get, parts)]
                 check_same(run, spec, planned, len(data.train), length, given)
                 if minutes and goes_on:

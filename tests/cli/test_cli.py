@@ -281,7 +281,7 @@ def test_codes_of_a_real_process() -> None:
         ("a.docx", b"", "a.docx: unknown format; expected a name in .json"),
         ("a.txt", b"", "a.txt: nothing to learn from: 0 poems read, it is empty"),
         ("a.txt", b"\n \n\n", "a.txt: nothing to learn from: 0 poems read, it is empty"),
-        ("a.txt", b"\xff\xfe", "a.txt: nothing to learn from: 1 poems read, dropped: 1 not UTF-8"),
+        ("a.txt", b"\xff", "a.txt: nothing to learn from: 1 poems read, dropped: 1 not UTF-8"),
         ("a.json", b"{", "a.json: nothing to learn from: 1 poems read, dropped: 1 broken JSON"),
         ("a.txt.gz", gzip.compress(b"x" * 99)[:-9], "a.txt.gz: cannot be read"),
         ("a.jsonl", b"[" * 9999, "a.jsonl: nothing to learn from"),

@@ -316,7 +316,7 @@ def test_report_adds_up(tmp_path: Path) -> None:
     assert json.loads(json.dumps(report.as_dict()))["dropped"]["duplicate"] == 2
     assert report.lines()[0] == "poems: 10 read, 5 kept (35 characters)"
     assert report.lines()[1] == "dropped: 2 duplicate"
-    assert f"dropped: 1 not UTF-8; first {path}:10" in report.lines()
+    assert f"dropped: 1 not UTF-8; first {path}:10: not UTF-8" in report.lines()
 
 
 @given(st.lists(st.sampled_from([A, B, C, f"{A}（注）", "，", "春[風", "a", "長。"])))
