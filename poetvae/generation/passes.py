@@ -134,7 +134,7 @@ class Stepwise:
         allowed = logits.new_ones(logits.shape, dtype=torch.bool)
         for part, alive in zip(parts, self.alive, strict=True):
             source, by, _ = part.edges[t].unbind(1)
-            taken = logits.new_zeros(len(logits), len(part.sets))
+            taken = torch.zeros(len(logits), len(part.sets), device=logits.device)
             taken.index_add_(1, by, alive[:, source].float())
             allowed &= taken @ part.sets.float() > 0
         if self.once is not None:  # nor what has to stand later on
