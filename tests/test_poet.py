@@ -120,6 +120,8 @@ def test_the_first_poems_are_the_same_for_every_n(poet: Poet) -> None:
     assert [poet.generate(n, seed=3) for n in (1, 3)] == [poems[:1], poems[:3]]
     assert list(itertools.islice(poet.stream(10**9, seed=3), 7)) == poems
     assert list(poet.stream(2, 4, seed=3)) == poems[4:6]
+    completed = poet.complete("瀑_分雲出，橋形得水成。", 5, seed=1)
+    assert poet.complete("瀑_分雲出，橋形得水成。", 2, seed=1) == completed[:2]
     drawn = poet.decode(torch.zeros(5, 4), temperature=1.0, seed=1)
     assert poet.decode(torch.zeros(2, 4), temperature=1.0, seed=1) == drawn[:2]
     assert len(set(drawn)) == 5  # each place draws its own

@@ -25,17 +25,18 @@ from torch import Generator, Tensor
 from ..constraints.constraint import Constraint, fixed
 from ..errors import ConstraintError
 from ..models import TextModel
+from ..nn.noise import Noise, Source, rand
 from ..text.tokenizer import NEWLINE
 from .options import SamplingOptions
 from .passes import Stepwise, rows_of, write
 from .sampling import PLAIN
-from .smc import choose_z
+from .smc import Particles, choose_z
 
 TRIES = 100  # draws for a poem before the best of them has to do
 
 
 @torch.no_grad()
-def sample_constrained(
+def population(
     model: TextModel,
     constraint: Constraint,
     writable: Tensor,
@@ -44,37 +45,57 @@ def sample_constrained(
     options: SamplingOptions = PLAIN,
     weighed: bool = True,
     generator: Generator | None = None,
+) -> Particles | None:
+    """The z that n poems are written from, see `choose_z`; None where the model has no latent."""
+    if not model.has_latent:
+        return None
+    greedy, known = options.temperature == 0, _shown(model, constraint)
+    return choose_z(
+        model.latent, constraint, writable, n, labels, generator, known, weighed, greedy
+    )
+
+
+def _shown(model: TextModel, constraint: Constraint) -> Tensor | None:
+    """What all strings of a constraint have in common, (T,), for a model that can be shown it."""
+    if not model.has_latent or model.latent.decoder.observe is None:
+        return None
+    return fixed(constraint.allowed, model.mask_id)
+
+
+@torch.no_grad()
+def sample_constrained(
+    model: TextModel,
+    constraint: Constraint,
+    particles: Particles | None,
+    n: int,
+    labels: Tensor | None = None,
+    options: SamplingOptions = PLAIN,
+    generator: Source = None,
 ) -> tuple[Tensor, Tensor]:
     """Tokens (n, T) that meet a constraint, and log p of each character, (n, T), in nats.
 
-    Arguments are as of `choose_z` and `write`. At temperature 0 the path is the likeliest one too,
-    and the first draw that meets the constraint is kept. A poem of which no draw of many was kept
-    is the one that was most likely to be kept.
+    The particles are those of `population`; the other arguments are as there and of `write`. At
+    temperature 0 the path is the likeliest one too, and the first draw that meets the constraint is
+    kept. A poem of which no draw of many was kept is the one that was most likely to be kept.
 
     Raises:
         ConstraintError: no draw of many met the constraint.
     """
     once = None
     if constraint.distinct:
-        once = torch.zeros_like(writable)
+        once = torch.zeros_like(constraint.allowed)
         once[sorted(constraint.distinct), NEWLINE + 1 :] = True
     greedy = options.temperature == 0
-    if model.has_latent:
-        latent, common = model.latent, None
-        if latent.decoder.observe is not None:
-            common = fixed(constraint.allowed, model.mask_id)
-        particles = choose_z(
-            latent, constraint, writable, n, labels, generator, common, weighed, greedy
-        )
+    common = _shown(model, constraint)
 
     def propose(n: int) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (n, T), log p of each (n, T), and the log of the chance to keep each draw (n,)."""
         some = rows_of(labels, n)
-        if not model.has_latent:
+        if particles is None:
             choose = Stepwise(constraint, n, once, options, generator)
-            tokens, log_probs = model.causal.sample(n, choose, some)
-            return tokens[:, : constraint.length], log_probs, log_probs.new_zeros(n)
-        z, paths = particles.draw(n, generator)
+            tokens, log_probs = model.causal.sample(n, choose, some, constraint.length)
+            return tokens, log_probs, log_probs.new_zeros(n)
+        latent, (z, paths) = model.latent, particles.draw(n, generator)
         allowed = constraint.within(paths)
         shown = None if common is None else fixed(allowed, model.mask_id)
         tokens, log_probs, left = write(latent, z, allowed, some, shown, once, options, generator)
@@ -84,7 +105,7 @@ def sample_constrained(
     for _ in range(TRIES):
         tokens, log_probs, chance = propose(len(pending))
         chance = chance.masked_fill(~constraint.satisfied(tokens), -torch.inf)
-        uniform = torch.rand(len(pending), generator=generator, device=model.device)
+        uniform = rand(generator, pending.shape, model.device)
         keep = chance > (-torch.inf if greedy else uniform.log())
         if best is None:
             best = tokens, log_probs, chance
@@ -95,6 +116,8 @@ def sample_constrained(
         pending = pending[~keep]
         if not len(pending):
             break
+        if isinstance(generator, Noise):
+            generator = generator[~keep]
     assert best is not None
     if (best[2] == -torch.inf).any():
         why = f"no poem met the conditions in {TRIES} draws"

@@ -3,7 +3,6 @@ after character. What is asked of them holds by construction: see `constrained`.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -23,12 +22,14 @@ from ..text.poem import Form, Poem, split_verses
 from ..text.prosody import regulated, rhyme
 from ..text.tokenizer import EOS
 from ..text.variants import is_simplified, to_simplified, to_traditional
-from .constrained import sample_constrained
+from .constrained import population, sample_constrained
 from .options import SamplingOptions
 from .passes import sample, write
 from .sampling import PLAIN
+from .smc import Particles
 
 BATCH = 256
+SHARED = 8  # poems of the first block that shares a population; each next one has twice as many
 RANKED = 8  # samples of the bound that candidates are ranked by
 LIKELIEST = SamplingOptions(temperature=0.0)
 Forms = list[Form | None]  # of each poem; None = free form
@@ -149,7 +150,7 @@ def stream(
         writable = base.allowed[: constraint.length].to(model.device)
         constraint = constraint.first(constraint.length)  # the rest is not of the poem
         writer = _Writer(model, codec, form, options, constraint, writable, weighed)
-    return itertools.chain.from_iterable(map(writer.block, writer.blocks(start, start + n)))
+    return writer.poems(start, start + n)
 
 
 @dataclass(frozen=True)
@@ -164,20 +165,37 @@ class _Writer:
     writable: Tensor | None = None
     weighed: bool = True
 
-    def blocks(self, start: int, stop: int) -> Iterator[range]:
-        """The places from start to stop, as they are written together."""
+    def poems(self, start: int, stop: int) -> Iterator[Generated]:
+        """Those at the places from start to stop. What is written together is a block of places,
+        the same whatever is wanted of it. Under a constraint they share a population of z, and the
+        blocks begin small, for those who want few."""
         most = max(1, BATCH // self.options.candidates)
-        for first in range(start, stop, most):
-            yield range(first, min(stop, first + most))
+        first, size = 0, most if self.constraint is None else min(SHARED, most)
+        while first < stop:
+            block = range(first, first + size)
+            if wanted := range(max(start, first), min(stop, block.stop)):
+                yield from self.block(wanted, self.population(block))
+            first, size = block.stop, min(2 * size, most)
+
+    def population(self, block: range) -> Particles | None:
+        """The z that the poems of a block are written from, where there is a constraint."""
+        if self.constraint is None or self.writable is None:
+            return None
+        seed = derive_seed(self.options.seed, "population", block.start)
+        generator = Generator(self.model.device).manual_seed(seed)
+        labels = label_ids(self.codec, [self.form], self.options.labels, self.model.device)
+        n, how = len(block) * self.options.candidates, (self.options, self.weighed, generator)
+        return population(self.model, self.constraint, self.writable, min(n, BATCH), labels, *how)
 
     @torch.no_grad()
-    def block(self, places: range) -> list[Generated]:
+    def block(self, places: range, particles: Particles | None) -> list[Generated]:
         """The poems at these places, each the best of its candidates."""
         many = self.options.candidates
         first, forms = places.start * many, [x for x in self.forms(places) for _ in range(many)]
         drawn: dict[int, tuple[Generated, float]] = {}
         for form, rows in _by_form(forms):
-            drawn |= zip(rows, self.draw(form, [first + row for row in rows]), strict=True)
+            found = self.draw(form, [first + row for row in rows], particles)
+            drawn |= zip(rows, found, strict=True)
         if many == 1:
             return [drawn[row][0] for row in range(len(forms))]
         groups = ([drawn[i * many + k] for k in range(many)] for i in range(len(places)))
@@ -193,22 +211,20 @@ class _Writer:
         noise = Noise(derive_seed(self.options.seed, "forms", place) for place in places)
         return [choices[i] for i in choose(counts.expand(len(places), -1), noise).tolist()]
 
-    def draw(self, form: Form | None, rows: list[int]) -> Iterator[tuple[Generated, float]]:
+    def draw(
+        self, form: Form | None, rows: list[int], particles: Particles | None
+    ) -> Iterator[tuple[Generated, float]]:
         """The poem of each row, places and candidates counted on, with its bound if it is one."""
         model, codec, options, n = self.model, self.codec, self.options, len(rows)
         noise = Noise((derive_seed(options.seed, "generate", row) for row in rows), model.device)
         ids = label_ids(codec, [form] * n, options.labels, model.device)
-        if self.constraint is None or self.writable is None:
+        if self.constraint is None:
             allowed = _allowed(codec, form, model.device)
             tokens, log_probs = sample(model, allowed, n, ids, options, noise)
             met = [True] * n
         else:
-            seed = derive_seed(options.seed, "constrained", rows[0])
-            generator = Generator(model.device).manual_seed(seed)
-            row, how = None if ids is None else ids[:1], (options, self.weighed, generator)
-            tokens, log_probs = sample_constrained(
-                model, self.constraint, self.writable, n, row, *how
-            )
+            row, how = None if ids is None else ids[:1], (options, noise)
+            tokens, log_probs = sample_constrained(model, self.constraint, particles, n, row, *how)
             met = self.constraint.satisfied(tokens).tolist()
         bounds = [0.0] * n
         if options.candidates > 1:

@@ -29,6 +29,7 @@ from ..models import LatentModel
 from ..models.bounds import effective_samples
 from ..nn import DiagonalGaussian
 from ..nn.distributions import Distribution
+from ..nn.noise import Source, at_level, rand
 from .passes import logits_at, rows_of
 
 POOL, POOL_EACH = 64, 8  # draws of the prior at most: so many, and so many for each poem wanted
@@ -55,10 +56,10 @@ class Particles:
     ess: float
     temperatures: int = 0
 
-    def draw(self, n: int, generator: Generator | None = None) -> tuple[Tensor, Tensor]:
+    def draw(self, n: int, generator: Source = None) -> tuple[Tensor, Tensor]:
         """n of the particles, drawn by weight: z (n, D) and paths (n, F, T)."""
-        weights = self.log_weights.softmax(dim=0)
-        place = torch.multinomial(weights, n, replacement=True, generator=generator)
+        level = rand(generator, (n,), self.z.device)
+        place = at_level(level, self.log_weights.softmax(dim=0))
         return self.z[place], self.paths[place]
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .noise import Source, choose, randn
+from .noise import Source, at_level, rand, randn
 
 
 class DiagonalGaussian:
@@ -98,7 +98,7 @@ class Mixture:
     def sample(self, generator: Source = None) -> Tensor:
         """(n, D): a component each, then a draw from it."""
         weights = self.logits.softmax(dim=0)
-        chosen = choose(weights.expand(self.n, -1), generator)
+        chosen = at_level(rand(generator, (self.n,), weights.device), weights)
         return DiagonalGaussian(self.mean[chosen], self.logvar[chosen]).sample(generator)
 
 

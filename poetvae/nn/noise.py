@@ -25,10 +25,20 @@ class Noise:
         self.seeds = torch.tensor(list(seeds), dtype=torch.int64, device=device)
         self.drawn = 0
 
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.seeds)
+
+    def __getitem__(self, rows: Tensor) -> Noise:
+        """The streams of some rows, by number or by a mask, from where they are."""
+        some = Noise((), self.seeds.device)
+        some.seeds, some.drawn = self.seeds[rows], self.drawn
+        return some
+
     def rand(self, *shape: int) -> Tensor:
         """Uniform in [0, 1): float32 of a shape (B, ...). Raises ValueError: of other rows."""
-        if shape[0] != len(self.seeds):
-            raise ValueError(f"{shape[0]} rows; expected one for each of {len(self.seeds)} seeds")
+        if shape[0] != len(self):
+            raise ValueError(f"{shape[0]} rows; expected one for each of {len(self)} seeds")
         many = math.prod(shape[1:])
         place = torch.arange(self.drawn + 1, self.drawn + many + 1, device=self.seeds.device)
         self.drawn += many
@@ -70,7 +80,7 @@ def choose(mass: Tensor, source: Source) -> Tensor:
 
 def at_level(level: Tensor, mass: Tensor) -> Tensor:
     """Which of V stands at each level (...,) in [0, 1) of the cumulative distribution: mass
-    (..., V), of any sum. Drawing so is twenty times as fast as torch.multinomial."""
+    (..., V), or (V,) for all, of any sum. Twenty times as fast as torch.multinomial."""
     mass = mass.cumsum(dim=-1)
     whole = mass[..., -1:]
     # Below the whole even when rounded: so it never lies past the last that has any mass.

@@ -201,6 +201,32 @@ def test_a_poem_depends_on_its_seed_and_its_place_alone(
     assert list(rest) == many[12:17]
 
 
+@pytest.mark.parametrize("name", ["vae", "infill", "few", "vqvae", "autoregressive"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"wants": {"acrostic": "山"}},
+        {"wants": {"contains": "月", "no_repeat": True}, "temperature": 0.8},
+        {"wants": {"without": "清"}, "candidates": 3},
+    ],
+)
+def test_a_poem_that_meets_conditions_depends_on_its_seed_and_its_place_alone(
+    name: str, how: dict[str, Any]
+) -> None:
+    """The population that it shares with others does not depend on how many there are."""
+    how = dict(how)
+    wants = how.pop("wants")
+    constraint = requested(ONE, COUPLET, Conditions(**wants))
+    many = generate(FAMILY[name], ONE, 30, constraint=constraint, seed=6, **how)
+    assert len({poem.text for poem in many}) > 15
+    assert all(meets("".join(poem.lines), wants) for poem in many)
+    for n in (1, 2, 9):
+        assert generate(FAMILY[name], ONE, n, constraint=constraint, seed=6, **how) == many[:n]
+    options = SamplingOptions(seed=6, **how)
+    rest = generation.stream(FAMILY[name], ONE, 9, 20, constraint=constraint, options=options)
+    assert list(rest) == many[20:29]
+
+
 def test_poems_come_as_they_are_written() -> None:
     """So that the memory taken does not depend on their number; what is wrong is told before."""
     model = MODELS["two", None]
