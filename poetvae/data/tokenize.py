@@ -26,7 +26,7 @@ from .store import SIDES, Described, StoreWriter, new_store
 UNICODE = 0x110000
 BLOCK_ITEMS, BLOCK_CODES = 2**18, 2**21  # of a block: whichever is reached first
 HASHES = 2**20  # that are sorted at once
-TESTED = 2**20  # of items to test with that are compared at once with those to train on
+TESTED = 2**21  # of items to test with that are compared at once with those to train on
 
 
 class Block(NamedTuple):

@@ -26,7 +26,7 @@ import poetvae
 from poetvae.checkpoints.model_folder import load_state
 from poetvae.config import PRESETS, Config, TrainConfig, fields
 from poetvae.data import tokenize
-from poetvae.data.dataset import derive_seed, encode_poems
+from poetvae.data.dataset import Data, derive_seed, encode_poems
 from poetvae.errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
 from poetvae.files import locked
 from poetvae.models import build
@@ -143,6 +143,19 @@ def test_train_json_and_the_card_tell_how_to_repeat_the_run(run: Path) -> None:
     assert "steps of 32 poems, seed 0" in card
     assert "Held-out ELBO" in card
     assert "poetvae generate --model" in card
+
+
+def test_a_validation_draws_from_all_over_the_files(poet: Poet) -> None:
+    """Of a file's eight couplets and another's one, three: the first, one between, and the last."""
+    poems = [*map(poet.codec.read, [*COUPLETS[:8], "黃河入海流，白日依山盡。"])]
+    store = encode_poems(poet.codec, poems)
+    some = encode_poems(poet.codec, [poems[0], poems[4], poems[8]])
+    data, other = (Data(s, s, s, poet.codec) for s in (store, some))
+    options = TrainConfig(validate_on=3)
+    score, _, report = trainer.validate(poet.model, data, options, 0)
+    expected, _, again = trainer.validate(poet.model, other, options, 0)
+    assert (score, report) == (expected, again)
+    assert trainer.validate(poet.model, data, options, 7)[0] == score, "the same at every step"
 
 
 def test_the_best_is_saved(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
