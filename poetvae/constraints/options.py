@@ -51,7 +51,7 @@ class Conditions:
     )
     rhyme: str | None = option(
         None,
-        "Of the even lines: a class, a character of it, or any.",
+        "Of the even lines: a class (陽, 七陽), a character of it, a final (ang), or any.",
         metavar="尤|any",
         rank=4,
         label="Rhyme class",

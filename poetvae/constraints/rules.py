@@ -17,7 +17,17 @@ from torch import Tensor
 from ..errors import ConstraintError
 from ..text.codec import PoemCodec
 from ..text.poem import LACUNA, Form, run_of
-from ..text.prosody import FREE, LEVEL, OBLIQUE, STRICT, USUAL, opens, patterns, rhymes
+from ..text.prosody import (
+    FREE,
+    LEVEL,
+    OBLIQUE,
+    STRICT,
+    USUAL,
+    opens,
+    patterns,
+    rhyme_classes,
+    rhymes,
+)
 from ..text.tokenizer import PoemTokenizer
 from .automaton import Automaton
 from .constraint import Condition, Constraint
@@ -175,7 +185,8 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
     first line joins them where it ends level, as `prosody.rhyme_ok` has it; a couplet's second line
     ends in the class.
 
-    `name` is one of the 106 classes, another character, which stands for its classes, or "any".
+    `name` is one of the 106 classes or a final of pinyin, see `rhyme_classes`, another character,
+    which stands for its classes, or "any".
 
     Raises:
         ConstraintError: free form, odd lines, any class for a couplet, a name without a reading, a
@@ -186,12 +197,11 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
         raise ConstraintError(f"even lines rhyme, and {form} has {form.lines}; take an even number")
     if name == "any" and form.lines == 2:
         raise ConstraintError(f"{form} has one line to rhyme; name a rhyme class, such as 尤")
-    if name == "any" or name in tuple(CLASSES):
-        classes = list(CLASSES if name == "any" else name)
-    else:
+    classes = list(CLASSES if name == "any" else rhyme_classes(name))
+    if not classes:
         classes = sorted(rhymes(name, usual=True), key=CLASSES.index)
     if not classes:
-        wanted = "a rhyme class such as 尤, or a character of a known sound"
+        wanted = "a rhyme class such as 尤, 七陽 or ang, or a character of a known sound"
         raise ConstraintError(f"rhyme {name!r}: expected {wanted}")
     table = rhyme_masks(codec.tokenizer, usual=True)
     ends = range(2 * form.length - 1, form.size, 2 * form.length)

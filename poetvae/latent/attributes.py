@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -19,8 +20,10 @@ from ..errors import ConfigError, CorpusError
 from ..evaluation.two_sample import area_under_curve
 from ..models import LatentModel
 from ..text.codec import PoemCodec
-from ..text.poem import Poem
+from ..text.names import field_key, form_named, value_key
+from ..text.poem import Form, Poem
 from ..text.prosody import regulated
+from ..text.variants import is_simplified, respelled, to_simplified
 from .paths import means
 
 
@@ -77,6 +80,9 @@ class Attribute:
         key, equals, value = (part.strip() for part in text.partition("="))
         if not (key and equals and value):
             raise ConfigError(f"attribute {text!r}: expected KEY=VALUE, such as contains=月")
+        key = field_key(to_simplified(key))
+        if key == "form" and (named := form_named(value)):
+            value = str(Form(*named))
         if key == "tones" and value != "regulated":
             raise ConfigError(f"attribute {text!r}: expected tones=regulated")
         return cls(key, value)
@@ -87,12 +93,14 @@ class Attribute:
     def holds(self, poem: Poem) -> bool:
         """Whether it is true of the poem."""
         if self.key == "contains":
-            return self.value in poem.text
+            known = self.value in poem.text or respelled(self.value) in poem.text
+            short = not known and is_simplified(self.value)
+            return known or (short and self.value in to_simplified(poem.text))
         if self.key == "tones":
             return regulated(poem.verses) is True
         if self.key == "form":
             return str(poem.form) == self.value
-        return poem.meta.get(self.key) == self.value
+        return same(poem.meta.get(self.key, ""), self.value)
 
     def divide(
         self, poems: Iterable[Poem], limit: int | None = None, least: int = 1
@@ -137,6 +145,12 @@ def codes(model: LatentModel, codec: PoemCodec, poems: Sequence[Poem], key: str)
     if key in codec.fields:
         labels[:, list(codec.fields).index(key) - len(codec.fields)] = 0
     return z - model.prior_shift(labels.to(model.device)).cpu()
+
+
+@lru_cache(maxsize=2**16)
+def same(value: str, other: str) -> bool:
+    """Whether two values of a field are one: 唐 and Tang, 苏轼 and 蘇軾."""
+    return value == other or value_key(to_simplified(value)) == value_key(to_simplified(other))
 
 
 def spread(poems: Sequence[Poem], limit: int | None) -> list[Poem]:

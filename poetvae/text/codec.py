@@ -7,7 +7,7 @@ form the ids are the text, line breaks included, and an end mark.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import takewhile
@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import ConfigError, CorpusError
 from .cleaning import clean
+from .names import field_key, value_key
 from .poem import Form, Poem, compose, content, is_han, run_of
 from .tokenizer import PoemTokenizer
 from .variants import (
@@ -60,16 +61,19 @@ class PoemCodec:
         return self.labels(self.form_of(poem), {name: poem.value(name) for name in self.fields})
 
     def check_labels(self, values: Mapping[str, str]) -> Mapping[str, str]:
-        """The values, if the model knows them all.
+        """The values, if the model knows them all, as it spells them: Tang and 唐 as tang.
         Raises ConfigError: a field, or a value of one, that the model does not know."""
+        checked = {}
         for name, value in values.items():
-            if name not in self.fields:
+            if (field := _same(name, self.fields, field_key)) is None:
                 labels = ", ".join(self.fields) or "none"
                 raise ConfigError(f"no label {name!r}; this model's labels: {labels}")
-            if value not in (known := self.fields[name]):
+            known = self.fields[field]
+            if (spelling := _same(value, known, value_key)) is None:
                 more = f" and {len(known) - 12} more" if len(known) > 12 else ""
                 raise ConfigError(f"{name}={value}: this model knows {', '.join(known[:12])}{more}")
-        return values
+            checked[field] = spelling
+        return checked
 
     def check_form(self, form: Form | None) -> Form | None:
         """The form, if the model writes it; the most frequent one for None.
@@ -206,7 +210,7 @@ class PoemCodec:
         if not isinstance(fields, dict) or not all(map(_are_names, fields.values())):
             raise ConfigError(f"fields are {fields!r}; expected the values of each, all different")
         counts = {Form.parse(name): n for name, n in forms.items()}
-        if any(form.size > max_len for form in counts):
+        if any(form.size > max_len for form in counts) or list(map(str, counts)) != list(forms):
             raise ConfigError(f"forms are {list(forms)}; expected at most {max_len} characters")
         return cls(tokenizer, max_len, counts, {name: tuple(v) for name, v in fields.items()})
 
@@ -251,6 +255,13 @@ def _is_count(value: object) -> bool:
 def _are_names(values: object) -> bool:
     names = {v for v in values if isinstance(v, str) and v} if isinstance(values, list) else ()
     return isinstance(values, list) and 0 < len(names) == len(values)
+
+
+def _same(name: str, known: Iterable[str], key: Callable[[str], str]) -> str | None:
+    """What is known under a name, or another one with its key; None: nothing is."""
+    known = list(known)
+    others = (one for one in known if key(to_simplified(one)) == key(to_simplified(name)))
+    return name if name in known else next(others, None)
 
 
 def _place(values: tuple[str, ...], value: str) -> int:

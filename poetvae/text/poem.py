@@ -11,12 +11,14 @@ it is.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 
 from ..errors import ConfigError
+from .names import form_named
 
 MAX_LENGTH = 99
 MAX_LINES = 999
@@ -50,15 +52,16 @@ class Form:
 
     @classmethod
     def parse(cls, text: str) -> Form:
-        """The form written as characters a line, x, lines: "5x2".
+        """The form written as characters a line, x, lines, "5x2", or by a name: see `form_named`.
         Raises ConfigError: for anything else."""
-        match = _FORM.fullmatch(text.strip())
-        if match is None:
-            example = "5x2 for a couplet of five-character verses"
+        match = _FORM.fullmatch("".join(unicodedata.normalize("NFKC", text).split()))
+        size = (int(match[1]), int(match[2])) if match else form_named(text)
+        if size is None:
+            example = "5x2 for a couplet of five-character verses, or a name, such as 七絕"
             raise ConfigError(
                 f"form {text!r}: expected characters a line, x, lines, such as {example}"
             )
-        return cls(int(match[1]), int(match[2]))
+        return cls(*size)
 
     def __str__(self) -> str:
         return f"{self.length}x{self.lines}"

@@ -227,7 +227,7 @@ def test_a_wrong_file_of_settings(tmp_path: Path, text: str, says: str) -> None:
     ("line", "code", "says"),
     [
         ("--form 9x9", 2, "this model does not write 9x9; it writes 5x2"),
-        ("--form couplet", 2, "form 'couplet': expected"),
+        ("--form sonnet", 2, "form 'sonnet': expected"),
         ("--temperature -1", 2, "temperature is -1.0; expected 0 to 100"),
         ("--temperature nan", 2, "temperature is nan"),
         ("--top-k 0", 2, "top_k is 0; expected at least 1"),

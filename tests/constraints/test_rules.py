@@ -253,7 +253,7 @@ def test_nothing_asked_is_all_that_may_be_written() -> None:
 
 
 BLOCKED = "白日依山盡，黃河入海流，白日依山盡，黃河入海流"
-NO_RHYME = "expected a rhyme class such as 尤, or a character of a known sound"
+NO_RHYME = "expected a rhyme class such as 尤, 七陽 or ang, or a character of a known sound"
 
 
 def said(form: Form | None, asked: dict[str, Any]) -> str:

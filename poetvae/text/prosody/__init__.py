@@ -22,8 +22,9 @@ from .chinese import (
     unknown,
 )
 from .interface import FREE, LENIENT, LEVEL, OBLIQUE, STRICT, STRICTNESS, USUAL, Language, Reading
+from .rhyme_names import rhyme_classes
 
 __all__ = ["COMPLIANCE", "FREE", "LENIENT", "LEVEL", "OBLIQUE", "REGULATED", "RHYMES", "STRICT"]
 __all__ += ["STRICTNESS", "TONE_NAMES", "USUAL", "Language", "Reading", "book", "compliance"]
 __all__ += ["kinds", "levels", "opens", "patterns", "readings", "regulated", "rhyme", "rhyme_ok"]
-__all__ += ["rhymes", "schemes", "sounds", "tones", "unknown"]
+__all__ += ["rhyme_classes", "rhymes", "schemes", "sounds", "tones", "unknown"]
