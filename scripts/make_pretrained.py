@@ -31,7 +31,6 @@ from poetvae.files import write_file
 from poetvae.latent.attributes import spread
 from poetvae.runtime import keep_freed_memory
 from poetvae.text.poem import Form, Poem, content, select
-from poetvae.text.prosody import regulated, rhyme_ok
 from poetvae.training.spec import RunSpec
 from poetvae.training.trainer import train
 
@@ -92,24 +91,6 @@ def nearest(verses: Sequence[str], known: Sequence[str]) -> list[int]:
     return found
 
 
-def by_chance(poems: Sequence[Poem], form: Form, times: int = 5) -> dict[str, float | None]:
-    """How many poems are regulated when all their characters are dealt out anew among them, and how
-    many rhyme when their rhyme words are; None where the form has no rhyme."""
-    rows = np.array([list(content(poem, form)) for poem in poems])
-    rng, place = np.random.default_rng(SEED), np.arange(form.size)
-    rhymes = place[place % (2 * form.length) == 2 * form.length - 1]
-    chances: dict[str, float | None] = {}
-    for key, told, dealt in (("tone", regulated, place), ("rhyme", rhyme_ok, rhymes)):
-        flags = []
-        for _ in range(times):
-            some = rows.copy()
-            some[:, dealt] = rng.permutation(rows[:, dealt].ravel()).reshape(len(rows), -1)
-            flags += [told(form.lay_out("".join(row))) for row in some]
-        known = [flag for flag in flags if flag is not None]
-        chances[f"{key}_chance"] = float(np.mean(known)) if known else None
-    return chances
-
-
 def measure(poet: Poet, name: str, known: Sequence[Poem], test: Sequence[Poem]) -> dict[str, Any]:
     """Held-out likelihood of a form, what samples are like, and what is copied of training."""
     form, codec = Form.parse(name), poet.codec
@@ -121,13 +102,12 @@ def measure(poet: Poet, name: str, known: Sequence[Poem], test: Sequence[Poem]) 
         written += [poem.poem for poem in made]
     sides = compare(codec, written, test, known, asked=[form] * len(written))
     training, alike = sorted({verse for poem in known for verse in poem.verses}), {}
-    chance = {side: by_chance(own, form) for side, own in (("samples", written), ("human", test))}
     for side, poems in (("samples", written), ("human", test)):
         verses = [verse for poem in poems for verse in poem.verses][:NEAREST]
         places = np.array(nearest(verses, training))
         close = float((places >= form.length - 1).mean())
         alike[side] = {"places": float(places.mean()), "all_but_one": close}
-    return {**report, **sides, "nearest": alike, "chance": chance}
+    return {**report, **sides, "nearest": alike}
 
 
 def by_form(rows: dict[str, dict[str, Any]], store: dict[str, float]) -> str:
@@ -139,8 +119,7 @@ def by_form(rows: dict[str, dict[str, Any]], store: dict[str, float]) -> str:
         cost, kl = f"{store[form]:+.4f}", f"{row['kl_per_poem']:.1f}"
         likelihood.append([form, f"{row['poems']:,}", interval, cost, kl])
         for who in ("samples", "human"):
-            told = {**row[who], **row["nearest"][who], **row["chance"][who]}
-            quality.append([f"{form}, {who}", *cells(told, QUALITY)])
+            quality.append([f"{form}, {who}", *cells({**row[who], **row["nearest"][who]}, QUALITY)])
     columns = "form|poems|nats per character (95 %)|stored less trained|rate, nats"
     names = "|regulated|by chance|rhymed|by chance|a character twice|copied verses|new 4-grams"
     names += "|nearest training verse: all but one alike|places alike|reverse, nats"

@@ -58,7 +58,7 @@ def sample_quality(
     judge: tuple[Autoregressive, PoemCodec] | None = None,
     quiet: bool = True,
 ) -> dict[str, dict[str, Any]]:
-    """`compare` n samples of a model with human poems.
+    """`compare` n samples of a model with human poems; "samples" has their `temperature`, too.
 
     Args:
         model, codec: of a model folder.
@@ -76,7 +76,9 @@ def sample_quality(
     _comparable(codec, n, human)
     options = SamplingOptions(temperature=temperature, passes=passes)
     written, asked = _write(model, codec, n, seed, quiet, options)
-    return compare(codec, written, human, known, asked=asked, seed=seed, judge=judge)
+    sides = compare(codec, written, human, known, asked=asked, seed=seed, judge=judge)
+    sides["samples"]["temperature"] = temperature
+    return sides
 
 
 def compare(
@@ -109,8 +111,8 @@ def compare(
     Returns:
         For each side `n`, `compared`, `form_accuracy`, `tone_accuracy` (regulated with some choice
         of usual readings), `tone_accuracy_strict` (with every choice of readings),
-        `tone_accuracy_lenient` (with some), `rhyme_accuracy` (`prosody.rhyme_ok`), `repeat_rate`
-        (a character stands twice in a poem), `distinct_1..4`, `self_bleu_2..4`, `novelty`,
+        `tone_accuracy_lenient` (with some), `rhyme_accuracy` (`prosody.rhyme_ok`), both `by_chance`,
+        `repeat_rate` (a character stands twice in a poem), `distinct_1..4`, `self_bleu_2..4`, `novelty`,
         `copied_lines`, `judge_nll_per_char`, `judge_ar_nll_per_char`, `reverse_nll_per_char`,
         `reverse_of`, `two_sample_auc` (a classifier of samples and human poems; for human poems, of
         their two halves), and `ci`: 95 % bootstrap intervals of what is a mean over poems, those of
@@ -146,6 +148,7 @@ def compare(
             "n": len(poems),
             "compared": compared,
             **{key: float(np.nanmean(v)) if key in told else None for key, v in values.items()},
+            **by_chance(poems, seed),
             **{f"distinct_{k}": distinct(verses, k) for k in range(1, 5)},
             **{f"self_bleu_{k}": self_bleu(verses[:SELF_BLEU], k) for k in range(2, 5)},
             "copied_lines": copied_lines([p.verses for p in poems], lines) if known else None,
@@ -162,6 +165,32 @@ def compare(
             },
         }
     return sides
+
+
+def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[str, float | None]:
+    """What tones and rhyme are by chance in about so many deals: `tone_chance`, how many poems are
+    regulated when all characters are dealt out anew among those of their form; `rhyme_chance`, how
+    many rhyme when the last characters of their even verses are. None where a figure does not
+    apply."""
+    forms: dict[Form, list[str]] = {}
+    for poem in poems:
+        if poem.form:
+            forms.setdefault(poem.form, []).append(content(poem, poem.form))
+    rng, times = np.random.default_rng(derive_seed(seed, "chance")), -(-deals // len(poems))
+    flags: dict[str, list[bool | None]] = {"tone_chance": [], "rhyme_chance": []}
+    for form, texts in forms.items():
+        rows, place = np.array([list(text) for text in texts]), np.arange(form.size)
+        rhymes = place[place % (2 * form.length) == 2 * form.length - 1]
+        for key, told, dealt in (
+            ("tone_chance", regulated, place),
+            ("rhyme_chance", rhyme_ok, rhymes),
+        ):
+            for _ in range(times):
+                some = rows.copy()
+                some[:, dealt] = rng.permutation(rows[:, dealt].ravel()).reshape(len(rows), -1)
+                flags[key] += [told(form.lay_out("".join(row))) for row in some[:deals]]
+    known = {key: [flag for flag in told if flag is not None] for key, told in flags.items()}
+    return {key: float(np.mean(told)) if told else None for key, told in known.items()}
 
 
 def fit_judge(codec: PoemCodec, poems: Sequence[Poem]) -> NGram:

@@ -17,7 +17,13 @@ from poetvae.config import configure
 from poetvae.data.corpus import CorpusSpec, read_corpus, sample_folder
 from poetvae.errors import CorpusError
 from poetvae.evaluation.ngram import NGram
-from poetvae.evaluation.samples import area_under_curve, compare, sample_quality, two_sample_auc
+from poetvae.evaluation.samples import (
+    area_under_curve,
+    by_chance,
+    compare,
+    sample_quality,
+    two_sample_auc,
+)
 from poetvae.models import Autoregressive
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form, Poem
@@ -109,6 +115,22 @@ def test_intervals_of_human_couplets_are_by_poem() -> None:
     assert report["samples"] == apart["samples"], "samples are each by itself"
 
 
+def test_chance_is_what_dealing_anew_gives() -> None:
+    """Of two rhymes, four words each: of eight words that are dealt as a second one, three rhyme
+    with the first. A poem that is level throughout is never regulated."""
+    pairs = ["流樓", "樓秋", "秋州", "州流", "家花", "花斜", "斜沙", "沙家"]
+    verse = "山山山山月，山山山山{}。山山山山月，山山山山{}。"
+    found = by_chance([Poem((verse.format(*pair),)) for pair in pairs * 50])
+    assert found["rhyme_chance"] == pytest.approx(3 / 8, abs=0.03)
+    assert found["tone_chance"] == 0
+    couplet = by_chance(
+        [Poem(("山月臨窗白，溪風入座清。",)), Poem(("松聲來遠壑，鶴影下空庭。",))] * 20
+    )
+    assert couplet["rhyme_chance"] is None
+    assert couplet["tone_chance"] is not None
+    assert 0 < couplet["tone_chance"] < 0.3
+
+
 def test_one_poem_again_and_again_fails_the_figures_of_variety() -> None:
     report = compare(CODEC, [HUMAN[0]] * 60, HUMAN, KNOWN)
     same, human = report["samples"], report["human"]
@@ -135,7 +157,7 @@ def test_a_model_is_sampled_judged_and_repeats_itself() -> None:
     report = sample_quality(model, CODEC, HUMAN, KNOWN, **options)
     assert report == sample_quality(model, CODEC, HUMAN, KNOWN, **options)
     samples = json.loads(json.dumps(report))["samples"]
-    assert (samples["n"], samples["form_accuracy"]) == (12, 1)
+    assert (samples["n"], samples["form_accuracy"], samples["temperature"]) == (12, 1, 1.0)
     # An untrained model's own samples are as unlikely to it as any text.
     assert samples["judge_ar_nll_per_char"] == pytest.approx(np.log(len(TOKENIZER)), abs=0.5)
     assert samples["rhyme_accuracy"] is None
