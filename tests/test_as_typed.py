@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -157,6 +158,25 @@ def test_a_condition_is_cleaned_as_a_poem_is(line: str) -> None:
     assert poet().generate(contains="明\u200b 月", form="5x2", seed=4)[0].text == clean.text
     (open_,) = poet().complete("白日__盡", 1, seed=2)
     assert poet().complete("⽩日＿ \u200b□盡", 1, seed=2)[0].text == open_.text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030"])
+def test_files_and_standard_input_come_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    data = "兩箇黃鸝鳴翠柳，一行白鷺上青天。\r\n白髮三千丈，緣愁似箇長。\r\n".encode(encoding)
+    (tmp_path / "a.txt").write_bytes(data)
+    plain = shell("score", stdin=data.decode(encoding).encode())
+    assert plain.code == 0
+    assert shell("score", tmp_path / "a.txt").out == shell("score", stdin=data).out == plain.out
+
+
+def test_what_is_no_text_is_named_with_its_line(tmp_path: Path) -> None:
+    data = f"{LONG}\n".encode() * 3 + b"\xff\xfe\xfa\n"
+    (tmp_path / "a.txt").write_bytes(data)
+    for result in (shell("score", tmp_path / "a.txt"), shell("reconstruct", stdin=data)):
+        assert result.code == 1
+        assert result.err.endswith(":4: is not in utf-8; convert all to UTF-8\n")
+    assert "is a folder; give a file" in shell("score", tmp_path).err
+    assert "cannot be read (No such file" in shell("score", tmp_path / "b.txt").err
 
 
 def test_what_is_typed_on_the_page_comes_back() -> None:

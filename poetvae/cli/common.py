@@ -286,10 +286,9 @@ def cli(context: click.Context, debug: bool) -> None:
 
 def stdin() -> Iterator[str]:
     """The lines of standard input that are not empty."""
-    for raw in sys.stdin.buffer if sys.stdin is not None else ():
-        line = raw.decode("utf-8", errors="replace").rstrip("\r\n")
-        if line.strip():
-            yield line
+    from ..data.sources import typed_lines
+
+    return typed_lines("-") if sys.stdin is not None else iter(())
 
 
 def show(values: dict[str, Any], as_json: bool) -> None:

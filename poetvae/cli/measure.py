@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -128,15 +127,10 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
     nll is in nats a poem; anomaly is nll_per_char in standard deviations above the mean of the
     lines given.
     """
+    from ..data.sources import typed_lines
+
     poet = model.load()
-    if source == "-":
-        lines = list(common.stdin())
-    else:
-        try:
-            lines = Path(source).read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            raise CorpusError(f"{source} is not UTF-8; convert it") from error
-    lines = [line for line in lines if line.strip()]
+    lines = list(common.stdin() if source == "-" else typed_lines(source))
     if not lines:
         raise CorpusError(f"{source}: no text came; give a poem on each line")
     scores = poet.score(lines, samples=iw, seed=seed)

@@ -29,7 +29,7 @@ from typing import BinaryIO
 
 from ..errors import CorpusError
 from .documents import JSON_LINES, document_entries, has_entry_a_line, is_json, line_entries
-from .encoding import check_encoding, decoded
+from .encoding import BROKEN, check_encoding, decoded
 from .fields import entry_records
 from .layouts import Line, text_records
 from .reading import PLAIN, ReadingOptions
@@ -98,6 +98,28 @@ def read_source(
                 yield from _file_records(path, passed, options)
 
 
+def typed_lines(name: str) -> Iterator[str]:
+    """The lines of a text file, or of standard input, that are not empty, as they stand there.
+    Raises CorpusError: it cannot be read, or a line of it is not in the encoding of the others."""
+    if os.path.isdir(name):
+        raise CorpusError(f"{name}: is a folder; give a file, a text on each line")
+    try:
+        with _opened(name) as read:
+            encoding, parts = decoded(read)
+            for where, text in _lines("stdin" if name == "-" else name, parts, "\n"):
+                if BROKEN in text:
+                    told = encoding.removesuffix("-sig")
+                    raise CorpusError(f"{where}: is not in {told}; convert all to UTF-8")
+                yield from filter(str.strip, text.splitlines())
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> CorpusError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return CorpusError(f"{name}: cannot be read ({reason}); check the file")
+
+
 def _is_hub_name(name: str) -> bool:
     """Whether a name that is no path here may be one on the hub: not if its folder is here."""
     return _HUB_NAME.fullmatch(name) is not None and not os.path.lexists(name.partition("/")[0])
@@ -113,8 +135,7 @@ def _file_records(name: str, passed: Passed, options: ReadingOptions) -> Iterato
             with _opened(name) as read:
                 yield from _text_records(name, read, passed, options)
     except (OSError, EOFError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise CorpusError(f"{name}: cannot be read ({reason}); check the file") from error
+        raise _unreadable(name, error) from error
 
 
 def _text_records(
