@@ -111,13 +111,13 @@ def compare(
     Returns:
         For each side `n`, `compared`, `form_accuracy`, `tone_accuracy` (regulated with some choice
         of usual readings), `tone_accuracy_strict` (with every choice of readings),
-        `tone_accuracy_lenient` (with some), `rhyme_accuracy` (`prosody.rhyme_ok`), both `by_chance`,
-        `repeat_rate` (a character stands twice in a poem), `distinct_1..4`, `self_bleu_2..4`, `novelty`,
-        `copied_lines`, `judge_nll_per_char`, `judge_ar_nll_per_char`, `reverse_nll_per_char`,
-        `reverse_of`, `two_sample_auc` (a classifier of samples and human poems; for human poems, of
-        their two halves), and `ci`: 95 % bootstrap intervals of what is a mean over poems, those of
-        one key drawn together where they are human. None
-        where a figure does not apply: rhyme of couplets, form in free form.
+        `tone_accuracy_lenient` (with some), `rhyme_accuracy` (`prosody.rhyme_ok`), both
+        `by_chance`, `repeat_rate` (a character stands twice in a poem), `distinct_1..4`,
+        `self_bleu_2..4`, `novelty`, `copied_lines`, `judge_nll_per_char`, `judge_ar_nll_per_char`,
+        `reverse_nll_per_char`, `reverse_of`, `two_sample_auc` (a classifier of samples and human
+        poems; for human poems, of their two halves), and `ci`: 95 % bootstrap intervals of what is
+        a mean over poems, those of one key drawn together where they are human. None where a figure
+        does not apply: rhyme of couplets, form in free form.
 
     Raises:
         CorpusError: fewer than four poems on a side.
