@@ -49,7 +49,7 @@ def check_encoding(name: str) -> str:
     Raises ConfigError: there is none of this name."""
     try:
         found = codecs.lookup(name)
-        b"".decode(found.name)  # it is one of texts, as base64 is not
+        b"\n\0\0\0".decode(found.name, "replace")  # it is one of texts, as base64 is not
         _decode(b"\n\0\0\0", found.name)
     except (LookupError, UnicodeError, TypeError) as error:
         raise ConfigError(f"encoding is {name!r}; expected {ENCODINGS}") from error
@@ -131,5 +131,5 @@ def _is_writing(text: str, encoding: str) -> bool:
     usual = sum(char.isalpha() or char in _PRINTERS for char in strange)
     plain = sum(char.isascii() and char.isalpha() for char in text)
     latin = plain >= 2 * len(strange) and _IN_WORD.search(text)
-    other = max(strange) < "\u2100" and sum("\u0370" <= c < "\u0530" for c in strange) >= 4
+    other = max(strange) < "\u2100" and len({c for c in strange if "\u0370" <= c < "\u0530"}) > 5
     return 10 * usual >= 9 * len(strange) and bool(latin or other)

@@ -13,11 +13,12 @@ from ..errors import CorpusError
 from .documents import Entry
 from .fields import MAX_FIELDS, likeness
 from .layouts import Line
-from .record import MAX_ENTRY, Problem, check_size, tidy
+from .record import MAX_ENTRY, Problem, tidy
 
 SEPARATED = (".csv", ".tsv")
 BAD_ROW = "broken row"
 
+_LONGEST_ROW = 2**20  # characters over several lines, among which the end of a quote is looked for
 _ROWS = 64  # of parquet that are unpacked at once
 _PACKED = 200, 2**26  # unpacked, so many times the file is a bomb; so many bytes are none
 
@@ -55,8 +56,9 @@ def _rows(lines: Iterable[Line], separator: str) -> Iterator[tuple[str, list[str
         size = 0
         while line := again.popleft() if again else next(source, None):
             used.append(line)
-            size += len(line[1])
-            check_size(size, line[0])
+            size += len(line[1]) + 1
+            if size > _LONGEST_ROW and len(used) > 1:
+                raise csv.Error("a quote that nothing closes")
             yield line[1] + "\n"
 
     while True:
