@@ -44,6 +44,7 @@ def option(
     *,
     among: Any = (),
     flag: str = "",
+    bare: str | None = None,
     metavar: str | None = None,
     repeat: bool = False,
     label: str = "",
@@ -56,6 +57,7 @@ def option(
 
     Args:
         flag, metavar: of the command line, where it is not the name; of the value in `--help`.
+        bare: what the flag means without a value; absent: it needs one.
         repeat: whether it may be given several times.
         label, hint: of its control on the page; without a label there is none.
         rule: the function of `constraints.rules` that it asks for, where it is not the name.
@@ -64,7 +66,7 @@ def option(
     """
     shown = {"flag": flag, "metavar": metavar, "repeat": repeat, "label": label, "hint": hint}
     meaning = {"doc": doc, "among": tuple(among), "companion": companion, "rank": rank}
-    return field(default=default, metadata={**meaning, "rule": rule, **shown})
+    return field(default=default, metadata={**meaning, "rule": rule, "bare": bare, **shown})
 
 
 def takes_fields(*options: type) -> Callable[[F], F]:

@@ -129,6 +129,7 @@ def options_of(
         elif about["among"]:
             given |= {"type": click.Choice(about["among"]), "default": default}
             given |= {"show_default": default is not None}
+            given |= {"is_flag": False, "flag_value": about["bare"]} if about["bare"] else {}
         else:
             kinds = {int, float} & {hint, *get_args(hint)}
             given |= {"default": default, "show_default": bool(default)}

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..config import option
 from ..errors import ConstraintError
-from ..text.prosody import STRICTNESS
+from ..text.prosody import STRICTNESS, USUAL
 
 WHERE = ("heads", "ends", "diagonal")  # where an acrostic may stand in the lines
 TONES = STRICTNESS  # regulated verse with every reading, some usual one, or some reading
@@ -58,7 +58,9 @@ class Conditions:
     )
     tones: str | None = option(
         None,
-        "Of regulated verse: every reading of the characters fits, some usual one, or some.",
+        "Of regulated verse: every reading of the characters fits, some usual one (as without a "
+        "word), or some.",
+        bare=USUAL,
         among=TONES,
         rank=2,
         label="Regulated tones",

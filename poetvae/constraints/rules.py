@@ -212,7 +212,7 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
     words, start, distinct = dict.fromkeys(ends, said), form.length - 1, frozenset[int]()
     wants = [dict.fromkeys(ends, table[one]) for one in known]
     if form.lines > 2:
-        words[start], distinct = f"{said}, or no level tone", frozenset({start, *ends})
+        words[start], distinct = f"{said}, one near it or no level tone", frozenset({start, *ends})
         mute = ~torch.stack([*table.values()]).any(0)
         for want, one in zip(wants, known, strict=True):
             want[start] = mute | torch.stack([table[other] for other in opens(one)]).any(0)

@@ -23,7 +23,7 @@ from ..generation.options import SamplingOptions
 from ..latent.plane import Plane
 from ..poet import Poet
 from ..text.poem import LACUNA, Poem, content, select
-from ..text.prosody import RHYMES, TONE_NAMES
+from ..text.prosody import LENIENT, RHYMES, STRICT, TONE_NAMES, USUAL
 from ..text.variants import to_simplified, to_traditional
 from . import validation
 
@@ -50,7 +50,7 @@ NOTHING = "none"
 # Menus that have more than the values that are declared, or other words for them, by value.
 MENUS = {
     "where": {"heads": "heads of lines", "ends": "ends", "diagonal": "diagonal"},
-    "tones": {name: name for name in (NOTHING, "lenient", "strict")},
+    "tones": {name: name for name in (NOTHING, USUAL, STRICT, LENIENT)},
     "rhyme": {NOTHING: NOTHING, "any": "any"}
     | {name: f"{name} ({TONE_NAMES[tone]})" for tone, names in RHYMES.items() for name in names},
 }

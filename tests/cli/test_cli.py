@@ -164,7 +164,7 @@ def test_every_command_can_be_quiet_or_verbose(line: str) -> None:
         ("generate -n 0", "0 is not in the range"),
         ("generate -n", "requires an argument"),
         ("generate poem", "Got unexpected extra argument"),
-        ("generate --tones loose", "'loose' is not one of 'strict', 'lenient'"),
+        ("generate --tones loose", "'loose' is not one of 'strict', 'usual', 'lenient'"),
         ("generate --script latin", "'latin' is not one of 'simplified', 'traditional'"),
         ("complete", "Missing argument 'TEXT'"),
         ("evaluate --iw 0", "0 is not in the range"),
@@ -692,6 +692,8 @@ def test_what_is_asked_for_holds_in_every_poem(run: Path) -> None:
     for poem in poems_of(shell(*generate, "--tones", "strict")):
         assert regulated(poem["lines"], strict=True)
         assert poem["tones_ok"]
+    bare, usual = (shell(*generate, "--tones", *word) for word in ([], ["usual"]))
+    assert poems_of(bare) == poems_of(usual)
     for poem in poems_of(shell(*generate, "--template", "春__月_", "--contains", "明月")):
         assert (poem["text"][0], poem["text"][3]) == ("春", "月")
         assert any("明月" in line for line in poem["lines"])

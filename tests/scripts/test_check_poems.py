@@ -117,7 +117,7 @@ WISHES = st.fixed_dictionaries(
         "where": st.sampled_from(["heads", "ends", "diagonal"]),
         "contains": st.lists(st.text(HAN, min_size=1, max_size=2), max_size=2).map(tuple),
         "rhyme": st.sampled_from("尤東真先庚"),
-        "tones": st.sampled_from(["strict", "lenient"]),
+        "tones": st.sampled_from(["strict", "usual", "lenient"]),
         "no_repeat": st.booleans(),
         "without": st.text(HAN, max_size=2),
     },

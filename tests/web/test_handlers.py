@@ -91,7 +91,7 @@ def test_what_is_no_temperature(poet: Poet, value: object) -> None:
         ({"passes": 2}, None),  # no choice: the model has one number of passes
         ({"where": "tails"}, "acrostic at: 'tails' came; expected one of heads, ends, diagonal"),
         ({"rhyme": "無此"}, "rhyme class: '無此' came"),
-        ({"tones": "loose"}, "tones: 'loose' came; expected one of none, lenient, strict"),
+        ({"tones": "loose"}, "tones: 'loose' came; expected one of none, usual, strict, lenient"),
         ({"contains": "春 夏 秋 冬 月"}, "keyword: 5 came; expected at most 4"),
         ({"contains": "月" * 501}, "keyword: 501 characters came; expected at most 500"),
         ({"no_repeat": "yes"}, "no repeats: 'yes' came; expected true or false"),
