@@ -48,7 +48,8 @@ from poetvae.training.trainer import train as train_model
 
 THREADS = os.cpu_count() or 1
 QUALITY = "judge_nll_per_char:.3f judge_ar_nll_per_char:.3f reverse_nll_per_char:.3f"
-QUALITY += " tone_accuracy:.1% repeat_rate:.1% distinct_2:.3f self_bleu_3:.3f two_sample_auc:.3f"
+QUALITY += " tone_accuracy:.1% tone_chance:.1% repeat_rate:.1% distinct_2:.3f self_bleu_3:.3f"
+QUALITY += " two_sample_auc:.3f"
 
 
 @click.group()
@@ -94,7 +95,7 @@ def ladder(o: SimpleNamespace) -> None:
         human = r["human"]
     rows.append(["human poems", *[""] * 4, *cells(human, QUALITY), *[""] * 3])
     columns = "rung, seed|parameters|steps, seconds|nats/char|bound|4-gram judge|`ar` judge|reverse"
-    columns += "|tones|repeats|distinct-2|self-BLEU-3|AUC|poems/s|ms a poem|passes"
+    columns += "|tones|by chance|repeats|distinct-2|self-BLEU-3|AUC|poems/s|ms a poem|passes"
     publish(o.write, "ladder", table(columns, rows))
 
 

@@ -53,7 +53,7 @@ from study import damage
 Values = NDArray[Any]
 T = TypeVar("T")
 QUALITY = "judge_ar_nll_per_char:.3f judge_nll_per_char:.3f reverse_nll_per_char:.3f"
-QUALITY += " tone_accuracy:.1% repeat_rate:.1%"
+QUALITY += " tone_accuracy:.1% tone_chance:.1% repeat_rate:.1%"
 
 
 @click.group()
@@ -493,8 +493,8 @@ def passes(o: SimpleNamespace) -> None:
             own = cells(row, "run parameters:, way ± elbo_per_char:.3f kl_per_poem:.2f")
             rows.append([*own, *cells(sides["samples"], QUALITY), f"{rate:.0f}"])
     rows.append(["human", *[""] * 5, *cells(human, QUALITY), ""])
-    columns = "run|parameters|passes|nats/char|ELBO|rate|judge|4-gram judge|reverse|tones|repeats"
-    publish(o.write, "passes", table(f"{columns}|poems/s", rows))
+    columns = "run|parameters|passes|nats/char|ELBO|rate|judge|4-gram judge|reverse"
+    publish(o.write, "passes", table(f"{columns}|tones|by chance|repeats|poems/s", rows))
 
 
 if __name__ == "__main__":
