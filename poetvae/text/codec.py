@@ -114,7 +114,10 @@ class PoemCodec:
         """The ids of a poem, at most `max_len`.
         Raises CorpusError: a poem of none of the model's forms, or too long."""
         form = self.form_of(poem)
-        ids = self.ids(content(poem, form))
+        chars = content(poem, form)
+        if script(chars) * _script(self.tokenizer) < 0:  # of the other script than the model
+            chars = self.spell(chars)
+        ids = self.ids(chars)
         if form is None:
             ids.append(self.tokenizer.eos_id)
         if len(ids) > self.max_len:

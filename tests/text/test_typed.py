@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from poetvae.errors import CorpusError
 from poetvae.text.cleaning import clean
 from poetvae.text.codec import PoemCodec
-from poetvae.text.poem import Form, run_of
+from poetvae.text.poem import Form, Poem, run_of
 from poetvae.text.tokenizer import PoemTokenizer
 from poetvae.text.variants import to_simplified
 
@@ -78,6 +78,13 @@ def test_a_simplified_model_reads_either_script() -> None:
     assert ids(POEM, SHORT) == ids(to_simplified(POEM), SHORT)
     assert SHORT.decode(ids(POEM, SHORT), Form(5, 4)) == to_simplified(POEM)
     assert SHORT.tokenizer.unk_id not in ids(POEM, SHORT)
+
+
+def test_a_poem_of_a_corpus_in_the_other_script_is_read_as_well() -> None:
+    for codec, text in ((CODEC, to_simplified(POEM)), (SHORT, POEM)):
+        poem = Poem(tuple(text.split("\n")))
+        assert codec.encode(poem) == ids(POEM, codec)
+        assert codec.tokenizer.unk_id not in codec.encode(poem)
 
 
 def test_a_character_that_a_model_lacks_is_one_of_its_variants_that_it_has() -> None:
