@@ -183,9 +183,12 @@ class TrainConfig:
     min_label: int = setting(20, "a label's value seen less often is unknown", 1, 1_000_000)
     log_every: int = setting(50, "steps between lines of metrics", 1, 10**9)
     validate_every: int = setting(
-        1000, "steps from validation and checkpoint to the next", 1, 10**9
+        0, "steps from validation and checkpoint to the next; 0 = an epoch, by and large", 0, 10**9
     )
     validate_on: int = setting(2000, "held-out poems in a validation while training", 1, 10**9)
+    patience: int = setting(
+        3, "validations running, worse than guessing, that end a training; 0 = any", 0, 10**9
+    )
     keep: int = setting(2, "checkpoints kept", 1, 1000)
 
 

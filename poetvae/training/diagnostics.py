@@ -11,26 +11,84 @@ from .loss import beta
 COLLAPSED = 1.0  # nats of KL a poem: not enough to tell one of three poems from the others
 ALIVE = 0.5  # share of a codebook
 CLUSTERS = 1.5  # perplexity
+FEW = 10  # poems that tell nothing of how many units vary
+CLEARLY = 1.05  # times the nats of guessing, as chance does not make it
+ASTRAY = 100.0  # times the nats of guessing: from ten times trainings were seen to come back
 
 
-def diagnose(report: Report | None, config: Config, progress: float) -> list[str]:
-    """A line for each thing that is wrong with held-out poems, with what to change.
+def guessing(config: Config) -> float:
+    """Nats a character of one who knows nothing: any of V characters is as likely, log V."""
+    return math.log(config.model.vocab_size or 1)
 
-    Posterior collapse: the decoder writes without z, as soon as beta is near its full weight. Dead
-    codes of a VQ-VAE: too few are in use. Collapsed clusters: one component takes all poems.
-    Without a report nothing can be said; `progress` is the share of the training done.
+
+def weighed(nll: float, kl: float, config: Config, progress: float) -> float:
+    """Nats a poem, with the KL as far as the training presses on it by now."""
+    objective = config.objective
+    free = objective.capacity + objective.free_bits * config.model.latent_dim
+    return nll + min(1.0, beta(objective, progress)) * max(0.0, kl - free)
+
+
+def per_char(report: Report, config: Config, progress: float) -> float:
+    """The same of held-out poems, by character."""
+    nats = weighed(report.recon_per_poem, report.kl_per_poem, config, progress)
+    return nats * report.poems / report.chars
+
+
+def by_heart(report: Report | None, config: Config, progress: float, trained: float) -> bool:
+    """Whether held-out poems are clearly worse than guessed, while those that it learns from, which
+    take so many nats each, are not."""
+    if report is None:
+        return False
+    held, own = per_char(report, config, progress), trained * report.poems / report.chars
+    return own < guessing(config) < held / CLEARLY
+
+
+def astray(nll: float, kl: float, config: Config, progress: float) -> str:
+    """What tells that a training has diverged, by its nats a poem; nothing while it has not."""
+    nats, most = weighed(nll, kl, config, progress), config.model.max_len * guessing(config)
+    if nats <= ASTRAY * most or not most:
+        return ""
+    return f"a poem takes {nats:,.0f} nats (KL {kl:,.0f}), where guessing takes {most:,.0f} at most"
+
+
+def diagnose(
+    report: Report | None, config: Config, progress: float, trained: float | None = None
+) -> list[str]:
+    """A line for each thing that is wrong with held-out poems, with what to change. `trained` is
+    nats a poem of those that it learns from, as of `weighed`.
+
+    Worse than guessing: poems that are too few are learnt by heart. Posterior collapse: the decoder
+    writes without z, as soon as beta is near its full weight. Dead codes of a VQ-VAE: too few are
+    in use. Collapsed clusters: one component takes all poems. Without a report nothing can be said;
+    `progress` is the share of the training done.
     """
     advice: list[str] = []
     if report is None:
         return advice
-    model, full = config.model, config.objective.beta
-    weighed = full > 0 and beta(config.objective, progress) > 0.5 * min(1.0, full)
-    if model.kind == "vae" and weighed and report.kl_per_poem < COLLAPSED:
+    model, full, guess = config.model, config.objective.beta, guessing(config)
+    held = per_char(report, config, progress)
+    own = (trained or 0.0) * report.poems / report.chars
+    if what := astray(report.recon_per_poem, report.kl_per_poem, config, progress):
+        advice.append(f"diverged: held out, {what}. Try a smaller --set learning_rate=1e-3")
+    if trained and guess < held and (own < guess or progress >= 0.5):
+        all_of = f"{model.vocab_size:,}"
+        why = (
+            "it learns those by heart. Take more poems, a smaller --preset, or --set dropout=0.2"
+            if own < guess
+            else "it learns nothing. Try a smaller --set learning_rate=1e-3, or more steps"
+        )
+        advice.append(
+            f"worse than guessing: held-out poems take {held:.2f} nats a character, where any of "
+            f"{all_of} takes log {all_of} = {guess:.2f}, and those it learns from {own:.2f}; {why}"
+        )
+    pressed = full > 0 and beta(config.objective, progress) > 0.5 * min(1.0, full)
+    if model.kind == "vae" and pressed and report.kl_per_poem < COLLAPSED:
         closed = model.prior in ("normal", "label") and config.objective.gradient == "standard"
         bits = "--set free_bits=0.1 (nats a unit), " if closed else ""
+        units = f"{report.active_units} of {model.latent_dim} units are active; "
         advice.append(
             f"posterior collapse: z carries {report.kl_per_poem:.2f} nats a poem, "
-            f"{report.active_units} of {model.latent_dim} units are active; the decoder "
+            f"{units if report.poems >= FEW else ''}the decoder "
             f"writes without it. Try --set beta_warmup=0.5, {bits}"
             "--set beta_schedule=cyclical, or a smaller beta"
         )

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from ..checkpoints.model_folder import sweep
-from ..config import Config, ModelConfig, from_dict
+from ..config import Config, ModelConfig, TrainConfig, from_dict
 from ..data import tokenize
 from ..data.dataset import Data
 from ..data.store import describe, open_store
@@ -32,6 +32,7 @@ from ..text.codec import PoemCodec
 from .parallel import Group
 from .spec import Log, RunSpec
 
+VALIDATIONS = 50
 StepsOf = Callable[[Data, Config], int]  # how many steps a run of these poems takes
 Fill = Callable[[Path], tuple[RunSpec, PoemCodec]]
 """Puts into a folder what a run has before its first step."""
@@ -58,6 +59,24 @@ class Length:
         return self.steps or max(1, round((self.epochs or 10) * poems / batch_size))
 
 
+def steps_in(
+    seconds: float, poems: int, config: TrainConfig, step: float, validation: float
+) -> int:
+    """How many steps fit, where each takes so many seconds, and each validation."""
+    left = 0.95 * seconds  # steps get slower as a run goes on
+    every = config.validate_every or cadence(poems, config.batch_size, 1)
+    steps = left / (step + validation / every)
+    if not config.validate_every:
+        steps = max(steps, (left - VALIDATIONS * validation) / step)
+    return max(1, int(steps))
+
+
+def cadence(poems: int, batch_size: int, steps: int) -> int:
+    """Steps from a validation to the next where nothing else was asked for: an epoch, but no more
+    than 1,000, and no fewer than leave a training with `VALIDATIONS` of them."""
+    return min(1000, max(1, round(poems / batch_size), steps // VALIDATIONS))
+
+
 @dataclass(frozen=True)
 class OpenRun:
     """A run and its poems, held for this training; `in_place` tells whether its folder is still
@@ -67,6 +86,13 @@ class OpenRun:
     spec: RunSpec
     data: Data
     in_place: Callable[[], bool] = lambda: True
+
+    def longer(self, steps: int, group: Group) -> OpenRun:
+        """The same run, with more steps from now on."""
+        spec = self.spec.longer(steps)
+        if group.main:
+            spec.save(self.path)
+        return replace(self, spec=spec)
 
     def check(self) -> None:
         """Raises CheckpointError where the folder is not this run's any more: whatever else is
@@ -209,7 +235,10 @@ def fill(
         log(line)
     data = open_store(numbered, described.codec)
     config = _completed(planned.config, data.codec, group)
-    steps, fingerprint, name = steps_of(data, config), data.train.fingerprint, secrets.token_hex(16)
+    steps, poems, train = steps_of(data, config), len(data.train), config.train
+    every = train.validate_every or cadence(poems, train.batch_size, steps)
+    config = replace(config, train=replace(train, validate_every=every))
+    fingerprint, name = data.train.fingerprint, secrets.token_hex(16)
     spec = replace(planned, config=config, fingerprint=fingerprint, steps=steps, id=name)
     spec.save(folder)
     return spec, data.codec
@@ -249,10 +278,11 @@ def check_same(
         ChainMap(vars(s), vars(s.reading), *s.config.to_dict().values()) for s in (spec, planned)
     )
     filled = {"vocab_size", "max_len", "label_sizes", "form_known"}
-    filled |= {name for name in ("precision", "slices") if wanted[name] in ("auto", 0)}
+    filled |= {n for n in ("precision", "slices", "validate_every") if wanted[n] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
     if length.steps or length.epochs:
-        pairs["steps"] = spec.steps, length.in_steps(poems, spec.config.train.batch_size)
+        steps = length.in_steps(poems, spec.config.train.batch_size)
+        pairs["steps"] = spec.steps, min(spec.steps, steps)  # more are given to it
     others = [
         f"{name} {_shown(before)}, not {_shown(now)}"
         for name, (before, now) in pairs.items()

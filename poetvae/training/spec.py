@@ -38,6 +38,7 @@ class RunSpec:
     fingerprint: str = ""
     id: str = ""  # random; what its checkpoints are known by; none in older versions
     reading: ReadingOptions = PLAIN
+    ends: tuple[int, ...] = ()  # where it was to end before it was given more steps
 
     @classmethod
     def plan(
@@ -85,6 +86,21 @@ class RunSpec:
         counts = train.held_out, max_len, train.min_count, train.min_label
         return CorpusSpec(*learnt, *counts, self.reading)
 
+    def progress(self, step: int) -> float:
+        """The share of the training that is done after so many steps. What comes after an earlier
+        end is the latter half of a training once more: beta whole, the learning rate from half."""
+        begun = 0
+        for end in (*self.ends, self.steps):
+            if step <= end:
+                break
+            begun = end
+        share = (step - begun) / (end - begun)
+        return 0.5 + share / 2 if begun else share
+
+    def longer(self, steps: int) -> RunSpec:
+        """The same run with more steps."""
+        return replace(self, steps=steps, ends=(*self.ends, self.steps))
+
     def check(self) -> None:
         """Raises ConfigError for several passes in free form."""
         if not self.forms and max(self.config.model.passes, default=1) > 1:
@@ -122,8 +138,11 @@ class RunSpec:
             strict, steps = bool(values["strict"]), int(values["steps"])
             fingerprint, of_run = str(values["fingerprint"]), str(values.get("id", ""))
             reading = ReadingOptions(**values.get("reading", {}))  # older versions have none
+            ends = tuple(map(int, values.get("ends", ())))
+            if sorted({0, *ends, steps}) != [0, *ends, steps]:
+                raise ValueError(f"its steps are {[*ends, steps]}")
             learnt = sources, valid, forms, labels, strict
-            return cls(config, *learnt, steps, fingerprint, of_run, reading)
+            return cls(config, *learnt, steps, fingerprint, of_run, reading, ends)
         except OSError as error:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
         except MALFORMED as error:

@@ -33,11 +33,11 @@ from ..generation.options import SamplingOptions
 from ..models import TextModel, build, evaluating
 from ..poet import Poet
 from ..runtime import Aside, fits, interruption, keep_freed_memory, without_bar
-from .diagnostics import diagnose
+from .diagnostics import FEW, astray, by_heart, diagnose, weighed
 from .log import METRICS, SAMPLES, VALIDATED, Line, check_tensorboard, cut_back, recording
 from .loss import beta
 from .parallel import Group, processes
-from .run import Length, OpenRun, check_same, fill, opened
+from .run import Length, OpenRun, check_same, fill, opened, steps_in
 from .spec import Log, RunSpec
 from .step import average, learning_rate, make_optimizer, slices, update
 
@@ -124,6 +124,11 @@ def train(
                 parts |= {"labels": labels, "strict": strict, **asked.given}
                 given = [*(fields() if preset else settings or ()), *filter(parts.get, parts)]
                 check_same(run, spec, planned, len(data.train), length, given)
+                more = length.in_steps(len(data.train), spec.config.train.batch_size)
+                if (length.steps or length.epochs) and more > spec.steps:
+                    log(f"{run} was begun for {spec.steps:,} steps, and goes on to {more:,}")
+                    opened_run = opened_run.longer(more, group)
+                    spec = opened_run.spec
                 if minutes and goes_on:
                     log(f"minutes {minutes} is left out: {run} was begun for {spec.steps} steps")
             torch.manual_seed(derive_seed(spec.config.train.seed, "weights"))
@@ -142,45 +147,51 @@ def fit(
     config, options, steps = spec.config, spec.config.train, spec.steps
     optimizer = make_optimizer(model, options)
     averaged = copy.deepcopy(model) if options.ema else model  # what is evaluated and saved
-    step, totals, best, before = restore(to, model, averaged, optimizer, group)
+    step, totals, best, worse, before = restore(to, model, averaged, optimizer, group)
     saved, began = Saved(averaged, data.codec), time.monotonic() - before
     poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
     bar = tqdm(total=steps, initial=step, unit="step", disable=without_bar(quiet), file=Aside())
     recorder = recording(run, group.main, tensorboard)
     with bar, recorder as record, interruption() as stopped:
-        while step < steps:
+        while step < steps and not 0 < options.patience <= worse:
+            progress = spec.progress(step + 1)
             batches = slices(poems, config, step, group)
-            totals += update(model, optimizer, batches, config, (step + 1) / steps, group)
+            totals += update(model, optimizer, batches, config, progress, group)
             if options.ema:
                 average(averaged, model, min(options.ema, (1 + step) / (10 + step)))
             step += 1
             bar.update()
-            due = step % options.validate_every == 0 or step == steps
+            due = step % options.validate_every == 0 or step in (*spec.ends, steps)
             logged = step % options.log_every == 0 or due
             signum = group.highest([stopped.signum])[0]
             if logged or signum:
-                _check_finite(model, totals, step)
+                _check_sound(model, totals, config, progress, step)
                 to.check()
             if logged:
-                line = _metrics(totals, step, steps, config, time.monotonic() - began)
+                line = _metrics(totals, step, progress, config, time.monotonic() - began)
                 record(METRICS, line)
                 bar.set_postfix_str("nll {nll:.2f}, kl {kl:.2f}, lr {lr:.1e}".format_map(line))
                 totals.zero_()
             if due and group.main:
                 score, lines, report = validate(averaged, data, options, step)
-                for name, line in lines:
-                    record(name, line)
+                for name, row in lines:
+                    record(name, row)
                 bar.clear()
                 log(_summary(step, steps, lines, time.monotonic() - began))
-                for advice in diagnose(report, config, step / steps):
+                trained = weighed(line["nll"], line["kl"], config, progress)
+                for advice in diagnose(report, config, progress, trained):
                     log(f"warning: {advice}")
+                lost = score >= best and by_heart(report, config, progress, trained)
+                worse = worse + 1 if lost else 0
                 to.check()  # a validation takes its time
                 if score < best:
                     best = score
                     save_folder(run, saved, _card(saved, spec, step, score), overwrite=True)
+            if due:
+                worse = group.highest([worse])[0]
             if (due or signum) and group.main:
                 state = {"run": spec.id, "step": step, "totals": totals, "best": best}
-                state["model"] = dict(model.named_parameters())
+                state |= {"worse": worse, "model": dict(model.named_parameters())}
                 state["optimizer"] = optimizer.state_dict()
                 save_checkpoint(run, step, saved, _card(saved, spec, step), state, options.keep)
             if signum and step < steps:
@@ -188,6 +199,11 @@ def fit(
                 raise TrainingInterruptedError(
                     f"stopped at step {step} of {steps}; continue with: {again}", signum
                 )
+    if step < steps:
+        log(
+            f"ended at step {step} of {steps}: the last {worse} validations were worse than "
+            "guessing, and than the model that is kept"
+        )
 
 
 def validate(
@@ -206,6 +222,8 @@ def validate(
         bound = values["elbo_per_char"]
         score = values["recon_per_poem"] * report.poems / report.chars if bound is None else bound
         keys = (*VALIDATED, "active_units_01", "codebook_perplexity", "cluster_perplexity")
+        if report.poems < FEW:
+            values |= dict.fromkeys(("active_units", "active_units_01"))
         valid = {f"valid_{key}": values[key] for key in keys if values[key] is not None}
         lines.append((METRICS, {"step": step, "valid_score": score, **valid}))
     options = SamplingOptions(temperature=0.8, seed=derive_seed(config.seed, step))
@@ -221,13 +239,14 @@ def restore(
     averaged: TextModel,
     optimizer: torch.optim.Optimizer,
     group: Group,
-) -> tuple[int, Tensor, float, float]:
-    """Step, running sums, best score and seconds of the newest checkpoint, its state in place.
+) -> tuple[int, Tensor, float, int, float]:
+    """Step, running sums, best score, validations since that were worse than guessing, and seconds
+    of the newest checkpoint, its state in place.
     Raises CheckpointError: its state is not of this run and step."""
     # All processes take what the first one finds.
     folder = model_folder.latest_checkpoint(to.path) if group.main else None
     step = group.highest([int(folder.name.rpartition("-")[2]) if folder else 0])[0]
-    totals, best = torch.zeros(4, device=model.device), float("inf")
+    totals, best, worse = torch.zeros(4, device=model.device), float("inf"), 0
     if step:
         folder = to.path / "checkpoints" / f"step-{step}"
         state = model_folder.load_state(folder)
@@ -236,7 +255,7 @@ def restore(
                 raise ValueError("it is of another run, or of another step")
             take_up(state, model, optimizer)
             totals.copy_(state["totals"])
-            best = float(state["best"])
+            best, worse = float(state["best"]), int(state.get("worse", 0))
         except (RuntimeError, *MALFORMED) as error:
             raise CheckpointError(
                 f"{folder}/state.pt is not the state of this run at step {step} ({error}); remove "
@@ -244,7 +263,7 @@ def restore(
             ) from error
         kept = model_folder.load_folder(folder, model.device)
         averaged.load_state_dict(kept.model.state_dict())
-    return step, totals, best, cut_back(to.path, step) if group.main else 0.0
+    return step, totals, best, worse, cut_back(to.path, step) if group.main else 0.0
 
 
 def take_up(state: Mapping[str, Any], model: TextModel, optimizer: torch.optim.Optimizer) -> None:
@@ -278,27 +297,32 @@ def _steps_of(length: Length, started: float, group: Group, data: Data, config: 
         if config.train.ema:
             average(averaged, scratch, 0.5)
     done = time.monotonic()
-    per_step = (done - warm) / 20
     validate(scratch, data, config.train, 0)
-    per_validation = time.monotonic() - done
-    seconds = 60 * length.minutes - (time.monotonic() - started)
-    left = 0.95 * seconds  # steps get slower as a run goes on
-    return max(1, int(left / (per_step + per_validation / config.train.validate_every)))
+    over, per_step = time.monotonic(), (done - warm) / 20
+    seconds = 60 * length.minutes - (over - started)
+    return steps_in(seconds, len(data.train), config.train, per_step, over - done)
 
 
-def _check_finite(model: TextModel, totals: Tensor, step: int) -> None:
+def _check_sound(
+    model: TextModel, totals: Tensor, config: Config, progress: float, step: int
+) -> None:
     """Nothing is saved of a training that has gone astray."""
-    loss = float(totals[2] / totals[3])
-    what = "the weights are not finite" if math.isfinite(loss) else f"the loss is {loss}"
+    nll, kl, loss = (totals[:3] / totals[3]).tolist()
+    remedy = f"lower learning_rate (it is {config.train.learning_rate:g})"
     if not math.isfinite(loss) or not all(p.isfinite().all() for p in model.parameters()):
-        remedy = "lower learning_rate, or set precision=fp32, and start again"
-        raise PoetVAEError(f"{what} at step {step}; {remedy}")
+        what = "the weights are not finite" if math.isfinite(loss) else f"the loss is {loss}"
+        remedy = f"{what} at step {step}; lower learning_rate, or set precision=fp32"
+        raise PoetVAEError(f"{remedy}, and start again")
+    if what := astray(nll, kl, config, progress):
+        raise PoetVAEError(
+            f"the training has diverged at step {step}: {what}; {remedy}, and start again"
+        )
 
 
-def _metrics(totals: Tensor, step: int, steps: int, config: Config, seconds: float) -> Line:
+def _metrics(totals: Tensor, step: int, progress: float, config: Config, seconds: float) -> Line:
     *sums, count = totals.tolist()
     means = {name: total / count for name, total in zip(("nll", "kl", "loss"), sums, strict=True)}
-    weight, lr = beta(config.objective, step / steps), learning_rate(config.train, step / steps)
+    weight, lr = beta(config.objective, progress), learning_rate(config.train, progress)
     return {"step": step, **means, "beta": weight, "lr": lr, "seconds": round(seconds, 3)}
 
 
@@ -307,9 +331,10 @@ def _summary(step: int, steps: int, lines: Lines, seconds: float) -> str:
     for name, line in lines:
         if name == METRICS:
             text += (
-                ": held-out {valid_score:.3f} nats/char, kl {valid_kl_per_poem:.1f} nats, "
-                "{valid_active_units} active units"
+                ": held-out {valid_score:.3f} nats/char, kl {valid_kl_per_poem:.1f} nats"
             ).format_map(line)
+            if "valid_active_units" in line:
+                text += ", {valid_active_units} active units".format_map(line)
             if "valid_active_units_01" in line:
                 text += f", {line['valid_active_units_01']} of more than 0.1 nats"
         else:

@@ -8,7 +8,7 @@ import pytest
 
 from poetvae.config import Config, configure
 from poetvae.evaluation.likelihood import Report
-from poetvae.training.diagnostics import diagnose
+from poetvae.training.diagnostics import astray, by_heart, diagnose
 
 
 def report(**changes: Any) -> Report:
@@ -79,6 +79,44 @@ def test_what_is_wrong_is_said(
     for line in advice:
         assert line.startswith(says.format_map(measured))
         assert "--set " in line
+
+
+def test_worse_than_guessing() -> None:
+    """Ten characters a poem, 100 known: guessing takes log 100 = 4.61 nats a character."""
+    config = settings(vocab_size=100, beta=1.0)
+    cases = [  # held out, learnt from, progress: what is said; whether it is by heart
+        (40.0, 10.0, 20.0, 1.0, "it learns those by heart", True),
+        (37.0, 10.0, 20.0, 1.0, "it learns those by heart", False),  # by less than chance might
+        (36.0, 10.0, 20.0, 1.0, None, False),
+        (40.0, 10.0, 50.0, 1.0, "it learns nothing", False),
+        (40.0, 10.0, 50.0, 0.4, None, False),  # it has only begun
+        (40.0, 10.0, 20.0, 0.05, None, False),  # a quarter of the KL weighs
+    ]
+    for recon, kl, trained, progress, says, heart in cases:
+        scored = report(recon_per_poem=recon, kl_per_poem=kl)
+        advice = diagnose(scored, config, progress, trained)
+        assert [line.partition("; ")[2].partition(".")[0] for line in advice] == [says] * bool(says)
+        assert by_heart(scored, config, progress, trained) == heart
+    (line,) = diagnose(report(), config, 1.0, 20.0)
+    numbers = "held-out poems take 5.00 nats a character, where any of 100 takes log 100 = 4.61"
+    assert f"{numbers}, and those it learns from 2.00" in line
+
+
+def test_diverged() -> None:
+    config = settings(vocab_size=100, free_bits=0.5)
+    assert astray(40.0, 242_584_611.0, config, 1.0) == (
+        "a poem takes 242,584,643 nats (KL 242,584,611), where guessing takes 46 at most"
+    )
+    assert astray(40.0, 4000.0, config, 1.0) == astray(4000.0, 0.0, config, 0.0) == ""
+    assert astray(40.0, 242_584_611.0, settings(vocab_size=100, beta=0.0), 1.0) == ""
+    assert "diverged: held out, a poem takes" in diagnose(report(kl_per_poem=1e6), config, 1.0)[0]
+
+
+def test_no_units_of_few_poems() -> None:
+    for poems, told in ((1, False), (9, False), (10, True)):
+        scored = report(poems=poems, chars=10 * poems, kl_per_poem=0.0, active_units=0)
+        (line,) = diagnose(scored, settings(), 1.0)
+        assert ("units are active" in line) == told
 
 
 def test_advice_is_settings_that_are_taken() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,7 +26,8 @@ from hypothesis import strategies as st
 
 from poetvae import runtime
 from poetvae.checkpoints.model_folder import checkpoints, load_state
-from poetvae.errors import CheckpointError
+from poetvae.config import Config
+from poetvae.errors import CheckpointError, ConfigError
 from poetvae.training import step as learning
 from poetvae.training import trainer
 from poetvae.training.spec import RunSpec
@@ -262,6 +264,49 @@ def test_a_folder_that_is_no_run_is_not_resumed(tmp_path: Path) -> None:
     (tmp_path / "train.json").write_text("")
     with pytest.raises(CheckpointError, match=r"train\.json describes no run"):
         resume(tmp_path)
+
+
+# More steps
+
+
+def test_a_run_that_is_given_more_steps(corpus: Path, whole: Path, tmp_path: Path) -> None:
+    """It goes on from where it is; stopped, torn, or all its checkpoints lost, it ends the same."""
+    run = tmp_path / "run"
+    more: dict[str, Any] = {"out": run, "resume": True, "quiet": True}
+    shutil.copytree(whole, run)
+    trainer.train(**more, steps=20)
+    spec = RunSpec.load(run)
+    assert (spec.steps, spec.ends) == (20, (STEPS,))
+    expected = outcome(run, 20)
+    assert expected["metrics"][: len(outcome(whole)["metrics"])] == outcome(whole)["metrics"]
+    rates = {line["step"]: line["lr"] for line in expected["metrics"] if "lr" in line}
+    assert rates[12] == rates[20] == 0 < rates[18] < rates[15] < 0.5 * 5e-3 < rates[3]
+    shutil.rmtree(run / "checkpoints")
+    trainer.train(**more)  # from the first step
+    assert outcome(run, 20) == expected
+    shutil.rmtree(run)
+    shutil.copytree(whole, run)
+    with at_update(3, terminate), pytest.raises(trainer.TrainingInterruptedError):
+        trainer.train(**more, steps=20)
+    trainer.train(**more, steps=20)
+    assert outcome(run, 20) == expected
+    with pytest.raises(ConfigError, match="was begun with steps 20, not 12"):
+        trainer.train(**more, steps=12)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=4, unique=True).map(sorted))
+def test_progress_of_a_run_that_is_given_more_steps(ends: list[int]) -> None:
+    spec = RunSpec(Config(), (), (), (), (), False, ends[0])
+    for end in ends[1:]:
+        spec = spec.longer(end)
+    begun = 0
+    for end in ends:
+        shares = [spec.progress(step) for step in range(begun + 1, end + 1)]
+        assert shares == sorted(shares)
+        assert (shares[0] > 0.5) or not begun
+        assert shares[-1] == 1
+        begun = end
+    assert [spec.progress(step) for step in (1, ends[0])] == [1 / ends[0], 1.0]
 
 
 # Signals
