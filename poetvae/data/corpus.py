@@ -47,7 +47,8 @@ class CorpusSpec:
         labels: fields of the poems to condition on.
         strict: whether a broken entry is an error.
         held_out: the share of poems kept from training, half to validate and half to test.
-        max_len: positions of a poem in free form; a fixed form has its own.
+        max_len: positions of a poem in free form, 0 = as many as nearly all poems to train on need;
+            a fixed form has its own.
         min_count, min_label: a character, a label's value seen less often is unknown.
         reading: what the files do not tell themselves.
     """

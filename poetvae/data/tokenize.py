@@ -26,6 +26,7 @@ from .store import SIDES, Described, StoreWriter, new_store
 UNICODE = 0x110000
 BLOCK_ITEMS, BLOCK_CODES = 2**18, 2**21  # of a block: whichever is reached first
 HASHES = 2**20  # that are sorted at once
+LONGEST, MOST = 512, 0.99  # positions that are found by themselves, for this share of the poems
 TESTED = 2**21  # of items to test with that are compared at once with those to train on
 
 
@@ -96,7 +97,7 @@ def known_values(
 
 def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
     """How to number what is frequent enough to train on, and how many poems are too long."""
-    max_len = max((form.size for form in spec.forms), default=spec.max_len)
+    max_len = max((form.size for form in spec.forms), default=spec.max_len or _needed(spool))
     longer, shortest, characters = 0, 2**31 - 1, np.zeros(UNICODE, np.int64)
     names, values = list(spool.values), {name: Counter[str]() for name in spec.columns}
     for codes, lengths, sides, columns, _ in spool.blocks():
@@ -121,6 +122,15 @@ def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
     fields = {n: known_values(n, c, spec.min_label, spool.fields) for n, c in values.items()}
     counted = {form: forms[str(form)] for form in spec.forms}
     return PoemCodec(tokenizer, max_len, counted, fields), longer
+
+
+def _needed(spool: Spool) -> int:
+    """Positions that nearly all poems to train on need, at most `LONGEST`."""
+    counts = np.zeros(LONGEST + 1, np.int64)
+    for block in spool.blocks():
+        lengths = block.lengths[block.sides == 0].clip(max=LONGEST)
+        counts += np.bincount(lengths, minlength=LONGEST + 1)
+    return max(1, int(np.searchsorted(counts.cumsum(), MOST * counts.sum())))
 
 
 def _numbered(

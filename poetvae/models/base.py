@@ -63,6 +63,8 @@ class TextModel(nn.Module):
         if config.vocab_size <= mask_id:
             wanted = f"the size of the tokenizer, more than the {mask_id + 1} special tokens"
             raise ConfigError(f"vocab_size is {config.vocab_size}; expected {wanted}")
+        if not config.max_len:
+            raise ConfigError("max_len is 0; expected how many positions a poem has")
         self.config, self.mask_id = config, mask_id
 
     @property

@@ -314,6 +314,7 @@ def test_another_version_kind_or_format(folder: Path, key: str, value: object) -
         *(("model", {"dropout": share}) for share in (10**400, float("nan"))),
         *(("model", {"vocab_size": size}) for size in (10**12, 1_000_000)),
         *(("model", {name: 4096}) for name in ("max_len", "latent_dim")),
+        ("model", {"max_len": 0}),
         ("model", {"label_sizes": [100_000] * 1000}),
         ("model", {"d_model": 4096, "embed_dim": 4096, "kernel_size": 63}),
         ("model", {"d_model": 4096, "encoder_layers": 64, "decoder_layers": 64, "kernel_size": 63}),

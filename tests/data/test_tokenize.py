@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import json
+import math
 import os
 import re
 import subprocess
@@ -64,7 +65,9 @@ def at_once(spec: CorpusSpec) -> Data:
         return content(poem, poem.form if spec.forms else None)
 
     corpus = load_corpus(spec)
-    max_len = max((f.size for f in spec.forms), default=spec.max_len)
+    lengths = sorted(len(chars(p)) + 1 for p in corpus.train)
+    needed = min(512, lengths[math.ceil(0.99 * len(lengths)) - 1]) if lengths else 1
+    max_len = max((f.size for f in spec.forms), default=spec.max_len or needed)
     fitting = [p for p in corpus.train if spec.forms or len(chars(p)) < max_len]
     if not fitting:
         shortest = min(len(chars(p)) for p in corpus.train) + 1
@@ -145,7 +148,7 @@ ROWS = st.lists(ROW, min_size=1, max_size=14)
     st.sets(st.sampled_from(["author", "form", "year"])).map(sorted).map(tuple),
     st.sampled_from([0.0, 0.3, 0.5]),
     st.integers(1, 2),
-    st.sampled_from([1, 5, 9, 128]),
+    st.sampled_from([0, 1, 5, 9, 128]),
     st.integers(1, 5),
     st.integers(1, 9),
 )
@@ -423,6 +426,25 @@ def test_what_a_killed_process_left_goes_away(source: Path, tmp_path: Path) -> N
     assert names(tmp_path) == {"data", "poems.jsonl"}
     with pytest.raises(CorpusError, match="data exists; remove it, or choose another name"):
         build(spec_of(source), tmp_path / "data")
+
+
+@pytest.mark.parametrize(
+    ("lengths", "needed", "longer"),
+    [
+        ([3, 5, 9], 10, 0),  # a few poems: the longest, and the end mark
+        ([7] * 150 + [300], 8, 1),  # one of many is left out
+        ([7] * 20 + [300] * 20, 301, 0),
+        ([7] * 20 + [900] * 20, 512, 20),
+    ],
+)
+def test_poems_have_as_many_positions_as_they_need(
+    tmp_path: Path, lengths: list[int], needed: int, longer: int
+) -> None:
+    chars = "".join(map(chr, range(0x4E00, 0x4E00 + 997)))
+    texts = [(chars[i:] + chars)[:length] for i, length in enumerate(lengths)]
+    source = write(tmp_path / "a.txt", "\n\n".join(texts).split("\n"))
+    described = build(spec_of(source), tmp_path / "data")
+    assert (described.codec.max_len, described.longer) == (needed, longer)
 
 
 def test_two_to_one_place_are_not_mixed(
