@@ -220,6 +220,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "lr_schedule": "constant", "adam_beta2": 0.999, "weight_decay": 0.0, "clip_norm": 0.0,
         "ema": 0.0,
     },
+    # To go on with a model that has learnt: z tells something from the start.
+    "tune": {"learning_rate": 1e-3, "beta_schedule": "constant"},
     "tiny": {
         "embed_dim": 32, "d_model": 32, "latent_dim": 16, "encoder_layers": 2, "decoder_layers": 2,
         "batch_size": 32, "learning_rate": 5e-3, "ema": 0.98, "min_count": 1,

@@ -37,6 +37,12 @@ from .terminal import files, known, note, quiet
 @common.strict_option
 @common.reading_flags
 @common.label_option
+@click.option(
+    "--init",
+    metavar="MODEL",
+    shell_complete=files,
+    help="Go on from a model: a run or model folder, a hub name, or packaged.",
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --out, if there is one.")
 @click.option("--force", is_flag=True, help="Replace the run in --out.")
 @click.option("--tensorboard", is_flag=True, help="Write the curves to RUN/tensorboard, too.")

@@ -42,18 +42,20 @@ FORMAT = {"format": "poetvae store", "version": 1}
 class Described:
     """What `store.json` and the tokenizer say of the poems of a folder.
 
-    Labels are as they were asked for; poems to train on `longer` than max_len were left out.
+    Labels are as they were asked for; poems to train on `longer` than max_len were left out. Where
+    the tokenizer was there before, `unknown` tells what it does not know.
     """
 
     codec: PoemCodec
     labels: tuple[str, ...]
     report: CorpusReport
     longer: int
+    unknown: str = ""
 
     def lines(self) -> list[str]:
         """The account for people."""
         left = f"left out: {self.longer:,} poems longer than max_len {self.codec.max_len}"
-        return [*self.report.lines(), *([left] if self.longer else [])]
+        return [*self.report.lines(), *[left][: self.longer], *[self.unknown][: len(self.unknown)]]
 
 
 def _dtypes(codec: PoemCodec, side: str) -> dict[str, torch.dtype]:
@@ -120,6 +122,7 @@ class StoreWriter:
         codec, about = self._described.codec, self._described
         values = {**FORMAT, "max_len": codec.max_len, "text": codec.to_dict()}
         values |= {"labels": about.labels, "longer": about.longer}
+        values |= {"unknown": about.unknown} if about.unknown else {}
         values["report"] = about.report.as_dict()
         text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
         listed = {file.path.name: file.finish() for file in self._files.values()}
@@ -161,7 +164,8 @@ def describe(folder: Path) -> Described:
         counts = values["report"].items()
         report: Any = {key: Counter(n) if isinstance(n, dict) else n for key, n in counts}
         labels, longer = tuple(map(str, values["labels"])), int(values["longer"])
-        return Described(codec, labels, CorpusReport(**report), longer)
+        unknown = str(values.get("unknown", ""))
+        return Described(codec, labels, CorpusReport(**report), longer, unknown)
     except MALFORMED as error:
         raise CorpusError(f"{path} describes no poems ({error}); {_REMEDY}") from error
 

@@ -9,6 +9,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,9 +47,13 @@ class Block(NamedTuple):
 
 
 def build(
-    spec: CorpusSpec, folder: Path, workers: int | None = None, chunk: int = CHUNK
+    spec: CorpusSpec,
+    folder: Path,
+    workers: int | None = None,
+    chunk: int = CHUNK,
+    known: PoemCodec | None = None,
 ) -> Described:
-    """Number a corpus into a new folder.
+    """Number a corpus into a new folder, as a codec that is `known` does, or one of its own.
 
     The result is the same for any number of workers, processes that read (absent: one for each
     core, at most 8), and for any chunk, the poems that one is given at once. Raises CorpusError:
@@ -67,8 +72,8 @@ def build(
         spool.mark_repeated()
         spool.mark_near()
         complete_report(report, spec, spool.counts)
-        codec, longer = _count(spec, spool)
-        described = Described(codec, tuple(spec.labels), report, longer)
+        described = _count(spec, spool, report, known)
+        codec = described.codec
         writer = StoreWriter(temporary, described)
         for block in _numbered(spec, spool, codec):
             writer.add(*block)
@@ -95,9 +100,15 @@ def known_values(
     return values
 
 
-def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
+def _count(
+    spec: CorpusSpec, spool: Spool, report: CorpusReport, known: PoemCodec | None
+) -> Described:
     """How to number what is frequent enough to train on, and how many poems are too long."""
-    max_len = max((form.size for form in spec.forms), default=spec.max_len or _needed(spool))
+    max_len = (
+        known.max_len
+        if known
+        else max((form.size for form in spec.forms), default=spec.max_len or _needed(spool))
+    )
     longer, shortest, characters = 0, 2**31 - 1, np.zeros(UNICODE, np.int64)
     names, values = list(spool.values), {name: Counter[str]() for name in spec.columns}
     for codes, lengths, sides, columns, _ in spool.blocks():
@@ -118,10 +129,27 @@ def _count(spec: CorpusSpec, spool: Spool) -> tuple[PoemCodec, int]:
     characters[ord(END)] = 0
     seen = {chr(code): int(characters[code]) for code in np.flatnonzero(characters).tolist()}
     forms = values.pop("form") if spec.forms else Counter[str]()
+    if known:
+        counted = {form: forms[str(form)] for form in known.forms}
+        codec, unknown = replace(known, forms=counted), _unknown(known.tokenizer, seen)
+        return Described(codec, tuple(spec.labels), report, longer, unknown)
     tokenizer = PoemTokenizer.from_counts(seen, spec.min_count)
     fields = {n: known_values(n, c, spec.min_label, spool.fields) for n, c in values.items()}
     counted = {form: forms[str(form)] for form in spec.forms}
-    return PoemCodec(tokenizer, max_len, counted, fields), longer
+    codec = PoemCodec(tokenizer, max_len, counted, fields)
+    return Described(codec, tuple(spec.labels), report, longer)
+
+
+def _unknown(tokenizer: PoemTokenizer, counts: Mapping[str, int]) -> str:
+    """The account of characters that a tokenizer does not know, for people; CorpusError where they
+    are most of a text."""
+    others = Counter({c: counts[c] for c in tokenizer.unknown("".join(counts))})
+    share = others.total() / sum(counts.values())
+    most = "".join(c for c, _ in others.most_common(12)) + ("..." if len(others) > 12 else "")
+    said = f"{len(others):,} of {len(counts):,} characters, {share:.1%} of the text"
+    if share > 0.5:
+        raise CorpusError(f"the model does not know {said}: {most}; train a new one")
+    return f"the model does not know {said}: {most}" if others else "the model knows all characters"
 
 
 def _needed(spool: Spool) -> int:

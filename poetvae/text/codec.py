@@ -194,6 +194,14 @@ class PoemCodec:
         known = {self.ids(other)[0]: other for other in others if self._knows(other)}
         return char if char in known.values() or not known else known[min(known)]
 
+    def numbers_as(self, other: PoemCodec) -> bool:
+        """Whether a poem has the same numbers by another codec."""
+        mine, others = (
+            (c.tokenizer.to_bytes(), c.max_len, list(c.forms), list(c.fields.items()))
+            for c in (self, other)
+        )
+        return mine == others
+
     def to_dict(self) -> dict[str, Any]:
         """What config.json keeps beside the tokenizer's own file."""
         return {

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from ..checkpoints.model_folder import sweep
+from ..checkpoints.model_folder import Saved, load_folder, save_folder, sweep
 from ..config import Config, ModelConfig, TrainConfig, from_dict
 from ..data import tokenize
 from ..data.dataset import Data
@@ -33,6 +33,7 @@ from .parallel import Group
 from .spec import Log, RunSpec
 
 VALIDATIONS = 50
+INIT = "init"  # in a run, the model that it goes on from
 StepsOf = Callable[[Data, Config], int]  # how many steps a run of these poems takes
 Fill = Callable[[Path], tuple[RunSpec, PoemCodec]]
 """Puts into a folder what a run has before its first step."""
@@ -86,13 +87,6 @@ class OpenRun:
     spec: RunSpec
     data: Data
     in_place: Callable[[], bool] = lambda: True
-
-    def longer(self, steps: int, group: Group) -> OpenRun:
-        """The same run, with more steps from now on."""
-        spec = self.spec.longer(steps)
-        if group.main:
-            spec.save(self.path)
-        return replace(self, spec=spec)
 
     def check(self) -> None:
         """Raises CheckpointError where the folder is not this run's any more: whatever else is
@@ -201,7 +195,8 @@ def _resumed(run: Path) -> Iterator[OpenRun]:
         spec = RunSpec.load(run)
         folder = _folder(spec, run)
         if new := not folder.exists():
-            tokenize.build(spec.corpus, folder)
+            known = load_folder(run / INIT).codec if spec.init else None
+            tokenize.build(spec.corpus, folder, known=known)
         data = open_store(folder)
         if data.train.fingerprint != spec.fingerprint:
             del data  # a system may refuse to remove what is mapped
@@ -222,19 +217,31 @@ def _writing(run: Path) -> Iterator[None]:
 
 
 def fill(
-    planned: RunSpec, steps_of: StepsOf, group: Group, log: Log, folder: Path
+    planned: RunSpec,
+    start: Saved | None,
+    steps_of: StepsOf,
+    group: Group,
+    log: Log,
+    folder: Path,
 ) -> tuple[RunSpec, PoemCodec]:
-    """Put into a folder what is there before the first step: corpus numbered, configuration filled
-    in, length known. Raises ConfigError, CorpusError: the run cannot be trained."""
+    """Put into a folder what is there before the first step: the model to go on from, if any,
+    corpus numbered, configuration filled in, length known.
+    Raises ConfigError, CorpusError: the run cannot be trained."""
     planned.check()
+    if start:
+        save_folder(folder / INIT, start, f"What this run goes on from: {planned.init}\n")
     numbered = _folder(planned, folder)
     if not numbered.exists():
-        tokenize.build(planned.corpus, numbered)
+        tokenize.build(planned.corpus, numbered, known=start.codec if start else None)
     described = describe(numbered)
     for line in described.lines():
         log(line)
+    if start and not described.codec.numbers_as(start.codec):
+        raise CorpusError(
+            f"{numbered} is numbered otherwise than {planned.init} reads; give the corpus itself"
+        )
     data = open_store(numbered, described.codec)
-    config = _completed(planned.config, data.codec, group)
+    config = _completed(planned.config, data.codec, group, bool(start))
     steps, poems, train = steps_of(data, config), len(data.train), config.train
     every = train.validate_every or cadence(poems, train.batch_size, steps)
     config = replace(config, train=replace(train, validate_every=every))
@@ -244,11 +251,11 @@ def fill(
     return spec, data.codec
 
 
-def _completed(config: Config, codec: PoemCodec, group: Group) -> Config:
+def _completed(config: Config, codec: PoemCodec, group: Group, goes_on: bool) -> Config:
     """A configuration with what the corpus and the machine decide."""
     sizes = {"vocab_size": len(codec.tokenizer), "label_sizes": codec.label_sizes}
     sizes |= {"max_len": codec.max_len, "form_known": len(codec.forms) > 1}
-    values = asdict(config.model) | sizes
+    values = asdict(config.model) | ({} if goes_on else sizes)
     model, train = from_dict(ModelConfig, values), config.train
     precision, slices = train.precision, train.slices or group.size
     if precision == "auto":
@@ -266,23 +273,39 @@ def _folder(spec: RunSpec, run: Path) -> Path:
     return spec.corpus.tokenized or run / "data"
 
 
-def check_same(
-    run: Path, spec: RunSpec, planned: RunSpec, poems: int, length: Length, given: Iterable[str]
-) -> None:
-    """Check that a run of so many poems was begun with what is planned now.
+def going_on(
+    run: OpenRun, planned: RunSpec, length: Length, given: Iterable[str], group: Group, log: Log
+) -> OpenRun:
+    """A run that is there as it goes on: as it was begun, with more steps where they are asked for.
 
-    `given` names the settings and parts of the run to compare; those that are filled in when a run
-    begins are compared where they were given a value. Raises ConfigError: they differ.
+    `given` names the settings and parts of the run to compare with what is planned; those that are
+    filled in when a run begins are compared where they were given a value. Raises ConfigError: they
+    differ; it names them all.
     """
+    spec, steps = run.spec, run.spec.steps
+    if length.steps or length.epochs:
+        steps = length.in_steps(len(run.data.train), spec.config.train.batch_size)
+    _check_same(run.path, spec, planned, steps, given)
+    if length.minutes:
+        log(f"minutes {length.minutes} is left out: {run.path} was begun for {steps:,} steps")
+    if steps > spec.steps:
+        log(f"{run.path} was begun for {spec.steps:,} steps, and goes on to {steps:,}")
+        spec = spec.longer(steps)
+        if group.main:
+            spec.save(run.path)
+    return replace(run, spec=spec)
+
+
+def _check_same(
+    run: Path, spec: RunSpec, planned: RunSpec, steps: int, given: Iterable[str]
+) -> None:
     known, wanted = (
         ChainMap(vars(s), vars(s.reading), *s.config.to_dict().values()) for s in (spec, planned)
     )
     filled = {"vocab_size", "max_len", "label_sizes", "form_known"}
     filled |= {n for n in ("precision", "slices", "validate_every") if wanted[n] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
-    if length.steps or length.epochs:
-        steps = length.in_steps(poems, spec.config.train.batch_size)
-        pairs["steps"] = spec.steps, min(spec.steps, steps)  # more are given to it
+    pairs["steps"] = spec.steps, min(spec.steps, steps)  # more can be given to it
     others = [
         f"{name} {_shown(before)}, not {_shown(now)}"
         for name, (before, now) in pairs.items()
@@ -296,4 +319,6 @@ def check_same(
 
 
 def _shown(value: Any) -> str:
-    return ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)
+    return (
+        ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value) or "none"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from .. import __version__
+from ..checkpoints.model_folder import Saved
 from ..config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dict
 from ..data.corpus import Corpus, CorpusSpec, is_store, sample_folder
 from ..data.reading import PLAIN, ReadingOptions
@@ -39,6 +40,7 @@ class RunSpec:
     id: str = ""  # random; what its checkpoints are known by; none in older versions
     reading: ReadingOptions = PLAIN
     ends: tuple[int, ...] = ()  # where it was to end before it was given more steps
+    init: str = ""  # the model that it goes on from, which is in its folder, too
 
     @classmethod
     def plan(
@@ -50,6 +52,7 @@ class RunSpec:
         labels: Sequence[str] = (),
         strict: bool = False,
         reading: ReadingOptions = PLAIN,
+        init: str | Path = "",
     ) -> RunSpec:
         """A run by what people give; where the corpus is tokenized, its forms and labels hold.
 
@@ -60,8 +63,8 @@ class RunSpec:
         """
         paths = tuple(map(_absolute, sources)) or (str(sample_folder()),)
         held_out, parsed = tuple(map(_absolute, valid)), tuple(sorted(map(Form.parse, forms)))
-        once = tuple(dict.fromkeys(labels))
-        spec = cls(config, paths, held_out, parsed, once, strict, reading=reading)
+        once, start = tuple(dict.fromkeys(labels)), _absolute(init)
+        spec = cls(config, paths, held_out, parsed, once, strict, reading=reading, init=start)
         folder = spec.corpus.tokenized
         if folder is None:
             for source in filter(is_store, (*spec.sources, *spec.valid)):
@@ -100,6 +103,30 @@ class RunSpec:
     def longer(self, steps: int) -> RunSpec:
         """The same run with more steps."""
         return replace(self, steps=steps, ends=(*self.ends, self.steps))
+
+    def tuned(self, start: Saved, given: Iterable[str]) -> RunSpec:
+        """The same run, going on from a model: its network, forms and labels hold. `given` names
+        the settings that were asked for. Raises ConfigError: some are not the model's."""
+        codec, network, asked = start.codec, start.model.config, self.config.model
+        others = []
+        for name in given:
+            wanted, had = getattr(asked, name, 0), getattr(network, name, 0)
+            if wanted not in (had, 0, ()) and name != "dropout":
+                others.append(f"{name} {had}, not {wanted}")
+        known = ", ".join(map(str, codec.forms)) or "free"
+        others += [f"form {known}, not {form}" for form in self.forms if form not in codec.forms]
+        if self.labels and set(self.labels) != set(codec.fields):
+            fields = ", ".join(codec.fields) or "none"
+            others.append(f"label {fields}, not {', '.join(self.labels)}")
+        if others:
+            raise ConfigError(
+                f"{self.init} has {'; has '.join(others)}; a model that learns on keeps what it "
+                "has: leave that out"
+            )
+        dropout = asked.dropout if "dropout" in given else network.dropout
+        config = replace(self.config, model=replace(network, dropout=dropout))
+        forms, labels = self.forms or tuple(codec.forms), tuple(codec.fields)
+        return replace(self, config=config, forms=forms, labels=labels)
 
     def check(self) -> None:
         """Raises ConfigError for several passes in free form."""
@@ -141,8 +168,8 @@ class RunSpec:
             ends = tuple(map(int, values.get("ends", ())))
             if sorted({0, *ends, steps}) != [0, *ends, steps]:
                 raise ValueError(f"its steps are {[*ends, steps]}")
-            learnt = sources, valid, forms, labels, strict
-            return cls(config, *learnt, steps, fingerprint, of_run, reading, ends)
+            learnt, start = (sources, valid, forms, labels, strict), str(values.get("init", ""))
+            return cls(config, *learnt, steps, fingerprint, of_run, reading, ends, start)
         except OSError as error:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
         except MALFORMED as error:

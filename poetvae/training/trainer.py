@@ -22,8 +22,9 @@ from tqdm import tqdm
 
 from ..checkpoints import model_folder
 from ..checkpoints.card import model_card
+from ..checkpoints.hub import locate
 from ..checkpoints.model_folder import Saved, save_checkpoint, save_folder
-from ..config import Config, TrainConfig, configure, fields, takes_fields
+from ..config import PRESETS, Config, TrainConfig, configure, fields, takes_fields
 from ..data.dataset import Data, derive_seed
 from ..data.reading import ReadingOptions
 from ..errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError
@@ -37,7 +38,7 @@ from .diagnostics import FEW, astray, by_heart, diagnose, weighed
 from .log import METRICS, SAMPLES, VALIDATED, Line, check_tensorboard, cut_back, recording
 from .loss import beta
 from .parallel import Group, processes
-from .run import Length, OpenRun, check_same, fill, opened, steps_in
+from .run import INIT, Length, OpenRun, fill, going_on, opened, steps_in
 from .spec import Log, RunSpec
 from .step import average, learning_rate, make_optimizer, slices, update
 
@@ -72,6 +73,7 @@ def train(
     log: Log | None = None,
     quiet: bool = False,
     tensorboard: bool = False,
+    init: str | Path | None = None,
     **reading: Any,
 ) -> Poet:
     """Train a model into a run folder, and give it back as it was best on held-out poems.
@@ -92,6 +94,8 @@ def train(
             that; with a corpus given, a run that is not there is begun.
         log: takes lines for people, unless `quiet`; absent = standard error.
         tensorboard: write the curves to `out`/tensorboard, too.
+        init: a model to go on from, as `Poet.from_pretrained` takes it, or "packaged". Its network,
+            its characters, forms and labels hold; no preset = tune.
         reading: the fields of `ReadingOptions`, how the corpora are read.
 
     Raises:
@@ -105,9 +109,9 @@ def train(
     if tensorboard:
         check_tensorboard()
     run, length = Path(os.path.realpath(out)), Length(epochs, steps, minutes)
-    config = configure(preset or "base", settings)
-    asked = ReadingOptions(**reading)
-    planned = RunSpec.plan(config, sources, valid, forms, labels, strict, asked)
+    config = configure(preset or ("tune" if init else "base"), settings)
+    read = ReadingOptions(**reading)
+    planned = RunSpec.plan(config, sources, valid, forms, labels, strict, read, init or "")
     keep_freed_memory()
     with processes(device) as group:
         quiet = quiet or not group.main
@@ -115,22 +119,22 @@ def train(
         log = (lambda line: None) if quiet else log
         there = (run / "train.json").exists()
         resume = resume or (there and group.restarted)
-        begin = partial(fill, planned, partial(_steps_of, length, started, group), group, log)
-        goes_on = resume and (there or not sources)
+        goes_on, start = resume and (there or not sources), None
+        asked = set(settings or ()).union(*map(PRESETS.__getitem__, (preset or "base").split(",")))
+        if init and not goes_on:
+            packaged = init == "packaged" and not Path(init).exists()
+            start = model_folder.load_folder(locate(None if packaged else init, log=log))
+            planned = planned.tuned(start, sorted(asked))
+        steps_of = partial(_steps_of, length, started, group)
+        begin = partial(fill, planned, start, steps_of, group, log)
         with opened(run, None if goes_on else begin, group, force) as opened_run:
-            spec, data = opened_run.spec, opened_run.data
-            if resume:
+            if goes_on:
                 parts: dict[str, Any] = {"sources": sources, "valid": valid, "forms": forms}
-                parts |= {"labels": labels, "strict": strict, **asked.given}
-                given = [*(fields() if preset else settings or ()), *filter(parts.get, parts)]
-                check_same(run, spec, planned, len(data.train), length, given)
-                more = length.in_steps(len(data.train), spec.config.train.batch_size)
-                if (length.steps or length.epochs) and more > spec.steps:
-                    log(f"{run} was begun for {spec.steps:,} steps, and goes on to {more:,}")
-                    opened_run = opened_run.longer(more, group)
-                    spec = opened_run.spec
-                if minutes and goes_on:
-                    log(f"minutes {minutes} is left out: {run} was begun for {spec.steps} steps")
+                parts |= {"labels": labels, "strict": strict, "init": init, **read.given}
+                whole = preset and not opened_run.spec.init  # else the model's own hold
+                given = [*(fields() if whole else sorted(asked)), *filter(parts.get, parts)]
+                opened_run = going_on(opened_run, planned, length, given, group, log)
+            spec, data = opened_run.spec, opened_run.data
             torch.manual_seed(derive_seed(spec.config.train.seed, "weights"))
             model = build(spec.config.model).to(group.device)
             for line in _preflight(spec, data, model, group):
@@ -263,6 +267,10 @@ def restore(
             ) from error
         kept = model_folder.load_folder(folder, model.device)
         averaged.load_state_dict(kept.model.state_dict())
+    elif to.spec.init:
+        first = model_folder.load_folder(to.path / INIT, model.device).model.state_dict()
+        for network in (model, averaged):
+            network.load_state_dict(first)
     return step, totals, best, worse, cut_back(to.path, step) if group.main else 0.0
 
 
