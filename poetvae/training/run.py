@@ -75,7 +75,7 @@ def steps_in(
 def cadence(poems: int, batch_size: int, steps: int) -> int:
     """Steps from a validation to the next where nothing else was asked for: an epoch, but no more
     than 1,000, and no fewer than leave a training with `VALIDATIONS` of them."""
-    return min(1000, max(1, round(poems / batch_size), steps // VALIDATIONS))
+    return min(1000, max(1, round(poems / batch_size), -(-steps // VALIDATIONS)))
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ class RunSpec:
             fingerprint, of_run = str(values["fingerprint"]), str(values.get("id", ""))
             reading = ReadingOptions(**values.get("reading", {}))  # older versions have none
             ends = tuple(map(int, values.get("ends", ())))
-            if sorted({0, *ends, steps}) != [0, *ends, steps]:
+            if ends and sorted({0, *ends, steps}) != [0, *ends, steps]:
                 raise ValueError(f"its steps are {[*ends, steps]}")
             learnt, start = (sources, valid, forms, labels, strict), str(values.get("init", ""))
             return cls(config, *learnt, steps, fingerprint, of_run, reading, ends, start)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import gzip
+import io
 import json
 import math
 import os
@@ -22,6 +23,7 @@ import resource
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import time
@@ -58,7 +60,8 @@ kill-in-save 2 SIGKILL at the k-th call of any save, a write half done: the same
 power-cut 1 power cut there: what was not synchronised is torn: the same end
 failing-call 1 the k-th call fails (disk full, I/O error, quota, read-only, stale): a line; \
 the same end
-stop-signal 1 SIGTERM or SIGINT at any time: exit 143 or 130, a checkpoint is written; the same end
+stop-signal 1 SIGTERM, SIGINT or SIGHUP at any time: exit 143, 130 or 129, a checkpoint is \
+written; the same end
 second-signal 0.5 the signal again: exit at once; the same end
 disk-full 1 files may not grow beyond a random size: one line, exit 1; the same end
 out-of-memory 0.5 no memory in a step: a line that names the batch size, exit 1; the same end
@@ -69,6 +72,17 @@ minutes 0.25 any minutes while clocks jump: at least a step, no traceback
 ranks 0.25 two processes under torchrun, one or more killed: started again; the same end
 stop-ranks 0.05 two processes under torchrun, which is told to stop: the same end
 replace 0.5 SIGKILL while --force replaces a run: the old one or the new one is there, whole
+orphans 0.1 the torchrun of two processes killed: they end within a minute; the same end
+unheard 0.5 a stderr, or all streams, closed, full, or read by nobody: the same end
+moved 0.5 a run renamed in training, perhaps with another in its place: named, neither is mixed; \
+the same end
+foreign 0.5 a checkpoint of another run or step, or a forged state: named, or passed over with a \
+warning; the same end
+strangers 0.5 SIGKILL, --resume and --force among files, folders and links of others, of any \
+name: those stay
+one-place 0.25 two corpus tokenize to one place, one perhaps killed: one whole folder, no mixture
+readers 0.25 a model read again and again while it is trained: whole each time, without a warning
+more-steps 0.5 SIGKILL in a run that is given more steps, or goes on from a model: the same end
 place 1 odd, closed and taken places for a run: one line, or a whole run; files of others stay
 in-use 0.5 a second run, or resumption, on a folder in use: refused, the first is undisturbed
 damaged-run 2 a damaged, missing or swapped file of a run: named, or passed over with a warning
@@ -259,7 +273,8 @@ def accident(fault: str, r: Round) -> None:
             calls = FileCalls(r.run, k, partial(CALLS[fault], rng=own), "metrics.jsonl")
             r.survives(*KILLED, 1, 2, work=calls.install)
         case "stop-signal" | "second-signal":
-            signum = rng.choice([signal.SIGTERM, signal.SIGINT])
+            known = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+            signum = rng.choice(known if fault == "stop-signal" else known[:2])
             again = [(rng.choice([0.0, 0.01, 0.05]), signum), (3.0, signal.SIGKILL)]
             signals = [(moment, signum), *(again if fault == "second-signal" else [])]
             r.survives(0, 128 + signum, -signum, signals=signals)
@@ -301,13 +316,12 @@ def minutes(r: Round) -> None:
 def ranks(r: Round) -> None:
     kills = [(r.rng.uniform(0.0, 12.0), r.rng.randrange(2)) for _ in range(r.rng.choice([1, 2]))]
     running = two(r.folder, r.run)
-    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
     for seconds, rank in kills:
-        with contextlib.suppress(OSError):
-            while len(workers := children.read_text().split()) != 2 and running.is_alive():
-                time.sleep(0.05)
-            time.sleep(seconds)
-            os.kill(int(workers[rank]), signal.SIGKILL)
+        while len(workers := workers_of(running)) != 2 and running.is_alive():
+            time.sleep(0.05)
+        time.sleep(seconds)
+        with contextlib.suppress(OSError, IndexError):
+            os.kill(workers[rank], signal.SIGKILL)
     check(running.end().code == 0, f"it ends badly; see {r.folder}/stderr")
     r.ends_as(r.world.two)
 
@@ -316,6 +330,197 @@ def stop_ranks(r: Round) -> None:
     two(r.folder, r.run).end((r.rng.uniform(2.0, 20.0), signal.SIGTERM))
     check(two(r.folder, r.run).end().code == 0, f"it does not go on; see {r.folder}/stderr")
     r.ends_as(r.world.two)
+
+
+def workers_of(running: Child) -> list[int]:
+    path = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    with contextlib.suppress(OSError):
+        return list(map(int, path.read_text().split()))
+    return []
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    return False
+
+
+def orphans(r: Round) -> None:
+    running = two(r.folder, r.run)
+    while len(workers := workers_of(running)) != 2 and running.is_alive():
+        time.sleep(0.05)
+    time.sleep(r.rng.uniform(0.0, 12.0))
+    running.end((0.0, signal.SIGKILL))
+    began = time.monotonic()
+    while any(map(alive, workers)):
+        check(time.monotonic() - began < 60, "they train on")
+        time.sleep(0.1)
+    check(two(r.folder, r.run).end().code == 0, f"it does not go on; see {r.folder}/stderr")
+    r.ends_as(r.world.two)
+
+
+def unheard(r: Round) -> None:
+    ways = ["2>/dev/full", "2>&-", "2> >(:)", "&>/dev/full", "0<&- 1>&- 2>&-", "&> >(:)"]
+    way = ways[r.number % len(ways)]
+    words = [sys.executable, "-m", "poetvae", *map(str, TRAIN), "--out", str(r.run)]
+    done = subprocess.run(["bash", "-c", f'exec {way}; sleep 0.1; exec "$@"', "-", *words])
+    check(done.returncode == 0, f"{way}: exit code {done.returncode}")
+    r.ends_as(r.world.end)
+
+
+def moved(r: Round) -> None:
+    other, away = r.world.run(*OTHER), r.folder / "away"
+    taken = r.rng.random() < 0.5
+
+    def happens(*arguments: Any) -> None:
+        os.rename(r.run, away)
+        if taken:
+            shutil.copytree(other, r.run)
+
+    step = r.rng.randrange(2, STEPS)
+    done = r.does(
+        *TRAIN, "--out", r.run, work=partial(before_call, trainer, "update", step, happens)
+    )
+    civil(done, 1)
+    check("was moved, removed or replaced" in done.last, f"not named: {done.last}")
+    check(r.run.exists() == taken, "the old place is written to")
+    if taken:
+        r.ends_as(outcome(other))
+        shutil.rmtree(r.run)
+    os.rename(away, r.run)
+    r.finish()
+
+
+def foreign(r: Round) -> None:
+    run = shutil.copytree(r.world.run("stopped", code=143), r.run)
+    newest = checkpoints(run)[-1][1]
+    kind = r.rng.choice(["another run", "another step", "a link", "step", "run", "weights"])
+    there = checkpoints(r.world.run(*OTHER))[-1][1]
+    if kind in ("another run", "another step", "a link"):
+        source = checkpoints(run)[-2][1] if kind == "another step" else there
+        shutil.rmtree(newest)
+        newest.symlink_to(source) if kind == "a link" else shutil.copytree(source, newest)
+    else:
+        state, data = load_state(newest), io.BytesIO()
+        if kind == "weights":
+            state["model"][r.rng.choice(list(state["model"]))] = torch.zeros(3)
+        else:
+            state[kind] = {"step": 4, "run": "f" * 32}[kind]
+        torch.save(state, data)
+        forge(newest, {"state.pt": data.getvalue()})
+    done = r.does(*TRAIN, "--out", run, "--resume")
+    civil(done, 0, 1)
+    check(newest.name in done.err and ("is of" in done.err or "state" in done.err), "not named")
+    if done.code:
+        shutil.rmtree(newest)
+    r.finish()
+
+
+HEX = "0123456789abcdef"
+
+
+def strangers(r: Round) -> None:
+    mine = r.folder / "mine"
+    mine.mkdir()
+    (mine / "thesis").write_text("all of it")
+    odd = [".run.tmp", ".run.old.tmp", ".new.tmp", ".config.json.tmp", ".train.json.tmp"]
+    odd += [f".poetvae-{HEX}", f".poetvae-{HEX}.tmp~", ".poetvae-x.tmp", "run.tmp"]
+    links = [f".poetvae-{r.rng.randbytes(8).hex()}.tmp" for _ in range(3)]
+
+    def strew(folder: Path) -> list[Path]:
+        paths = [folder / name for name in (*odd, *links)]
+        for path in paths:
+            kind = r.rng.choice(["file", "folder", "link"]) if path.name in odd else "link"
+            if kind == "link":
+                path.symlink_to(r.rng.choice([mine, mine / "thesis", r.folder / "nowhere"]))
+            elif kind == "file":
+                path.write_text("mine")
+            else:
+                shutil.copytree(mine, path)
+        return paths
+
+    there = strew(r.folder)
+    killed = (r.rng.uniform(0.0, r.world.seconds), signal.SIGKILL)
+    r.survives(*KILLED, signals=[killed])
+    if r.run.exists():
+        there += strew(r.run)
+    for more in (["--resume"], r.rng.choice([["--resume"], ["--force"]])):
+        civil(r.does(*TRAIN, "--out", r.run, *more), 0)
+    kept = [path for path in there if path.parent != r.run or "--force" not in more]
+    gone = [path for path in kept if not (path.is_symlink() or path.exists())]
+    check(not gone, f"gone: {gone}")
+    check((mine / "thesis").read_text() == "all of it", "a link was followed")
+    for path in kept:
+        text = path / "thesis" if path.is_dir() else path
+        check(not text.exists() or text.read_text() in ("mine", "all of it"), f"{path} changed")
+
+
+def one_place(r: Round) -> None:
+    forms, place = ("5x2", "7x2"), r.folder / "numbered"
+    words = [("corpus", "tokenize", "--form", form, "--out") for form in forms]
+    expected = []
+    for number, line in enumerate(words):
+        civil(r.does(*line, r.folder / f"expected-{number}"), 0)
+        expected.append(files_below(r.folder / f"expected-{number}"))
+    both = [Child(r.folder / f"{i}", *line, place) for i, line in enumerate(words)]
+    kill = [(r.rng.uniform(0.5, 3.0), signal.SIGKILL)] if r.rng.random() < 0.4 else []
+    codes = {both[0].end(*kill).code, both[1].end().code}
+    check(0 in codes, f"exit codes {codes}")
+    check(files_below(place) in expected, "a mixture")
+    civil(r.does(*words[0], r.folder / "next"), 0)  # after which nothing is left
+    left = [path.name for path in r.folder.iterdir() if path.name.endswith(".tmp")]
+    check(not left, f"left behind: {left}")
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def readers(r: Round) -> None:
+    ended = r.folder / "ended"
+
+    def read() -> None:
+        warnings.simplefilter("error")
+        seen, turns = False, 0
+        while not ended.exists() or not turns:
+            try:
+                load_folder(r.run)
+                seen, turns = True, turns + 1
+            except PoetVAEError:
+                check(not seen, f"not whole in turn {turns}")
+
+    reader = Child(r.folder / "reader", work=read)
+    often = ("--set", "validate_every=1", "--set", f"keep={r.rng.randint(1, 3)}")
+    done = r.does(*TRAIN, *often, "--out", r.run)
+    ended.touch()
+    civil(done, 0)
+    check(reader.end().code == 0, f"a reader fails: {reader.err[-500:]}")
+
+
+def more_steps(r: Round) -> None:
+    more = ("--steps", str(2 * STEPS))
+    if r.rng.random() < 0.5:
+        words: tuple[Any, ...] = ("train", "--resume", *more)
+        straight = r.world.folder / "more" / "run"
+        if not straight.exists():
+            shutil.copytree(r.world.straight, straight)
+            civil(r.does(*words, "--out", straight), 0)
+        shutil.copytree(r.world.straight, r.run)
+    else:
+        settings = [word for word in TINY[4:] if "=" not in word or "_dim" not in word]
+        kept = ("batch_size", "precision", "validate", "log_every", "keep")
+        settings = [word for word in settings if any(name in word for name in kept)]
+        init = ("--init", str(r.world.run(*OTHER)), "--steps", str(STEPS))
+        words = ("train", str(sample_folder()), *settings, *init, "--resume")
+        straight = r.world.folder / "tuned" / "run"
+        if not straight.exists():
+            civil(r.does(*words, "--out", straight), 0)
+    end = outcome(straight)
+    for _ in range(2):
+        killed = (r.rng.uniform(0.0, r.world.seconds), signal.SIGKILL)
+        civil(Child(r.folder, *words, "--out", r.run).end(killed), *KILLED)
+    civil(r.does(*words, "--out", r.run), 0)
+    r.ends_as(end)
 
 
 def replace(r: Round) -> None:
@@ -382,8 +587,7 @@ def place(r: Round) -> None:
     done = r.does(*TRAIN, "--steps", "2", "--out", run, *force, work=work)
     civil(done, 0, 1, *[2] * (where in MAYBE_TOO_LONG))
     check(all(path.read_text() == "mine" for path in mine), "a file of another is changed")
-    replaced = closed.stat().st_uid == 65534  # whole, which its parent allows of an empty folder
-    check(replaced or not list(closed.iterdir()), "a closed folder was written to")
+    check(closed.stat().st_uid == 0 and not list(closed.iterdir()), "a closed folder is replaced")
     check(Path("/dev/null").is_char_device(), "/dev/null is gone")
     if done.code == 0:
         load_folder(here / run)
@@ -583,7 +787,8 @@ def not_finite(r: Round) -> None:
     check("not finite" in done.err, f"silent: {done.err[-300:]}")
 
 
-ROUNDS = [minutes, ranks, stop_ranks, replace, place, in_use, damaged_run, damaged_model]
+ROUNDS = [orphans, unheard, moved, foreign, strangers, one_place, readers, more_steps]
+ROUNDS += [minutes, ranks, stop_ranks, replace, place, in_use, damaged_run, damaged_model]
 ROUNDS += [not_finite, hostile, corpus, command_lines, no_network]
 
 

@@ -35,6 +35,7 @@ NONSENSE: list[Any] = [
     *({"labels": labels} for labels in (None, 3)),
     *({"forms": forms} for forms in ([1], [5], None)),
     *({"steps": steps} for steps in (float("inf"), "many")),
+    *({"ends": ends} for ends in ([12], [0], [4, 3], [4, 4], ["few"], 5)),
     *({"config": config} for config in ({"model": {"d_model": 10**400}}, {})),
     {"sources": 5},
 ]
