@@ -11,7 +11,7 @@ from .loss import beta
 COLLAPSED = 1.0  # nats of KL a poem: not enough to tell one of three poems from the others
 ALIVE = 0.5  # share of a codebook
 CLUSTERS = 1.5  # perplexity
-FEW = 10  # poems that tell nothing of how many units vary
+FEW = 5  # poems that tell nothing of how many units vary
 CLEARLY = 1.05  # times the nats of guessing, as chance does not make it
 ASTRAY = 100.0  # times the nats of guessing: from ten times trainings were seen to come back
 

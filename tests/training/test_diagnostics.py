@@ -113,7 +113,7 @@ def test_diverged() -> None:
 
 
 def test_no_units_of_few_poems() -> None:
-    for poems, told in ((1, False), (9, False), (10, True)):
+    for poems, told in ((1, False), (4, False), (5, True)):
         scored = report(poems=poems, chars=10 * poems, kl_per_poem=0.0, active_units=0)
         (line,) = diagnose(scored, settings(), 1.0)
         assert ("units are active" in line) == told
