@@ -305,7 +305,7 @@ def test_every_preset_builds_at_full_width() -> None:
             for name in PRESETS
         }
     sizes = {name: model.num_parameters() for name, model in models.items()}
-    members = {"ae", "sparse-ae", "vq", "cluster", "iwae", "infill", "few"}
+    members = {"ae", "sparse-ae", "vq", "cluster", "iwae", "infill", "few", "tune"}
     assert sorted(sizes.keys() - members, key=lambda name: sizes[name]) == [
         *("tiny", "seed", "small", "ar", "base", "ar-large", "large"),
     ]

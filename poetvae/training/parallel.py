@@ -28,7 +28,8 @@ from ..runtime import choose_device
 
 # A process that has died is noticed by its connection; those that wait may wait for a long reading.
 _PATIENCE = timedelta(days=1)
-_GRACE = 40.0  # seconds
+_MET = timedelta(seconds=25)  # torchrun, whose store it is, was there before
+_GRACE = 30.0  # seconds
 
 
 class LostProcessError(PoetVAEError):
@@ -116,8 +117,10 @@ def _processes(chosen: torch.device) -> Iterator[Group]:
         chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(chosen)
     backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
+    there = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     with _lost():
-        store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+        store, rank, size = next(rendezvous("env://", timeout=_MET if there else _PATIENCE))
+        store.set_timeout(_PATIENCE)
         store = meeting(store, rank, size)
         how = {"rank": rank, "world_size": size, "timeout": _PATIENCE}
         distributed.init_process_group(backend, store=store, **how)

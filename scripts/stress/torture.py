@@ -442,7 +442,7 @@ def strangers(r: Round) -> None:
     there = strew(r.folder)
     killed = (r.rng.uniform(0.0, r.world.seconds), signal.SIGKILL)
     r.survives(*KILLED, signals=[killed])
-    if r.run.exists():
+    if (r.run / "train.json").exists():
         there += strew(r.run)
     for more in (["--resume"], r.rng.choice([["--resume"], ["--force"]])):
         civil(r.does(*TRAIN, "--out", r.run, *more), 0)

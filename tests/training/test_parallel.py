@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +24,8 @@ from test_resume import corpus as corpus
 from torch.distributed import HashStore  # type: ignore[attr-defined]
 
 from poetvae.checkpoints.model_folder import checkpoints, load_state
-from poetvae.training.parallel import Group, alone, meeting
+from poetvae.training import parallel
+from poetvae.training.parallel import Group, LostProcessError, alone, meeting, processes
 
 STEPS = 8
 OPTIONS = (
@@ -130,6 +132,19 @@ def test_processes_end_with_the_one_that_started_them(corpus: Path, tmp_path: Pa
     else:
         pytest.fail("they train on")
     assert checkpoints(run)[-1][0] > 0
+
+
+def test_nobody_waits_for_a_torchrun_that_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was killed while the process was about to begin."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = str(free.getsockname()[1])
+    there = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": port}
+    for name, value in {**there, "TORCHELASTIC_USE_AGENT_STORE": "True"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(parallel, "_MET", timedelta(seconds=1))
+    with pytest.raises(LostProcessError, match="has gone"), processes("cpu"):
+        pass
 
 
 @pytest.mark.slow

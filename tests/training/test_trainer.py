@@ -626,10 +626,10 @@ def test_a_run_in_use_is_left_alone(
 ) -> None:
     run, build = tmp_path / "run", tokenize.build
 
-    def meanwhile(*arguments: Any) -> Any:
+    def meanwhile(*arguments: Any, **how: Any) -> Any:
         with pytest.raises(CheckpointError, match="run is in use by another training"):
             train(corpus, run)
-        return build(*arguments)
+        return build(*arguments, **how)
 
     with monkeypatch.context() as patch:
         patch.setattr(tokenize, "build", meanwhile)
