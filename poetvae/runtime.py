@@ -114,6 +114,15 @@ class Aside:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             sys.stderr.flush()
 
+    def fileno(self) -> int:
+        """Of the terminal, whose width a bar asks for."""
+        return sys.stderr.fileno()
+
+    @property
+    def encoding(self) -> str:
+        """What a bar can be drawn with."""
+        return sys.stderr.encoding
+
     def isatty(self) -> bool:
         """Whether it is a terminal."""
         with contextlib.suppress(OSError, ValueError, AttributeError):

@@ -402,6 +402,7 @@ def test_nobody_hears_what_is_said_aside(monkeypatch: pytest.MonkeyPatch, tmp_pa
             print("anybody?", file=aside, flush=True)
             assert not aside.isatty()
         monkeypatch.undo()
+        assert aside.encoding == sys.stderr.encoding
         with contextlib.suppress(OSError):
             full.close()
 
