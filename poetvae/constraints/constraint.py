@@ -182,8 +182,29 @@ def joint(constraints: Sequence[Constraint]) -> Constraint | None:
                     return None
             else:
                 parts.append(new)
-    both = replace(first, parts=tuple(parts), distinct=distinct, says=())
+    if (kept := _trimmed(parts)) is None:
+        return None
+    both = replace(first, parts=tuple(kept), distinct=distinct, says=())
     return None if crowded(both.allowed, distinct) else both
+
+
+def _trimmed(parts: list[Automaton]) -> list[Automaton] | None:
+    """The parts without what the others leave no room for, position by position; None where one
+    has no string left. A token that stands fixed in what they have in common, which is no draw, is
+    then the only one on any path of any of them."""
+    while len(parts) > 1:
+        allowed = [part.allowed for part in parts]
+        common = torch.stack(allowed).all(dim=0)
+        if all(torch.equal(one, common) for one in allowed):
+            break
+        if not common.any(dim=1).all():
+            return None
+        row = Automaton.of(common, [[torch.arange(len(common)).unsqueeze(0)]])
+        kept = [part for part in (intersection(part, row) for part in parts) if part]
+        if len(kept) < len(parts):
+            return None
+        parts = kept
+    return parts
 
 
 def _once(part: Automaton, distinct: frozenset[int]) -> Automaton | None:

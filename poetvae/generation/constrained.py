@@ -8,7 +8,8 @@ from p(x | C), exact but for the finite population of z:
    after the other, masked by what is used;
 3. the draw is kept with probability 1 / (paths that take it) (Karp & Luby 1983, Monte-Carlo
    algorithms for enumeration and reliability problems), times what the masks by what is used left
-   of the mass; else all is drawn anew.
+   of the mass; else all is drawn anew. Of many of which none was kept, one is taken by that chance
+   (sampling-importance-resampling, Rubin 1988): so the time is bounded.
 
 What all paths fix is no draw but a condition, where a model learnt to be shown characters: p(x | C)
 is then what it writes given those. In several passes the steps are the same, the masses of step 1
@@ -18,6 +19,8 @@ one that some path still has, which is not p(x | C).
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Generator, Tensor
@@ -32,7 +35,8 @@ from .passes import Stepwise, rows_of, write
 from .sampling import PLAIN
 from .smc import Particles, choose_z
 
-TRIES = 100  # draws for a poem before the best of them has to do
+TRIES = 100  # draws for a poem at most
+ENOUGH = 32  # draws after which it shows whether so many would do
 
 
 @torch.no_grad()
@@ -76,7 +80,7 @@ def sample_constrained(
 
     The particles are those of `population`; the other arguments are as there and of `write`. At
     temperature 0 the path is the likeliest one too, and the first draw that meets the constraint is
-    kept. A poem of which no draw of many was kept is the one that was most likely to be kept.
+    kept.
 
     Raises:
         ConstraintError: no draw of many met the constraint.
@@ -101,25 +105,31 @@ def sample_constrained(
         tokens, log_probs, left = write(latent, z, allowed, some, shown, once, options, generator)
         return tokens, log_probs, left - constraint.count(tokens).clamp(min=1).log().to(left)
 
-    pending, best = torch.arange(n, device=model.device), None
-    for _ in range(TRIES):
+    pending, written = torch.arange(n, device=model.device), None
+    weights = torch.full((n,), -torch.inf, device=model.device)  # log of their sum so far
+    for count in range(1, TRIES + 1):
         tokens, log_probs, chance = propose(len(pending))
-        chance = chance.masked_fill(~constraint.satisfied(tokens), -torch.inf)
-        uniform = rand(generator, pending.shape, model.device)
-        keep = chance > (-torch.inf if greedy else uniform.log())
-        if best is None:
-            best = tokens, log_probs, chance
+        chance = chance.float().masked_fill(~constraint.satisfied(tokens), -torch.inf)
+        levels = rand(generator, (len(pending), 2), model.device).log()
+        keep = chance > (-torch.inf if greedy else levels[:, 0])
+        weight = chance - torch.log1p(-chance.exp())  # for who has not been kept by that chance
+        total = torch.logaddexp(weights[pending], weight)
+        if written is None:
+            written = tokens, log_probs
         else:
-            take = keep | (chance > best[2][pending])
-            for old, new in zip(best, (tokens, log_probs, chance), strict=True):
+            take = keep | (levels[:, 1] < weight - total)
+            for old, new in zip(written, (tokens, log_probs), strict=True):
                 old[pending[take]] = new[take]
-        pending = pending[~keep]
+        weights[pending] = total
+        hopeless = (total > -torch.inf) & (total < math.log(count / TRIES))
+        again = ~keep & ~(hopeless & (count >= ENOUGH))
+        pending = pending[again]
         if not len(pending):
             break
         if isinstance(generator, Noise):
-            generator = generator[~keep]
-    assert best is not None
-    if (best[2] == -torch.inf).any():
+            generator = generator[again]
+    assert written is not None
+    if (weights == -torch.inf).any():
         why = f"no poem met the conditions in {TRIES} draws"
         raise ConstraintError(f"{why}; ask for less, or allow repeats")
-    return best[:2]
+    return written

@@ -558,6 +558,42 @@ def test_what_is_asked_for_holds(
         assert poem.satisfied
 
 
+@pytest.mark.parametrize("name", ["vae", "infill", "few"])
+def test_what_is_fixed_by_one_condition_is_so_for_those_that_stay_apart(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else words would be put where they cannot stand, and nothing drawn would do."""
+    monkeypatch.setattr("poetvae.constraints.constraint.MAX_EDGES", 0)
+    monkeypatch.setattr("poetvae.generation.constrained.TRIES", 8)
+    wants: dict[str, Any] = {"acrostic": "山溪", "contains": "月"}
+    constraint = requested(ONE, COUPLET, Conditions(**wants))
+    assert len(constraint.parts) == 3
+    heads = [
+        set(part.allowed[t].nonzero().flatten().tolist())
+        for part in constraint.parts
+        for t in (0, 2)
+    ]
+    assert heads == 3 * [set(TOKENIZER.encode("山")), set(TOKENIZER.encode("溪"))]
+    for poem in generate(FAMILY[name], ONE, 9, constraint=constraint, seed=1):
+        assert meets("".join(poem.lines), wants)
+
+
+def test_draws_that_are_hardly_ever_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four characters in four places, by a model that would write one of them everywhere."""
+    drawn, rows = MODELS["one", None], []
+
+    def counted(model: LatentModel, z: Tensor, *more: Any) -> tuple[Tensor, Tensor, Tensor]:
+        rows.append(len(z))
+        return write(model, z, *more)
+
+    monkeypatch.setattr("poetvae.generation.constrained.write", counted)
+    constraint = requested(ONE, COUPLET, Conditions(only="山月臨窗", no_repeat=True))
+    poems = generate(drawn, ONE, 5, constraint=constraint, seed=1)
+    assert all(sorted("".join(poem.lines)) == sorted("山月臨窗") for poem in poems)
+    assert rows[:32] == [5] * 32
+    assert len(rows) < 100
+
+
 def test_passes_decide_in_turn_and_see_what_was_decided() -> None:
     model = FAMILY["few"].latent
     z = torch.randn(6, 3, generator=torch.Generator().manual_seed(2))
