@@ -20,8 +20,10 @@ from poetvae.text.prosody import (
     STRICT,
     STRICTNESS,
     USUAL,
+    Language,
     Reading,
     book,
+    chinese,
     compliance,
     kinds,
     levels,
@@ -64,6 +66,8 @@ NEW_STYLE = [(CLIMBING, "尤"), (VIEW, "侵"), (SPRING_RAIN, "庚"), (BRIDGE, "�
              (ASCENT, "灰")]  # fmt: skip
 ANCIENT = [(DAWN, "篠"), (WANDERER, "微"), (NIGHT, "陽"), (SNOW, "屑"), (WEI_CITY, "真")]
 POEMS = [(text, (text, name) in NEW_STYLE, name) for text, name in NEW_STYLE + ANCIENT]
+
+LANGUAGE: Language = chinese  # told by mypy
 
 # One character that is level in every reading, and one that never is.
 SOUNDS = {"平": "天", "仄": "月"}
