@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from .errors import ConfigError
+from .errors import ConfigError, brief
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -321,7 +321,7 @@ def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
     """A dataclass of settings from plain values, strictly.
     Raises ConfigError: an unknown key, a value of a wrong type or out of bounds."""
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{cls.__name__} is {values!r}; expected settings by name")
+        raise ConfigError(f"{cls.__name__} is {brief(values)}; expected settings by name")
     known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(str(key) for key in values.keys() - known.keys())
     if unknown:
@@ -339,13 +339,13 @@ def _read(item: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
         read = tuple(_scalar(int, part) for part in parts) if several else _scalar(kind, value)
     except (TypeError, ValueError, OverflowError):
         wanted = "whole numbers, as 1,2,4" if several else kind.__name__
-        raise ConfigError(f"{item.name} is {value!r}; expected {wanted}") from None
+        raise ConfigError(f"{item.name} is {brief(value)}; expected {wanted}") from None
     low, high, among = (item.metadata[k] for k in ("low", "high", "among"))
     if among and read not in among:
-        raise ConfigError(f"{item.name} is {value!r}; expected one of {', '.join(among)}")
+        raise ConfigError(f"{item.name} is {brief(value)}; expected one of {', '.join(among)}")
     for number in read if several else (read,):
         if low is not None and not low <= number <= high:
-            raise ConfigError(f"{item.name} is {value!r}; expected {low} to {high}")
+            raise ConfigError(f"{item.name} is {brief(value)}; expected {low} to {high}")
     if item.name == "dilations" and not read:
         raise ConfigError("dilations is empty; give at least one, as 1,2,4")
     return read

@@ -43,6 +43,29 @@ class ConstraintError(PoetVAEError):
     """Conditions on a poem that no poem can meet."""
 
 
+_CONTROLS = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
+
+
+def visible(text: str, keep: str = "\n\t") -> str:
+    """A text for a terminal or a page: control characters (C0, C1, line separators) as escapes of
+    JSON, save those to keep."""
+    if text.isprintable():
+        return text
+    return text.translate({code: name for code, name in _CONTROLS.items() if chr(code) not in keep})
+
+
+def cut(text: str, most: int = 60) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def brief(value: object) -> str:
+    """A value as an error quotes it, however long it is."""
+    if isinstance(value, int) and abs(value) >= 10**60:
+        return "a number of more than 60 digits"
+    return cut(repr(value))
+
+
 MALFORMED = (
     ArithmeticError,
     AttributeError,

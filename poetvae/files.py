@@ -8,6 +8,7 @@ nothing was and held by its process, and no other removes it while that lives.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -27,9 +28,38 @@ except ImportError:  # on Windows a temporary is not held, and not swept after i
 from .errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError
 
 MANIFEST = "manifest.json"
-MAX_JSON = 2**20
-"""Bytes of a file of JSON that are read, so that a hostile one takes no memory."""
+MOST = {
+    MANIFEST: 2**20,
+    "README.md": 2**20,
+    "config.json": 2**22,
+    "train.json": 2**24,
+    "tokenizer.model": 2**24,
+    "model.safetensors": 2**32,
+    "state.pt": 2**34,
+}
+"""Bytes of a file of this name that are read, so that a hostile one takes no memory."""
+MOST_OF_OTHERS = 2**26
 TEMPORARY = re.compile(r"\.poetvae-[0-9a-f]{16}\.tmp")
+
+
+def check_regular(path: str | Path) -> int:
+    """The size of a file in bytes. Raises OSError: there is none, or it is a folder, or a pipe or a
+    device, which may have no end."""
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        kind = "a directory" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
+        raise OSError(errno.EINVAL, f"it is {kind}; expected a file", str(path))
+    return found.st_size
+
+
+def read_limited(path: str | Path) -> bytes:
+    """A file, whole. Raises OSError: as `check_regular` does; or it is larger than `MOST` says."""
+    size, most = check_regular(path), MOST.get(Path(path).name, MOST_OF_OTHERS)
+    if size > most:
+        why = f"it has {size:,} bytes; expected at most {most:,}"
+        raise OSError(errno.EFBIG, why, str(path))
+    with open(path, "rb") as file:
+        return file.read(size)
 
 
 def check_suffix(out: Path, suffixes: tuple[str, ...]) -> str:
@@ -189,8 +219,7 @@ def read_manifest(folder: Path, error: type[PoetVAEError], remedy: str) -> dict[
     Raises PoetVAEError: of this type, where it is missing or lists no files."""
     path = folder / MANIFEST
     try:
-        with open(path, "rb") as file:
-            listed = json.loads(file.read(MAX_JSON))["files"]
+        listed = json.loads(read_limited(path))["files"]
         if all(e.keys() == {"size", "sha256"} and type(e["size"]) is int for e in listed.values()):
             return dict(listed)
     except OSError as cause:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from pathlib import Path
 
+from ..errors import visible
+from ..files import read_limited
 from ..models import TextModel
 from ..text.codec import PoemCodec
 from .model_folder import CARD
 
 _SHOWN = 12
-_MOST = 2**20
 _LIMITS = """\
 ## Limits
 
@@ -31,7 +33,7 @@ def model_card(model: TextModel, codec: PoemCodec, training: str = "") -> str:
     manner += f"; {short}, having no more characters, a character a pass" if short else ""
     forms = ", ".join(f"{form} ({n:,} poems)" for form, n in codec.forms.items())
     labels = "".join(
-        f"\nLabel {name}: {len(values):,} values, {', '.join(values[:_SHOWN])}"
+        f"\nLabel {_plain(name)}: {len(values):,} values, {', '.join(map(_plain, values[:_SHOWN]))}"
         f"{', ...' if len(values) > _SHOWN else '.'}"
         for name, values in codec.fields.items()
     )
@@ -70,6 +72,11 @@ print(*Poet.from_pretrained("MODEL").generate(4), sep="\\n\\n")
 """
 
 
+def _plain(value: str) -> str:
+    """What a corpus calls something, as text in a card: no HTML, no markup, no line of its own."""
+    return re.sub(r"([\\`*_\[\]|])", r"\\\1", escape(visible(value, keep=""), quote=False))
+
+
 def licensed(card: str, name: str) -> str:
     """The card with this license in its front matter, instead of another one."""
     head, body = re.fullmatch(r"(?:---\n(.*?)---\n)?(.*)", card, re.DOTALL).groups()  # type: ignore[union-attr]
@@ -80,7 +87,6 @@ def licensed(card: str, name: str) -> str:
 def read_card(folder: Path) -> str:
     """The card in a model folder, or nothing."""
     try:
-        with open(folder / CARD, encoding="utf-8", errors="replace") as file:
-            return file.read(_MOST)
+        return read_limited(folder / CARD).decode("utf-8", "replace")
     except OSError:
         return ""

@@ -47,18 +47,25 @@ def load_model(
 
 
 def locate(name: Name = None, revision: str | None = None, log: Log | None = None) -> Path:
-    """The folder of a model: what exists as a path is one; else `owner/name` is a hub name.
+    """The folder of a model: what exists as a path, or leads through a link, is one; else
+    `owner/name` is a hub name.
 
     What begins with `.`, `/` or `~`, or is a `Path`, is no hub name. None is the packaged model.
 
     Raises CheckpointError: as `fetch` does; or a revision of a folder, which has none.
     """
     name = PACKAGED if name is None else name
-    if isinstance(name, Path) or os.path.exists(name) or not _NAME.fullmatch(name):
+    if isinstance(name, Path) or _is_path(name) or not _NAME.fullmatch(name):
         if revision is not None:
             raise CheckpointError(f"{name} is no name on a hub; leave out revision {revision!r}")
         return Path(name)
     return fetch(name, revision, log)
+
+
+def _is_path(name: str) -> bool:
+    """Whether there is a file of this name, or it leads through a link that leads nowhere."""
+    ways = [name, *map(str, Path(name).parents)]
+    return os.path.exists(name) or any(map(os.path.islink, ways))
 
 
 def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Path:

@@ -33,10 +33,11 @@ from ..config import MODELS, ModelConfig, from_dict
 from ..errors import MALFORMED, CheckpointError, PoetVAEError
 from ..files import (
     MANIFEST,
-    MAX_JSON,
+    check_regular,
     manifest_bytes,
     manifest_entry,
     new_folder,
+    read_limited,
     read_manifest,
     temporary_folder,
     write_file,
@@ -177,16 +178,15 @@ def latest_checkpoint(run: str | Path) -> Path | None:
 
 def _run_id(run: Path) -> str | None:
     """What its `train.json` calls a run, "" in older versions; None where there is none to read."""
-    with contextlib.suppress(OSError, *MALFORMED), open(run / "train.json", "rb") as file:
-        return str(dict(json.loads(file.read(16 * MAX_JSON))).get("id", ""))
+    with contextlib.suppress(OSError, *MALFORMED):
+        return str(dict(json.loads(read_limited(run / "train.json"))).get("id", ""))
     return None
 
 
 def _origin(folder: Path) -> tuple[str | None, int | None]:
     """The run and the step that the manifest of a checkpoint names; None where it does not."""
     with contextlib.suppress(OSError, *MALFORMED):
-        with open(folder / MANIFEST, "rb") as file:
-            values = dict(json.loads(file.read(MAX_JSON)))
+        values = dict(json.loads(read_limited(folder / MANIFEST)))
         return values.get("run"), values.get("step")
     return None, None
 
@@ -262,12 +262,10 @@ def _read_files(folder: Path, names: Set[str]) -> dict[str, bytes]:
     return files
 
 
-def _read_bytes(path: Path, limit: int) -> bytes:
-    """At most limit + 1 bytes, so that a file larger than announced is noticed, not loaded."""
+def _read_bytes(path: Path, size: int) -> bytes:
+    """A file of that size; nothing of another, which is noticed then, not loaded."""
     try:
-        with open(path, "rb") as file:
-            there = os.fstat(file.fileno()).st_size  # read() takes the memory that it is asked for
-            return file.read(max(0, min(limit, there)) + 1)
+        return read_limited(path) if check_regular(path) == size else b""
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
 

@@ -20,7 +20,8 @@ import click
 
 from .. import __version__
 from ..data.reading import PLAIN, READING, ReadingOptions
-from ..errors import ConfigError, PoetVAEError
+from ..errors import ConfigError, CorpusError, PoetVAEError, cut, visible
+from ..files import read_limited
 from ..generation.options import SamplingOptions
 from .terminal import WELCOME, Group, files, known, warn
 from .terminal import note as note
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from ..text.poem import Form, Poem
 
 FORMS = ("5x2", "5x4", "5x8", "7x2", "7x4", "7x8")
+LONGEST = 2000  # characters of an error, which may quote what was typed
+MOST_LINES = 2**20  # of a text, a poem each
 Texts = tuple[str, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -50,9 +53,10 @@ def main() -> None:
     except PoetVAEError as error:
         if debug:
             raise
-        note(f"error: {error}")
+        note(f"error: {cut(visible(str(error), keep=''), LONGEST)}")
         sys.exit(error.exit_code)
     except click.exceptions.ClickException as error:
+        error.message = cut(visible(error.message), LONGEST)  # type: ignore[misc]
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
@@ -70,13 +74,14 @@ def main() -> None:
     except OSError as error:
         if debug:
             raise
-        note(f"error: {error.filename or 'system'}: {error.strerror or error}")
+        why = f"{error.filename or 'system'}: {error.strerror or error}"
+        note(f"error: {visible(why, keep='')}")
         sys.exit(1)
 
 
 def output(value: Any, text: str, as_json: bool) -> None:
     """A result on stdout: as a line of JSON, or as a text for people."""
-    click.echo(json.dumps(value, ensure_ascii=False) if as_json else text)
+    click.echo(visible(json.dumps(value, ensure_ascii=False) if as_json else text))
 
 
 def paragraph(text: str, apart: bool = False) -> str:
@@ -287,9 +292,20 @@ def cli(context: click.Context, debug: bool) -> None:
 
 def stdin() -> Iterator[str]:
     """The lines of standard input that are not empty."""
+    return lines_of("-")
+
+
+def lines_of(name: str) -> Iterator[str]:
+    """The lines of a file, or of standard input, that are not empty.
+    Raises CorpusError: as `typed_lines` does; or there are more than anybody scores."""
     from ..data.sources import typed_lines
 
-    return typed_lines("-") if sys.stdin is not None else iter(())
+    if name == "-" and sys.stdin is None:
+        return
+    for number, line in enumerate(typed_lines(name), 1):
+        if number > MOST_LINES:
+            raise CorpusError(f"{name}: more than {MOST_LINES:,} lines came; give fewer at a time")
+        yield line
 
 
 def show(values: dict[str, Any], as_json: bool) -> None:
@@ -314,10 +330,10 @@ def settings_of(config: str | None, pairs: Texts) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     if config is not None:
         try:
-            settings = tomllib.loads(Path(config).read_text(encoding="utf-8"))
+            settings = tomllib.loads(read_limited(config).decode("utf-8"))
         except OSError as error:
             raise ConfigError(f"{config}: cannot be read ({error.strerror})") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"{config} is not TOML: {error}") from error
     return settings | named(pairs, "--set", "latent_dim=64")
 

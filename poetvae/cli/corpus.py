@@ -68,7 +68,7 @@ def tokenize(
     spec.check()
     for line in build(spec.corpus, Path(out), workers).lines():
         note(line)
-    click.echo(out)
+    common.output(None, out, False)
     note(f"done; now train on it with: poetvae train {out} --out my-poet")
 
 

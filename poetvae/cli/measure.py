@@ -127,10 +127,8 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
     nll is in nats a poem; anomaly is nll_per_char in standard deviations above the mean of the
     lines given.
     """
-    from ..data.sources import typed_lines
-
     poet = model.load()
-    lines = list(common.stdin() if source == "-" else typed_lines(source))
+    lines = list(common.lines_of(source))
     if not lines:
         raise CorpusError(f"{source}: no text came; give a poem on each line")
     scores = poet.score(lines, samples=iw, seed=seed)

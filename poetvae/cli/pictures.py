@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import ConfigError
+from ..errors import ConfigError, visible
 from ..files import check_suffix
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
@@ -57,18 +58,17 @@ def plot(runs: Texts, out: str, kind: str) -> None:
     else:
         draw = plot_ladder if kind == "ladder" else plot_rate_distortion
         draw(out, _rows(histories))
-    click.echo(out)
+    common.output(None, out, False)
 
 
 def _rows(histories: Sequence[History]) -> list[dict[str, Any]]:
     """The runs to compare, by the validations that their weights come from."""
     rows = []
     for history in histories:
-        best = history.best() or {}
-        if "valid_elbo_per_char" in best:
+        best, nats = history.best() or {}, history.negative_elbo()
+        rate, distortion = (best.get(f"valid_{x}_per_poem", math.nan) for x in ("kl", "recon"))
+        if nats is not None and math.isfinite(rate + distortion):
             row = {"name": history.name, "beta": history.beta, "parameters": history.parameters}
-            rate, distortion = best["valid_kl_per_poem"], best["valid_recon_per_poem"]
-            nats = best["valid_elbo_per_char"]
             rows.append({**row, "rate": rate, "distortion": distortion, "nats": nats})
         else:
             note(f"left out: {history.name}, which recorded no bound of held-out poems")
@@ -134,7 +134,7 @@ def draw_map(
     decoded = (poem.text for part in parts for poem in poet.decode(part, form=form))
     written = [(x, y, text) for (x, y), text in zip(nodes.tolist(), decoded, strict=True)]
     name = "poetvae" if model.name is None else Path(model.name).resolve().name
-    title = f"{len(poems):,} poems in the latent space of {name}"
+    title = f"{len(poems):,} poems in the latent space of {visible(name, keep='')}"
     if suffix == ".html":
         groups = {name: groups[name] for name in sorted(groups, key=lambda name: name != first)}
         texts = [poem.text for poem in poems]
@@ -143,7 +143,7 @@ def draw_map(
         colours = groups[first] if first else None
         title += f", by {first}" if first else ""
         plot_map(out, points.numpy(), colours, written, plane.names(), title=title)
-    click.echo(out)
+    common.output(None, out, False)
 
 
 def _labels(poems: Sequence[Poem], asked: str | None) -> dict[str, Sequence[str]]:
@@ -153,7 +153,7 @@ def _labels(poems: Sequence[Poem], asked: str | None) -> dict[str, Sequence[str]
         raise ConfigError(f"no poem has the label {asked!r}; they have {', '.join(names)}")
     labels: dict[str, Sequence[str]] = {}
     for name in names:
-        values = [poem.value(name) for poem in poems]
+        values = [visible(poem.value(name), keep="") for poem in poems]
         if name == asked or 2 <= len(set(values) - {""}) <= MOST:
             labels[name] = values
     return labels

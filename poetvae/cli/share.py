@@ -57,7 +57,7 @@ def export(model: ModelChoice, kind: str, out: str, passes: int | None) -> None:
     from ..export import export_onnx
 
     for path in export_onnx(model.load(), out, passes):
-        click.echo(path)
+        common.output(None, str(path), False)
 
 
 @common.command("poetvae completion bash")

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from ..errors import visible
+
 USES = {
     "Write": {
         "generate": "poems; ask for lines, acrostics, words, rhyme, tones",
@@ -57,7 +59,7 @@ def note(line: str) -> None:
     """A line for people, on stderr; none where they asked for quiet, or nobody can hear it."""
     if not quiet():
         with contextlib.suppress(OSError, ValueError):
-            click.echo(line, err=True)
+            click.echo(visible(line), err=True)
 
 
 def quiet() -> bool:

@@ -14,7 +14,7 @@ from itertools import chain, pairwise
 import torch
 from torch import Tensor
 
-from ..errors import ConstraintError
+from ..errors import ConstraintError, brief
 from ..text.codec import PoemCodec
 from ..text.poem import LACUNA, Form, run_of
 from ..text.prosody import (
@@ -72,14 +72,14 @@ def line(codec: PoemCodec, form: Form | None, n: int, text: str) -> Constraint:
     Raises:
         ConstraintError: no such line, a text of another length, characters that the model lacks.
     """
-    name = "the first line" if n == 1 else f"line {n}"
+    name = "the first line" if n == 1 else f"line {brief(n)}"
     if form is None and n == 1:
         text = typed_chars(text, form)
         _check_length(name, text, 1, codec.max_len - 2)
         return _fixed(codec, form, dict(enumerate(text + "\n")), name)
     form = _fixed_form(form, name)
     if not 1 <= n <= form.lines:
-        raise ConstraintError(f"line {n} of {form}: expected 1 to {form.lines}")
+        raise ConstraintError(f"{name} of {form}: expected 1 to {form.lines}")
     chars = typed_chars(text, form)
     _check_length(name, chars, 1 if n == 1 else form.length, form.length)
     return _fixed(codec, form, dict(enumerate(chars, (n - 1) * form.length)), name)

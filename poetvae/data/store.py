@@ -27,7 +27,15 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..errors import MALFORMED, ConfigError, CorpusError
-from ..files import MANIFEST, manifest_bytes, new_folder, read_manifest, sync
+from ..files import (
+    MANIFEST,
+    check_regular,
+    manifest_bytes,
+    new_folder,
+    read_limited,
+    read_manifest,
+    sync,
+)
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem
 from ..text.tokenizer import PoemTokenizer
@@ -156,7 +164,7 @@ def describe(folder: Path) -> Described:
     _verify(folder, ["store.json", "tokenizer.model"])
     path = folder / "store.json"
     try:
-        values = json.loads(path.read_bytes())
+        values = json.loads(read_limited(path))
         if {key: values.get(key) for key in FORMAT} != FORMAT:
             raise ConfigError(f"expected {FORMAT}")
         tokenizer = PoemTokenizer.load(folder / "tokenizer.model")
@@ -239,6 +247,7 @@ def _verify(folder: Path, names: Iterable[str]) -> None:
     for path in (folder / name for name in names):
         entry = listed.get(path.name, {})
         try:
+            check_regular(path)
             with open(path, "rb") as file:
                 same = os.fstat(file.fileno()).st_size == entry.get("size")
                 same = same and hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..config import option, takes_fields
 from ..constraints.options import Conditions
-from ..errors import ConfigError
+from ..errors import ConfigError, brief
 
 LARGEST_TEMPERATURE = 100
 MOST_CANDIDATES = 1000
@@ -35,14 +35,16 @@ class SamplingOptions:
 
     def __post_init__(self) -> None:
         if not 1 <= self.candidates <= MOST_CANDIDATES:
-            raise ConfigError(f"candidates is {self.candidates}; expected 1 to {MOST_CANDIDATES}")
+            raise ConfigError(
+                f"candidates is {brief(self.candidates)}; expected 1 to {MOST_CANDIDATES}"
+            )
         if not 0 <= self.temperature <= LARGEST_TEMPERATURE:
             wanted = f"0 to {LARGEST_TEMPERATURE}"
-            raise ConfigError(f"temperature is {self.temperature}; expected {wanted}")
+            raise ConfigError(f"temperature is {brief(self.temperature)}; expected {wanted}")
         if self.top_k is not None and self.top_k < 1:
-            raise ConfigError(f"top_k is {self.top_k}; expected at least 1")
+            raise ConfigError(f"top_k is {brief(self.top_k)}; expected at least 1")
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ConfigError(f"top_p is {self.top_p}; expected more than 0, at most 1")
+            raise ConfigError(f"top_p is {brief(self.top_p)}; expected more than 0, at most 1")
 
     @property
     def plain(self) -> bool:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ..data.dataset import TokenStore
 from ..errors import CheckpointError, CorpusError
-from ..files import write_file
+from ..files import check_regular, write_file
 from ..models import LatentModel, TextModel
 from .paths import Progress, means
 
@@ -81,6 +81,7 @@ class Index:
         """
         latent_dim = model.latent.latent_dim
         try:
+            check_regular(path)
             with safetensors.safe_open(path, "pt") as file:
                 about = file.metadata() or {}
                 slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118

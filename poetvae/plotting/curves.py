@@ -193,7 +193,7 @@ def _name_ends(axes: Axes, runs: Sequence[History]) -> None:
     key, ends = "valid_elbo_per_char", []
     for run, look in zip(runs, looks(), strict=False):
         best, rows = run.best(), [row for row in run.rows if math.isfinite(row.get(key, math.nan))]
-        if best is not None and rows:
+        if best is not None and rows and run.negative_elbo() is not None:
             ends.append((rows[-1][key], rows[-1]["step"], best, run, look["color"]))
     ends.sort(key=lambda end: end[0])
     low, high = axes.get_ylim()

@@ -16,6 +16,7 @@ from pathlib import Path
 import sentencepiece
 
 from ..errors import TokenizerError
+from ..files import read_limited
 
 PAD, UNK, BOS, EOS, MASK, NEWLINE = range(6)
 SPECIALS = ("<pad>", "<unk>", "<s>", "</s>", "<mask>")
@@ -124,8 +125,7 @@ class PoemTokenizer:
         """The tokenizer in a file.
         Raises TokenizerError: when there is no such file, or it is not a tokenizer of ours."""
         try:
-            with open(path, "rb") as file:
-                model = file.read(MAX_FILE + 1)
+            model = read_limited(path)
         except OSError as error:
             why = f"cannot read the tokenizer ({error.strerror}); check the path"
             raise TokenizerError(f"{path}: {why}") from error

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MALFORMED, CheckpointError, ConfigError
-from ..files import write_file
+from ..files import check_regular, read_limited, write_file
 
 METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
 VALIDATED = ("elbo_per_char", "recon_per_poem", "kl_per_poem", "active_units")
 KEYS = ("nll", "kl", "beta", "lr", "valid_score", *(f"valid_{key}" for key in VALIDATED))
+MOST_STEPS, LARGEST = 2**53, 1e30
 Line = dict[str, Any]
 Record = Callable[[str, Line], None]
 Row = dict[str, float]
@@ -50,7 +51,7 @@ def recording(run: Path, on: bool, tensorboard: bool = False) -> Iterator[Record
             curves = SummaryWriter(str(run / "tensorboard"), purge_step=0, flush_secs=10)
             writer = opened.enter_context(curves)
             if (run / METRICS).exists():
-                for text in (run / METRICS).read_bytes().splitlines():
+                for text in read_limited(run / METRICS).splitlines():
                     _draw(writer, json.loads(text))
 
         def record(name: str, line: Line) -> None:
@@ -90,7 +91,7 @@ def cut_back(run: Path, step: int) -> float:
     seconds = 0.0
     for path in (run / SAMPLES, run / METRICS):
         if path.exists():
-            lines = path.read_bytes().splitlines(keepends=True)
+            lines = read_limited(path).splitlines(keepends=True)
             kept = [line for line in lines if _is_until(step, line)]
             write_file(path, b"".join(kept))
             seconds = max((json.loads(line).get("seconds", 0.0) for line in kept), default=0.0)
@@ -120,12 +121,13 @@ class History:
 
     def best(self) -> Row | None:
         """The validation that the run's own weights come from; None where there was none."""
-        scored = [row for row in self.rows if "valid_score" in row]
+        scored = [row for row in self.rows if math.isfinite(row.get("valid_score", math.nan))]
         return min(scored, key=lambda row: row["valid_score"], default=None)
 
     def negative_elbo(self) -> float | None:
         """Held-out nats per character of that validation; None of an autoencoder, too."""
-        return (self.best() or {}).get("valid_elbo_per_char")
+        bound = (self.best() or {}).get("valid_elbo_per_char", math.nan)
+        return bound if math.isfinite(bound) else None
 
 
 def read_history(run: str | Path) -> History:
@@ -139,7 +141,7 @@ def read_history(run: str | Path) -> History:
         raise CheckpointError(f"{run}: no such run folder; check the path, or train one")
     path = run / METRICS
     try:
-        *lines, _ = path.read_bytes().split(b"\n")
+        *lines, _ = read_limited(path).split(b"\n")
     except OSError as error:
         reason = f"{path}: cannot be read ({error.strerror})"
         raise CheckpointError(f"{reason}; give the folder that train wrote") from error
@@ -148,7 +150,7 @@ def read_history(run: str | Path) -> History:
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
     beta = corpus = None
     with contextlib.suppress(OSError, *MALFORMED):
-        values = json.loads((run / "train.json").read_bytes())
+        values = json.loads(read_limited(run / "train.json"))
         corpus = values.get("fingerprint")
         beta = values["config"]["objective"].get("beta")
     return History(run.resolve().name, rows, _parameters(run), beta, corpus)
@@ -157,19 +159,30 @@ def read_history(run: str | Path) -> History:
 def _row(path: Path, number: int, line: bytes) -> Row:
     try:
         row = json.loads(line)
-        values = {key: float(row[key]) for key in KEYS if row.get(key) is not None}
-        return {"step": float(row["step"]), **values}
-    except (ValueError, TypeError, AttributeError, KeyError, ArithmeticError) as error:
+        values = {key: _value(row[key]) for key in KEYS if row.get(key) is not None}
+        step = float(row["step"])
+        if not 0 <= step <= MOST_STEPS:
+            raise ValueError("that is no step")
+        return {"step": step, **values}
+    except MALFORMED as error:
         reason = f"{path}, line {number}: expected a JSON object with a step and numbers"
         raise CheckpointError(f"{reason}; remove the line, or train the run again") from error
+
+
+def _value(number: Any) -> float:
+    """A number; infinite where it is past what could be drawn."""
+    value = float(number)
+    return math.copysign(math.inf, value) if abs(value) >= LARGEST else value
 
 
 def _parameters(run: Path) -> int | None:
     """How many numbers the weights are: their file begins with the shapes."""
     from safetensors import SafetensorError, safe_open
 
+    weights = run / "model.safetensors"
     try:
-        with safe_open(run / "model.safetensors", "np") as file:
+        check_regular(weights)
+        with safe_open(weights, "np") as file:
             shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
     except (OSError, SafetensorError, *MALFORMED):
         return None

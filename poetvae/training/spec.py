@@ -19,7 +19,7 @@ from ..data.corpus import Corpus, CorpusSpec, is_store, sample_folder
 from ..data.reading import PLAIN, ReadingOptions
 from ..data.store import describe, load_corpus, read_store
 from ..errors import MALFORMED, CheckpointError, ConfigError, CorpusError
-from ..files import write_file
+from ..files import read_limited, write_file
 from ..text.poem import Form
 
 Log = Callable[[str], None]
@@ -150,7 +150,7 @@ class RunSpec:
         """Read `train.json`; raises CheckpointError where there is none, or it describes no run."""
         path = run / "train.json"
         try:
-            values = json.loads(path.read_bytes())
+            values = json.loads(read_limited(path))
             if values.pop("sha256", None) not in (None, _digest(values)):
                 raise ValueError("it is not as it was written")
             parts = values["config"]

@@ -59,7 +59,8 @@ def hostile_json(rng: random.Random, data: bytes) -> tuple[str, bytes]:
     crafted = {
         "deep": b"[" * 200_000,
         "deep objects": b'{"a":' * 200_000,
-        "large": b'{"model": "' + b"x" * 10_000_000 + b'"}',
+        "large": b'{"model": "' + b"x" * 30_000_000 + b'"}',
+        "lists": b"[" + b"[]," * 10_000_000 + b"[]]",
         "twice": data.rstrip()[:-1] + b', "model": {}, "config": {}, "files": {}}',
         "no object": b"17",
         "not utf-8": data.replace(b'"', b"\xff", 3),

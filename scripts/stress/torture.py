@@ -90,6 +90,8 @@ damaged-model 1 a damaged, missing or swapped file of a model: named, or passed 
 not-finite 0.25 weights that are not finite: refused, or another checkpoint with a warning
 hostile 2 hostile config, train.json, manifest, tokenizer, weights, state: refused in seconds, in \
 bounded memory, by an error of ours; nothing runs
+endless 0.5 a pipe, device or terabyte in place of what a run, or a command, reads: one line, in \
+seconds, in bounded memory
 corpus 2 a corpus of any bytes, encoding and name: counted, or one line; never a traceback
 command-lines 3 any command with any words, and no stdout, stdin, HOME, room: exit 0, 1 or 2, \
 one line
@@ -657,6 +659,29 @@ def hostile(r: Round) -> None:
     check(well, f"{name}, {kind}: {done.code} after {done.seconds:.1f} s {done.err[-900:]}")
 
 
+def endless(r: Round) -> None:
+    run = shutil.copytree(r.world.straight, r.run)
+    path = r.rng.choice(sorted(p for p in run.iterdir() if p.is_file()))
+    path.unlink()
+    match kind := r.rng.choice(["pipe", "device", "terabyte", "link"]):
+        case "pipe":
+            os.mkfifo(path)
+        case "device":
+            path.symlink_to("/dev/zero")
+        case "terabyte":
+            path.touch()
+            os.truncate(path, 2**40)
+        case "link":
+            os.mkfifo(pipe := r.folder / "pipe")
+            path.symlink_to(pipe)
+    lines: list[tuple[str | Path, ...]] = [(*WRITE, run), ("plot", run, "--out", run / "x.png")]
+    lines += [(*TRAIN, "--out", run, "--resume"), ("score", path, "--model", r.world.straight)]
+    lines += [("train", *TINY, "--config", path, "--out", r.folder / "new", "--steps", "1")]
+    done = r.does(*r.rng.choice(lines), work=partial(faults.bound_memory, 2**30))
+    civil(done, 0, 1, 2)
+    check(done.seconds < 20, f"{path.name}, a {kind}: {done.seconds:.0f} s")
+
+
 def corpus(r: Round) -> None:
     suffix = r.rng.choice([".txt", ".txt", ".json", ".jsonl", ".txt.gz", ".json.gz", "", ".xyz"])
     path, data = r.folder / f"corpus{suffix}", hostile_bytes(r.rng)
@@ -789,7 +814,7 @@ def not_finite(r: Round) -> None:
 
 ROUNDS = [orphans, unheard, moved, foreign, strangers, one_place, readers, more_steps]
 ROUNDS += [minutes, ranks, stop_ranks, replace, place, in_use, damaged_run, damaged_model]
-ROUNDS += [not_finite, hostile, corpus, command_lines, no_network]
+ROUNDS += [not_finite, hostile, endless, corpus, command_lines, no_network]
 
 
 def torture(fault: str, r: Round) -> None:

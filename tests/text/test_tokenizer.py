@@ -137,7 +137,7 @@ SYMBOLS = {"control_symbols": ["<mask>"], "user_defined_symbols": ["\n", "my Luv
         (b"", "empty"),
         (b"not a model", "not a sentencepiece model"),
         (TOKENIZER.to_bytes()[:-100], "tokens|not a sentencepiece model"),
-        (bytes(2**24 + 1), "at most 16777216"),
+        (bytes(2**24 + 1), "at most 16,777,216"),
         (foreign(model_type="char", vocab_size=20), "first tokens"),
         (foreign(model_type="bpe", vocab_size=60, **IDS, **SYMBOLS), "single characters"),
     ],
