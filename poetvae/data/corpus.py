@@ -18,6 +18,7 @@ import numpy as np
 from ..config import ModelConfig, TrainConfig, takes_fields
 from ..errors import CorpusError
 from ..text.cleaning import UNBALANCED, clean
+from ..text.graphemes import clusters
 from ..text.poem import Form, Poem, content, held_out, select, text_key
 from ..text.variants import standard
 from .reading import PLAIN, ReadingOptions
@@ -222,7 +223,7 @@ def read_record(record: Record, report: CorpusReport, known: Keys = None) -> Poe
             return None
         known.add(key)
     report.kept += 1
-    report.characters += sum(map(len, poem.lines))
+    report.characters += sum(len(clusters(line)) for line in poem.lines)
     report.altered.update(altered)
     report.forms[str(poem.form or "free")] += 1
     report.single += len(poem.verses) == 1

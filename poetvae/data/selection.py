@@ -21,10 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorpusError
+from ..text.graphemes import clusters, may_join
 from .corpus import CorpusReport, CorpusSpec, read_records, select_items
 from .record import Record
 from .repeated import text_hashes
 
+UNICODE = 0x110000
 END = "\ud800"  # stands behind a text of free form: no cleaned text has a surrogate in it
 CHUNK, CHUNK_CHARACTERS = 2000, 2**20  # entries of a process at once; of long ones, fewer
 FEW_CHUNKS = 4  # so few are done before another process would have started
@@ -34,10 +36,11 @@ FEW_CHUNKS = 4  # so few are done before another process would have started
 class Items:
     """The N items of some entries, in order.
 
-    codes (C,): the code points of all items end to end, in free form with END behind each; lengths
-    (N,): how many of them are of each item; hashes (N,): of the characters; sides (N,): 0 to train,
-    1 to validate, 2 to test; firsts (N,): 1 for the first item of a poem; columns (N, L): places in
-    `values`, where "" is for a poem that has none; fields: how many items have each field of meta.
+    codes (C,): the code points of all items end to end, in free form with END behind each; letters
+    with marks have codes behind all of Unicode, in the order of `clusters`; lengths (N,): how many
+    codes are of each item; hashes (N,): of the characters; sides (N,): 0 to train, 1 to validate, 2
+    to test; firsts (N,): 1 for the first item of a poem; columns (N, L): places in `values`, where
+    "" is for a poem that has none; fields: how many items have each field of meta.
     """
 
     codes: NDArray[np.uint32]
@@ -46,6 +49,7 @@ class Items:
     sides: NDArray[np.uint8]
     firsts: NDArray[np.uint8]
     columns: NDArray[np.int32]
+    clusters: list[str]
     values: list[str]
     fields: Counter[str]
     report: CorpusReport
@@ -65,18 +69,35 @@ def items_of(records: Iterable[Record], spec: CorpusSpec, side: int = 0) -> Item
         if names:
             fields.update(poem.meta.keys())
             places += [values.setdefault(poem.value(name), len(values)) for name in names]
-    n, codes = len(texts), "".join([text + end for text in texts])
+    n = len(texts)
+    codes, lengths, joined = _coded([text + end for text in texts])
     return Items(
-        codes=np.frombuffer(codes.encode("utf-32-le", "surrogatepass"), "<u4"),
-        lengths=np.fromiter(map(len, texts), np.int32, n) + np.int32(len(end)),
+        codes=codes,
+        lengths=lengths,
         hashes=text_hashes(texts),
         sides=np.frombuffer(bytes(sides), np.uint8),
         firsts=np.frombuffer(bytes(firsts), np.uint8),
         columns=np.array(places, np.int32).reshape(n, len(names)),
+        clusters=joined,
         values=list(values),
         fields=fields,
         report=report,
     )
+
+
+def _coded(texts: list[str]) -> tuple[NDArray[np.uint32], NDArray[np.int32], list[str]]:
+    """The codes of texts end to end, their lengths, and the clusters with codes behind Unicode."""
+    whole, places = "".join(texts), dict[str, int]()
+    if not may_join(whole):
+        codes = np.frombuffer(whole.encode("utf-32-le", "surrogatepass"), "<u4")
+        return codes, np.fromiter(map(len, texts), np.int32, len(texts)), []
+    units = [clusters(text) for text in texts]
+    flat = list(chain.from_iterable(units))
+    for unit in flat:
+        if len(unit) > 1:
+            places.setdefault(unit, UNICODE + len(places))
+    codes = np.fromiter((places[u] if len(u) > 1 else ord(u) for u in flat), np.uint32, len(flat))
+    return codes, np.fromiter(map(len, units), np.int32, len(units)), list(places)
 
 
 def gather(

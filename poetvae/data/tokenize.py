@@ -21,10 +21,9 @@ from ..text.codec import PoemCodec
 from ..text.tokenizer import PoemTokenizer
 from .corpus import CorpusReport, CorpusSpec, complete_report, read_parts
 from .repeated import REPEATED, NearCopies, SideCounts, mark_repeated, rank
-from .selection import CHUNK, END, Items, gather
+from .selection import CHUNK, END, UNICODE, Items, gather
 from .store import SIDES, Described, StoreWriter, new_store
 
-UNICODE = 0x110000
 BLOCK_ITEMS, BLOCK_CODES = 2**18, 2**21  # of a block: whichever is reached first
 HASHES = 2**20  # that are sorted at once
 LONGEST, MOST = 512, 0.99  # positions that are found by themselves, for this share of the poems
@@ -109,14 +108,15 @@ def _count(
         if known
         else max((form.size for form in spec.forms), default=spec.max_len or _needed(spool))
     )
-    longer, shortest, characters = 0, 2**31 - 1, np.zeros(UNICODE, np.int64)
+    size = UNICODE + len(spool.clusters)
+    longer, shortest, characters = 0, 2**31 - 1, np.zeros(size, np.int64)
     names, values = list(spool.values), {name: Counter[str]() for name in spec.columns}
     for codes, lengths, sides, columns, _ in spool.blocks():
         train = sides == 0
         kept = train & (lengths <= max_len)
         shortest = int(lengths[train].min(initial=shortest))
         longer += int((train & ~kept).sum())
-        characters += np.bincount(codes[np.repeat(kept, lengths)], minlength=UNICODE)
+        characters += np.bincount(codes[np.repeat(kept, lengths)], minlength=size)
         for column, counts in zip(columns[kept].T, values.values(), strict=True):
             places, first, n = np.unique(column, return_index=True, return_counts=True)
             for i in np.argsort(first).tolist():
@@ -127,7 +127,10 @@ def _count(
             f"positions: --set max_len={shortest} or more, or select a --form"
         )
     characters[ord(END)] = 0
-    seen = {chr(code): int(characters[code]) for code in np.flatnonzero(characters).tolist()}
+    joined, seen = list(spool.clusters), dict[str, int]()
+    for code in np.flatnonzero(characters).tolist():
+        unit = chr(code) if code < UNICODE else joined[code - UNICODE]
+        seen[unit] = int(characters[code])
     forms = values.pop("form") if spec.forms else Counter[str]()
     if known:
         counted = {form: forms[str(form)] for form in known.forms}
@@ -143,7 +146,7 @@ def _count(
 def _unknown(tokenizer: PoemTokenizer, counts: Mapping[str, int]) -> str:
     """The account of characters that a tokenizer does not know, for people; CorpusError where they
     are most of a text."""
-    others = Counter({c: counts[c] for c in tokenizer.unknown("".join(counts))})
+    others = Counter({c: n for c, n in counts.items() if tokenizer.unknown(c)})
     share = others.total() / sum(counts.values())
     most = "".join(c for c, _ in others.most_common(12)) + ("..." if len(others) > 12 else "")
     said = f"{len(others):,} of {len(counts):,} characters, {share:.1%} of the text"
@@ -166,10 +169,11 @@ def _numbered(
 ) -> Iterator[tuple[str, NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]]:
     """Side, tokens, lengths, labels and groups of the poems of a block that are on this side."""
     tokenizer = codec.tokenizer
-    ids = np.full(UNICODE, tokenizer.unk_id, np.int32)
+    ids = np.full(UNICODE + len(spool.clusters), tokenizer.unk_id, np.int32)
     ids[ord(END)] = tokenizer.eos_id
-    chars = tokenizer.decode(range(tokenizer.newline_id, len(tokenizer)))
-    ids[list(map(ord, chars))] = codec.ids(chars)
+    for i in range(tokenizer.newline_id, len(tokenizer)):
+        char = tokenizer.decode([i])
+        ids[spool.clusters.get(char) or ord(char)] = codec.ids(char)[0]
     known = {"form": tuple(map(str, codec.forms))} if len(codec.forms) > 1 else {}
     labels = []
     for name, values in {**known, **codec.fields}.items():
@@ -203,6 +207,7 @@ class Spool:
         self._folder, self._columns = folder, columns
         self._sizes = [(0, 0)]  # items and code points of each block
         self.counts = SideCounts()
+        self.clusters: dict[str, int] = {}  # the codes of letters with marks
         self.values: dict[str, int] = {}
         self.fields: Counter[str] = Counter()
 
@@ -210,17 +215,24 @@ class Spool:
         """Put items behind those that are there."""
         places = [self.values.setdefault(value, len(self.values)) for value in items.values]
         columns = np.array(places, np.int32)[items.columns]
+        known = self.clusters
+        joined = [known.setdefault(unit, UNICODE + len(known)) for unit in items.clusters]
+        codes = items.codes
+        if joined:
+            behind = codes >= UNICODE
+            codes[behind] = np.array(joined, np.uint32)[codes[behind] - UNICODE]
         self.fields.update(items.fields)
         self.counts.items += np.bincount(items.sides, minlength=3)
         for name, dtype in _DTYPES.items():
-            array = columns if name == "columns" else getattr(items, name)
+            array = {"columns": columns, "codes": codes}.get(name)
+            array = getattr(items, name) if array is None else array
             with open(self._folder / name, "ab") as file:
                 file.write(np.ascontiguousarray(array, dtype).tobytes())
-        n, codes = self._sizes[-1]
-        if n >= BLOCK_ITEMS or codes >= BLOCK_CODES:
+        n, length = self._sizes[-1]
+        if n >= BLOCK_ITEMS or length >= BLOCK_CODES:
             self._sizes.append((0, 0))
-            n = codes = 0
-        self._sizes[-1] = n + len(items.lengths), codes + len(items.codes)
+            n = length = 0
+        self._sizes[-1] = n + len(items.lengths), length + len(codes)
 
     def blocks(self) -> Iterator[Block]:
         """All items, in order."""

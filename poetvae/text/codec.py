@@ -131,7 +131,7 @@ class PoemCodec:
         """Whether the poem is of the model's forms and short enough."""
         if self.forms:
             return poem.form in self.forms
-        return len(content(poem, None)) < self.max_len
+        return len(self.ids(content(poem, None))) < self.max_len
 
     def decode(self, ids: Sequence[int], form: Form | None) -> str:
         """The text of ids, as people read it, in one spelling; in free form up to the end mark."""

@@ -1,9 +1,9 @@
 """Characters to numbers and back: a sentencepiece model of single characters.
 
-One character is one token, always: a rare character becomes one `unk`, never several bytes, so
-that the character of a position is the token of that position. sentencepiece gives the file
-format; the way through it is a table made from its pieces, since its own encoder joins
-neighbouring unknown characters into one.
+One character, as a letter with its marks, is one token, always: a rare one becomes one `unk`, never
+several bytes, so that the character of a position is the token of that position. sentencepiece
+gives the file format; the way through it is a table made from its pieces, since its own encoder
+joins neighbouring unknown characters into one.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sentencepiece
 
 from ..errors import TokenizerError
 from ..files import read_limited
+from .graphemes import clusters, is_mark
 
 PAD, UNK, BOS, EOS, MASK, NEWLINE = range(6)
 SPECIALS = ("<pad>", "<unk>", "<s>", "</s>", "<mask>")
@@ -35,7 +36,8 @@ _ENOUGH = 10_000_000
 class PoemTokenizer:
     """A character tokenizer. Made by `train`, `from_counts`, `load` or `from_bytes`.
 
-    Ids: pad 0, unk 1, bos 2, eos 3, mask 4, line break 5, then the characters, frequent ones first.
+    Ids: pad 0, unk 1, bos 2, eos 3, mask 4, line break 5, then letters with marks, then the other
+    characters, frequent ones first.
     """
 
     pad_id, unk_id, bos_id, eos_id, mask_id, newline_id = range(6)
@@ -47,6 +49,8 @@ class PoemTokenizer:
         pieces = _pieces(model)
         self._chars = ("", "□", "", "", "", *pieces[NEWLINE:])
         self._ids = {char: i for i, char in enumerate(self._chars) if i >= NEWLINE}
+        # A model that knows marks is one of before, which knew letters and marks apart.
+        self._joined = not any(map(is_mark, self._ids))
 
     @classmethod
     def train(
@@ -62,7 +66,7 @@ class PoemTokenizer:
         """
         counts: Counter[str] = Counter()
         for text in texts:
-            counts.update(text)
+            counts.update(clusters(text))
         return cls.from_counts(counts, min_count, max_size)
 
     @classmethod
@@ -74,17 +78,21 @@ class PoemTokenizer:
         known = [
             (char, count)
             for char, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-            if count >= min_count and char not in _RESERVED and not "\ud800" <= char <= "\udfff"
+            if count >= min_count and not _is_reserved(char)
         ][: None if max_size is None else max(0, max_size - NEWLINE - 1)]
         if not known:
             raise TokenizerError(
                 f"no character to learn among {len(counts)}, with min_count {min_count} and"
                 f" max_size {max_size}: give more text, or loosen these"
             )
+        joined = [char for char, _ in known if len(char) > 1]
+        if len(joined) == len(known):
+            known.append((" ", 1))  # sentencepiece wants a single one
         scale = 1 + sum(counts.values()) // _ENOUGH
         runs = (
             char * min(_RUN, rest)
             for char, count in known
+            if len(char) == 1
             for rest in range(-(-count // scale), 0, -_RUN)
         )
         model = io.BytesIO()
@@ -105,7 +113,7 @@ class PoemTokenizer:
             bos_id=BOS,
             eos_id=EOS,
             control_symbols=[SPECIALS[MASK]],
-            user_defined_symbols=["\n"],
+            user_defined_symbols=["\n", *joined],
             minloglevel=2,
         )
         return cls(model.getvalue())
@@ -152,7 +160,10 @@ class PoemTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """One id for each character; `unk_id` for those not known."""
-        return [self._ids.get(char, UNK) for char in text]
+        return [self._ids.get(char, UNK) for char in self._units(text)]
+
+    def _units(self, text: str) -> Iterable[str]:
+        return clusters(text) if self._joined else text
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids: nothing for special ones, □ for `unk_id`.
@@ -164,7 +175,12 @@ class PoemTokenizer:
 
     def unknown(self, text: str) -> list[str]:
         """The characters of the text that are not known, each once, in the order they come."""
-        return [char for char in dict.fromkeys(text) if char not in self._ids]
+        return [char for char in dict.fromkeys(self._units(text)) if char not in self._ids]
+
+
+def _is_reserved(char: str) -> bool:
+    """Whether a character is none that can be known: a mark, which is one with its letter alone."""
+    return not _RESERVED.isdisjoint(char) or "\ud800" <= char <= "\udfff" or is_mark(char)
 
 
 def _pieces(model: bytes) -> list[str]:
@@ -184,7 +200,7 @@ def _pieces(model: bytes) -> list[str]:
             " that poetvae trained"
         )
     chars = [" " if piece == _SPACE else piece for piece in pieces]
-    if any(len(char) != 1 for char in chars[NEWLINE:]) or len(set(chars)) != len(chars):
+    if any(len(clusters(char)) != 1 for char in chars[NEWLINE:]) or len(set(chars)) != len(chars):
         raise TokenizerError(
             "its pieces are not single characters, each once; take a tokenizer that poetvae trained"
         )
