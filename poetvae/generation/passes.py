@@ -75,10 +75,13 @@ def write(
     shown = written != model.mask_id
     log_probs = torch.zeros(n, length, device=z.device)
     kept = torch.zeros(n, device=z.device)
+    decoder = model.decoder
+    common = decoder.start(z, observed, labels)
     for t in range(min(passes, length)):
         part = slice(t, length, passes)
         history = _before_end(tokens, model.mask_id) if t else None
-        logits = logits_at(model, z, part, observed, labels, history, passes)
+        hidden = decoder.finish(common, z, history, passes, t)[:, : len(range(length)[part])]
+        logits = _logits(model, hidden)
         can = allowed[..., part, :]
         if once is None or not bool(once[part].any()):
             chosen, scores = choose_scored(logits, can, options, generator)
@@ -90,8 +93,8 @@ def write(
         written[:, part], log_probs[:, part] = chosen, scores.masked_fill(shown[:, part], 0.0)
     if passes > 1 and bool((written == EOS).any()):
         # A pass may have seen what a later one put past the end: each is asked again without it.
-        history, decoder = _before_end(tokens, model.mask_id), model.decoder
-        hidden = decoder(z, observed, labels, history, passes)[:, :length].flatten(0, 1)
+        history = _before_end(tokens, model.mask_id)
+        hidden = decoder.finish(common, z, history, passes)[:, :length].flatten(0, 1)
         nll = linear_cross_entropy(hidden, decoder.softmax.weight, written.flatten(), decoder.bias)
         log_probs = -nll.view(n, length).masked_fill(shown, 0.0)
     return written, log_probs, kept
@@ -166,7 +169,12 @@ def logits_at(
     passes: int = 1,
 ) -> Tensor:
     """`LatentModel.decode` at some positions alone, the others costing no softmax: float32."""
-    hidden = model.decoder(z, observed, labels, history, passes)[:, places].transpose(0, 1)
+    return _logits(model, model.decoder(z, observed, labels, history, passes)[:, places])
+
+
+def _logits(model: LatentModel, hidden: Tensor) -> Tensor:
+    """The logits (B, N, V) of hidden (B, N, E), in float32."""
     # Position by position in memory: what is done at one of them does not jump.
+    hidden = hidden.transpose(0, 1)
     logits = F.linear(hidden, model.decoder.softmax.weight, model.decoder.bias)
     return logits.float().transpose(0, 1)

@@ -35,9 +35,15 @@ class InterleavedDecoder(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, history: Tensor | None, passes: int, condition: Tensor | None
+        self,
+        x: Tensor,
+        history: Tensor | None,
+        passes: int,
+        condition: Tensor | None,
+        turn: int | None = None,
     ) -> Tensor:
-        """x (B, C, T), history (B, T) or absent, condition (B, D) -> (B, C, T)."""
+        """x (B, C, T), history (B, T) or absent, condition (B, D) -> (B, C, T); or of one `turn`
+        the column alone, (B, C, rows), which costs what the columns up to it do."""
         (n, channels, length), rows = x.shape, -(-x.shape[2] // passes)
         whole = rows * passes  # what ends within a row goes on there, for the other rows to see
         x = F.pad(x, (0, whole - length))
@@ -48,13 +54,15 @@ class InterleavedDecoder(nn.Module):
             shown = self.history(self.embedding(before)) * known.unsqueeze(2)
             x = x + shown.transpose(1, 2).to(x.dtype)
         x = x.view(n, channels, rows, passes)
+        if turn is not None:
+            x = x[..., : turn + 1]
         for layer in self.layers:
             free = 2 if layer.causal else 3  # the side of the grid that the layer leaves alone
             x = x.movedim(free, 1)
             many = x.shape[1]
             z = None if condition is None else condition.repeat_interleave(many, dim=0)
             x = layer(x.flatten(0, 1), condition=z).unflatten(0, (n, many)).movedim(1, free)
-        return x.flatten(2)[:, :, :length]
+        return x.flatten(2)[:, :, :length] if turn is None else x[..., turn]
 
 
 class Decoder(nn.Module):
@@ -87,11 +95,12 @@ class Decoder(nn.Module):
         """z (B, D), observed and history (B, T), labels (B, L) -> hidden (B, T, E), T = max_len.
         The softmax is of ``hidden @ softmax.weight.T + bias``. Tied weights need no bias: what
         every hidden vector has in common is one."""
-        if passes not in self.passes:
-            learnt = ",".join(map(str, sorted(set(self.passes))))
-            why = f"passes is {passes}; this model was trained to write in {learnt}"
-            how = f"train one with --preset few, or --set passes={learnt},{passes}"
-            raise ConfigError(f"{why}; {how}")
+        return self.finish(self.start(z, observed, labels), z, history, passes)
+
+    def start(
+        self, z: Tensor, observed: Tensor | None = None, labels: Tensor | None = None
+    ) -> Tensor:
+        """What all passes have in common, (B, C, T): arguments as of `forward`."""
         z = z.to(self.heads.weight.dtype)  # it is drawn in float32, whatever the weights are
         x = self.heads(z).unflatten(1, (self.max_len, -1))
         if observed is not None:
@@ -103,8 +112,27 @@ class Decoder(nn.Module):
             x = x + self.observe(self.embedding(observed)) * known
         if self.labels is not None and labels is not None:
             x = x + self.labels(labels).unsqueeze(1)
-        x = self.body(x.transpose(1, 2), condition=z)
+        common: Tensor = self.body(x.transpose(1, 2), condition=z)
+        return common
+
+    def finish(
+        self,
+        x: Tensor,
+        z: Tensor,
+        history: Tensor | None = None,
+        passes: int = 1,
+        turn: int | None = None,
+    ) -> Tensor:
+        """What `forward` gives, from x of `start`; or of one `turn`, t of 0 ... P-1, the positions
+        t, t + P, t + 2P ... alone, (B, N, E)."""
+        if passes not in self.passes:
+            learnt = ",".join(map(str, sorted(set(self.passes))))
+            why = f"passes is {passes}; this model was trained to write in {learnt}"
+            how = f"train one with --preset few, or --set passes={learnt},{passes}"
+            raise ConfigError(f"{why}; {how}")
         if self.weave is not None:
-            x = self.weave(x, history, passes, z)
+            x = self.weave(x, history, passes, z.to(self.heads.weight.dtype), turn)
+        elif turn is not None:
+            x = x[:, :, turn::passes]
         hidden: Tensor = self.out(self.norm(x).transpose(1, 2))
         return hidden

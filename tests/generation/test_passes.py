@@ -63,6 +63,25 @@ def test_a_position_sees_the_passes_before_its_own(length: int, passes: int) -> 
         assert changed[0].any(dim=1).tolist() == expected
 
 
+@pytest.mark.parametrize("length", [4, 7, 10])
+@pytest.mark.parametrize("passes", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("kind", [{}, {"passes": ()}])
+def test_a_turn_alone_is_what_the_whole_has_there(
+    kind: dict[str, Any], passes: int, length: int
+) -> None:
+    passes = passes if kind == {} else 1
+    model = build(**{"passes": (1, passes), "observe": 0.5, "max_len": length, **kind})
+    z, history = torch.randn(2, 3), torch.randint(5, V, (2, length))
+    observed = torch.where(torch.rand(2, length) < 0.3, history, MASK)
+    whole = model.decoder(z, observed, None, history, passes)
+    common = model.decoder.start(z, observed)
+    torch.testing.assert_close(model.decoder.finish(common, z, history, passes), whole)
+    for turn in range(min(passes, length)):
+        alone = model.decoder.finish(common, z, history, passes, turn)
+        there = len(range(turn, length, passes))
+        torch.testing.assert_close(alone[:, :there], whole[:, turn::passes])
+
+
 @pytest.mark.parametrize("passes", [1, 2, 3, 4, 8])
 def test_all_texts_share_a_probability_of_one(passes: int) -> None:
     """However many the passes; no text has the mask token, so it is put out of reach."""
