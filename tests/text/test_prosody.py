@@ -338,6 +338,10 @@ def test_compliance_of_famous_poems(text: str, name: str) -> None:
 def test_a_fault_of_strictness_is_named() -> None:
     with pytest.raises(ConfigError, match="the strictness is 'no'; expected strict, usual or"):
         regulated(FOUR, strictness="no")
+    with pytest.raises(ConfigError, match="the strictness is 'no'"):
+        rhyme_ok(["月", "流", "月", "秋"], "no")
+    with pytest.raises(ConfigError, match="the compliance is '出律'; expected 正格, 拗救, 三仄尾,"):
+        regulated(FOUR, compliance="出律")
 
 
 def test_the_first_verse_may_end_level() -> None:

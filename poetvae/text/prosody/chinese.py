@@ -140,14 +140,23 @@ def unknown(text: str) -> Counter[str]:
     return Counter(char for char in text if not levels(char) and is_han(char))
 
 
+def _usual(strictness: str) -> bool:
+    """Whether usual readings alone count. Raises ConfigError: no strictness."""
+    _check("strictness", strictness, STRICTNESS)
+    return strictness == USUAL
+
+
+def _check(name: str, value: str, among: Sequence[str]) -> None:
+    if value not in among:
+        wanted = f"{', '.join(among[:-1])} or {among[-1]}"
+        raise ConfigError(f"the {name} is {value!r}; expected {wanted}")
+
+
 class _Sounds(dict[int, str]):
     """What the characters of verses are, for `str.translate`: 平, 仄, 中 for either, or unknown."""
 
     def __init__(self, strictness: str) -> None:
-        if strictness not in STRICTNESS:
-            wanted = f"{', '.join(STRICTNESS[:-1])} or {STRICTNESS[-1]}"
-            raise ConfigError(f"the strictness is {strictness!r}; expected {wanted}")
-        self.usual = strictness == USUAL
+        self.usual = _usual(strictness)
         self.unknown = _UNKNOWN if strictness == STRICT else FREE
 
     def __missing__(self, code: int) -> str:
@@ -275,10 +284,11 @@ def regulated(
     None where the question has no answer: verses that are not all of five or seven Han characters,
     or not even in number.
 
-    Raises ConfigError: another strictness.
+    Raises ConfigError: another strictness or compliance.
     """
     if strict is not None:
         strictness = STRICT if strict else LENIENT
+    _check("compliance", compliance, COMPLIANCE[:-1])
     heard, form = sounds(strictness), form_of(verses)
     if form is None or not schemes(form):
         return None
@@ -313,7 +323,7 @@ def _rhyming(verses: Sequence[str]) -> bool:
 def _shared(verses: Sequence[str], strictness: str) -> frozenset[str]:
     """The classes that the last characters of all even verses share, no two the same."""
     ends = [verse[-1] for verse in verses[1::2]]
-    classes = [rhymes(char, strictness == USUAL) for char in ends]
+    classes = [rhymes(char, _usual(strictness)) for char in ends]
     if len(set(ends)) < len(ends) or (strictness == STRICT and max(map(len, classes)) > 1):
         return frozenset()
     return frozenset.intersection(*classes)
@@ -326,11 +336,13 @@ def rhyme(verses: Sequence[str], strictness: str = USUAL) -> str | None:
     Where they share several of `RHYMES`, one that the first verse has too goes first, then a level
     one. No character rhymes with itself, and one that is not known with nothing. None if they share
     none, or with fewer than four verses or an odd number, where nothing has to rhyme.
+
+    Raises ConfigError: another strictness.
     """
     if not _rhyming(verses):
         return None
     shared = _shared(verses, strictness)
-    first = rhymes(verses[0][-1], strictness == USUAL)
+    first = rhymes(verses[0][-1], _usual(strictness))
     return min(shared & first or shared, key=_ORDER.__getitem__, default=None)
 
 
@@ -346,13 +358,14 @@ def opens(name: str) -> frozenset[str]:
 
 def rhyme_ok(verses: Sequence[str], strictness: str = USUAL) -> bool | None:
     """Whether all even verses rhyme, and the first verse with them where it ends level as they do,
-    in their class or one that `opens` it, in another character; None as `rhyme`."""
+    in their class or one that `opens` it, in another character; None as `rhyme`.
+    Raises ConfigError: another strictness."""
     if not _rhyming(verses):
         return None
     end = verses[0][-1]
     if any(end == verse[-1] for verse in verses[1::2]):
         return False
-    classes, shared = rhymes(end, strictness == USUAL), _shared(verses, strictness)
+    classes, shared = rhymes(end, _usual(strictness)), _shared(verses, strictness)
     if strictness == STRICT:
         return bool(classes) and any(classes <= opens(name) for name in shared)
     return any(not classes or classes & opens(name) for name in shared)
