@@ -28,7 +28,7 @@ from ..runtime import choose_device
 
 # A process that has died is noticed by its connection; those that wait may wait for a long reading.
 _PATIENCE = timedelta(days=1)
-_MET = timedelta(seconds=25)  # torchrun, whose store it is, was there before
+_MET = timedelta(seconds=15)  # torchrun, whose store it is, was there before
 _GRACE = 30.0  # seconds
 
 
