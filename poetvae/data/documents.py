@@ -24,6 +24,7 @@ class Whole(NamedTuple):
 
 # Numbers are never read, and whole ones of thousands of digits take long.
 _DECODER = json.JSONDecoder(parse_int=float)
+_BEHIND = ("", " ", "\t", "\n", "\r", ",", "]")  # what stands behind a value
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
@@ -53,9 +54,9 @@ def document_entries(name: str, parts: Iterable[str]) -> Iterator[Entry]:
         elif char == "]" and listed:
             listed = False
         elif char != "," or not listed:
-            line, value = text.line(), text.value()
+            value = text.value()
             if isinstance(value, Problem):
-                yield f"{name}:{line}", value
+                yield f"{name}:{text.line()}", value
                 return
             number += 1
             yield f"{name}: entry {number}", value if listed else Whole(value)
@@ -88,10 +89,13 @@ class _Text:
                 return ""
 
     def value(self) -> Any:
-        """The value that stands here, which is gone behind."""
+        """The value that stands here, which is gone behind; or what is wrong with it."""
         while True:
             try:
-                value, self.place = _DECODER.raw_decode(self._text, self.place)
+                value, end = _DECODER.raw_decode(self._text, self.place)
+                if self._text[end : end + 1] not in _BEHIND:
+                    return Problem(BROKEN_JSON)
+                self.place = end
                 return value
             except RecursionError:
                 return Problem(BROKEN_JSON)

@@ -101,9 +101,11 @@ PIECES = (
     *("", " ", "\n", "\r\n", "\r", "\t", "\0", "\ufeff", "\u2028", "\u2029", "\x1a", "\x85"),
     *("□", "□□□□□，□□□□□。", "𠀀𠀁", "\U0002ceb0", "⿰木目", "字\ufe00", "葛\U000e0100", "﨑"),
     *("😀", "👨\u200d👩\u200d👧", "שלום", "\u202eabc", "e\u0301", "ﷺ", "題：", "，，", "（注"),
+    *("a,b\n1,2,3", 'x,"', "\t|", "a::b::山月", "क्षि", "בָּ", '["山月", "風"]', '{"a": {"b": []}}'),
     *("{", "[", '"', "{}", '{"text": 5}', '[{"paragraphs": ["a"]}]', "x" * 9999),
 )
-ENCODINGS = ("utf-8", "utf-8", "utf-8-sig", "utf-16", "gb18030", "big5", "surrogate")
+ENCODINGS = ["utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-32", "gb18030", "big5", "shift_jis"]
+ENCODINGS += ["euc_jp", "cp1252", "surrogate"]
 
 
 def hostile_bytes(rng: random.Random) -> bytes:

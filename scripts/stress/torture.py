@@ -92,6 +92,8 @@ hostile 2 hostile config, train.json, manifest, tokenizer, weights, state: refus
 bounded memory, by an error of ours; nothing runs
 endless 0.5 a pipe, device or terabyte in place of what a run, or a command, reads: one line, in \
 seconds, in bounded memory
+boundless 0.5 a corpus that is a pipe, a device, an archive of gigabytes, a line or table without \
+end, alone or in a folder: one line, in seconds, in bounded memory
 corpus 2 a corpus of any bytes, encoding and name: counted, or one line; never a traceback
 command-lines 3 any command with any words, and no stdout, stdin, HOME, room: exit 0, 1 or 2, \
 one line
@@ -677,13 +679,46 @@ def endless(r: Round) -> None:
     lines: list[tuple[str | Path, ...]] = [(*WRITE, run), ("plot", run, "--out", run / "x.png")]
     lines += [(*TRAIN, "--out", run, "--resume"), ("score", path, "--model", r.world.straight)]
     lines += [("train", *TINY, "--config", path, "--out", r.folder / "new", "--steps", "1")]
-    done = r.does(*r.rng.choice(lines), work=partial(faults.bound_memory, 2**30))
+    done = r.does(*r.rng.choice(lines), work=BOUNDED)
     civil(done, 0, 1, 2)
     check(done.seconds < 20, f"{path.name}, a {kind}: {done.seconds:.0f} s")
 
 
+BOUNDED = partial(faults.bound_memory, 2**30)
+READING = [["--encoding", "utf-16"], ["--file-is-poem"], ["--lines-per-poem", "2"]]
+SUFFIXES = [".txt", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".txt.gz", ".json.gz", ".csv.gz"]
+
+
+def boundless(r: Round) -> None:
+    folder = r.folder / "corpus"
+    folder.mkdir()
+    path, unit = (
+        folder / f"a{r.rng.choice([*SUFFIXES, '.parquet'])}",
+        r.rng.choice(["a\n", "[", '"']),
+    )
+    match kind := r.rng.choice(["pipe", "device", "dead link", "terabyte", "bomb", "wide", "line"]):
+        case "pipe":
+            os.mkfifo(path)
+        case "device" | "dead link":
+            path.symlink_to("/dev/zero" if kind == "device" else r.folder / "nowhere")
+        case "terabyte":
+            path.touch()
+            os.truncate(path, 2**40)
+        case "bomb":
+            with gzip.open(path, "wb", 1) as file:
+                for _ in range(1024):
+                    file.write(unit.encode() * 2**20)
+        case "wide":
+            path.write_text(",".join(f"c{i}" for i in range(200_000)))
+        case "line":
+            path.write_text('["' + unit.strip() * 20_000_000)
+    done = r.does("corpus", "stats", r.rng.choice([path, folder]), work=BOUNDED)
+    civil(done, 0, 1)
+    check(done.seconds < 30, f"{path.name}, a {kind}: {done.seconds:.0f} s")
+
+
 def corpus(r: Round) -> None:
-    suffix = r.rng.choice([".txt", ".txt", ".json", ".jsonl", ".txt.gz", ".json.gz", "", ".xyz"])
+    suffix = r.rng.choice([".txt", *SUFFIXES, "", ".xyz"])
     path, data = r.folder / f"corpus{suffix}", hostile_bytes(r.rng)
     if suffix.endswith(".gz") and r.rng.random() < 0.7:
         data = gzip.compress(data)
@@ -699,7 +734,7 @@ def corpus(r: Round) -> None:
         (path / "b").symlink_to(path)
     elif kind == "file":
         path.write_bytes(data)
-    more = r.rng.choice([[], ["--strict"], ["--form", "5x2"], ["--form", "1x1"]])
+    more = r.rng.choice([[], ["--strict"], ["--form", "5x2"], ["--form", "1x1"], *READING])
     words = ["corpus", "stats", "-" if kind == "stdin" else path, *more]
     if r.rng.random() < 0.3:
         words = ["train", *words[2:], *TINY[2:], "--steps", "2", "--out", r.run]
@@ -814,7 +849,7 @@ def not_finite(r: Round) -> None:
 
 ROUNDS = [orphans, unheard, moved, foreign, strangers, one_place, readers, more_steps]
 ROUNDS += [minutes, ranks, stop_ranks, replace, place, in_use, damaged_run, damaged_model]
-ROUNDS += [not_finite, hostile, endless, corpus, command_lines, no_network]
+ROUNDS += [not_finite, hostile, endless, boundless, corpus, command_lines, no_network]
 
 
 def torture(fault: str, r: Round) -> None:

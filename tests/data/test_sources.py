@@ -150,6 +150,12 @@ def test_layouts(tmp_path: Path, name: str, data: str | bytes) -> None:
     assert texts(write(tmp_path / name, data)) == [A, B]
 
 
+def test_values_that_nothing_parts_are_no_json(tmp_path: Path) -> None:
+    path, report = write(tmp_path / "a.json", f'["{A}", "{B}"\n\n"{A}""{B}"]'), CorpusReport()
+    assert [poem.text for poem in read_poems(path, report=report)] == [A, B]
+    assert report.problems == [f"{path}:3: broken JSON"]
+
+
 def test_sections_in_sections(tmp_path: Path) -> None:
     def section(kind: str, *poems: dict[str, Any]) -> dict[str, Any]:
         return {"type": kind, "content": list(poems)}
