@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from commands import refused, shell
 from folders import forge
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poetvae.checkpoints.card import model_card
@@ -219,6 +219,7 @@ def test_a_number_of_5000_digits_is_told_shortly(run: Path, poet: Poet) -> None:
             poet.generate(**values)
 
 
+@settings(deadline=None)
 @given(st.integers() | st.text() | st.lists(st.integers()) | st.just(-LARGE))
 def test_what_is_quoted_is_short(value: object) -> None:
     assert len(brief(value)) <= 60
@@ -231,6 +232,7 @@ def test_what_is_quoted_is_short(value: object) -> None:
 ANY = st.text(st.characters(codec="utf-8") | st.characters(max_codepoint=0x9F))
 
 
+@settings(deadline=None)
 @given(ANY)
 def test_control_characters_become_visible_and_json_stays_what_it_was(text: str) -> None:
     shown = visible(text)

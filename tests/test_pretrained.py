@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -99,6 +100,21 @@ def test_the_wheel_holds_the_weights_and_no_more_than_it_should(wheel: Path) -> 
         assert data == (PACKAGED / name).read_bytes()
     for name, info in infos.items():
         assert info.external_attr >> 16 & 0o444 == 0o444, f"{name} is not for all to read"
+
+
+def test_the_wheel_names_those_whose_work_is_in_it(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (place,) = [name for name in archive.namelist() if name.endswith("/licenses/NOTICE")]
+        notice = archive.read(place).decode()
+        table = archive.read("poetvae/text/prosody/chinese.tsv").decode()
+        own = archive.read(place.replace("NOTICE", "LICENSE")).decode()
+    head = "".join(line for line in table.splitlines(keepends=True) if line.startswith("#"))
+    sources = {"nk2028", "rbnyng", "hulbji", "chinese-poetry"}
+    assert {name for name in sources if name in head} == {
+        name for name in sources if name in notice
+    }
+    assert len(re.findall(r"^Copyright \(c\) 20\d\d \w", notice, re.MULTILINE)) == 5
+    assert own.partition("Permission is")[2] == notice.partition("Permission is")[2]
 
 
 def test_the_wheel_alone_writes_a_poem_without_a_network(wheel: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poetvae.web.admission import JOIN, LARGEST, Admission
@@ -59,6 +59,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(ANYTHING | st.just(FILE), min_size=4, max_size=4))
 def test_a_value_passes_where_it_is_of_its_type(values: list[Any]) -> None:
     kinds = DECLARED[3]
@@ -75,6 +76,7 @@ def test_a_value_passes_where_it_is_of_its_type(values: list[Any]) -> None:
         assert refused.value.status == 422
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=5), st.dictionaries(st.text(), ANYTHING), min_size=1))
 def test_no_object_comes_with_an_event(data: dict[str, Any]) -> None:
     with pytest.raises(RefusedError):
