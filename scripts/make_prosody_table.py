@@ -170,7 +170,8 @@ def own_readings(wikisource: Path, couyun: Path, seen: Iterable[str]) -> Reading
     known = {char for book in books for char, names in book.items() if names}
     known -= simple.keys() - old.keys() - later.keys()
     for group in SPELLINGS.split():
-        spellings = known.intersection(group)
+        spellings = known.intersection(group) | ({*group} - simple.keys())
+        known |= spellings
         for book in books:
             book |= dict.fromkeys(spellings, set().union(*(book.get(c, ()) for c in spellings)))
     found: Readings = {}
