@@ -226,7 +226,7 @@ def read_record(record: Record, report: CorpusReport, known: Keys = None) -> Poe
     report.characters += sum(len(clusters(line)) for line in poem.lines)
     report.altered.update(altered)
     report.forms[str(poem.form or "free")] += 1
-    report.single += len(poem.verses) == 1
+    report.single += poem.form is None and len(poem.verses) == 1
     return poem
 
 
@@ -277,7 +277,7 @@ def _check_selected(names: list[str], spec: CorpusSpec, report: CorpusReport) ->
     if not spec.forms:
         reason = f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
     elif not fixed:
-        one_line = f"; {ONE_LINE}" if 2 * report.single > report.kept else ""
+        one_line = f"; {ONE_LINE}" if report.single else ""
         reason = f"{none}; all {report.kept} are of free form: leave out --form{one_line}"
     else:
         there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])

@@ -52,10 +52,11 @@ Given = Mapping[str, str]
 
 
 class _Leaf(NamedTuple):
-    """What may be one poem, and what the objects around it say of it."""
+    """What may be one poem, what the objects around it say of it, and which field is named so."""
 
     value: Any
     given: Given
+    key: str | None = None
 
 
 def entry_records(name: str, entries: Iterable[Entry], options: ReadingOptions) -> Iterator[Record]:
@@ -64,7 +65,7 @@ def entry_records(name: str, entries: Iterable[Entry], options: ReadingOptions) 
     head = list(islice(found, _HEAD))
     objects = [leaf.value for _, leaf in head if isinstance(leaf.value, dict)]
     field = None
-    if objects and not any(_text_key(each, options) for each in objects):
+    if objects and not any(leaf.key for _, leaf in head):
         field = None if options.text_field else _likeliest(objects[:_LOOKED_AT])
         if field is None and len(objects) == len(head):
             yield Record(name, problem=NO_TEXT, detail=_names(objects))
@@ -99,21 +100,23 @@ def _leaves(value: Any, given: Given, options: ReadingOptions, depth: int = 0) -
     if isinstance(value, list) and not _are_lines(value) and depth < _DEEPEST:
         for part in value:
             yield from _leaves(part, given, options, depth + 1)
-    elif not isinstance(value, dict) or _text_key(value, options):
+    elif not isinstance(value, dict):
         yield _Leaf(value, given)
+    elif key := _text_key(value, options):
+        yield _Leaf(value, given, key)
     elif inner := [(k, v) for k, v in value.items() if _holds_entries(v)]:
         around = _meta(value, "", given, options)
-        for key, part in inner if depth < _DEEPEST else ():
-            named = {"title": tidy(key)} if isinstance(part, dict) and has_han(key) else {}
+        for name, part in inner if depth < _DEEPEST else ():
+            named = {"title": tidy(name)} if isinstance(part, dict) and has_han(name) else {}
             yield from _leaves(Whole(part), {**around, **named}, options, depth + 1)
     elif whole and _are_titled(value):
-        yield from (_Leaf({"title": k, "text": v}, given) for k, v in value.items())
+        yield from (_Leaf({"title": k, "text": v}, given, "text") for k, v in value.items())
     else:
         yield _Leaf(value, given)
 
 
 def _record(where: str, leaf: _Leaf, field: str | None, options: ReadingOptions) -> Record:
-    value, given = leaf
+    value, given, key = leaf
     if isinstance(value, Problem):
         undecoded = BROKEN if value.undecoded else ""
         return Record(where, undecoded, problem=value.name, detail=value.detail)
@@ -125,7 +128,7 @@ def _record(where: str, leaf: _Leaf, field: str | None, options: ReadingOptions)
         return Record(where, text, given) if text else Record(where, problem=NO_ENTRY)
     if len(value) > MAX_FIELDS:
         return Record(where, problem=TOO_WIDE, detail=f"{len(value):,}")
-    key = _text_key(value, options) or field or _first(value, "text")
+    key = key or field or _first(value, "text")
     if key is None or key not in value:
         return Record(where, problem=NO_TEXT, detail=_names([value]))
     return Record(where, _text(value[key]) or "", _meta(value, key, given, options))
