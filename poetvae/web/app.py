@@ -122,11 +122,15 @@ def _types(part: object) -> tuple[type, ...]:
 def _waiting(queue: Any, client: str) -> int:
     """How many requests of a client are in the queue or being answered; forgets, too, the answers
     that nobody fetched, save the newest `SESSIONS`, which Gradio would keep for ever."""
-    open_, living = queue.pending_event_ids_session, queue.event_ids_to_events
-    ended = [session for session, events in open_.items() if events.isdisjoint(living)]
-    for session in ended[:-SESSIONS]:
+    jobs = [job for job in queue.active_jobs if job]
+    waiting = [lane.queue for lane in queue.event_queue_per_concurrency_id.values()]
+    living = {event._id: event for events in (*jobs, *waiting) for event in events}
+    open_, known = queue.pending_event_ids_session, queue.event_ids_to_events
+    for session in [one for one, ids in open_.items() if ids.isdisjoint(living)][:-SESSIONS]:
         open_.pop(session)
         queue.pending_messages_per_session.pop(session, None)
+    for number in [number for number in known if number not in living][:-SESSIONS]:
+        known.pop(number)
     return sum(event.request.client.host == client for event in living.values())
 
 
