@@ -98,7 +98,7 @@ class ModelConfig:
     kind: str = setting("vae", "the family's member", among=MODELS)
     vocab_size: int = setting(0, "tokens; set by the tokenizer", 0, 1_000_000)
     max_len: int = setting(
-        0, "positions; set by the form where there is one; 0 = as many as the poems need", 0, 4096
+        128, "positions; set by the form where there is one; 0 = as many as the poems need", 0, 4096
     )
     label_sizes: tuple[int, ...] = setting(
         (), "values of each label; set by the corpus", 1, 100_000

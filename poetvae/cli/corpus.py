@@ -61,7 +61,7 @@ def tokenize(
     from ..data.tokenize import build
     from ..training.spec import RunSpec
 
-    config = configure("base", common.settings_of(None, pairs))
+    config = configure("base", {"max_len": 0, **common.settings_of(None, pairs)})
     spec = RunSpec.plan(
         config, corpus.sources, valid, corpus.forms, labels, corpus.strict, corpus.reading
     )

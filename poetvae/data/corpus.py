@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config import ModelConfig, TrainConfig, takes_fields
+from ..config import TrainConfig, takes_fields
 from ..errors import CorpusError
 from ..text.cleaning import UNBALANCED, clean
 from ..text.graphemes import clusters
@@ -60,7 +60,7 @@ class CorpusSpec:
     labels: Sequence[str] = ()
     strict: bool = False
     held_out: float = 0.0
-    max_len: int = ModelConfig.max_len
+    max_len: int = 0
     min_count: int = TrainConfig.min_count
     min_label: int = TrainConfig.min_label
     reading: ReadingOptions = PLAIN

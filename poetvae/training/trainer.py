@@ -109,7 +109,8 @@ def train(
     if tensorboard:
         check_tensorboard()
     run, length = Path(os.path.realpath(out)), Length(epochs, steps, minutes)
-    config = configure(preset or ("tune" if init else "base"), settings)
+    fitted = {"max_len": 0, **(settings or {})}  # to the poems, where nothing is said
+    config = configure(preset or ("tune" if init else "base"), fitted)
     read = ReadingOptions(**reading)
     planned = RunSpec.plan(config, sources, valid, forms, labels, strict, read, init or "")
     keep_freed_memory()
