@@ -42,9 +42,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 def main() -> None:
     """Run the command line; every expected error is one line and an exit code."""
     debug = "--debug" in sys.argv[1:]
-    # Before torch is loaded: threads that wait for each other sleep. Spinning, as they would, they
-    # take eight times the processor beside other programs.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Before torch is loaded: threads that wait for each other soon sleep, instead of spinning for
+    # minutes of processor time beside other programs.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
