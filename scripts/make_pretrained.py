@@ -160,7 +160,7 @@ is that of human poems under an n-gram model of samples, or of as many training 
 
 It writes verse that scans, not thought: verses fit their neighbours, a quatrain seldom makes one
 point. Unasked its quatrains seldom rhyme and a character often comes twice, see above: `--rhyme
-any` and `--no-repeat` see to that, `--tones lenient` to the tones. z says 2 to 3 nats of a poem,
+any` and `--no-repeat` see to that, `--tones` to the tones. z says 2 to 3 nats of a poem,
 the rest is left to the passes. It knows no titles and no prose, repeats favourite words, and puts
 characters that it has rarely seen in odd places. It was trained on what survives of two dynasties,
 almost all of it by men of one class, and says such things. One seed, one training: another would

@@ -81,7 +81,7 @@ def line(codec: PoemCodec, form: Form | None, n: int, text: str) -> Constraint:
     if not 1 <= n <= form.lines:
         raise ConstraintError(f"{name} of {form}: expected 1 to {form.lines}")
     chars = typed_chars(text, form)
-    _check_length(name, chars, 1 if n == 1 else form.length, form.length)
+    _check_length(name, chars, 1 if n == 1 else form.length, form.length, text)
     return _fixed(codec, form, dict(enumerate(chars, (n - 1) * form.length)), name)
 
 
@@ -122,7 +122,7 @@ def acrostic(codec: PoemCodec, form: Form | None, text: str, where: str = "heads
         raise ConstraintError(f"an acrostic at {where!r}: expected {', '.join(WHERE)}")
     chars = typed_chars(text, form)
     most = min(form.lines, form.length) if where == "diagonal" else form.lines
-    _check_length(name, chars, 1, most)
+    _check_length(name, chars, 1, most, text)
     column = {"heads": [0] * most, "ends": [form.length - 1] * most, "diagonal": range(most)}[where]
     at = {i * form.length + column[i]: char for i, char in enumerate(chars)}
     return _fixed(codec, form, at, name)
@@ -322,10 +322,11 @@ def _everywhere(
     return _union(codec, form, [[wants]], name, dict.fromkeys(places, word))
 
 
-def _check_length(name: str, text: str, least: int, most: int) -> None:
+def _check_length(name: str, text: str, least: int, most: int, typed: str | None = None) -> None:
     if not least <= len(text) <= most:
         wanted = str(least) if least == most else f"{least} to {most}"
-        raise ConstraintError(f"{name}: {text!r} has {len(text)} characters; expected {wanted}")
+        quoted = repr(text if typed is None else typed.strip())
+        raise ConstraintError(f"{name}: {quoted} has {len(text)} characters; expected {wanted}")
 
 
 def _fixed_form(form: Form | None, name: str) -> Form:

@@ -153,7 +153,7 @@ def fit(
     optimizer = make_optimizer(model, options)
     averaged = copy.deepcopy(model) if options.ema else model  # what is evaluated and saved
     step, totals, best, worse, before = restore(to, model, averaged, optimizer, group)
-    saved, began = Saved(averaged, data.codec), time.monotonic() - before
+    saved, began, said = Saved(averaged, data.codec), time.monotonic() - before, set[str]()
     poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
     bar = tqdm(total=steps, initial=step, unit="step", disable=without_bar(quiet), file=Aside())
     recorder = recording(run, group.main, tensorboard)
@@ -185,7 +185,9 @@ def fit(
                 log(_summary(step, steps, lines, time.monotonic() - began))
                 trained = weighed(line["nll"], line["kl"], config, progress)
                 for advice in diagnose(report, config, progress, trained):
-                    log(f"warning: {advice}")
+                    if (kind := advice.partition(":")[0]) not in said or step == steps:
+                        log(f"warning: {advice}")
+                    said.add(kind)
                 lost = score >= best and by_heart(report, config, progress, trained)
                 worse = worse + 1 if lost else 0
                 to.check()  # a validation takes its time

@@ -421,7 +421,7 @@ def test_what_is_learnt_by_heart_ends_where_it_is_worse_than_guessing(
     said = [line for line in log if line.startswith(("ended", "warning: worse"))]
     score, step = metric(tmp_path / "run", "valid_score"), metric(tmp_path / "run", "step")[-1]
     assert said[-1].startswith(f"ended at step {step} of 200: the last 3 validations were worse")
-    assert len(said) >= 4
+    assert len(said) == 2  # the warning is told once
     assert 3 * 5 <= step < 100
     assert min(score) == min(score[:-3]) < min(score[-3:])
     card = (tmp_path / "run" / "README.md").read_text("utf-8")
