@@ -69,12 +69,21 @@ def clean(text: str) -> tuple[str, list[str]]:
     """The text as it is learnt from, and what was altered to get there. The text is empty when
     there is no character of writing in it; `UNBALANCED` among the names of alterations means that
     notes could not be told from the poem."""
-    altered = []
+    altered: dict[str, None] = {}
+    for _ in range(_NESTING):  # what one step leaves may be for an earlier one
+        before, text = text, _altered(text, altered)
+        if text == before:
+            break
+    return (text if _WORD.search(text) else ""), list(altered)
+
+
+def _altered(text: str, altered: dict[str, None]) -> str:
+    """The text after each step once; the names of those that alter it are added to `altered`."""
 
     def alter(name: str, new: str) -> None:
         nonlocal text
         if new != text:
-            altered.append(name)
+            altered[name] = None
             text = new
 
     text = _CARRIAGE_RETURNS.sub("\n", text)
@@ -89,7 +98,7 @@ def clean(text: str) -> tuple[str, list[str]]:
         alter("restored text", _RESTORED.sub(r"\1", text))
         alter("notes", _without_notes(text))
         if _BRACKET.search(text):
-            altered.append(UNBALANCED)
+            altered[UNBALANCED] = None
         alter("lost characters", _LOST.sub(LACUNA, text))
         alter("separators", _HAN_SEPARATOR.sub("\n", text))
     elif "\n" not in text.strip():
@@ -98,7 +107,7 @@ def clean(text: str) -> tuple[str, list[str]]:
     # Only now: without what stood between them, a letter and an accent may have come together.
     alter("not NFC", unicodedata.normalize("NFC", text))
     alter("blanks", _BLANKS.sub(lambda m: "\n" * min(2, m[0].count("\n")) or " ", text.strip()))
-    return (text if _WORD.search(text) else ""), altered
+    return text
 
 
 def _without_notes(text: str) -> str:

@@ -263,6 +263,7 @@ def test_damaged_archives_and_missing_files(tmp_path: Path) -> None:
         ("意[何如]，柳[一]。", "意何如，柳。", ["restored text", "notes"]),
         ("歸棹越南{氵雨/品}。<门便>", "歸棹越南□。□", ["described characters"]),
         ("駿⿰馬旦邪⿱艹⿲氵山火白", "駿□邪□白", ["described characters"]),
+        ("{a{b}}{c" + " " * 30 + "}風", "□□風", ["described characters", "blanks"]),
         ("春○\ufffd\ue829風", "春□□□風", ["lost characters"]),
         ("a (b) [c] {d} ○", "a (b) [c] {d} ○", []),
         ("a\ud800", "a\ufffd", ["lost characters"]),
@@ -290,6 +291,7 @@ def test_clean_text_is_clean(text: str) -> None:
     assert not any(mark in cleaned for mark in ("\r", "\t", "\0", "\n\n\n", "  ", "\u2028", "▁"))
     cleaned.encode()
     assert altered or cleaned in (text, "")
+    assert clean(cleaned)[0] == cleaned
 
 
 @given(st.text(st.sampled_from("秦川，。？\n「」")))
