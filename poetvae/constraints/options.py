@@ -97,8 +97,9 @@ class Conditions:
 
     @property
     def typed(self) -> str:
-        """All that is typed in them, a text a line."""
-        return "\n".join(x for _, texts in self.calls() for x in texts if isinstance(x, str))
+        """All that is typed in them, a text a line; a rhyme is named, not typed."""
+        texts = (texts for name, texts in self.calls() if name != "rhyme")
+        return "\n".join(x for some in texts for x in some if isinstance(x, str))
 
     def calls(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """The functions of `rules` to call, by name, with their arguments. Large unions come last,

@@ -114,4 +114,5 @@ def test_a_line_that_is_given_twice_is_named_with_both_texts() -> None:
 def test_all_that_is_typed() -> None:
     asked = Conditions(first_line="首", lines={2: "二"}, acrostic="春", contains=["月", "山"])
     assert asked.typed.split("\n") == ["首", "二", "春", "heads", "月", "山"]
+    assert Conditions(contains="秋风", rhyme="七陽").typed == "秋风"  # a rhyme is named
     assert Conditions().typed == ""
