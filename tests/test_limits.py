@@ -25,6 +25,7 @@ from poetvae.checkpoints.card import model_card
 from poetvae.checkpoints.hub import locate
 from poetvae.checkpoints.model_folder import load_folder
 from poetvae.cli.common import MOST_LINES
+from poetvae.data import sources
 from poetvae.errors import CheckpointError, ConfigError, ConstraintError, brief, visible
 from poetvae.files import MOST, read_limited
 from poetvae.plotting.curves import plot_curves
@@ -109,7 +110,10 @@ def test_a_card_that_does_not_end_is_no_card(copied: Path, endless: Path) -> Non
 
 
 @pytest.mark.parametrize("line", ["score {}", "train --out {}-o --config {}", "info --model {}"])
-def test_a_command_is_given_what_does_not_end(endless: Path, line: str) -> None:
+def test_a_command_is_given_what_does_not_end(
+    endless: Path, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "PATIENCE", 0.3)  # for somebody to write into a pipe
     result = shell(line.format(*[endless] * 2))
     assert result.code in (1, 2)
     assert result.error.startswith("error: ")

@@ -41,7 +41,7 @@ SUFFIXES = (*_TEXTS, ".parquet", *(f"{suffix}.gz" for suffix in _TEXTS))
 
 Read = Callable[[int], bytes]
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
-_PATIENCE = 10  # seconds to wait for somebody to write into a pipe
+PATIENCE = 10  # seconds to wait for somebody to write into a pipe
 _PACKED = 200, 2**24  # unpacked, so many times the file is a bomb; so many bytes are none
 
 
@@ -194,7 +194,7 @@ def _open_pipe(name: str) -> BinaryIO:
     """A pipe that somebody writes into; one with a name of its own may be waited at for ever."""
     handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK)
     own = os.path.exists(os.path.realpath(name))
-    if own and not select.select([handle], [], [], _PATIENCE)[0]:
+    if own and not select.select([handle], [], [], PATIENCE)[0]:
         os.close(handle)
         raise CorpusError(f"{name}: nobody writes into this pipe; begin to, or give a file")
     os.set_blocking(handle, True)

@@ -376,7 +376,7 @@ def test_what_is_no_file_is_passed_over_in_folders(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "_PATIENCE", 0.1)
+    monkeypatch.setattr(sources, "PATIENCE", 0.1)
     os.mkfifo(tmp_path / "pipe.txt")
     (tmp_path / "zero.json").symlink_to("/dev/zero")
     for name, says in (("pipe.txt", "nobody writes"), ("zero.json", "is no file, folder or pipe")):
