@@ -18,6 +18,8 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
+from ..nn.noise import GOLDEN, scattered
+
 # Below this a mass is summed in logarithms, since single precision ends at 1e-38.
 _SMALL = 1e-30
 
@@ -48,21 +50,13 @@ class Automaton:
                 n, width = block.shape
                 before = end.expand(n)
                 for i, column in enumerate(block.T):
-                    last, layer = i == width - 1, t + i + 1
-                    after = (
-                        torch.full((n,), sizes[layer]) if last else torch.arange(n) + sizes[layer]
-                    )
-                    after = torch.zeros_like(after) if layer == len(edges) else after
-                    sizes[layer] += 1 if last else n
+                    layer, apart = t + i + 1, int(i < width - 1)
+                    after = torch.arange(n) * apart + (sizes[layer] if layer < len(edges) else 0)
+                    sizes[layer] += n if apart else 1
                     edges[t + i].append(torch.stack([before, column.cpu(), after], dim=1))
                     before = after
                 end, t = before[:1], t + width
         return _reduced(sets, [torch.cat(some) for some in edges])
-
-    @property
-    def size(self) -> int:
-        """How many edges there are."""
-        return sum(map(len, self.edges))
 
     @property
     def allowed(self) -> Tensor:
@@ -147,18 +141,16 @@ def at_most_once(token: int, like: Automaton, places: Collection[int]) -> Automa
     sets[1] = torch.arange(size) == token
     sets[2] = ~sets[1]
     free, counting = [[0, 0, 0], [1, 0, 1]], [[0, 2, 0], [0, 1, 1], [1, 2, 1]]
-    edges = [torch.tensor(counting if t in places else free) for t in range(len(like.edges))]
-    edges[0] = edges[0][edges[0][:, 0] == 0]
+    edges = []
+    for t in range(len(like.edges)):
+        rows = counting if t in places else free
+        # Before its first place the token cannot have stood.
+        edges.append(torch.tensor([row for row in rows if row[0] == 0 or t > min(places)]))
     edges[-1][:, 2] = 0
-    # Where the token has not stood yet there may be one state alone.
-    reached = {0}
-    for t, some in enumerate(edges):
-        edges[t] = some[[row[0] in reached for row in some.tolist()]]
-        reached = set(edges[t][:, 2].tolist())
     return _reduced(sets, edges)
 
 
-def meeting(a: Automaton, b: Automaton) -> Tensor:
+def _meeting(a: Automaton, b: Automaton) -> Tensor:
     """Which sets of a (S1) and of b (S2) have a token in common: (S1, S2) bool."""
     return a.sets.float() @ b.sets.float().T > 0
 
@@ -170,7 +162,7 @@ def product_size(a: Automaton, b: Automaton) -> int:
 
 def compatible(a: Automaton, b: Automaton, span: range) -> bool:
     """Whether some string fits both at the positions of a span, whatever comes before and after."""
-    common = meeting(a, b)
+    common = _meeting(a, b)
     first = a.edges[span.start], b.edges[span.start]
     alive = common.new_ones([_states(edges[:, 0]) for edges in first])
     for t in span:
@@ -180,7 +172,7 @@ def compatible(a: Automaton, b: Automaton, span: range) -> bool:
 
 def intersection(a: Automaton, b: Automaton) -> Automaton | None:
     """The strings of both; None where there are none."""
-    common = meeting(a, b)
+    common = _meeting(a, b)
     alive = common.new_ones(1, 1)
     edges = []
     for one, two in zip(a.edges, b.edges, strict=True):
@@ -189,12 +181,8 @@ def intersection(a: Automaton, b: Automaton) -> Automaton | None:
             return None
         width = torch.tensor([_states(two[:, 0]), len(b.sets), _states(two[:, 2])])
         edges.append(one[i] * width.to(one.device) + two[j])
-    # Each pair of sets in use is intersected once, whoever has it.
-    used, where = torch.unique(torch.cat(edges)[:, 1], return_inverse=True)
-    sets = a.sets[used // len(b.sets)] & b.sets[used % len(b.sets)]
-    for part, by in zip(edges, where.split([len(part) for part in edges]), strict=True):
-        part[:, 1] = by
-    return _reduced(sets, edges)
+    used = _in_use(edges)  # each pair of sets is intersected once, whoever has it
+    return _reduced(a.sets[used // len(b.sets)] & b.sets[used % len(b.sets)], edges)
 
 
 def _pairs(
@@ -215,7 +203,7 @@ def _reduced(sets: Tensor, edges: Sequence[Tensor]) -> Automaton:
     Edges that lead nowhere go; then states that the same edges lead to, or that the same edges
     leave, are one: neither changes which strings there are.
     """
-    sets, number = distinct_rows(sets)
+    sets, number = _distinct_rows(sets)
     edges = [edge.clone() for edge in edges]
     for edge in edges:
         edge[:, 1] = number[edge[:, 1]]
@@ -228,10 +216,16 @@ def _reduced(sets: Tensor, edges: Sequence[Tensor]) -> Automaton:
         edges[t] = _unique(edges[t])
         edges[t][:, 0], edges[t - 1][:, 2] = _merged(edges[t], 0, edges[t - 1][:, 2])
     edges = [_unique(edge) for edge in edges]
-    used, where = torch.unique(torch.cat(edges)[:, 1], return_inverse=True)
+    return Automaton(sets[_in_use(edges)], tuple(edges))
+
+
+def _in_use(edges: Sequence[Tensor]) -> Tensor:
+    """The sets that edges have, in order; those of the edges are numbered by them from now on."""
+    used: Tensor
+    used, where = torch.unique(torch.cat(list(edges))[:, 1], return_inverse=True)
     for edge, by in zip(edges, where.split([len(edge) for edge in edges]), strict=True):
         edge[:, 1] = by
-    return Automaton(sets[used], tuple(edges))
+    return used
 
 
 def _unique(edges: Tensor) -> Tensor:
@@ -245,18 +239,10 @@ def _merged(edges: Tensor, side: int, others: Tensor) -> tuple[Tensor, Tensor]:
     """The states of edges on a side, 0 or 2, and `others` of the same layer, numbered anew: those
     that have the same edges are one. Edges are compared by sums of 64-bit hashes."""
     states, where = torch.unique(edges[:, side], return_inverse=True)
-    code = _mixed(_mixed(edges[:, 2 - side]) + edges[:, 1])
+    code = scattered(scattered(edges[:, 2 - side] + GOLDEN) + edges[:, 1] + GOLDEN)
     sums = torch.zeros_like(states).index_add_(0, where, code)
     _, number = torch.unique(sums, return_inverse=True)
     return number[where], number[torch.searchsorted(states, others.contiguous())]
-
-
-def _mixed(x: Tensor) -> Tensor:
-    """Integers scattered over 64 bits (the finalizer of SplitMix64, Steele et al. 2014)."""
-    x = x - 0x61C8864680B583EB
-    for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15)):
-        x = (x ^ ((x >> shift) & (2 ** (64 - shift) - 1))) * factor
-    return x ^ ((x >> 31) & (2**33 - 1))
 
 
 def _states(column: Tensor) -> int:
@@ -290,7 +276,7 @@ def _log_mass(logits: Tensor, probs: Tensor, sets: Tensor) -> Tensor:
     return logs
 
 
-def distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
+def _distinct_rows(rows: Tensor) -> tuple[Tensor, Tensor]:
     """The distinct rows, in the order they come, and which of them each row is."""
     seen: dict[bytes, int] = {}
     like = [seen.setdefault(row.tobytes(), i) for i, row in enumerate(rows.cpu().numpy())]

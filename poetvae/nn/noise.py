@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Generator, Tensor
 
-_GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # as int64, whose products wrap
+GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # as int64, whose products wrap
 _ROUNDS = ((30, 0xBF58476D1CE4E5B9 - 2**64), (27, 0x94D049BB133111EB - 2**64))
 _BITS = 24  # of a number in [0, 1): as many as float32 has
 
@@ -42,10 +42,7 @@ class Noise:
         many = math.prod(shape[1:])
         place = torch.arange(self.drawn + 1, self.drawn + many + 1, device=self.seeds.device)
         self.drawn += many
-        x = self.seeds.unsqueeze(1) + place * _GOLDEN
-        for shift, factor in _ROUNDS:
-            x = (x ^ _shifted(x, shift)) * factor
-        x = x ^ _shifted(x, 31)
+        x = scattered(self.seeds.unsqueeze(1) + place * GOLDEN)
         uniform: Tensor = _shifted(x, 64 - _BITS).float() / 2**_BITS
         return uniform.view(shape)
 
@@ -53,6 +50,13 @@ class Noise:
         """Of N(0, 1), by Box & Muller 1958: float32 of a shape (B, ...)."""
         radius = (-2 * (1 - self.rand(*shape)).log()).sqrt()
         return radius * (2 * math.pi * self.rand(*shape)).cos()
+
+
+def scattered(x: Tensor) -> Tensor:
+    """Integers, int64, as their hashes of 64 bits: the finalizer of SplitMix64. 0 stays 0."""
+    for shift, factor in _ROUNDS:
+        x = (x ^ _shifted(x, shift)) * factor
+    return x ^ _shifted(x, 31)
 
 
 Source = Generator | Noise | None
