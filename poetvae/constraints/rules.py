@@ -14,7 +14,7 @@ from itertools import chain, pairwise
 import torch
 from torch import Tensor
 
-from ..errors import ConstraintError, brief
+from ..errors import ConstraintError, brief, cut
 from ..text.codec import PoemCodec
 from ..text.poem import LACUNA, Form, run_of
 from ..text.prosody import (
@@ -224,7 +224,7 @@ def without(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
     """None of the characters comes."""
     chars = typed_chars(chars, form)
     ids = {i for found in tokens_of(codec, chars, missing=True) for i in found}
-    return _everywhere(codec, form, ~mask(codec, ids), "the ban", f"none of {_short(chars)}")
+    return _everywhere(codec, form, ~mask(codec, ids), "the ban", f"none of {cut(chars, 12)}")
 
 
 def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
@@ -237,7 +237,7 @@ def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
     ids = {i for found in tokens_of(codec, chars) for i in found}
     marks = [i for i in codec.writable() if not codec.tokenizer.decode([i]).isalnum()]
     allowed = mask(codec, ids | (set(marks) if form is None else set()))
-    return _everywhere(codec, form, allowed, "the choice", f"one of {_short(chars)}")
+    return _everywhere(codec, form, allowed, "the choice", f"one of {cut(chars, 12)}")
 
 
 def no_repeat(codec: PoemCodec, form: Form | None) -> Constraint:
@@ -335,7 +335,3 @@ def _fixed_form(form: Form | None, name: str) -> Form:
         wanted = "a fixed form, such as 5x4; this model writes free form"
         raise ConstraintError(f"{name} needs {wanted}")
     return form
-
-
-def _short(chars: str) -> str:
-    return chars if len(chars) <= 12 else chars[:11] + "…"

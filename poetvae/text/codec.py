@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
-from ..errors import ConfigError, CorpusError
+from ..errors import ConfigError, CorpusError, cut
 from .cleaning import clean
 from .names import field_key, value_key
 from .poem import Form, Poem, compose, content, is_han, run_of
@@ -280,5 +280,4 @@ def _place(values: tuple[str, ...], value: str) -> int:
 
 
 def _short(text: str) -> str:
-    line = text.replace("\n", " / ")
-    return line if len(line) <= 24 else line[:23] + "…"
+    return cut(text.replace("\n", " / "), 24)

@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Collection
 
-from ..errors import ConfigError
+from ..errors import ConfigError, cut
 
 MOST_TEXT = 500  # characters of a text
 MOST_SEED = 2**31
@@ -74,7 +74,7 @@ def seed(value: object) -> int:
 def _kind(value: object) -> str:
     """What came, in few words."""
     if isinstance(value, str):
-        return repr(value if len(value) <= 24 else value[:23] + "…")
+        return repr(cut(value, 24))
     if isinstance(value, bool) or value is None or not isinstance(value, int | float):
         return "nothing" if value is None else f"a value of type {type(value).__name__}"
     return f"{value:.6g}" if abs(value) < 1e300 else "a number out of all bounds"
