@@ -51,10 +51,10 @@ SETTINGS |= {"validate_every": 1000, "seed": SEED}
 def stanzas(poem: Poem) -> Iterator[Poem]:
     """The quatrains of a poem of four or eight verses, and one couplet of any poem."""
     form = poem.form
-    if form and form.length in (5, 7) and form.lines in (4, 8):
+    if form and form.uniform in (5, 7) and form.lines in (4, 8):
         for start in range(0, form.lines, 4):
             quatrain = "".join(poem.verses[start : start + 4])
-            yield replace(poem, lines=(Form(form.length, 4).punctuate(quatrain),))
+            yield replace(poem, lines=(Form(form.uniform, 4).punctuate(quatrain),))
     couplets = list(select([poem], [Form(5, 2), Form(7, 2)]))
     if couplets:
         yield couplets[int(poem.key, 16) % len(couplets)]
@@ -105,7 +105,7 @@ def measure(poet: Poet, name: str, known: Sequence[Poem], test: Sequence[Poem]) 
     for side, poems in (("samples", written), ("human", test)):
         verses = [verse for poem in poems for verse in poem.verses][:NEAREST]
         places = np.array(nearest(verses, training))
-        close = float((places >= form.length - 1).mean())
+        close = float((places >= form.uniform - 1).mean())
         alike[side] = {"places": float(places.mean()), "all_but_one": close}
     return {**report, **sides, "nearest": alike}
 

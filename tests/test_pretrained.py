@@ -34,7 +34,7 @@ def test_it_writes_every_form(poet: Poet, name: str) -> None:
     assert len({poem.text for poem in poems}) == 4
     for poem in poems:
         verses = split_verses(poem.text)
-        assert (len(verses), {len(verse) for verse in verses}) == (form.lines, {form.length})
+        assert (len(verses), {len(verse) for verse in verses}) == (form.lines, {form.uniform})
 
 
 def test_it_knows_its_forms_and_dynasties(poet: Poet) -> None:

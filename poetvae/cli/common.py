@@ -207,9 +207,9 @@ class CorpusChoice:
         Without any sources it is the embedded sample.
         """
         from ..data.store import load_corpus
-        from ..text.poem import Form
+        from ..text.form import parse_forms
 
-        forms = [Form.parse(form) for form in self.forms] or poet.forms
+        forms = parse_forms(self.forms) or poet.forms
         return load_corpus(self.spec(sources, forms))
 
     def poems(self, poet: Poet) -> list[Poem]:

@@ -28,9 +28,9 @@ def stats(corpus: CorpusChoice, as_json: bool) -> None:
     """
     from ..data.corpus import CorpusReport, read_corpus, read_spec
     from ..data.store import describe
-    from ..text.poem import Form
+    from ..text.form import parse_forms
 
-    spec = corpus.spec(forms=[Form.parse(form) for form in corpus.forms])
+    spec = corpus.spec(forms=parse_forms(corpus.forms))
     if spec.tokenized:
         report = describe(spec.tokenized).report
     elif spec.forms:

@@ -40,8 +40,7 @@ def _clash(a: Condition, b: Condition) -> str | None:
     common = a.constraint.allowed & b.constraint.allowed
     for t in (~common.any(dim=1)).nonzero().flatten().tolist():
         return f"{place(form, t)}: {a.at(t, by_sound)}, {b.at(t, by_sound)}"
-    for i in range(form.lines if form else 0):
-        line = range(i * form.length, (i + 1) * form.length) if form else range(0)
+    for i, line in enumerate(form.spans if form else ()):
         if not compatible(a.constraint.parts[0], b.constraint.parts[0], line):
             fixed, other = (a, b) if a.sounds else (b, a)
             wanted = ", ".join(fixed.sound(t) for t in line if t in fixed.sounds)
@@ -75,4 +74,5 @@ def place(form: Form | None, t: int) -> str:
     """Where a position is, counted from 1 as people do: "line 2, position 5"."""
     if form is None:
         return f"position {t + 1}"
-    return f"line {t // form.length + 1}, position {t % form.length + 1}"
+    verse, at = form.place(t)
+    return f"line {verse + 1}, position {at + 1}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 
 from ..errors import ConstraintError
 from ..text.cleaning import clean
@@ -17,6 +18,15 @@ def typed_chars(text: str, form: Form | None) -> str:
     """The characters of a text that somebody typed; in free form with its marks and blanks."""
     cleaned = clean(text)[0] or text.strip()
     return run_of(cleaned)[0] if form else cleaned
+
+
+def column(form: Form, where: str) -> list[int]:
+    """The positions, one a line, that an acrostic takes: heads, ends, or the diagonal, which goes
+    on as far as the lines are long enough."""
+    if where == "diagonal":
+        steps = takewhile(lambda i: i < form.lengths[i], range(form.lines))
+        return [form.starts[i] + i for i in steps]
+    return [*(form.ends if where == "ends" else form.starts)]
 
 
 def opened(text: str) -> str:
@@ -69,23 +79,25 @@ def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
 
 
 def _line(form: Form, n: int, text: str) -> int | None:
-    left = form.length - len(typed_chars(text, form))
-    return left if n <= form.lines and left >= 0 and (n == 1 or not left) else None
+    if not 1 <= n <= form.lines:
+        return None
+    left = form.lengths[n - 1] - len(typed_chars(text, form))
+    return left if left >= 0 and (n == 1 or not left) else None
 
 
 def _template(form: Form, text: str) -> int | None:
     chars, ends = run_of(opened(text))
-    fits = len(chars) <= form.size and not any(end % form.length for end in ends)
-    return -len(chars) % form.length if fits else None
+    if len(chars) > form.size or not form.has_ends(form.size, ends):
+        return None
+    return min(span.stop - len(chars) for span in form.spans if span.stop >= len(chars))
 
 
 def _acrostic(form: Form, text: str, where: str) -> int | None:
-    most = min(form.lines, form.length) if where == "diagonal" else form.lines
-    return 0 if len(typed_chars(text, form)) <= most else None
+    return 0 if len(typed_chars(text, form)) <= len(column(form, where)) else None
 
 
 def _contains(form: Form, text: str) -> int | None:
-    return 0 if len(typed_chars(text, form)) <= form.length else None
+    return 0 if len(typed_chars(text, form)) <= max(form.lengths) else None
 
 
 # How many characters of its line a text leaves open in a form; None where it has no room.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -32,7 +32,7 @@ from ..text.tokenizer import PoemTokenizer
 from .automaton import Automaton
 from .constraint import Condition, Constraint
 from .options import WHERE, Conditions
-from .room import opened, typed_chars
+from .room import column, opened, typed_chars
 from .vocabulary import CLASSES, level_masks, mask, rhyme_masks, sound, tokens_of
 
 
@@ -81,8 +81,9 @@ def line(codec: PoemCodec, form: Form | None, n: int, text: str) -> Constraint:
     if not 1 <= n <= form.lines:
         raise ConstraintError(f"{name} of {form}: expected 1 to {form.lines}")
     chars = typed_chars(text, form)
-    _check_length(name, chars, 1 if n == 1 else form.length, form.length, text)
-    return _fixed(codec, form, dict(enumerate(chars, (n - 1) * form.length)), name)
+    span = form.spans[n - 1]
+    _check_length(name, chars, 1 if n == 1 else len(span), len(span), text)
+    return _fixed(codec, form, dict(zip(span, chars, strict=False)), name)
 
 
 def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
@@ -100,13 +101,15 @@ def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
         _check_length(name, text, 1, codec.max_len - 1)
         return _fixed(codec, form, dict(enumerate(text)), name)
     chars, ends = run_of(text)
-    for start, end in pairwise((0, *sorted(ends))):
-        if (end - start) % form.length:
-            line = f"line {start // form.length + 1} of the template"
-            _check_length(line, chars[start:end], form.length, form.length)
+    for end in sorted(ends):
+        if end < form.size and not form.has_ends(form.size, [end]):
+            verse = form.place(end)[0]
+            line, span = f"line {verse + 1} of the template", form.spans[verse]
+            start = max((other for other in ends if other < end), default=0)
+            _check_length(line, chars[max(start, span.start) : end], len(span), len(span))
     if len(chars) > form.size:
-        lines = -(-len(chars) // form.length)
-        raise ConstraintError(f"the template has {lines} lines, {form} has {form.lines}")
+        sizes = f"the template has {len(chars)} characters, {form} has {form.size}"
+        raise ConstraintError(f"{sizes} in {form.lines} lines")
     return _fixed(codec, form, dict(enumerate(chars)), name)
 
 
@@ -121,11 +124,9 @@ def acrostic(codec: PoemCodec, form: Form | None, text: str, where: str = "heads
     if where not in WHERE:
         raise ConstraintError(f"an acrostic at {where!r}: expected {', '.join(WHERE)}")
     chars = typed_chars(text, form)
-    most = min(form.lines, form.length) if where == "diagonal" else form.lines
-    _check_length(name, chars, 1, most, text)
-    column = {"heads": [0] * most, "ends": [form.length - 1] * most, "diagonal": range(most)}[where]
-    at = {i * form.length + column[i]: char for i, char in enumerate(chars)}
-    return _fixed(codec, form, at, name)
+    places = column(form, where)
+    _check_length(name, chars, 1, len(places), text)
+    return _fixed(codec, form, dict(zip(places, chars, strict=False)), name)
 
 
 def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
@@ -137,12 +138,12 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     chars = typed_chars(text, form)
     name = f"the text {chars}"
     masks = [mask(codec, ids) for ids in tokens_of(codec, chars)]
-    _check_length(name, chars, 1, form.length if form else codec.max_len - 1)
+    _check_length(name, chars, 1, max(form.lengths) if form else codec.max_len - 1)
     goes_on = ~mask(codec, [codec.tokenizer.eos_id])  # What comes after the end is not read.
     wants = []
-    for start in range((form.size if form else codec.max_len) - len(chars) + 1):
-        before = {} if form else dict.fromkeys(range(start), goes_on)
-        if not form or start % form.length <= form.length - len(chars):
+    for span in form.spans if form else (range(codec.max_len),):
+        for start in span[: len(span) - len(chars) + 1] if len(chars) <= len(span) else ():
+            before = {} if form else dict.fromkeys(range(start), goes_on)
             wants.append(before | dict(enumerate(masks, start)))
     return _union(codec, form, [[wants]], name)
 
@@ -169,7 +170,7 @@ def tones(codec: PoemCodec, form: Form | None, strictness: str = USUAL) -> Const
         return {t: slots[c] for t, c in enumerate(pattern, start) if c in slots}
 
     branches = [
-        [[want(2 * i * form.length, one) for one in couplet] for i, couplet in enumerate(scheme)]
+        [[want(form.starts[2 * i], one) for one in couplet] for i, couplet in enumerate(scheme)]
         for scheme in schemes
     ]
     meaning = {LEVEL: "a level tone", OBLIQUE: "an oblique tone"}
@@ -204,12 +205,12 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
         wanted = "a rhyme class such as 尤, 七陽 or ang, or a character of a known sound"
         raise ConstraintError(f"rhyme {name!r}: expected {wanted}")
     table = rhyme_masks(codec.tokenizer, usual=True)
-    ends = range(2 * form.length - 1, form.size, 2 * form.length)
+    ends = form.ends[1::2]
     if not (known := [one for one in classes if table[one].sum() >= len(ends)]):
         wanted = f"{len(ends)} different characters of the rhyme {name}"
         raise ConstraintError(f"this model knows fewer than {wanted}; take another")
     said = "one class" if name == "any" else " or ".join(classes)
-    words, start, distinct = dict.fromkeys(ends, said), form.length - 1, frozenset[int]()
+    words, start, distinct = dict.fromkeys(ends, said), form.ends[0], frozenset[int]()
     wants = [dict.fromkeys(ends, table[one]) for one in known]
     if form.lines > 2:
         words[start], distinct = f"{said}, one near it or no level tone", frozenset({start, *ends})

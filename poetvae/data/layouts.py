@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..text.poem import form_of, has_han, split_verses
+from ..text.poem import has_han, is_regular, split_verses
 from .encoding import BROKEN
 from .reading import ReadingOptions
 from .record import Record, check_size, tidy
@@ -38,7 +38,7 @@ def text_records(
         yield from _counted(lines, options.lines_per_poem)
     elif runs := [run.count("\n") - 1 for run in _BLANK_RUN.findall(head.strip("\n"))]:
         blocks = _BLANK_RUN.split(head.strip("\n"))
-        fixed = sum(form_of(split_verses(block)) is not None for block in blocks)
+        fixed = sum(is_regular(split_verses(block)) for block in blocks)
         stanzas = 10 * sum(n > 1 for n in runs) >= len(runs) and 1 in runs
         yield from _blocks(lines, 2 if stanzas and 2 * fixed <= len(blocks) else 1)
     else:
@@ -59,7 +59,7 @@ def line_record(where: str, text: str) -> Record:
         return Record(where, match[2], {"title": tidy(match[1])})
     # In a title with commas nothing but what follows it tells that a poem begins there.
     match = _SENTENCE_TITLE.fullmatch(line)
-    if match and form_of(split_verses(match[2])) is not None:
+    if match and is_regular(split_verses(match[2])):
         return Record(where, match[2], {"title": tidy(match[1])})
     return Record(where, text)
 

@@ -14,6 +14,7 @@ from .sources import SUFFIXES
 
 LOST = "characters lost to U+FFFD"
 _PROBLEMS, _OF_A_KIND = 20, 3  # broken places that are named; the others are counted
+_NAMED = 100  # forms that are named, most of which are the line lengths of one poem or two
 
 
 @dataclass
@@ -23,9 +24,10 @@ class CorpusReport:
     read == kept + sum(dropped), and, after `read_corpus`, kept == used + sum(unused) and
     items == train + valid + test + sum(repeated), where items are the poems or couplets selected.
     `forms` and `characters` (line breaks not counted) are of the poems kept, those without a form
-    are "free", those of one verse `single`; `altered` has poems by what was altered, one perhaps
-    under several; `ignored` what was not read of folders, by suffix or reason; `encodings` the
-    files that are not UTF-8; `problems` the first broken places of each kind, as file:line: what.
+    are "free", those of one verse `single`; `as_dict` adds up the rarer forms as "other". `altered`
+    has poems by what was altered, one perhaps under several; `ignored` what was not read of
+    folders, by suffix or reason; `encodings` the files that are not UTF-8; `problems` the first
+    broken places of each kind, as file:line: what.
     """
 
     read: int = 0
@@ -77,7 +79,11 @@ class CorpusReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as plain numbers, strings, dicts and lists."""
-        counted = vars(self).items()
+        values = dict(vars(self))
+        values["forms"] = Counter(dict(self.forms.most_common(_NAMED)))
+        if other := self.forms.total() - values["forms"].total():
+            values["forms"]["other"] = other
+        counted = values.items()
         return {k: dict(v.most_common()) if isinstance(v, Counter) else v for k, v in counted}
 
     def lines(self) -> list[str]:

@@ -138,8 +138,9 @@ def _count(
         return Described(codec, tuple(spec.labels), report, longer, unknown)
     tokenizer = PoemTokenizer.from_counts(seen, spec.min_count)
     fields = {n: known_values(n, c, spec.min_label, spool.fields) for n, c in values.items()}
-    counted = {form: forms[str(form)] for form in spec.forms}
-    codec = PoemCodec(tokenizer, max_len, counted, fields)
+    counted = {form: forms[str(form)] for form in spec.forms if forms[str(form)]}
+    longest = max((form.size for form in counted), default=max_len)
+    codec = PoemCodec(tokenizer, longest, counted, fields)
     return Described(codec, tuple(spec.labels), report, longer)
 
 

@@ -180,7 +180,7 @@ def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[s
     flags: dict[str, list[bool | None]] = {"tone_chance": [], "rhyme_chance": []}
     for form, texts in forms.items():
         rows, place = np.array([list(text) for text in texts]), np.arange(form.size)
-        rhymes = place[place % (2 * form.length) == 2 * form.length - 1]
+        rhymes = np.array(form.ends[1::2])
         for key, told, dealt in (
             ("tone_chance", regulated, place),
             ("rhyme_chance", rhyme_ok, rhymes),

@@ -63,8 +63,10 @@ class Generated:
 
     @property
     def poem(self) -> Poem:
-        """The same as a poem, which has no more than its lines, in the model's own characters."""
-        return Poem(tuple((self.written or self.text).split("\n")))
+        """The same as a poem, which has no more than its lines and perhaps a tune, in the model's
+        own characters."""
+        lines = tuple((self.written or self.text).split("\n"))
+        return Poem(lines, {"tune": self.form} if self.form else {})
 
     def in_script(self, script: str | None) -> str:
         """Its text in simplified or traditional characters; None: as it is."""

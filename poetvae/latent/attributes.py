@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +21,7 @@ from ..errors import ConfigError, CorpusError
 from ..evaluation.two_sample import area_under_curve
 from ..models import LatentModel
 from ..text.codec import PoemCodec
-from ..text.names import field_key, form_named, value_key
+from ..text.names import field_key, value_key
 from ..text.poem import Form, Poem
 from ..text.prosody import regulated
 from ..text.variants import is_simplified, respelled, to_simplified
@@ -81,8 +82,9 @@ class Attribute:
         if not (key and equals and value):
             raise ConfigError(f"attribute {text!r}: expected KEY=VALUE, such as contains=月")
         key = field_key(to_simplified(key))
-        if key == "form" and (named := form_named(value)):
-            value = str(Form(*named))
+        if key == "form":
+            with suppress(ConfigError):  # free, as texts without a form have it, is none
+                value = str(Form.parse(value))
         if key == "tones" and value != "regulated":
             raise ConfigError(f"attribute {text!r}: expected tones=regulated")
         return cls(key, value)

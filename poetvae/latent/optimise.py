@@ -166,11 +166,12 @@ def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
     strange = [char for char, i in zip(text, ids, strict=True) if i not in writable]
     if strange or not text:
         raise ConstraintError(f"{text!r}: this model never writes {' '.join(strange) or 'nothing'}")
-    room = form.length if form else codec.max_len
-    if len(ids) > room:
-        raise ConstraintError(f"{text!r} has {len(ids)} characters; expected at most {room}")
     size = form.size if form else codec.max_len
-    starts = [t for t in range(size) if t % room <= room - len(ids)]
+    spans = form.spans if form else (range(size),)
+    starts = [t for span in spans for t in span if t + len(ids) <= span.stop]
+    if not starts:
+        room = max(map(len, spans))
+        raise ConstraintError(f"{text!r} has {len(ids)} characters; expected at most {room}")
 
     def log_probability(logits: Tensor) -> Tensor:
         log_probs = logits[:, :size].log_softmax(dim=2)
@@ -205,9 +206,9 @@ def tones(codec: PoemCodec, form: Form | None) -> Property:
 
     def log_probability(logits: Tensor) -> Tensor:
         masses = logits[:, : form.size].softmax(dim=2).double() @ classes.to(logits.device)
-        by_verse = masses.reshape(len(logits), form.lines, form.length, 3)
+        by_verse = masses.reshape(len(logits), form.lines, form.uniform, 3)
         joint = by_verse[:, :, 0]
-        for t in range(1, form.length):
+        for t in range(1, form.uniform):
             joint = (joint.unsqueeze(3) * by_verse[:, :, t].unsqueeze(2)).flatten(2)
         groups = joint @ of_verse.to(logits.device)
         first, second = groups[:, ::2], groups[:, 1::2]
@@ -224,7 +225,7 @@ def _fitting(form: Form) -> tuple[Tensor, Tensor]:
     """Which of K groups each sequence of `_SOUNDS` is in, (3 ** length, K), those of a group being
     of the same kinds of verse; and which pairs of groups make a couplet of the one scheme, of the
     other, and of both, (3, couplets, K, K)."""
-    found = [kinds("".join(verse)) for verse in product(_SOUNDS, repeat=form.length)]
+    found = [kinds("".join(verse)) for verse in product(_SOUNDS, repeat=form.uniform)]
     groups = list(dict.fromkeys(found))
     of_verse = torch.tensor([[float(group == kind) for group in groups] for kind in found])
     one, other = (

@@ -8,7 +8,7 @@ form the ids are the text, line breaks included, and an end mark.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import takewhile
 from typing import Any
@@ -157,14 +157,17 @@ class PoemCodec:
         poem = Poem(tuple(cleaned.split("\n")))
         chars, ends = run_of(cleaned)
         if self.forms and poem.form not in self.forms and is_han(chars):
-            for form in self.forms:
-                if form.size == len(chars) and not any(end % form.length for end in ends):
-                    return Poem(tuple(form.punctuate(chars).split("\n")))
+            fitting = [form for form in self.forms if form.has_ends(len(chars), ends)]
+            if fitting:
+                form = max(fitting, key=lambda form: self.forms[form])
+                meta = {"tune": form.tune} if form.tune else {}
+                return Poem(tuple(form.punctuate(chars).split("\n")), meta)
         return poem
 
     def read(self, text: str) -> Poem:
         """The same in the characters that the model knows: see `spell`."""
-        return Poem(tuple(self.spell(self.typed(text).text).split("\n")))
+        typed = self.typed(text)
+        return replace(typed, lines=tuple(self.spell(typed.text).split("\n")))
 
     def spell(self, text: str) -> str:
         """A text in the script and the spelling that the model knows, character by character. Where
@@ -205,7 +208,7 @@ class PoemCodec:
     def to_dict(self) -> dict[str, Any]:
         """What config.json keeps beside the tokenizer's own file."""
         return {
-            "forms": {str(form): count for form, count in self.forms.items()},
+            "forms": {form.full: count for form, count in self.forms.items()},
             "fields": {name: list(values) for name, values in self.fields.items()},
         }
 
@@ -221,7 +224,7 @@ class PoemCodec:
         if not isinstance(fields, dict) or not all(map(_are_names, fields.values())):
             raise ConfigError(f"fields are {fields!r}; expected the values of each, all different")
         counts = {Form.parse(name): n for name, n in forms.items()}
-        if any(form.size > max_len for form in counts) or list(map(str, counts)) != list(forms):
+        if any(form.size > max_len for form in counts) or [f.full for f in counts] != list(forms):
             raise ConfigError(f"forms are {list(forms)}; expected at most {max_len} characters")
         return cls(tokenizer, max_len, counts, {name: tuple(v) for name, v in fields.items()})
 

@@ -15,13 +15,18 @@ _LINES = {
     **dict.fromkeys(("對句", "對聯", "聯語", "聯", "對", "二句", "兩句", "couplet"), 2),
 }
 _FORM = re.compile(f"{_OF_LENGTH}({'|'.join(_LINES)})s?")
-_SAID = str.maketrans("绝絶诗对联两", "絕絕詩對聯兩")
+_LENGTHS = {
+    **dict.fromkeys(("haiku", "俳句", "hokku", "發句", "senryu", "川柳"), (5, 7, 5)),
+    **dict.fromkeys(("tanka", "短歌", "waka", "和歌"), (5, 7, 5, 7, 7)),
+}
+_SAID = str.maketrans("绝絶诗对联两发", "絕絕詩對聯兩發")
 
 FIELDS = {
     "dynasty": ("朝代", "时代", "年代"),
     "author": ("作者", "诗人", "词人", "poet"),
     "title": ("题目", "标题", "诗题"),
     "form": ("体裁", "诗体"),
+    "tune": ("rhythmic", "词牌", "詞牌", "词牌名", "詞牌名", "词调", "詞調", "cipai"),
 }
 DYNASTIES = {
     "先秦": ("preqin",),
@@ -47,12 +52,14 @@ def said(text: str) -> str:
     return "".join(char for char in text if char.isalnum())
 
 
-def form_named(text: str) -> tuple[int, int] | None:
-    """The length and the number of lines of a form by its name: (7, 4) for 七絕, 七言绝句,
-    seven-character quatrain. Where it does not say how long lines are, they have five characters:
-    couplet is (5, 2)."""
-    match = _FORM.fullmatch(said(text).translate(_SAID))
-    return (_NUMBERS[match[1] or "五"], _LINES[match[2]]) if match else None
+def form_named(text: str) -> tuple[int, ...]:
+    """The lengths of the lines of a form by its name: (7, 7, 7, 7) for 七絕, 七言绝句,
+    seven-character quatrain, (5, 7, 5) for haiku. Where it does not say how long lines are, they
+    have five characters: couplet is (5, 5). Empty where nothing
+    has the name."""
+    name = said(text).translate(_SAID)
+    match = _FORM.fullmatch(name)
+    return (_NUMBERS[match[1] or "五"],) * _LINES[match[2]] if match else _LENGTHS.get(name, ())
 
 
 def field_key(name: str) -> str:

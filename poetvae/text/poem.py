@@ -2,8 +2,8 @@
 
 A *line* is a line of text as the source has it, with punctuation. A *verse* is what stands between
 two marks of punctuation: 秦川雄帝宅，函谷壯皇居。 is one line of two verses. A *form* says how many
-verses of how many characters a poem has: 5x2 is a couplet of five-character verses, 7x4 a
-seven-character quatrain. In a fixed form the characters alone are learnt, verse after verse, since
+characters each verse of a poem has: 5x2 is a couplet of five-character verses, 3-5-7-7-5 the tune
+憶江南. In a fixed form the characters alone are learnt, verse after verse, since
 the form says where verses end and what is punctuated; in free form (`None`) the text is learnt as
 it is.
 """
@@ -11,80 +11,28 @@ it is.
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 
-from ..errors import ConfigError
-from .names import form_named
+from .form import HAN as HAN
+from .form import KANA, MAX_LENGTH, MAX_LINES, forms_of_tune, is_kana
+from .form import Form as Form
+from .form import is_han as is_han
+from .graphemes import clusters
+from .names import field_key
 
-MAX_LENGTH = 99
-MAX_LINES = 999
 LACUNA = "□"
 """Stands for a character that is lost, or that Unicode does not have."""
 
-# Ranges rather than unicodedata: Python 3.11 knows Unicode 14, and fonts and corpora know more.
-# 々 repeats the character before it and 〇 is a zero: both count as one character of a verse.
-HAN = "々〇\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
 _HAN = re.compile(f"[{HAN}]")
-_HAN_VERSE = re.compile(f"[{HAN}]+")
-_FORM = re.compile(r"([0-9]{1,3})[xX×]([0-9]{1,3})")
+_VERSE_CHAR = re.compile(f"[{HAN}{KANA}]")
+_NAME_END = re.compile(r"[・·‧•.:：()（）\s]+")
 _SENTENCE_END = re.compile(r"[。？！；.?!;]+")
 _VERSE_END = re.compile(r"[，。？！；：、,.?!;:\s]+")
 _STOPS = frozenset("，。？！；：,.?!;:\n")
 _QUOTES = re.compile("[「」『』“”‘’《》〈〉\"']")
-
-
-@dataclass(frozen=True, order=True)
-class Form:
-    """A fixed form: `lines` verses of `length` characters each.
-    Raises ConfigError: outside 1x1 to 99x999."""
-
-    length: int
-    lines: int
-
-    def __post_init__(self) -> None:
-        if not (1 <= self.length <= MAX_LENGTH and 1 <= self.lines <= MAX_LINES):
-            bounds = f"1 to {MAX_LENGTH} characters a line and 1 to {MAX_LINES} lines"
-            raise ConfigError(f"form {self}: expected {bounds}, such as 5x2")
-
-    @classmethod
-    def parse(cls, text: str) -> Form:
-        """The form written as characters a line, x, lines, "5x2", or by a name: see `form_named`.
-        Raises ConfigError: for anything else."""
-        match = _FORM.fullmatch("".join(unicodedata.normalize("NFKC", text).split()))
-        size = (int(match[1]), int(match[2])) if match else form_named(text)
-        if size is None:
-            example = "5x2 for a couplet of five-character verses, or a name, such as 七絕"
-            raise ConfigError(
-                f"form {text!r}: expected characters a line, x, lines, such as {example}"
-            )
-        return cls(*size)
-
-    def __str__(self) -> str:
-        return f"{self.length}x{self.lines}"
-
-    @property
-    def size(self) -> int:
-        """How many characters a poem of this form has."""
-        return self.length * self.lines
-
-    def lay_out(self, chars: str) -> tuple[str, ...]:
-        """The characters split into verses.
-        Raises ConfigError: when there are more or fewer than `size` of them."""
-        if len(chars) != self.size:
-            sizes = f"{chars!r} has {len(chars)} characters, form {self} has {self.size}"
-            remedy = f"give {self.lines} verses of {self.length} characters without punctuation"
-            raise ConfigError(f"{sizes}: {remedy}")
-        return tuple(chars[i : i + self.length] for i in range(0, self.size, self.length))
-
-    def punctuate(self, chars: str) -> str:
-        """The characters as people read them: 秦川雄帝宅，函谷壯皇居。 and a line per couplet.
-        Raises ConfigError: when there are more or fewer than `size` of them."""
-        verses = self.lay_out(chars)
-        return "\n".join("，".join(verses[i : i + 2]) + "。" for i in range(0, self.lines, 2))
 
 
 @dataclass(frozen=True)
@@ -112,13 +60,26 @@ class Poem:
 
     @property
     def verses(self) -> tuple[str, ...]:
-        """The verses, without punctuation; in a text without Han characters, the lines."""
+        """The verses, without punctuation; in a text without Han characters or kana, the lines."""
+        if self.form is not None and self.form.tune:
+            return self.form.lay_out(run_of(self.text)[0])
         return split_verses(self.text)
 
     @cached_property
     def form(self) -> Form | None:
-        """The form: two or more verses of Han characters alone, all of one length; or None."""
-        return form_of(self.verses)
+        """The form: two or more verses of Han characters alone, or of kana; or None. It is that of
+        a tune where the meta says so, in a field such as 詞牌 or the title, and the lengths agree.
+        """
+        form = form_of(split_verses(self.text))
+        tuned = (tune for name in self._tunes() for tune in forms_of_tune(name))
+        chars, ends = run_of(self.text)
+        return form and next((tune for tune in tuned if tune.has_ends(len(chars), ends)), form)
+
+    def _tunes(self) -> Iterator[str]:
+        """What may be names of its tune: 念奴嬌 of 念奴嬌・赤壁懷古."""
+        for name, value in sorted(self.meta.items(), key=lambda item: item[0] == "title"):
+            if name == "title" or field_key(name) == "tune":
+                yield from (part for part in _NAME_END.split(value) if part)
 
     def value(self, field: str) -> str:
         """What the poem has in a field of its meta, or ""; "form" is its form, or "free"."""
@@ -130,9 +91,9 @@ def text_key(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def is_han(text: str) -> bool:
-    """Whether the text is made of Han characters alone, and is not empty."""
-    return _HAN_VERSE.fullmatch(text) is not None
+def has_verses(text: str) -> bool:
+    """Whether there is any Han character or kana in the text, so that marks end verses."""
+    return _VERSE_CHAR.search(text) is not None
 
 
 def has_han(text: str) -> bool:
@@ -141,8 +102,8 @@ def has_han(text: str) -> bool:
 
 
 def split_verses(text: str) -> tuple[str, ...]:
-    """The verses of a text, without punctuation; without Han characters in it, its lines."""
-    if not has_han(text):
+    """The verses of a text, without punctuation; with neither Han nor kana in it, its lines."""
+    if not has_verses(text):
         return tuple(line for line in text.split("\n") if line.strip())
     return tuple(verse for verse in _VERSE_END.split(_QUOTES.sub("", text)) if verse)
 
@@ -159,13 +120,18 @@ def run_of(text: str) -> tuple[str, set[int]]:
     return chars, ends - {0, len(chars)}
 
 
-def form_of(verses: Collection[str]) -> Form | None:
+def form_of(verses: Sequence[str]) -> Form | None:
     """The form that verses have, or None if they have none."""
-    lengths = {len(verse) for verse in verses}
-    if len(lengths) != 1 or not 2 <= len(verses) <= MAX_LINES:
+    if not 2 <= len(verses) <= MAX_LINES or not (is_han(text := "".join(verses)) or is_kana(text)):
         return None
-    length = lengths.pop()
-    return Form(length, len(verses)) if length <= MAX_LENGTH and is_han("".join(verses)) else None
+    lengths = [len(clusters(verse)) for verse in verses]
+    return Form(lengths) if max(lengths) <= MAX_LENGTH else None
+
+
+def is_regular(verses: Sequence[str]) -> bool:
+    """Whether verses have a form, and all one length."""
+    form = form_of(verses)
+    return form is not None and form.uniform > 0
 
 
 def content(poem: Poem, form: Form | None) -> str:
@@ -189,18 +155,22 @@ def select(poems: Iterable[Poem], forms: Collection[Form] = ()) -> Iterator[Poem
     that it has. A couplet has the key and the meta of the poem that it is from.
     """
     wanted = set(forms)
-    couplets = any(form.lines == 2 for form in wanted)
+    couplets = {form.uniform: form for form in wanted if form.lines == 2 and form.uniform}
     for poem in poems:
         if not wanted:
             if LACUNA not in poem.text:
                 yield poem
         elif poem.form in wanted:
             yield poem
+        elif poem.form and poem.form.untuned() in wanted:
+            plain = replace(poem)
+            vars(plain)["form"] = poem.form.untuned()
+            yield plain
         elif couplets:
             for sentence in _SENTENCE_END.split(poem.text):
                 verses = split_verses(sentence)
                 form = form_of(verses)
-                if form and form.lines % 2 == 0 and (couplet := Form(form.length, 2)) in wanted:
+                if form and form.lines % 2 == 0 and (couplet := couplets.get(form.uniform)):
                     for i in range(0, form.lines, 2):
                         yield replace(poem, lines=(couplet.punctuate(verses[i] + verses[i + 1]),))
 

@@ -14,7 +14,7 @@ import re
 from functools import cache
 from typing import Literal, Protocol
 
-from .poem import is_han
+from .form import is_han
 from .prosody import readings
 
 # The Han characters of poem.HAN, without compatibility forms, which no cleaned text has.

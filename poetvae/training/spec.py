@@ -20,7 +20,7 @@ from ..data.reading import PLAIN, ReadingOptions
 from ..data.store import describe, load_corpus, read_store
 from ..errors import MALFORMED, CheckpointError, ConfigError, CorpusError
 from ..files import read_limited, write_file
-from ..text.poem import Form
+from ..text.form import Form, parse_forms
 
 Log = Callable[[str], None]
 
@@ -62,7 +62,7 @@ class RunSpec:
             CorpusError: a tokenized corpus that is damaged, or beside others.
         """
         paths = tuple(map(_absolute, sources)) or (str(sample_folder()),)
-        held_out, parsed = tuple(map(_absolute, valid)), tuple(sorted(map(Form.parse, forms)))
+        held_out, parsed = tuple(map(_absolute, valid)), parse_forms(forms)
         once, start = tuple(dict.fromkeys(labels)), _absolute(init)
         spec = cls(config, paths, held_out, parsed, once, strict, reading=reading, init=start)
         folder = spec.corpus.tokenized
@@ -139,7 +139,7 @@ class RunSpec:
     def save(self, run: Path) -> None:
         """Write `train.json`."""
         values = {"poetvae": __version__, "torch": torch.__version__, **vars(self)}
-        values |= {"config": self.config.to_dict(), "forms": list(map(str, self.forms))}
+        values |= {"config": self.config.to_dict(), "forms": [form.full for form in self.forms]}
         values |= {"reading": self.reading.given}
         values |= {"sha256": _digest(values)}
         text = json.dumps(values, indent=2, ensure_ascii=False)

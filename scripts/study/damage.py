@@ -48,7 +48,7 @@ def swapped(poems: Sequence[Poem], form: Form, seed: int = 0) -> list[Poem]:
 def joined(poems: Sequence[Poem], form: Form, seed: int = 0) -> list[Poem]:
     """The first half of a poem's verses with the second half of another one, from another whole;
     left out where `TRIES` draws give none to join it with."""
-    rng, half, found = drawing(seed, "joined"), form.length * (form.lines // 2), []
+    rng, half, found = drawing(seed, "joined"), form.uniform * (form.lines // 2), []
     texts = [content(poem, form) for poem in poems]
     for poem, text in zip(poems, texts, strict=True):
         for place in rng.integers(len(poems), size=TRIES):

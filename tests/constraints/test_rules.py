@@ -334,7 +334,7 @@ def said(form: Form | None, asked: dict[str, Any]) -> str:
         ({"template": "_____"}, "the template '_____' has no character; give at least one"),
         ({"template": "____a"}, "this model cannot write a; take other characters"),
         ({"template": "春__，秋"}, "line 1 of the template: '春□□' has 3 characters; expected 5"),
-        ({"template": "春____，" * 5}, "the template has 5 lines, 5x4 has 4"),
+        ({"template": "春____，" * 5}, "the template has 25 characters, 5x4 has 20 in 4 lines"),
         (
             {"acrostic": "春夏秋冬春"},
             "the acrostic: '春夏秋冬春' has 5 characters; expected 1 to 4",

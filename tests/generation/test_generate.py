@@ -101,7 +101,7 @@ def test_a_fixed_form_is_exact(name: str, key: tuple[str, int | None], how: dict
     for poem in generate(MODELS[name, key[1]], codec, 3, **how):
         form = Form.parse(str(poem.form))
         assert form in codec.forms
-        assert [len(line) for line in poem.lines] == [form.length] * form.lines
+        assert [len(line) for line in poem.lines] == [form.uniform] * form.lines
         assert set("".join(poem.lines)) <= set(HAN)
         assert poem.text == form.punctuate("".join(poem.lines))
         assert Poem(tuple(poem.text.split("\n"))).form == form

@@ -36,7 +36,9 @@ def test_a_form_has_names_in_either_script(form: str) -> None:
     "name", ["", "詩", "七", "七言", "sonnet", "-5x2", "5x", "絕x4", "couplet2"]
 )
 def test_what_names_no_form(name: str) -> None:
-    with pytest.raises(ConfigError, match=r"^form .*: expected .*5x2 .*, or a name, such as 七絕$"):
+    with pytest.raises(
+        ConfigError, match=r"^form .*: expected .*5x2, .*, or a name, such as 七絕 or 浣溪沙$"
+    ):
         Form.parse(name)
 
 

@@ -23,7 +23,7 @@ QUATRAIN = Poem(("白日依山盡，黃河入海流。", "欲窮千里目，更�
 MIXED = Poem(("秦川雄帝宅，函谷壯皇居。", "人生得意須盡歡，莫使金樽空對月。"))
 
 han = st.characters(min_codepoint=0x4E00, max_codepoint=0x9FFF)
-forms = st.builds(Form, st.integers(1, 9), st.integers(1, 12))
+forms = st.builds(Form, st.lists(st.integers(1, 9), min_size=1, max_size=8), st.integers(1, 3))
 
 
 @st.composite
@@ -35,7 +35,7 @@ def laid_out(draw: st.DrawFn) -> tuple[Form, str]:
 @given(forms)
 def test_form_is_read_as_it_is_written(form: Form) -> None:
     assert Form.parse(str(form)) == form
-    assert Form.parse(f" {form.length}X{form.lines}\n") == form
+    assert Form.parse(f" {form} \n".upper()) == form
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,35 @@ def test_verses() -> None:
     assert split_verses("O my Luve, red; red\n\nrose.") == ("O my Luve, red; red", "rose.")
 
 
+def test_a_form_is_a_list_of_line_lengths() -> None:
+    form = Form.parse("3-5-7-7-5")
+    assert (form.lengths, form.lines, form.size, form.uniform) == ((3, 5, 7, 7, 5), 5, 27, 0)
+    assert form == Form((3, 5, 7, 7, 5)) == Form.parse("3－5–7, 7、5")
+    assert Form.parse("5-5-5-5") == Form((5, 5), 2) == Form(5, 4)
+    assert form.starts == (0, 3, 8, 15, 22)
+    assert form.ends == (2, 7, 14, 21, 26)
+    assert form.place(14) == (2, 6)
+    assert form.has_ends(27, [3, 15])
+    assert not form.has_ends(27, [4])
+    assert not form.has_ends(26, [])
+    assert form.punctuate("一二三四五六七八九十" * 2 + "一二三四五六七").endswith("\n三四五六七。")
+    assert Form((7,), tune="長句").full == "長句:7x1"
+
+
+@given(forms, st.sampled_from(["", "浣溪沙"]))
+def test_a_form_is_its_positions_verse_by_verse(form: Form, tune: str) -> None:
+    form = Form(form.lengths, tune=tune)
+    assert Form.parse(form.full) == form
+    assert tuple(map(len, form.spans)) == form.lengths
+    assert [t for span in form.spans for t in span] == list(range(form.size))
+    assert all(
+        form.spans[verse][at] == t for t in range(form.size) for verse, at in [form.place(t)]
+    )
+
+
 def test_form_of_a_poem() -> None:
     assert QUATRAIN.form == Form(5, 4)
-    assert MIXED.form is None
+    assert MIXED.form == Form((5, 5, 7, 7))
     assert Poem(("白日依山盡，",)).form is None
     assert Poem(("白日依山盡，黃河入□流。",)).form is None
     assert Poem(("ab, cd",)).form is None

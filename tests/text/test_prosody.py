@@ -356,7 +356,7 @@ def spelled(pattern: str) -> set[str]:
 
 def couplets(form: Form) -> list[list[set[str]]]:
     """By scheme and couplet, all sounds that it may have, by the kinds of its two verses."""
-    verses = {"".join(c): kinds("".join(c)) for c in product("平仄", repeat=form.length)}
+    verses = {"".join(c): kinds("".join(c)) for c in product("平仄", repeat=form.uniform)}
     return [
         [
             {
@@ -378,10 +378,10 @@ def test_verses_that_keep_a_scheme_are_regulated(name: str) -> None:
     for scheme, start in zip(couplets(form), "平仄", strict=True):
         plain = [min(found) for found in scheme]
         for i, found in enumerate(scheme):
-            for pattern in found if form.length == 5 else list(found)[:50]:
+            for pattern in found if form.uniform == 5 else list(found)[:50]:
                 whole = "".join([*plain[:i], pattern, *plain[i + 1 :]])
                 assert regulated(form.lay_out(sound(whole)), strict=True) is True
-        assert {pattern[form.length - 4] for pattern in scheme[0]} == {start}
+        assert {pattern[form.uniform - 4] for pattern in scheme[0]} == {start}
 
 
 def test_couplets_that_keep_no_scheme_are_not_regulated() -> None:
@@ -484,7 +484,7 @@ def test_of_several_classes_the_one_of_the_first_verse_is_named() -> None:
 @pytest.mark.parametrize("form", [Form(5, 2), Form(5, 4), Form(5, 8)])
 def test_patterns_are_the_largest_products_in_the_schemes(form: Form) -> None:
     """Every product of tones, tried one by one: those inside a scheme that no other one holds."""
-    every = ["".join(slots) for slots in product("平仄中", repeat=2 * form.length)]
+    every = ["".join(slots) for slots in product("平仄中", repeat=2 * form.uniform)]
     for scheme, found in zip(couplets(form), patterns(form), strict=True):
         for allowed, largest in zip(scheme, found, strict=True):
             assert set().union(*map(spelled, largest)) == allowed

@@ -206,7 +206,7 @@ def schemes(form: Form) -> tuple[tuple[tuple[tuple[str, str], ...], ...], ...]:
     scheme whose first verse has a level character at the second place of its last five, and for the
     one with an oblique character there, by couplet, the pairs of `kinds` that its verses may be of,
     whatever the other couplets are. Empty where no regulated verse has such a form."""
-    if form.length not in (5, 7) or form.lines % 2:
+    if form.uniform not in (5, 7) or form.lines % 2:
         return ()
     return tuple(
         (_OPENING[start], *(_COUPLETS[seconds[i % 2]] for i in range(1, form.lines // 2)))
@@ -227,7 +227,7 @@ def patterns(form: Form) -> tuple[tuple[tuple[str, ...], ...], ...]:
         largest = [
             a + b
             for pair in pairs
-            for a, b in product(*(_largest(allowed(k, form.length, REGULATED)) for k in pair))
+            for a, b in product(*(_largest(allowed(k, form.uniform, REGULATED)) for k in pair))
         ]
         return tuple(x for x in largest if not any(x != y and _within(x, y) for y in largest))
 
