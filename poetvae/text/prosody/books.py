@@ -1,0 +1,68 @@
+"""Books of rhyme: the groups in which the readings of a character rhyme, by the book one goes by.
+
+平水 are the 106 classes of `chinese`, by which 詩 rhymes. 詞林正韻 (戈載, 1821) sorts the rhymes of
+the 集韻 into 19 groups (部) by how the poets of the Song rhymed in 詞: 14 hold the level, rising
+and departing tones of one sound, five the entering tone. A group holds whole classes of the 106,
+save for ten classes that it divides: 元 is 第七部, but 魂 and 痕, which are of that class, are
+第六部. Of those, cilin.tsv tells which character goes where; scripts/make_prosody_table.py writes
+it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+from ...errors import ConfigError
+from . import chinese
+from .interface import Reading
+
+BOOKS = ("平水", "詞林")
+
+_CILIN = """
+一 東冬董腫送宋       二 江陽講養絳漾       三 支微齊灰紙尾薺賄寘未霽泰隊
+四 魚虞語麌御遇       五 佳灰蟹賄泰卦隊     六 真文元軫吻阮震問願
+七 元寒刪先阮旱潸銑願翰諫霰                  八 蕭肴豪篠巧皓嘯效號
+九 歌哿箇             十 佳麻馬卦禡         十一 庚青蒸梗迥敬徑
+十二 尤有宥           十三 侵寢沁           十四 覃鹽咸感儉豏勘豔陷
+十五 屋沃             十六 覺藥             十七 質陌錫職緝
+十八 物月曷黠屑葉     十九 葉合洽
+"""
+CILIN = {f"第{n}部": names for n, names in zip(*[iter(_CILIN.split())] * 2, strict=True)}
+"""The groups of 詞林正韻, each with the classes of the 106 that it holds, whole or in part."""
+
+
+@cache
+def _divided() -> dict[tuple[str, str], tuple[str, ...]]:
+    """The groups of a character in a class that 詞林正韻 divides, by both."""
+    text = files(__package__).joinpath("cilin.tsv").read_text(encoding="utf-8")
+    groups: dict[tuple[str, str], tuple[str, ...]] = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, group, chars = line.split("\t")
+            for char in chars:
+                groups[char, name] = (*groups.get((char, name), ()), group)
+    return groups
+
+
+@cache
+def groups(char: str, name: str) -> tuple[str, ...]:
+    """The groups of 詞林正韻 in which a character rhymes where it is read in a class of the 106:
+    one, or both parts of a divided class where it is in either."""
+    whole = tuple(group for group, names in CILIN.items() if name in names)
+    return _divided().get((char, name), whole)
+
+
+@cache
+def readings_in(
+    char: str, book: str, simplified: bool = True, usual: bool = False
+) -> frozenset[Reading]:
+    """The readings of a character, as `chinese.readings`, with the rhymes of a book of `BOOKS`: a
+    class of the 106, or 第一部 to 第十九部, which tell level from oblique by the tone alone.
+    Raises ConfigError: another book."""
+    found = chinese.readings(char, simplified, usual)
+    if book == "平水":
+        return found
+    if book != "詞林":
+        raise ConfigError(f"the book of rhymes is {book!r}; expected {' or '.join(BOOKS)}")
+    return frozenset(Reading(tone, group) for tone, name in found for group in groups(char, name))
