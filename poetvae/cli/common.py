@@ -298,14 +298,14 @@ def stdin() -> Iterator[str]:
     return lines_of("-")
 
 
-def lines_of(name: str) -> Iterator[str]:
-    """The lines of a file, or of standard input, that are not empty.
+def lines_of(name: str, blank: bool = False) -> Iterator[str]:
+    """The lines of a file, or of standard input, `blank` ones or not.
     Raises CorpusError: as `typed_lines` does; or there are more than anybody scores."""
     from ..data.sources import typed_lines
 
     if name == "-" and sys.stdin is None:
         return
-    for number, line in enumerate(typed_lines(name), 1):
+    for number, line in enumerate(typed_lines(name, blank), 1):
         if number > MOST_LINES:
             raise CorpusError(f"{name}: more than {MOST_LINES:,} lines came; give fewer at a time")
         yield line

@@ -1,4 +1,4 @@
-"""The commands that measure: models on poems, poems by a model, and what a model is."""
+"""The commands that measure: models on poems, poems by a model or by the rules of verse."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from .. import __version__
 from ..config import PRESETS, fields
 from ..errors import ConfigError, CorpusError
+from ..text.prosody.books import BOOKS
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import files, note, quiet
@@ -137,6 +138,31 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
     for one in scores:
         text = f"{one['nll_per_char']:.3f}\t{one['anomaly']:+.2f}\t{one['text']}"
         common.output(one, text, as_json)
+
+
+@common.command("poetvae check poem.txt --form 7x4")
+@click.argument("source", default="-", metavar="[FILE|-]", shell_complete=files)
+@click.option("--form", metavar="5x8", help="What the poems ought to be; absent = told by each.")
+@click.option("--book", type=click.Choice(BOOKS), help="Of rhymes; absent = 平水.")
+@click.option("--strict", is_flag=True, help="Exit with 1 where a fault stands.")
+@common.json_option
+def check(source: str, form: str | None, book: str | None, strict: bool, as_json: bool) -> None:
+    """Scan the poems of FILE, blank lines between them: tones, rhyme, and every fault by name.
+
+    A fault is marked ✗, and · what is only to be remarked, since good poets allow it. Under each
+    character stands its tone as it is read here, 平 or 仄, and then what else it may be.
+    """
+    from ..text.poem import Form
+    from ..text.prosody.check import check_all
+
+    text = "\n".join(common.lines_of(source, blank=True))
+    if not text.strip():
+        raise CorpusError(f"{source}: no text came; give a poem")
+    reports = check_all(text, Form.parse(form) if form else None, book)
+    for one in reports:
+        common.output(one.as_dict(), common.paragraph(str(one)), as_json)
+    if strict and any(one.faults for one in reports):
+        sys.exit(1)
 
 
 @common.command("poetvae info")

@@ -33,6 +33,9 @@ USES = {
         "evaluate": "likelihoods of held-out poems, and how samples compare with them",
         "score": "lines, by how little they belong",
     },
+    "Read": {
+        "check": "tones and rhymes of a poem of yours, and every fault by name; needs no model",
+    },
     "Share": {
         "demo": "a page to write on, in the browser",
         "export": "a model for programs that know nothing of poetvae",

@@ -98,8 +98,8 @@ def read_source(
                 yield from _file_records(path, passed, options)
 
 
-def typed_lines(name: str) -> Iterator[str]:
-    """The lines of a text file, or of standard input, that are not empty, as they stand there.
+def typed_lines(name: str, blank: bool = False) -> Iterator[str]:
+    """The lines of a text file, or of standard input, as they stand there, `blank` ones or not.
     Raises CorpusError: it cannot be read, or a line of it is not in the encoding of the others."""
     if os.path.isdir(name):
         raise CorpusError(f"{name}: is a folder; give a file, a text on each line")
@@ -110,7 +110,7 @@ def typed_lines(name: str) -> Iterator[str]:
                 if BROKEN in text:
                     told = encoding.removesuffix("-sig")
                     raise CorpusError(f"{where}: is not in {told}; convert all to UTF-8")
-                yield from filter(str.strip, text.splitlines())
+                yield from (x for x in text.splitlines() or [""] if blank or x.strip())
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(name, error) from error
 

@@ -5,7 +5,8 @@ the 集韻 into 19 groups (部) by how the poets of the Song rhymed in 詞: 14 h
 and departing tones of one sound, five the entering tone. A group holds whole classes of the 106,
 save for ten classes that it divides: 元 is 第七部, but 魂 and 痕, which are of that class, are
 第六部. Of those, cilin.tsv tells which character goes where; scripts/make_prosody_table.py writes
-it.
+it. 新韻 is the 中華新韻, by which some rhyme today: 14 rhymes of Mandarin, whose first two tones
+are level; scripts/make_modern_table.py writes modern.tsv.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ...errors import ConfigError
 from . import chinese
 from .interface import Reading
 
-BOOKS = ("平水", "詞林")
+BOOKS = ("平水", "詞林", "新韻")
 
 _CILIN = """
 一 東冬董腫送宋       二 江陽講養絳漾       三 支微齊灰紙尾薺賄寘未霽泰隊
@@ -54,12 +55,29 @@ def groups(char: str, name: str) -> tuple[str, ...]:
 
 
 @cache
+def _modern() -> dict[str, dict[Reading, bool]]:
+    """By character, its readings in Mandarin, and whether they are usual."""
+    text = files(__package__).joinpath("modern.tsv").read_text(encoding="utf-8")
+    found: dict[str, dict[Reading, bool]] = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, tone, *parts = line.split("\t")
+            for usual, chars in zip((True, False), parts, strict=False):
+                for char in chars:
+                    found.setdefault(char, {})[Reading(tone, name)] = usual
+    return found
+
+
+@cache
 def readings_in(
     char: str, book: str, simplified: bool = True, usual: bool = False
 ) -> frozenset[Reading]:
     """The readings of a character, as `chinese.readings`, with the rhymes of a book of `BOOKS`: a
-    class of the 106, or 第一部 to 第十九部, which tell level from oblique by the tone alone.
-    Raises ConfigError: another book."""
+    class of the 106; 第一部 to 第十九部, which tell level from oblique by the tone alone; or one of
+    14 of today, of the tone 平 or 仄. Raises ConfigError: another book."""
+    if book == "新韻":
+        spoken = _modern().get(char, {}).items()
+        return frozenset(reading for reading, common in spoken if common or not usual)
     found = chinese.readings(char, simplified, usual)
     if book == "平水":
         return found

@@ -169,15 +169,22 @@ sounds = cache(_Sounds)
 
 
 @cache
+def variants(kind: str, length: int) -> tuple[tuple[str, str], ...]:
+    """The patterns of a kind of verse, each behind the degree of `COMPLIANCE` that allows it; the
+    plain one comes first."""
+    plain, more = _KINDS[kind]
+    front = FREE + _OPPOSITE[plain[1]] if length == 7 else ""
+    return tuple((degree, front + five) for degree, five in {COMPLIANCE[0]: plain, **more}.items())
+
+
+@cache
 def allowed(kind: str, length: int, compliance: str = REGULATED) -> frozenset[str]:
     """All tone patterns of a kind of verse, or of several."""
     known = COMPLIANCE[: COMPLIANCE.index(compliance) + 1]
     found: set[str] = set()
-    for name in kind.split():
-        plain, more = _KINDS[name]
-        front = FREE + _OPPOSITE[plain[1]] if length == 7 else ""
-        patterns = [plain, *(more[degree] for degree in known if degree in more)]
-        found.update(*(map("".join, _choices(front + pattern)) for pattern in patterns))
+    for degree, pattern in chain(*(variants(name, length) for name in kind.split())):
+        if degree in known:
+            found.update(map("".join, _choices(pattern)))
     return frozenset(found)
 
 

@@ -1,0 +1,207 @@
+"""What is wrong with a poem, with places and reasons: regulated verse by its rules.
+
+    print(check("渭城朝雨浥輕塵，客舍青青柳色新。勸君更盡一杯酒，西出陽關無故人。"))
+
+No model is asked. A poem of verses of five or of seven characters whose even verses end level is
+taken as regulated; with too much against that, or with oblique rhymes, as old-style verse (古體),
+which is free in its tones. Whoever names the form has it taken as regulated.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+
+from ...errors import CorpusError
+from ..poem import Form, has_han, split_verses
+from .chinese import readings
+from .ci import Sung, named, nearest_tune, of_lengths, of_size
+from .interface import LEVEL, OBLIQUE
+from .metre import nearest, rhyme_faults, scheme, tone_faults
+from .report import Report, report
+from .scansion import CLASSES, GROUPS, Fault, Sounds, all_rhyme, common_rhyme, repeated
+
+_BLANK = re.compile(r"\n\s*\n")
+_MARK = re.compile("[，。？！；、,.?!;]")
+_NOTES = re.compile(r"（[^（）]*）|\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】|[（(\[【].*")
+_NUMBERS = {5: "五言", 7: "七言"}
+_KINDS = {2: "對句", 4: "絕句", 8: "律詩"}
+_OLD = 0.5  # so many faults a verse are too many for regulated verse
+_OFF = 0.25  # and so many for a ci that nothing but its length names
+_MOST = 0.75  # verses of one length: so many tell that the others are wrong
+
+
+def check(text: str, form: Form | None = None, book: str | None = None) -> Report:
+    """What is wrong with a poem, and what is to be remarked.
+
+    Args:
+        text: a mark of punctuation or a line break behind each verse; a title may stand before.
+        form: what it ought to be; absent: told by the poem.
+        book: of rhymes, of `BOOKS`; absent: 平水.
+
+    Raises:
+        ConfigError: another book.
+        CorpusError: there is no verse of Han characters in the text.
+    """
+    title, body = _parts(text)
+    verses = [verse for verse in split_verses(body) if has_han(verse)]
+    if not verses:
+        raise CorpusError("the text has no verse of Chinese characters; expected a poem")
+    simplified = _is_simplified(body)
+    plain, sung = (Sounds(book or usual, simplified) for usual in (CLASSES, GROUPS))
+    if found := _sung(title, verses, form, sung, plain):
+        patterns, name = [fit.pattern for fit in found.fits], found.tune.name
+        about = partial(report, body, name, "詞", found.verses, sung)
+        return about(found.notes, patterns, found.rhyme or None)
+    wanted = form.lengths if form else _guess(verses)
+    about = partial(report, body, _form(wanted), verses=verses, sounds=plain)
+    if not _is_plain(wanted):
+        return about("free verse", notes=_missized(verses, wanted))
+    return _verse(verses, wanted, form is not None, plain, about)
+
+
+def _verse(
+    verses: Sequence[str],
+    wanted: Sequence[int],
+    asked: bool,
+    sounds: Sounds,
+    about: Callable[..., Report],
+) -> Report:
+    """What is wrong with verses of five or seven characters; `asked` to be regulated, or not."""
+    kind, notes = _NUMBERS[wanted[0]], _missized(verses, wanted)
+    ends = [verse[-1] for verse in verses[1::2]]
+    side = _side(ends, sounds)
+    rhyme = _rhyme(verses, side, sounds) if len(ends) > 1 else None
+    ways = nearest(verses, wanted[0], sounds, rhyme)
+    tones = tone_faults(verses, ways, sounds)
+    wrong = [note.name for note in tones if not note.remark]
+    why = ""
+    if side == OBLIQUE:
+        why = "it rhymes in an oblique tone, so its tones are free"
+    elif not asked and len(ends) > 1 and len(wrong) >= _OLD * len(verses):
+        why = f"{len(wrong)} faults of tone ({', '.join(dict.fromkeys(wrong))}) are too many for "
+        why += f"regulated verse; --form {_form(wanted)} lists them"
+    if why:
+        notes.append(Fault("古體", 0, 0, f"taken as old-style verse: {why}", remark=True))
+        kind += "古絕" if len(wanted) == 4 else "古詩"
+        return about(kind, notes=notes, rhyme=_old_rhyme(ends, side, sounds))
+    kind += _KINDS.get(len(wanted), "排律" if len(wanted) > 8 else "律詩")
+    notes += tones + repeated(verses)
+    notes += rhyme_faults(verses, ways, rhyme, sounds) if rhyme else []
+    patterns = [way.plain for way in ways]
+    return about(kind, notes=notes, patterns=patterns, rhyme=rhyme, scheme=scheme(ways))
+
+
+def _is_plain(lengths: Sequence[int]) -> bool:
+    """Whether these are the lengths of verses of five or of seven characters."""
+    return len(set(lengths)) == 1 and lengths[0] in _NUMBERS
+
+
+def _sung(
+    title: str, verses: Sequence[str], form: Form | None, sounds: Sounds, plain: Sounds
+) -> Sung | None:
+    """A poem beside the tune that its form or its title names, or that has its line lengths. What
+    is regulated verse by its lengths and its rhyme is no ci unless it is named so."""
+    if among := named(form.tune if form else title):
+        return nearest_tune(verses, among, sounds)
+    lengths = form.lengths if form else tuple(map(len, verses))
+    ends = [verse[-1] for verse in verses[1::2]]
+    if _is_plain(lengths) and (form or (len(verses) in _KINDS and _side(ends, plain) == LEVEL)):
+        return None
+    among = of_lengths(lengths)
+    sung = nearest_tune(verses, among or of_size(lengths), sounds)
+    surely = among and len(set(lengths)) > 1
+    return sung if sung and (surely or sung.cost <= _OFF * len(verses)) else None
+
+
+def _side(ends: Sequence[str], sounds: Sounds) -> str:
+    """Whether most of these characters are level, or may be, or all are oblique but few."""
+    level = sum(sounds.levels(end) != OBLIQUE for end in ends)
+    return LEVEL if 2 * level >= len(ends) else OBLIQUE
+
+
+def _rhyme(verses: Sequence[str], side: str, sounds: Sounds) -> str | None:
+    """The rhyme of most even verses; the first one, which need not rhyme, counts half."""
+    ends = [verse[-1] for verse in verses[1::2]]
+    return common_rhyme([(end, side) for end in (*ends, *ends, verses[0][-1])], sounds)
+
+
+def _old_rhyme(ends: Sequence[str], side: str, sounds: Sounds) -> str | None:
+    """The rhyme that verses of old style share: of the book, or neighbours of one group of 詞林."""
+    sides = [(end, side) for end in ends]
+    for book in dict.fromkeys((sounds.book, GROUPS)):
+        heard = replace(sounds, book=book)
+        name = common_rhyme(sides, heard)
+        if name and all_rhyme(sides, name, heard):
+            return name
+    return None
+
+
+def check_all(text: str, form: Form | None = None, book: str | None = None) -> list[Report]:
+    """The reports on the poems of a text, between which stand blank lines; a block of one line
+    without marks is the title of the next one. Raises as `check` does."""
+    poems, title = [], ""
+    for block in filter(has_han, _BLANK.split(text)):
+        poem = title + block.strip()
+        alone = "\n" not in poem and not _MARK.search(poem)
+        title = poem + "\n" if alone else ""
+        poems += [] if alone else [poem]
+    return [check(poem, form, book) for poem in [*poems, title] if poem] or [check(text)]
+
+
+def _guess(verses: Sequence[str]) -> tuple[int, ...]:
+    """The lengths that the verses of a poem ought to have: five or seven each, an even number of
+    times, where nearly all do; else what they have."""
+    lengths = tuple(map(len, verses))
+    length, count = Counter(lengths).most_common(1)[0]
+    if length not in _NUMBERS or count < _MOST * len(verses):
+        return lengths
+    n = len(verses)
+    return (length,) * (n if n % 2 == 0 or n == 1 else n + 1 if n + 1 in _KINDS else n - 1)
+
+
+def _missized(verses: Sequence[str], wanted: Sequence[int]) -> list[Fault]:
+    """字數 and 句數: verses that are too short or too long, too many or too few verses."""
+    found = [
+        Fault("字數", n, 0, f"{len(verse)} characters; expected {length}")
+        for n, (verse, length) in enumerate(zip(verses, wanted, strict=False), 1)
+        if len(verse) != length
+    ]
+    if len(verses) != len(wanted):
+        found.append(Fault("句數", 0, 0, f"{len(verses)} lines; expected {len(wanted)}"))
+    return found
+
+
+def _form(lengths: Sequence[int]) -> str:
+    return f"{lengths[0]}x{len(lengths)}" if len(set(lengths)) == 1 else "-".join(map(str, lengths))
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """The title of a poem, or "", and the poem without it and without notes in brackets."""
+    lines = [line.strip() for line in _NOTES.sub("", text).splitlines() if has_han(line)]
+    titles = []
+    while len(lines) > 1 and _is_title(lines[0], lines[1:]):
+        titles.append(lines.pop(0))
+    return " ".join(titles), "\n".join(lines)
+
+
+def _is_title(line: str, others: Sequence[str]) -> bool:
+    """Whether a line is the title of those behind it: it has no marks where they do, or another
+    length than all of them, or it names the tune that they keep."""
+    if _MARK.search(line) or line.startswith(("#", "《")):
+        return not _MARK.search(line)
+    verses = split_verses("\n".join(others))
+    lengths = {len(verse) for verse in verses}
+    if any(tune.lengths == tuple(map(len, verses)) for tune in named(line)):
+        return True
+    if any(map(_MARK.search, others)):
+        return len(line) not in lengths or len(verses) % 2 == 0
+    return len(lengths) == 1 and len(verses) > 1 and len(line) not in lengths
+
+
+def _is_simplified(text: str) -> bool:
+    """Whether a text has characters that only simplified text has."""
+    return any(not readings(char, simplified=False) and readings(char) for char in text)

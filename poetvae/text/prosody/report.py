@@ -1,0 +1,130 @@
+"""What a check of a poem says: verse by verse, for programs and for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from .interface import FREE
+from .scansion import Fault, Sounds, read
+
+
+@dataclass(frozen=True)
+class Line:
+    """A verse as it was scanned.
+
+    Attributes:
+        tones: 平 or 仄 a character, as it is read here; 中 where either would do, ？ = not known.
+        readings: what each may be: 平, 仄, 平仄, or nothing where it is not known.
+        pattern: the nearest one, 中 where a place is free; empty without one.
+        notes: faults, and what is only to be remarked.
+    """
+
+    text: str
+    tones: str
+    readings: tuple[str, ...]
+    pattern: str
+    notes: tuple[Fault, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        own = {"text": self.text, "tones": self.tones, "readings": list(self.readings)}
+        return {**own, "pattern": self.pattern, **_by_weight(self.notes)}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What there is to say about a poem.
+
+    Attributes:
+        text: of its verses, punctuated.
+        form: line lengths, or a tune.
+        kind, scheme: what it was taken for, as 五言律詩; 仄起，首句入韻, of regulated verse.
+        rhyme: in the book; None where none is shared.
+        notes: all faults and remarks; those of the whole poem come first.
+    """
+
+    text: str
+    form: str
+    kind: str
+    book: str
+    rhyme: str | None
+    lines: tuple[Line, ...]
+    notes: tuple[Fault, ...]
+    scheme: str = ""
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is wrong, without what is only to be remarked."""
+        return tuple(note for note in self.notes if not note.remark)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        head = {"text": self.text, "form": self.form, "kind": self.kind}
+        head |= {"scheme": self.scheme, "book": self.book}
+        lines = [line.as_dict() for line in self.lines]
+        return {**head, "lines": lines, "rhyme": self.rhyme, **_by_weight(self.notes)}
+
+    def __str__(self) -> str:
+        rhyme = f"rhyme {self.rhyme} ({self.book})" if self.rhyme else f"no rhyme ({self.book})"
+        parts = [" · ".join(filter(None, (self.kind, self.scheme, self.form, rhyme)))]
+        parts += map(_told, (note for note in self.notes if not note.line))
+        width = max(len(line.text) for line in self.lines)
+        for n, line in enumerate(self.lines, 1):
+            chars = "".join(f"{char:4}" for char in line.text)
+            tones = "".join(map(_cell, line.tones, line.readings))
+            gap = "     " * (width - len(line.text))
+            parts += [f"{n:2}  {chars}".rstrip(), f"    {tones}{gap}{line.pattern}".rstrip()]
+            parts += map(_told, line.notes)
+        faults, remarks = len(self.faults), len(self.notes) - len(self.faults)
+        return "\n".join([*parts, f"{_count(faults, 'fault')}, {_count(remarks, 'remark')}"])
+
+
+def report(
+    text: str,
+    form: str,
+    kind: str,
+    verses: Sequence[str],
+    sounds: Sounds,
+    notes: Sequence[Fault],
+    patterns: Sequence[str] = (),
+    rhyme: str | None = None,
+    scheme: str = "",
+) -> Report:
+    """A report on verses that were read by these patterns, each empty or as long as its verse."""
+    notes = sorted(notes, key=lambda note: (note.line, note.remark, note.position))
+    lines = tuple(
+        Line(
+            verse,
+            read(verse, pattern or FREE * len(verse), sounds),
+            tuple(map(sounds.levels, verse)),
+            pattern,
+            tuple(note for note in notes if note.line == n),
+        )
+        for n, (verse, pattern) in enumerate(zip_longest(verses, patterns, fillvalue=""), 1)
+    )
+    return Report(text, form, kind, sounds.book, rhyme, lines, tuple(notes), scheme)
+
+
+def _by_weight(notes: Sequence[Fault]) -> dict[str, Any]:
+    return {
+        name: [note.as_dict() for note in notes if note.remark is remark]
+        for name, remark in (("faults", False), ("remarks", True))
+    }
+
+
+def _cell(tone: str, readings: str) -> str:
+    """The tone under a character, five columns wide: as it is read, then what else it may be."""
+    both = readings if tone == FREE else tone + readings.replace(tone, "")
+    return both + " " * (5 - 2 * len(both))
+
+
+def _told(note: Fault) -> str:
+    place = f", character {note.position}" if note.position else ""
+    return f"    {'·' if note.remark else '✗'} {note.name}{place}: {note.why}"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n or 'no'} {what}{'s' * (n != 1)}"
