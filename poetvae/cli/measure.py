@@ -140,9 +140,9 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
         common.output(one, text, as_json)
 
 
-@common.command("poetvae check poem.txt --form 7x4")
+@common.command("poetvae check poems.txt --form 5x2")
 @click.argument("source", default="-", metavar="[FILE|-]", shell_complete=files)
-@click.option("--form", metavar="5x8", help="What the poems ought to be; absent = told by each.")
+@click.option("--form", metavar="7x4", help="What the poems ought to be; absent = told by each.")
 @click.option("--book", type=click.Choice(BOOKS), help="Of rhymes; absent = 平水.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where a fault stands.")
 @common.json_option
