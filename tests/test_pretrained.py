@@ -113,7 +113,7 @@ def test_the_wheel_names_those_whose_work_is_in_it(wheel: Path) -> None:
     assert {name for name in sources if name in head} == {
         name for name in sources if name in notice
     }
-    assert len(re.findall(r"^Copyright \(c\) 20\d\d \w", notice, re.MULTILINE)) == 5
+    assert len(re.findall(r"^Copyright \(c\) 20\d\d \w", notice, re.MULTILINE)) == 6
     assert own.partition("Permission is")[2] == notice.partition("Permission is")[2]
 
 

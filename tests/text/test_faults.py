@@ -24,6 +24,7 @@ GAOSHI = (
     "飲酒莫辭醉，醉多適不愁。孰知非遠別，終念對窮秋。滑臺門外見，淇水眼前流。"
     "君去應回首，風波滿渡頭。"
 )
+MOORING = "移舟泊煙渚，日暮客愁新。野曠天低樹，江清月近人。"
 DAWN = "春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落知多少。"
 
 
@@ -143,6 +144,12 @@ def test_titles_notes_and_several_poems() -> None:
     assert [report.form for report in both] == ["5x4", "7x4"]
 
 
+def test_a_series_is_told_apart_by_its_rhymes() -> None:
+    assert [len(report.lines) for report in check_all(TOWER + MOORING)] == [4, 4]
+    assert [len(report.lines) for report in check_all(TOWER + TOWER, Form(5, 4))] == [4, 4]
+    assert [len(report.lines) for report in check_all(GAOSHI)] == [8]
+
+
 def test_books() -> None:
     street = "行宮\n寥落古行宮，宮花寂寞紅。白頭宮女在，閒坐說玄宗。"
     assert faults(street) == [("出韻", 4)]  # 宗 is of 冬
@@ -165,6 +172,56 @@ def test_json_has_the_keys_that_were_promised() -> None:
     assert (line["text"], line["pattern"]) == ("勸君更盡一杯酒", "中平中仄中平仄")
     assert line["faults"] == report["faults"]
     assert {"name", "line", "position", "why"} <= report["faults"][0].keys()
+
+
+HUANXI = (
+    "一曲新詞酒一杯，去年天氣舊亭臺。夕陽西下幾時回？"
+    "無可奈何花落去，似曾相識燕歸來。小園香徑獨徘徊。"
+)
+JIANGNAN = "江南好，風景舊曾諳。日出江花紅勝火，春來江水綠如藍。能不憶江南？"
+SNOW = (
+    "大江東去，浪淘盡，千古風流人物。故壘西邊，人道是，三國周郎赤壁。"
+    "亂石穿空，驚濤拍岸，卷起千堆雪。江山如畫，一時多少豪傑。\n\n"
+    "遙想公瑾當年，小喬初嫁了，雄姿英發。羽扇綸巾，談笑間，檣櫓灰飛煙滅。"
+    "故國神遊，多情應笑我，早生華髮。人生如夢，一尊還酹江月。"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "tune", "rhyme"),
+    [(HUANXI, "浣溪沙", "灰"), (JIANGNAN, "憶江南", "第十四部")],
+)
+def test_a_ci_is_told_by_its_lines(text: str, tune: str, rhyme: str) -> None:
+    report = check(text)
+    assert (report.form, report.kind, report.book) == (tune, "詞", "詞林")
+    assert (report.rhyme, report.faults) == (rhyme, ())
+    assert [len(line.pattern) for line in report.lines] == [len(line.text) for line in report.lines]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "line"),
+    [
+        ("江南好", "江南花", "出律", 1),
+        ("紅勝火", "紅勝天", "出律", 3),
+        ("綠如藍", "綠如春", "出韻", 4),
+        ("綠如藍", "綠如", "字數", 4),
+        ("能不憶江南", "", "句數", 0),
+    ],
+)
+def test_what_a_change_of_a_good_ci_does(old: str, new: str, name: str, line: int) -> None:
+    assert old in JIANGNAN
+    assert (name, line) in faults(f"忆江南·其三\n{JIANGNAN.replace(old, new)}")
+
+
+def test_stanzas_of_a_tune_are_one_poem() -> None:
+    (report,) = check_all(f"念奴嬌·赤壁懷古\n{SNOW}")
+    assert report.form.startswith("念奴嬌")
+    assert report.rhyme == "第十八部"
+
+
+def test_a_tune_that_is_named_is_the_one_that_counts() -> None:
+    assert check(TOWER, Form.parse("生查子")).form.startswith("生查子")
+    assert check(f"玉樓春\n{'春風春雨春花月' * 8}").kind != "詞"  # no lines, no tune
 
 
 @cache

@@ -9,7 +9,6 @@ which is free in its tones. Whoever names the form has it taken as regulated.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,19 +16,16 @@ from functools import partial
 
 from ...errors import CorpusError
 from ..poem import Form, has_han, split_verses
-from .chinese import readings
+from .chinese import readings, regulated, rhyme_ok
 from .ci import Sung, named, nearest_tune, of_lengths, of_size
 from .interface import LEVEL, OBLIQUE
 from .metre import nearest, rhyme_faults, scheme, tone_faults
 from .report import Report, report
 from .scansion import CLASSES, GROUPS, Fault, Sounds, all_rhyme, common_rhyme, repeated
+from .sheet import split_poems, untitled
 
-_BLANK = re.compile(r"\n\s*\n")
-_MARK = re.compile("[，。？！；、,.?!;]")
-_NOTES = re.compile(r"（[^（）]*）|\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】|[（(\[【].*")
 _NUMBERS = {5: "五言", 7: "七言"}
 _KINDS = {2: "對句", 4: "絕句", 8: "律詩"}
-_OLD = 0.5  # so many faults a verse are too many for regulated verse
 _OFF = 0.25  # and so many for a ci that nothing but its length names
 _MOST = 0.75  # verses of one length: so many tell that the others are wrong
 
@@ -46,7 +42,7 @@ def check(text: str, form: Form | None = None, book: str | None = None) -> Repor
         ConfigError: another book.
         CorpusError: there is no verse of Han characters in the text.
     """
-    title, body = _parts(text)
+    title, body = untitled(text)
     verses = [verse for verse in split_verses(body) if has_han(verse)]
     if not verses:
         raise CorpusError("the text has no verse of Chinese characters; expected a poem")
@@ -77,14 +73,13 @@ def _verse(
     rhyme = _rhyme(verses, side, sounds) if len(ends) > 1 else None
     ways = nearest(verses, wanted[0], sounds, rhyme)
     tones = tone_faults(verses, ways, sounds)
-    wrong = [note.name for note in tones if not note.remark]
     why = ""
     if side == OBLIQUE:
         why = "it rhymes in an oblique tone, so its tones are free"
-    elif not asked and len(ends) > 1 and len(wrong) >= _OLD * len(verses):
-        why = f"{len(wrong)} faults of tone ({', '.join(dict.fromkeys(wrong))}) are too many for "
-        why += f"regulated verse; --form {_form(wanted)} lists them"
+    elif not asked and len(ends) > 1:
+        why = _too_many(tones, len(verses))
     if why:
+        notes = [replace(note, remark=not asked) for note in notes]  # it may mix line lengths
         notes.append(Fault("古體", 0, 0, f"taken as old-style verse: {why}", remark=True))
         kind += "古絕" if len(wanted) == 4 else "古詩"
         return about(kind, notes=notes, rhyme=_old_rhyme(ends, side, sounds))
@@ -93,6 +88,18 @@ def _verse(
     notes += rhyme_faults(verses, ways, rhyme, sounds) if rhyme else []
     patterns = [way.plain for way in ways]
     return about(kind, notes=notes, patterns=patterns, rhyme=rhyme, scheme=scheme(ways))
+
+
+def _too_many(notes: Sequence[Fault], lines: int) -> str:
+    """Why verse is of the old style where its tones have so much against them, or "". So many
+    faults are where in 全唐詩 fewer poems are than on either side. What is only to be remarked
+    counts half beside faults, in more than four lines."""
+    faults = [note.name for note in notes if not note.remark]
+    weight = len(faults) + (len(notes) - len(faults)) / 2 * (lines > 4)
+    if not faults or weight < max(min(lines / 2, 4), lines / 4):
+        return ""
+    names = ", ".join(dict.fromkeys(note.name for note in notes))
+    return f"its tones have more against them ({names}) than regulated verse; name the form to see"
 
 
 def _is_plain(lengths: Sequence[int]) -> bool:
@@ -141,15 +148,28 @@ def _old_rhyme(ends: Sequence[str], side: str, sounds: Sounds) -> str | None:
 
 
 def check_all(text: str, form: Form | None = None, book: str | None = None) -> list[Report]:
-    """The reports on the poems of a text, between which stand blank lines; a block of one line
-    without marks is the title of the next one. Raises as `check` does."""
-    poems, title = [], ""
-    for block in filter(has_han, _BLANK.split(text)):
-        poem = title + block.strip()
-        alone = "\n" not in poem and not _MARK.search(poem)
-        title = poem + "\n" if alone else ""
-        poems += [] if alone else [poem]
-    return [check(poem, form, book) for poem in [*poems, title] if poem] or [check(text)]
+    """The reports on the poems of a text: with blank lines between them, or of one form that is
+    named, or each regulated with a rhyme of its own. Raises as `check` does."""
+    poems = [poem for block in split_poems(text) for poem in _series(block, form)]
+    return [check(poem, form, book) for poem in poems]
+
+
+def _series(text: str, form: Form | None) -> list[str]:
+    """The poems that stand in a text without anything between them."""
+    verses = split_verses(untitled(text)[1])
+    lengths = tuple(map(len, verses))
+    if not _is_plain(lengths) or (form and form.uniform != lengths[0]):
+        return [text]
+    for lines in (form.lines,) if form else (8, 4):
+        parts = list(zip(*[iter(verses)] * lines, strict=False))
+        whole = len(parts) > 1 and len(verses) % lines == 0
+        if whole and (form or (all(map(_is_sound, parts)) and not rhyme_ok(verses))):
+            return [Form(lengths[0], lines).punctuate("".join(part)) for part in parts]
+    return [text]
+
+
+def _is_sound(verses: Sequence[str]) -> bool:
+    return bool(regulated(verses) and rhyme_ok(verses))
 
 
 def _guess(verses: Sequence[str]) -> tuple[int, ...]:
@@ -177,29 +197,6 @@ def _missized(verses: Sequence[str], wanted: Sequence[int]) -> list[Fault]:
 
 def _form(lengths: Sequence[int]) -> str:
     return f"{lengths[0]}x{len(lengths)}" if len(set(lengths)) == 1 else "-".join(map(str, lengths))
-
-
-def _parts(text: str) -> tuple[str, str]:
-    """The title of a poem, or "", and the poem without it and without notes in brackets."""
-    lines = [line.strip() for line in _NOTES.sub("", text).splitlines() if has_han(line)]
-    titles = []
-    while len(lines) > 1 and _is_title(lines[0], lines[1:]):
-        titles.append(lines.pop(0))
-    return " ".join(titles), "\n".join(lines)
-
-
-def _is_title(line: str, others: Sequence[str]) -> bool:
-    """Whether a line is the title of those behind it: it has no marks where they do, or another
-    length than all of them, or it names the tune that they keep."""
-    if _MARK.search(line) or line.startswith(("#", "《")):
-        return not _MARK.search(line)
-    verses = split_verses("\n".join(others))
-    lengths = {len(verse) for verse in verses}
-    if any(tune.lengths == tuple(map(len, verses)) for tune in named(line)):
-        return True
-    if any(map(_MARK.search, others)):
-        return len(line) not in lengths or len(verses) % 2 == 0
-    return len(lengths) == 1 and len(verses) > 1 and len(line) not in lengths
 
 
 def _is_simplified(text: str) -> bool:

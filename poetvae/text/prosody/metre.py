@@ -59,9 +59,11 @@ class Way(NamedTuple):
 
     @property
     def cost(self) -> float:
-        """How much is against it. What is out of place is not mended where more is."""
-        degree = _COSTS[self.degree]
-        return self.fit.cost + (max(degree, _APART) if degree and self.fit.wrong else degree)
+        """How much is against it. What is out of place is not mended where more is, nor by a rare
+        reading."""
+        degree, fit = _COSTS[self.degree], self.fit
+        mends = degree or self.kind in (_MENDED, _MENDING)
+        return fit.cost + (max(degree, _APART) if mends and (fit.wrong or fit.rare) else degree)
 
     @property
     def plain(self) -> str:
@@ -178,8 +180,8 @@ def rhyme_faults(
 
 def _joins(first: str, name: str, sounds: Sounds) -> bool:
     """Whether a first verse may end level, and as verses that rhyme in `name` allow it to."""
-    level = LEVEL in sounds.levels(first[-1])
-    return level and not out_of_rhyme(1, first, LEVEL, name, sounds, _opening(name, sounds))
+    said = out_of_rhyme(1, first, LEVEL, name, sounds, _opening(name, sounds))
+    return LEVEL in sounds.levels(first[-1]) and all(note.remark for note in said)
 
 
 def _opening(name: str, sounds: Sounds) -> frozenset[str]:
