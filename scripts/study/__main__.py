@@ -48,7 +48,7 @@ from poetvae.runtime import keep_freed_memory
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form, Poem, content
 from poetvae.training.spec import read_run
-from study import damage
+from study import damage, known_poems
 
 Values = NDArray[Any]
 T = TypeVar("T")
@@ -495,6 +495,19 @@ def passes(o: SimpleNamespace) -> None:
     rows.append(["human", *[""] * 5, *cells(human, QUALITY), ""])
     columns = "run|parameters|passes|nats/char|ELBO|rate|judge|4-gram judge|reverse"
     publish(o.write, "passes", table(f"{columns}|tones|by chance|repeats|poems/s", rows))
+
+
+@command("poems", seed=0)
+def scansion(o: SimpleNamespace) -> None:
+    """What is said of poems that everybody knows, and is a tone that is put wrong found?
+
+    POEMS is tangshisanbaishou.json of chinese-poetry, 唐詩三百首 in sections.
+    """
+    reports = known_poems.by_kind(Path(o.poems))
+    own = [report for kind in known_poems.REGULATED for report in reports.get(kind, [])]
+    good = [report for report in own if report.scheme and not report.faults]
+    tables = known_poems.shares(reports), known_poems.frequent(own), known_poems.found(good, o.seed)
+    publish(o.write, "scansion", "\n\n".join(tables))
 
 
 if __name__ == "__main__":

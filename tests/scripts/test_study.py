@@ -344,3 +344,16 @@ def test_passes_side_by_side(
     assert all(row[3].endswith("IWAE-2") for row in rows[2:5])
     assert all(float(row[6]) > 0 for row in rows)
     assert out.strip() in path.read_text("utf-8")
+
+
+def test_scansion_counts_poems_without_fault_and_finds_wrong_tones(
+    call: Study, tmp_path: Path
+) -> None:
+    tower = ["白日依山盡，黃河入海流。", "欲窮千里目，更上一層樓。"]
+    night = ["床前明月光，疑是地上霜。", "舉頭望明月，低頭思故鄉。"]
+    section = {"type": "五言絕句", "content": [{"paragraphs": tower}, {"paragraphs": night}]}
+    (tmp_path / "known.json").write_text(json.dumps({"content": [section]}), "utf-8")
+    shares, notes, found = call("scansion", tmp_path / "known.json").strip().split("\n\n")
+    assert shares.splitlines()[2] == "| 五言絕句 | 2 | 1 | 0 | 0 | 1 | 0 |"
+    assert notes.splitlines()[2] == "| 古體 | remark | 1 | 1 |"
+    assert found.splitlines()[2].startswith("| named | 14 | 100.00% |")

@@ -15,7 +15,7 @@ from poetvae.text.prosody import FREE, LEVEL, OBLIQUE, levels, regulated
 from poetvae.text.prosody.check import check
 from poetvae.text.prosody.report import Report
 
-REGULATED = {"五言絕句": "5x4", "七言絕句": "7x4", "五言律詩": "5x8", "七言律詩": "7x8"}
+REGULATED = ("五言絕句", "七言絕句", "五言律詩", "七言律詩")
 Exchange = tuple[int, int, list[str]]
 """The verse and the place (from 0) of a character that was exchanged, and all verses."""
 
