@@ -15,6 +15,8 @@ from typing import Any
 
 from ..errors import ConfigError, CorpusError, cut
 from .cleaning import clean
+from .form import is_kana
+from .graphemes import clusters
 from .names import field_key, value_key
 from .poem import Form, Poem, compose, content, is_han, run_of
 from .tokenizer import PoemTokenizer
@@ -141,10 +143,10 @@ class PoemCodec:
         return respelled(text) if self.traditional else text
 
     def writable(self) -> list[int]:
-        """The ids that may be generated: Han characters in a fixed form, else all but marks; of the
+        """The ids that may be generated: Han and kana in a fixed form, else all but marks; of the
         spellings of one character the one that `ids` gives."""
         if self.forms:
-            return list(_han_ids(self.tokenizer))
+            return list(_verse_ids(self.tokenizer))
         return [self.tokenizer.eos_id, *_char_ids(self.tokenizer)]
 
     def typed(self, text: str) -> Poem:
@@ -156,8 +158,9 @@ class PoemCodec:
             raise CorpusError(f"{text!r} has no character of writing in it; give a poem")
         poem = Poem(tuple(cleaned.split("\n")))
         chars, ends = run_of(cleaned)
-        if self.forms and poem.form not in self.forms and is_han(chars):
-            fitting = [form for form in self.forms if form.has_ends(len(chars), ends)]
+        if self.forms and poem.form not in self.forms and (is_han(chars) or is_kana(chars)):
+            size, *at = (len(clusters(part)) for part in (chars, *(chars[:end] for end in ends)))
+            fitting = [form for form in self.forms if form.has_ends(size, at)]
             if fitting:
                 form = max(fitting, key=lambda form: self.forms[form])
                 meta = {"tune": form.tune} if form.tune else {}
@@ -235,12 +238,13 @@ def _char_ids(tokenizer: PoemTokenizer) -> tuple[int, ...]:
     others = _spellings(tokenizer)
     ids = range(tokenizer.newline_id, len(tokenizer))
     chars = ((i, tokenizer.decode([i])) for i in ids)
-    return tuple(i for i, char in chars if others.get(ord(char), char) == char)
+    return tuple(i for i, char in chars if char.translate(others) == char)
 
 
 @lru_cache(maxsize=8)
-def _han_ids(tokenizer: PoemTokenizer) -> tuple[int, ...]:
-    return tuple(i for i in _char_ids(tokenizer) if is_han(tokenizer.decode([i])))
+def _verse_ids(tokenizer: PoemTokenizer) -> tuple[int, ...]:
+    chars = ((i, tokenizer.decode([i])) for i in _char_ids(tokenizer))
+    return tuple(i for i, char in chars if is_han(char) or is_kana(char))
 
 
 @lru_cache(maxsize=8)

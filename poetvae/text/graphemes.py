@@ -1,4 +1,5 @@
-"""What readers see as one character: a letter with its points, a syllable of an Indian script.
+"""What readers see as one character: a letter with its points, a syllable of an Indian script, a
+kana with the small one behind it, which are one mora.
 
 The rules are those of Unicode's extended grapheme clusters, save for Hangul in pieces, which NFC
 puts together.
@@ -11,10 +12,13 @@ import unicodedata
 
 # Blocks with marks in them; a text that has none of these, as Chinese and Western ones, is fast.
 _MAY_JOIN = re.compile(
-    "[\u0300-\u1fff\u200c\u200d\u20d0-\u20ff\u2cef-\u2cf1\u2d7f\u2de0-\u2dff\u302a-\u302f"
+    "[\u0300-\u1fffぁぃぅぇぉゃゅょゎァィゥェォャュョヮ\u200c\u200d\u20d0-\u20ff\u2cef-\u2cf1\u2d7f\u2de0-\u2dff\u302a-\u302f"
     "\u3099\u309a\ua66f-\uabff\ufb1e\ufe00-\ufe0f\ufe20-\ufe2f\U00010000-\U0001ffff]"
 )
 _JOINERS = "\u200c\u200d"
+_SMALL = frozenset(
+    "ぁぃぅぇぉゃゅょゎァィゥェォャュョヮ"
+)  # kana that stand for no mora of their own
 _SKIN = range(0x1F3FB, 0x1F400)  # colours of an emoji
 _FLAG = range(0x1F1E6, 0x1F200)  # letters, two of which are one
 # Of those signs that take a vowel away the ones that bind consonants to one syllable.
@@ -48,6 +52,8 @@ def _joins(before: str, char: str) -> bool:
     kind = unicodedata.category(char)
     if kind in ("Mn", "Mc", "Me") or char in _JOINERS or ord(char) in _SKIN:
         return True
+    if char in _SMALL:
+        return "ぁ" <= before[0] <= "ヺ"
     last = before.rstrip(_JOINERS)[-1:]
     bound = last in _LINKERS or (before.endswith("\u200d") and kind == "So")
     pair = len(before) == 1 and ord(before) in _FLAG and ord(char) in _FLAG

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from poetvae.errors import ConfigError, CorpusError
 from poetvae.text.codec import PoemCodec
-from poetvae.text.poem import Form, Poem, is_han
+from poetvae.text.graphemes import clusters
+from poetvae.text.poem import Form, Poem, form_of, is_han
 from poetvae.text.tokenizer import PoemTokenizer
 
 HAN = "山月臨窗白溪風入座清"
@@ -114,6 +115,19 @@ def test_what_may_be_written() -> None:
     assert EOS not in ONE.writable()
     assert text(FREE) == set(HAN + OTHER + "\n")
     assert set(TOKENIZER.special_ids) & set(FREE.writable()) == {EOS}
+
+
+def test_a_model_of_kana_reads_morae_and_writes_them() -> None:
+    haiku = ("きょうのつき", "おくのほそみち", "しょうわかな")
+    form = form_of(haiku)
+    assert form == Form((5, 7, 5))
+    tokenizer = PoemTokenizer.train(haiku)
+    kana = PoemCodec(tokenizer, 17, {form: 1})
+    assert {tokenizer.decode([i]) for i in kana.writable()} == {*clusters("".join(haiku))}
+    for typed in ("\n".join(haiku), "".join(haiku), " ".join(haiku), "、".join(haiku)):
+        ids = kana.encode(kana.read(typed))
+        assert len(ids) == 17
+        assert kana.decode(ids, form) == "\n".join(haiku)
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "，。", "（注）", "\u200b"])
