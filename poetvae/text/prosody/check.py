@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 
 from ...errors import CorpusError
 from ..poem import Form, has_han, split_verses
-from .chinese import readings, regulated, rhyme_ok
+from .chinese import opens, readings, regulated, rhyme, rhyme_ok
 from .ci import Sung, named, nearest_tune, of_lengths, of_size
 from .interface import LEVEL, OBLIQUE
 from .metre import nearest, rhyme_faults, scheme, tone_faults
@@ -70,14 +71,14 @@ def _verse(
     kind, notes = _NUMBERS[wanted[0]], _missized(verses, wanted)
     ends = [verse[-1] for verse in verses[1::2]]
     side = _side(ends, sounds)
-    rhyme = _rhyme(verses, side, sounds) if len(ends) > 1 else None
-    ways = nearest(verses, wanted[0], sounds, rhyme)
+    name = _rhyme(verses, side, sounds) if len(ends) > 1 else None
+    ways = nearest(verses, wanted[0], sounds, name)
     tones = tone_faults(verses, ways, sounds)
     why = ""
     if side == OBLIQUE:
         why = "it rhymes in an oblique tone, so its tones are free"
     elif not asked and len(ends) > 1:
-        why = _too_many(tones, len(verses))
+        why = _too_many(tones, wanted)
     if why:
         notes = [replace(note, remark=not asked) for note in notes]  # it may mix line lengths
         notes.append(Fault("古體", 0, 0, f"taken as old-style verse: {why}", remark=True))
@@ -85,21 +86,21 @@ def _verse(
         return about(kind, notes=notes, rhyme=_old_rhyme(ends, side, sounds))
     kind += _KINDS.get(len(wanted), "排律" if len(wanted) > 8 else "律詩")
     notes += tones + repeated(verses)
-    notes += rhyme_faults(verses, ways, rhyme, sounds) if rhyme else []
+    notes += rhyme_faults(verses, ways, name, sounds) if name else []
     patterns = [way.plain for way in ways]
-    return about(kind, notes=notes, patterns=patterns, rhyme=rhyme, scheme=scheme(ways))
+    return about(kind, notes=notes, patterns=patterns, rhyme=name, scheme=scheme(ways))
 
 
-def _too_many(notes: Sequence[Fault], lines: int) -> str:
+def _too_many(notes: Sequence[Fault], wanted: Sequence[int]) -> str:
     """Why verse is of the old style where its tones have so much against them, or "". So many
     faults are where in 全唐詩 fewer poems are than on either side. What is only to be remarked
     counts half beside faults, in more than four lines."""
-    faults = [note.name for note in notes if not note.remark]
-    weight = len(faults) + (len(notes) - len(faults)) / 2 * (lines > 4)
+    lines, faults = len(wanted), sum(not note.remark for note in notes)
+    weight = faults + (len(notes) - faults) / 2 * (lines > 4)
     if not faults or weight < max(min(lines / 2, 4), lines / 4):
         return ""
     names = ", ".join(dict.fromkeys(note.name for note in notes))
-    return f"its tones have more against them ({names}) than regulated verse; name the form to see"
+    return f"too much is against its tones ({names}); name the form, {_form(wanted)}, to see it"
 
 
 def _is_plain(lengths: Sequence[int]) -> bool:
@@ -163,13 +164,15 @@ def _series(text: str, form: Form | None) -> list[str]:
     for lines in (form.lines,) if form else (8, 4):
         parts = list(zip(*[iter(verses)] * lines, strict=False))
         whole = len(parts) > 1 and len(verses) % lines == 0
-        if whole and (form or (all(map(_is_sound, parts)) and not rhyme_ok(verses))):
+        if whole and (form or _are_poems(parts)):
             return [Form(lengths[0], lines).punctuate("".join(part)) for part in parts]
     return [text]
 
 
-def _is_sound(verses: Sequence[str]) -> bool:
-    return bool(regulated(verses) and rhyme_ok(verses))
+def _are_poems(parts: Sequence[Sequence[str]]) -> bool:
+    """Whether each part is regulated and rhymes, and none as the one before or nearly so."""
+    rhymes = [rhyme(part) if regulated(part) and rhyme_ok(part) else None for part in parts]
+    return all(a and b and b not in opens(a) for a, b in pairwise(rhymes))
 
 
 def _guess(verses: Sequence[str]) -> tuple[int, ...]:

@@ -1,8 +1,8 @@
 """What regulated verse (近體詩) has against its rules, verse by verse and between verses.
 
 Of the kinds of verse that `chinese` names, each verse is taken to be of the one that makes the
-fewest faults in the whole poem: wrong tones cost one each, a couplet whose verses are not opposite
-(失對) or that does not join the one before (失粘) one and a half.
+fewest faults in the whole poem. A wrong tone costs more than that verses which are sound do not go
+together: that they are not opposite in a couplet (失對), or not of one tone between two (失粘).
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from .scansion import (
 )
 
 _COSTS = dict(zip(COMPLIANCE, (0.0, 0.1, 0.2, 0.0, 0.9, 0.9), strict=False))
-_APART = 0.9  # what it costs that two verses do not go together
+_APART = 0.4  # what it costs that two verses do not go together, each of which is sound
+_NEXT = 0.2  # that the next verse mends one
 _ALONE = 0.95  # that the first verse ends level without rhyme, or does not end so, with rhyme
 _LIKELY = 0.05  # that it does not, though it may
 _MENDED, _MENDING = "仄仄+", "平平+"
@@ -63,7 +64,10 @@ class Way(NamedTuple):
         reading."""
         degree, fit = _COSTS[self.degree], self.fit
         mends = degree or self.kind in (_MENDED, _MENDING)
-        return fit.cost + (max(degree, _APART) if mends and (fit.wrong or fit.rare) else degree)
+        alone = mends and (fit.wrong or fit.rare)
+        return (
+            fit.cost + _NEXT * (self.kind == _MENDED) + (max(degree, _ALONE) if alone else degree)
+        )
 
     @property
     def plain(self) -> str:
