@@ -6,10 +6,12 @@ Every function takes the codec of a model and the form of the poem, None in free
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import chain
+from operator import and_
 
 import torch
 from torch import Tensor
@@ -22,18 +24,21 @@ from ..text.prosody import (
     LEVEL,
     OBLIQUE,
     STRICT,
+    UNHEARD,
     USUAL,
-    opens,
+    Reading,
+    Rhyme,
     patterns,
-    rhyme_classes,
-    rhymes,
+    readings_named,
+    rhymes_of,
 )
+from ..text.prosody.verdict import GROUPS
 from ..text.tokenizer import PoemTokenizer
 from .automaton import Automaton
 from .constraint import Condition, Constraint
 from .options import WHERE, Conditions
 from .room import column, opened, typed_chars
-from .vocabulary import CLASSES, level_masks, mask, rhyme_masks, sound, tokens_of
+from .vocabulary import level_masks, mask, reading_masks, sound, tokens_of
 
 
 def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
@@ -149,76 +154,115 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
 
 
 def tones(codec: PoemCodec, form: Form | None, strictness: str = USUAL) -> Constraint:
-    """The tones of regulated verse, as `prosody.regulated` has them: every reading of a character
-    fits ("strict"), some usual one ("usual"), or some reading ("lenient"); a character that is not
-    known fits but in the first case.
+    """The tones of the form, of a tune or of regulated verse, as `prosody.regulated` has them:
+    every reading of a character fits ("strict"), some usual one ("usual"), or some reading
+    ("lenient"); a character that is not known fits but in the first case.
 
     Raises:
-        ConstraintError: a form that regulated verse does not have.
+        ConstraintError: a form that has no tones.
     """
-    name, strict = f"regulated verse ({strictness} tones)", strictness == STRICT
-    form = _fixed_form(form, name)
+    form = _fixed_form(form, f"regulated verse ({strictness} tones)")
+    name, strict = f"{form.tune or 'regulated verse'} ({strictness} tones)", strictness == STRICT
     if not (schemes := patterns(form)):
-        wanted = "lines of 5 or 7 characters, even in number"
+        wanted = "lines of 5 or 7 characters, even in number, and a tune those of the table"
         raise ConstraintError(f"regulated verse has {wanted}; not {form}")
     level, oblique = level_masks(codec.tokenizer, strictness == USUAL)
     slots = {LEVEL: level & ~oblique, OBLIQUE: oblique & ~level, FREE: level | oblique}
     if not strict:
         slots = {LEVEL: level | ~oblique, OBLIQUE: oblique | ~level}
 
-    def want(start: int, pattern: str) -> dict[int, Tensor]:
-        return {t: slots[c] for t, c in enumerate(pattern, start) if c in slots}
+    def wants(parts: Sequence[Sequence[str]]) -> Iterator[list[dict[int, Tensor]]]:
+        start = 0
+        for part in parts:
+            yield [{t: slots[c] for t, c in enumerate(one, start) if c in slots} for one in part]
+            start += len(part[0])
 
-    branches = [
-        [[want(form.starts[2 * i], one) for one in couplet] for i, couplet in enumerate(scheme)]
-        for scheme in schemes
-    ]
     meaning = {LEVEL: "a level tone", OBLIQUE: "an oblique tone"}
     either, one = "a known tone" if strict else "any tone", "a tone of one kind"
-    couplets = (chain(*of_couplet) for of_couplet in zip(*schemes, strict=True))
-    columns = enumerate(set(slots) for one in couplets for slots in zip(*one, strict=True))
+    parts = (chain(*of_part) for of_part in zip(*schemes, strict=True))
+    columns = enumerate(set(slots) for one in parts for slots in zip(*one, strict=True))
     words = {t: meaning.get("".join(c), either if FREE in c else one) for t, c in columns}
+    branches = [[*wants(scheme)] for scheme in schemes]
     return _union(codec, form, branches, name, words, by_sound=True)
 
 
 def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
-    """All even lines end in one rhyme class, in usual readings and in different characters, and the
-    first line joins them where it ends level, as `prosody.rhyme_ok` has it; a couplet's second line
-    ends in the class.
+    """The verses rhyme that have to, in usual readings and in different characters, as
+    `prosody.rhyme_ok` has it: the even ones in one class, and the first with them where it ends
+    level; of a tune those of each letter in one group of 詞林正韻. A couplet's second line ends in
+    the class.
 
-    `name` is one of the 106 classes or a final of pinyin, see `rhyme_classes`, another character,
-    which stands for its classes, or "any".
+    `name` is one of the 106 classes or a final of pinyin, or another character, which stands for
+    its classes, see `readings_named`, or "any". Of several rhymes of a tune it is meant for the
+    first that has its tone, as a group; the others are any. Any rhyme that a tune has in the
+    entering tone is in that tone.
 
     Raises:
-        ConstraintError: free form, odd lines, any class for a couplet, a name without a reading, a
-            class of which the model knows too few characters.
+        ConstraintError: free form, odd lines, any class for a couplet, a name without a reading or
+            of a tone that the tune rhymes nowhere in, a class of which the model knows too few
+            characters.
     """
     form = _fixed_form(form, "the rhyme")
-    if form.lines % 2:
+    if not (found := rhymes_of(form)):
         raise ConstraintError(f"even lines rhyme, and {form} has {form.lines}; take an even number")
     if name == "any" and form.lines == 2:
         raise ConstraintError(f"{form} has one line to rhyme; name a rhyme class, such as 尤")
-    classes = list(CLASSES if name == "any" else rhyme_classes(name))
-    if not classes:
-        classes = sorted(rhymes(name, usual=True), key=CLASSES.index)
-    if not classes:
+    named = frozenset() if name == "any" else readings_named(name, found[0].book)
+    if not named and name != "any":
         wanted = "a rhyme class such as 尤, 七陽 or ang, or a character of a known sound"
         raise ConstraintError(f"rhyme {name!r}: expected {wanted}")
-    table = rhyme_masks(codec.tokenizer, usual=True)
-    ends = form.ends[1::2]
-    if not (known := [one for one in classes if table[one].sum() >= len(ends)]):
-        wanted = f"{len(ends)} different characters of the rhyme {name}"
+    ends = frozenset(form.ends[i] for one in found for i in one.verses)
+    distinct, alone = ends if form.lines > 2 else frozenset(), []
+    for one in found:
+        meant = tuple(x for x, ends in one.sounds.items() if _is_meant(named, x, ends.values()))
+        alone.append(_rhyme(codec, form, one, meant or one.held, distinct, name))
+        named = frozenset() if meant else named
+    if named:
+        raise ConstraintError(f"{form} has no rhyme of the tone of {name}; take another")
+    return reduce(and_, alone)
+
+
+def _is_meant(named: Iterable[Reading], sound: str, ends: Iterable[Container[Reading]]) -> bool:
+    """Whether some reading that is named is of a sound, and fits the end of some verse."""
+    return any(one.rhyme == sound and any(one in end for end in ends) for one in named)
+
+
+def _rhyme(
+    codec: PoemCodec,
+    form: Form,
+    rhyme: Rhyme,
+    among: Sequence[str],
+    distinct: frozenset[int],
+    name: str,
+) -> Constraint:
+    """The verses of a rhyme end in one of some sounds, for each of which characters are enough."""
+    table = reading_masks(codec.tokenizer, rhyme.book)
+    none = torch.zeros(len(codec.tokenizer), dtype=torch.bool)
+    readings = {end for ends in rhyme.sounds.values() for end in ends.values()}
+    masks = {end: torch.stack([table.get(one, none) for one in end]).any(0) for end in readings}
+
+    def known(sound: str) -> bool:
+        ends = Counter(end for end in rhyme.sounds[sound].values() if UNHEARD not in end)
+        return all(masks[end].sum() >= n for end, n in ends.items())
+
+    wants = [
+        {form.ends[i]: masks[end] for i, end in rhyme.sounds[sound].items()}
+        for sound in filter(known, among)
+    ]
+    if not wants:
+        many = sum(UNHEARD not in end for end in rhyme.sounds[among[0]].values())
+        wanted = f"{many} different characters of the rhyme {name}"
         raise ConstraintError(f"this model knows fewer than {wanted}; take another")
-    said = "one class" if name == "any" else " or ".join(classes)
-    words, start, distinct = dict.fromkeys(ends, said), form.ends[0], frozenset[int]()
-    wants = [dict.fromkeys(ends, table[one]) for one in known]
-    if form.lines > 2:
-        words[start], distinct = f"{said}, one near it or no level tone", frozenset({start, *ends})
-        mute = ~torch.stack([*table.values()]).any(0)
-        for want, one in zip(wants, known, strict=True):
-            want[start] = mute | torch.stack([table[other] for other in opens(one)]).any(0)
-    branches = [[[want]] for want in wants]
-    return _union(codec, form, branches, "the rhyme", words, by_sound=True, distinct=distinct)
+    of_tune = rhyme.book == GROUPS
+    said = ("one group" if of_tune else "one class") if name == "any" else " or ".join(among)
+    words = dict.fromkeys(map(form.ends.__getitem__, rhyme.verses), said)
+    for i, end in rhyme.sounds[among[0]].items():
+        if UNHEARD in end:
+            words[form.ends[i]] = f"{said}, one near it or no level tone"
+        elif of_tune:
+            tone = "a level" if any(one.tone == LEVEL for one in end) else "an oblique"
+            words[form.ends[i]] = f"{said} in {tone} tone"
+    return _union(codec, form, [[wants]], "the rhyme", words, by_sound=True, distinct=distinct)
 
 
 def without(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from ..errors import ConstraintError
 from ..text.codec import PoemCodec
-from ..text.prosody import LEVEL, OBLIQUE, RHYMES, TONE_NAMES, levels, readings, rhymes
+from ..text.prosody import LEVEL, OBLIQUE, RHYMES, TONE_NAMES, UNHEARD, Reading, levels, readings
+from ..text.prosody.books import readings_in
 from ..text.tokenizer import PoemTokenizer
 from ..text.variants import is_simplified, to_simplified, traditional_variants
 
@@ -76,12 +77,15 @@ def level_masks(tokenizer: PoemTokenizer, usual: bool = False) -> tuple[Tensor, 
 
 
 @lru_cache(maxsize=4)
-def rhyme_masks(tokenizer: PoemTokenizer, usual: bool = False) -> dict[str, Tensor]:
-    """By rhyme class, which tokens may belong to it, in a usual reading or in any: (V,) bool."""
-    table = {name: torch.zeros(len(tokenizer), dtype=torch.bool) for name in CLASSES}
+def reading_masks(tokenizer: PoemTokenizer, book: str) -> dict[Reading, Tensor]:
+    """By reading in a book of rhymes, which tokens usually have it, (V,) bool; by `UNHEARD` those
+    that have none."""
+    table: dict[Reading, Tensor] = {}
     for i, char in enumerate(_chars(tokenizer)):
-        for name in rhymes(char, usual):
-            table[name][i] = True
+        for reading in readings_in(char, book, usual=True) or (UNHEARD,):
+            if reading not in table:
+                table[reading] = torch.zeros(len(tokenizer), dtype=torch.bool)
+            table[reading][i] = True
     return table
 
 

@@ -76,13 +76,13 @@ class Generated:
 
     @property
     def tones_ok(self) -> bool | None:
-        """Whether usual readings keep the tones of regulated verse, see `prosody.regulated`."""
-        return regulated(self.poem.verses)
+        """Whether usual readings keep the tones of its form, see `prosody.regulated`."""
+        return regulated(self.poem.verses, form=self.poem.form)
 
     @property
     def rhyme(self) -> str | None:
-        """The rhyme class of its even verses, see `prosody.rhyme`."""
-        return rhyme(self.poem.verses)
+        """The rhyme of its verses, see `prosody.rhyme`."""
+        return rhyme(self.poem.verses, form=self.poem.form)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by key, as in `generate --json`."""

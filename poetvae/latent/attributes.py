@@ -99,7 +99,7 @@ class Attribute:
             short = not known and is_simplified(self.value)
             return known or (short and self.value in to_simplified(poem.text))
         if self.key == "tones":
-            return regulated(poem.verses) is True
+            return regulated(poem.verses, form=poem.form) is True
         if self.key == "form":
             return str(poem.form) == self.value
         return same(poem.meta.get(self.key, ""), self.value)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poetvae.errors import ConfigError
+from poetvae.text import prosody
 from poetvae.text.poem import Form, split_verses
 from poetvae.text.prosody import (
     COMPLIANCE,
@@ -23,7 +24,6 @@ from poetvae.text.prosody import (
     Language,
     Reading,
     book,
-    chinese,
     compliance,
     kinds,
     levels,
@@ -67,7 +67,7 @@ NEW_STYLE = [(CLIMBING, "尤"), (VIEW, "侵"), (SPRING_RAIN, "庚"), (BRIDGE, "�
 ANCIENT = [(DAWN, "篠"), (WANDERER, "微"), (NIGHT, "陽"), (SNOW, "屑"), (WEI_CITY, "真")]
 POEMS = [(text, (text, name) in NEW_STYLE, name) for text, name in NEW_STYLE + ANCIENT]
 
-LANGUAGE: Language = chinese  # told by mypy
+LANGUAGE: Language = prosody  # told by mypy
 
 # One character that is level in every reading, and one that never is.
 SOUNDS = {"平": "天", "仄": "月"}

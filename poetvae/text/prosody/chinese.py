@@ -29,7 +29,8 @@ from importlib.resources import files
 from itertools import chain, product
 
 from ...errors import ConfigError
-from ..poem import Form, form_of, is_han
+from ..form import Form, is_han, is_kana
+from ..poem import form_of
 from .interface import FREE, LENIENT, LEVEL, OBLIQUE, STRICT, STRICTNESS, USUAL, Reading
 
 RHYMES = {
@@ -140,7 +141,7 @@ def unknown(text: str) -> Counter[str]:
     return Counter(char for char in text if not levels(char) and is_han(char))
 
 
-def _usual(strictness: str) -> bool:
+def only_usual(strictness: str) -> bool:
     """Whether usual readings alone count. Raises ConfigError: no strictness."""
     _check("strictness", strictness, STRICTNESS)
     return strictness == USUAL
@@ -156,7 +157,7 @@ class _Sounds(dict[int, str]):
     """What the characters of verses are, for `str.translate`: 平, 仄, 中 for either, or unknown."""
 
     def __init__(self, strictness: str) -> None:
-        self.usual = _usual(strictness)
+        self.usual = only_usual(strictness)
         self.unknown = _UNKNOWN if strictness == STRICT else FREE
 
     def __missing__(self, code: int) -> str:
@@ -297,7 +298,7 @@ def regulated(
         strictness = STRICT if strict else LENIENT
     _check("compliance", compliance, COMPLIANCE[:-1])
     heard, form = sounds(strictness), form_of(verses)
-    if form is None or not schemes(form):
+    if form is None or not (schemes(form) and is_han("".join(verses))):
         return None
     every = strictness == STRICT
     found = [kinds(verse.translate(heard), every, compliance) for verse in verses]
@@ -323,14 +324,16 @@ def compliance(verses: Sequence[str], strictness: str = USUAL) -> str | None:
 
 
 def _rhyming(verses: Sequence[str]) -> bool:
-    """Whether there is anything to rhyme: four verses or more, even in number, none empty."""
-    return len(verses) >= 4 and len(verses) % 2 == 0 and all(verses)
+    """Whether there is anything to rhyme: four verses or more, even in number, none empty or
+    of kana."""
+    text = "".join(verses)
+    return len(verses) >= 4 and len(verses) % 2 == 0 and all(verses) and not is_kana(text)
 
 
 def _shared(verses: Sequence[str], strictness: str) -> frozenset[str]:
     """The classes that the last characters of all even verses share, no two the same."""
     ends = [verse[-1] for verse in verses[1::2]]
-    classes = [rhymes(char, _usual(strictness)) for char in ends]
+    classes = [rhymes(char, only_usual(strictness)) for char in ends]
     if len(set(ends)) < len(ends) or (strictness == STRICT and max(map(len, classes)) > 1):
         return frozenset()
     return frozenset.intersection(*classes)
@@ -349,7 +352,7 @@ def rhyme(verses: Sequence[str], strictness: str = USUAL) -> str | None:
     if not _rhyming(verses):
         return None
     shared = _shared(verses, strictness)
-    first = rhymes(verses[0][-1], _usual(strictness))
+    first = rhymes(verses[0][-1], only_usual(strictness))
     return min(shared & first or shared, key=_ORDER.__getitem__, default=None)
 
 
@@ -372,7 +375,7 @@ def rhyme_ok(verses: Sequence[str], strictness: str = USUAL) -> bool | None:
     end = verses[0][-1]
     if any(end == verse[-1] for verse in verses[1::2]):
         return False
-    classes, shared = rhymes(end, _usual(strictness)), _shared(verses, strictness)
+    classes, shared = rhymes(end, only_usual(strictness)), _shared(verses, strictness)
     if strictness == STRICT:
         return bool(classes) and any(classes <= opens(name) for name in shared)
     return any(not classes or classes & opens(name) for name in shared)

@@ -6,7 +6,7 @@ A language is a module of facts and functions that fits `Language`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ..poem import Form
@@ -24,6 +24,30 @@ class Reading(NamedTuple):
     rhyme: str
 
 
+UNHEARD = Reading("", "")
+"""Stands among readings for a token that has none."""
+
+
+class Rhyme(NamedTuple):
+    """Verses of a form that rhyme with each other.
+
+    Attributes:
+        book: the book of rhymes that tells the readings.
+        sounds: by name of each sound in which they may rhyme, the readings that fit, by verse,
+            counted from 0.
+        held: the names of those that poets hold to.
+    """
+
+    book: str
+    sounds: Mapping[str, Mapping[int, frozenset[Reading]]]
+    held: tuple[str, ...]
+
+    @property
+    def verses(self) -> tuple[int, ...]:
+        """The verses, in order."""
+        return tuple(next(iter(self.sounds.values())))
+
+
 class Language(Protocol):
     """What is asked of a language; tokens are single characters."""
 
@@ -36,18 +60,34 @@ class Language(Protocol):
         """What a token may be, of LEVEL and OBLIQUE; none if it is not known."""
 
     def patterns(self, form: Form) -> tuple[tuple[tuple[str, ...], ...], ...]:
-        """The metrical patterns of a form, by scheme and part, parts such as couplets being
-        independent and making up the poem; empty where it has none."""
+        """The metrical patterns of a form, by scheme and part, parts such as couplets or verses
+        being independent and making up the poem one after another; empty where it has none."""
+
+    def rhymes_of(self, form: Form) -> tuple[Rhyme, ...]:
+        """The rhymes of a form; empty where it has none."""
+
+    def readings_named(self, name: str, book: str) -> frozenset[Reading]:
+        """The readings, in a book of rhymes, that the name of a rhyme stands for."""
 
     def regulated(
-        self, verses: Sequence[str], strict: bool | None = None, strictness: str = USUAL
+        self,
+        verses: Sequence[str],
+        strict: bool | None = None,
+        strictness: str = USUAL,
+        *,
+        form: Form | None = None,
     ) -> bool | None:
-        """Whether verses keep a metre of their form; None where it has none."""
+        """Whether verses keep a metre of their form; None where it has none. Without a form it is
+        what their lengths tell."""
 
-    def rhyme(self, verses: Sequence[str], strictness: str = USUAL) -> str | None:
+    def rhyme(
+        self, verses: Sequence[str], strictness: str = USUAL, form: Form | None = None
+    ) -> str | None:
         """The rhyme class that verses share; None if they share none or need none."""
 
-    def rhyme_ok(self, verses: Sequence[str], strictness: str = USUAL) -> bool | None:
+    def rhyme_ok(
+        self, verses: Sequence[str], strictness: str = USUAL, form: Form | None = None
+    ) -> bool | None:
         """Whether all verses rhyme that have to; None where none has to."""
 
     def unknown(self, text: str) -> Counter[str]:
