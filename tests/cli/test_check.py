@@ -22,7 +22,7 @@ def test_a_report_for_people(tmp_path: Path) -> None:
     assert first.startswith("五言絕句 · 仄起，首句不入韻 · 5x4 · rhyme 尤 (平水)\n")
     assert first.endswith("no faults, no remarks")
     assert " 4  更   上   一   層   樓\n    平仄 仄   仄   平   平   中仄仄平平\n" in first
-    assert "    ✗ 失粘, character 2: lines 2 and 3 have 舍 and 君 second; " in second
+    assert "    ✗ 失粘, character 2: 舍 and 君, second in lines 2 and 3, differ in tone" in second
 
 
 def test_json_and_the_code_of_strict() -> None:

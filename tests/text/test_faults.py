@@ -124,6 +124,7 @@ def test_readings_are_chosen_to_fit_and_told() -> None:
         "國破山河在，城春草木深。感時花濺淚，恨別鳥驚心。"
         "烽火連三月，家書抵萬金。白頭搔更短，渾欲不勝簪。"
     ).lines[7]
+    assert line.chosen == "勝"
     assert (line.tones, line.readings) == ("中仄仄平平", ("平仄", "仄", "仄", "平仄", "平"))
 
 
@@ -155,6 +156,9 @@ def test_books() -> None:
     assert faults(street) == [("出韻", 4)]  # 宗 is of 冬
     assert faults(street, book="詞林") == []
     assert check(street, book="詞林").rhyme == "第一部"
+    modern = check(TOWER, book="新韻")  # in Mandarin 一 is level
+    assert (modern.rhyme, modern.faults[0].name, modern.faults[0].line) == ("尤", "三平調", 4)
+    assert check(JIANGNAN, book="平水").rhyme == "覃"
     with pytest.raises(ConfigError, match="the book of rhymes is 'x'; expected 平水"):
         check(street, book="x")
 
@@ -211,6 +215,11 @@ def test_a_ci_is_told_by_its_lines(text: str, tune: str, rhyme: str) -> None:
 def test_what_a_change_of_a_good_ci_does(old: str, new: str, name: str, line: int) -> None:
     assert old in JIANGNAN
     assert (name, line) in faults(f"忆江南·其三\n{JIANGNAN.replace(old, new)}")
+
+
+def test_a_ci_of_a_wrong_verse_is_told_by_the_others() -> None:
+    assert faults(JIANGNAN.replace("綠如藍", "如藍")) == [("字數", 4)]
+    assert check(JIANGNAN.replace("，風景", "風景")).form == "憶江南"
 
 
 def test_stanzas_of_a_tune_are_one_poem() -> None:

@@ -18,7 +18,7 @@ from itertools import pairwise
 from ...errors import CorpusError
 from ..poem import Form, has_han, split_verses
 from .chinese import opens, readings, regulated, rhyme, rhyme_ok
-from .ci import Sung, named, nearest_tune, of_lengths, of_size
+from .ci import Sung, named, nearest_tune, of_lengths, of_nearly
 from .interface import LEVEL, OBLIQUE
 from .metre import nearest, rhyme_faults, scheme, tone_faults
 from .report import Report, report
@@ -27,7 +27,7 @@ from .sheet import split_poems, untitled
 
 _NUMBERS = {5: "五言", 7: "七言"}
 _KINDS = {2: "對句", 4: "絕句", 8: "律詩"}
-_OFF = 0.25  # and so many for a ci that nothing but its length names
+_OFF = 0.5  # and so many for a ci that nothing but its length names
 _MOST = 0.75  # verses of one length: so many tell that the others are wrong
 
 
@@ -120,7 +120,7 @@ def _sung(
     if _is_plain(lengths) and (form or (len(verses) in _KINDS and _side(ends, plain) == LEVEL)):
         return None
     among = of_lengths(lengths)
-    sung = nearest_tune(verses, among or of_size(lengths), sounds)
+    sung = nearest_tune(verses, among or of_nearly(lengths), sounds)
     surely = among and len(set(lengths)) > 1
     return sung if sung and (surely or sung.cost <= _OFF * len(verses)) else None
 

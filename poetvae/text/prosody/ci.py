@@ -55,11 +55,18 @@ def of_lengths(lengths: Sequence[int]) -> tuple[Tune, ...]:
     return tuple(tune for tune in tunes().values() if tune.lengths == tuple(lengths))
 
 
-def of_size(lengths: Sequence[int]) -> tuple[Tune, ...]:
-    """The tunes of as many characters that part them nearly so."""
-    ends = {*accumulate(lengths)}
-    alike = (t for t in tunes().values() if sum(t.lengths) == sum(lengths))
-    return tuple(t for t in alike if 8 * len(ends ^ {*accumulate(t.lengths)}) <= len(t.lengths))
+def of_nearly(lengths: Sequence[int]) -> tuple[Tune, ...]:
+    """The tunes of nearly these lengths: parted elsewhere at one place in eight, or with one verse
+    in eight that is longer or shorter."""
+    ends, most = {*accumulate(lengths)}, max(1, len(lengths) // 8)
+
+    def is_near(tune: Tune) -> bool:
+        if sum(tune.lengths) == sum(lengths):
+            return len(ends ^ {*accumulate(tune.lengths)}) <= most
+        differing = sum(a != b for a, b in zip(tune.lengths, lengths, strict=False))
+        return len(tune.lengths) == len(lengths) and differing <= most
+
+    return tuple(filter(is_near, tunes().values()))
 
 
 def nearest_tune(verses: Sequence[str], among: Iterable[Tune], sounds: Sounds) -> Sung | None:

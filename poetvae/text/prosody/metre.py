@@ -134,11 +134,10 @@ def tone_faults(verses: Sequence[str], ways: Sequence[Way], sounds: Sounds) -> l
     found = []
     for i, (verse, way) in enumerate(zip(verses, ways, strict=True)):
         if i and _between(i, ways[i - 1].kind, way.kind):
-            both = f"lines {i} and {i + 1} have {verses[i - 1][1:2]} and {verse[1:2]} second"
+            both = f"{verses[i - 1][1:2]} and {verse[1:2]}, second in lines {i} and {i + 1},"
+            name, why = "失粘", f"{both} differ in tone; between couplets they agree"
             if i % 2:
-                name, why = "失對", f"{both}, of one tone; in a couplet they differ"
-            else:
-                name, why = "失粘", f"{both}; from couplet to couplet they are of one tone"
+                name, why = "失對", f"{both} agree in tone; within a couplet they differ"
             found.append(Fault(name, i + 1, 2, why))
         if way.degree != COMPLIANCE[0] and not way.fit.wrong:
             name, place, why = _NAMED[way.kind, way.degree]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any
 
 from .interface import FREE
@@ -27,6 +27,12 @@ class Line:
     readings: tuple[str, ...]
     pattern: str
     notes: tuple[Fault, ...]
+
+    @property
+    def chosen(self) -> str:
+        """The characters that may be level or oblique, and are read as the pattern wants them."""
+        told = zip(self.text, self.tones, self.readings, strict=True)
+        return "".join(char for char, tone, both in told if tone in both and len(both) > 1)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -79,7 +85,10 @@ class Report:
             parts += [f"{n:2}  {chars}".rstrip(), f"    {tones}{gap}{line.pattern}".rstrip()]
             parts += map(_told, line.notes)
         faults, remarks = len(self.faults), len(self.notes) - len(self.faults)
-        return "\n".join([*parts, f"{_count(faults, 'fault')}, {_count(remarks, 'remark')}"])
+        parts.append(f"{_count(faults, 'fault')}, {_count(remarks, 'remark')}")
+        if chosen := "".join(dict.fromkeys(chain(*(line.chosen for line in self.lines)))):
+            parts[-1] += f"; of both tones, and read to fit: {chosen}"
+        return "\n".join(parts)
 
 
 def report(
