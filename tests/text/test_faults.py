@@ -168,6 +168,12 @@ def test_there_has_to_be_verse() -> None:
         check_all("no verse\n\nat all")
 
 
+def test_there_may_be_too_much_verse() -> None:
+    with pytest.raises(CorpusError, match="1,000 lines; expected at most 999"):
+        check("春風春雨春\n" * 1000)
+    assert len(check_all("春風春雨春\n" * 1000, Form(5, 4))) == 250
+
+
 def test_json_has_the_keys_that_were_promised() -> None:
     report = check(WEICHENG).as_dict()
     assert {"text", "form", "book", "lines", "rhyme", "faults"} <= report.keys()

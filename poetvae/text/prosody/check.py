@@ -16,7 +16,8 @@ from functools import partial
 from itertools import pairwise
 
 from ...errors import CorpusError
-from ..poem import Form, has_han, split_verses
+from ..form import MAX_LINES, Form
+from ..poem import has_han, split_verses
 from .chinese import opens, readings, regulated, rhyme, rhyme_ok
 from .ci import Sung, named, nearest_tune, of_lengths, of_nearly
 from .interface import LEVEL, OBLIQUE
@@ -41,12 +42,15 @@ def check(text: str, form: Form | None = None, book: str | None = None) -> Repor
 
     Raises:
         ConfigError: another book.
-        CorpusError: there is no verse of Han characters in the text.
+        CorpusError: there is no verse of Han characters in the text, or more than 999.
     """
     title, body = untitled(text)
     verses = [verse for verse in split_verses(body) if has_han(verse)]
     if not verses:
         raise CorpusError("the text has no verse of Chinese characters; expected a poem")
+    if len(verses) > MAX_LINES:
+        many = f"a poem of {len(verses):,} lines; expected at most {MAX_LINES}"
+        raise CorpusError(f"{many}; put blank lines between poems, or name their form")
     simplified = _is_simplified(body)
     plain, sung = (Sounds(book or usual, simplified) for usual in (CLASSES, GROUPS))
     if found := _sung(title, verses, form, sung, plain):

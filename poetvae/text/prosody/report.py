@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import chain, groupby, zip_longest
 from typing import Any
 
 from .interface import FREE
@@ -104,13 +104,14 @@ def report(
 ) -> Report:
     """A report on verses that were read by these patterns, each empty or as long as its verse."""
     notes = sorted(notes, key=lambda note: (note.line, note.remark, note.position))
+    of_line = {n: tuple(group) for n, group in groupby(notes, key=lambda note: note.line)}
     lines = tuple(
         Line(
             verse,
             read(verse, pattern or FREE * len(verse), sounds),
             tuple(map(sounds.levels, verse)),
             pattern,
-            tuple(note for note in notes if note.line == n),
+            of_line.get(n, ()),
         )
         for n, (verse, pattern) in enumerate(zip_longest(verses, patterns, fillvalue=""), 1)
     )

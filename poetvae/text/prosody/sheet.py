@@ -12,6 +12,8 @@ _BLANK = re.compile(r"\n\s*\n")
 _MARK = re.compile("[，。？！；、,.?!;]")
 _NOTES = re.compile(r"（[^（）]*）|\([^()]*\)|\[[^\[\]]*\]|【[^【】]*】|[（(\[【].*")
 
+_HEAD = 3  # lines that may stand before a poem: its tune, its title, its author
+
 
 def split_poems(text: str) -> list[str]:
     """The poems of a text, between which stand blank lines. A block of one line without marks is
@@ -46,8 +48,8 @@ def _lengths(text: str) -> tuple[int, ...]:
 def untitled(text: str) -> tuple[str, str]:
     """The title of a poem, or "", and the poem without it and without notes in brackets."""
     lines = [line.strip() for line in _NOTES.sub("", text).splitlines() if has_han(line)]
-    titles = []
-    while len(lines) > 1 and _is_title(lines[0], lines[1:]):
+    titles: list[str] = []
+    while len(titles) < _HEAD and len(lines) > 1 and _is_title(lines[0], lines[1:]):
         titles.append(lines.pop(0))
     return " ".join(titles), "\n".join(lines)
 
