@@ -6,6 +6,8 @@ line and exits with the class's `exit_code`; nothing else is caught there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 # What a hostile file made of a name is quoted, too; a message stays one that can be read.
 _LONGEST = 1500
 
@@ -57,6 +59,12 @@ def visible(text: str, keep: str = "\n\t") -> str:
 def cut(text: str, most: int = 60) -> str:
     """A text of at most so many characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def several(names: Sequence[object], most: int = 12) -> str:
+    """The first so many of these names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(str, names[:most])) + more
 
 
 def brief(value: object) -> str:

@@ -71,6 +71,10 @@ def use(page: Page) -> Iterator[str]:
     page.get_by_role("button", name="Score", exact=True).click()
     page.locator("#table table").wait_for()
     yield "score"
+    page.get_by_role("tab", name="Check").click()
+    page.get_by_role("button", name="Check", exact=True).locator("visible=true").click()
+    page.locator("#report .report").wait_for()
+    yield "check"
 
 
 @click.command()

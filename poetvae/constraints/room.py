@@ -54,8 +54,8 @@ def form_for(codec: PoemCodec, conditions: Conditions) -> Form | None:
     if not fitting:
         texts = ((name, *(x for x in args if x not in WHERE)) for name, args in asked)
         names = ", ".join(" ".join(map(str, text)).replace("_", " ") for text in texts)
-        known = ", ".join(map(str, codec.forms))
-        raise ConstraintError(f"{names}: no form of this model has room for it; it writes {known}")
+        why = f"{names}: no form of this model has room for it"
+        raise ConstraintError(f"{why}; it writes {codec.known_forms}")
     return min(fitting, key=lambda form: (fitting[form], -codec.forms[form]))
 
 
@@ -72,8 +72,8 @@ def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
         if left is not None and len(chars) + whole <= form.size:
             fitting[form] = (left, form.lines, -codec.forms[form])
     if not fitting:
-        known = ", ".join(map(str, codec.forms))
-        why = f"{text!r} opens none of the model's forms, {known}, with anything left to write"
+        forms = f"none of the model's forms, {codec.known_forms},"
+        why = f"{text!r} opens {forms} with anything left to write"
         raise ConstraintError(f"{why}; give whole lines, with _ for what is open")
     return min(fitting, key=lambda form: fitting[form])
 

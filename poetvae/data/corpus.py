@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..config import TrainConfig, takes_fields
-from ..errors import CorpusError
+from ..errors import CorpusError, several
 from ..text.cleaning import UNBALANCED, clean
 from ..text.graphemes import clusters
 from ..text.poem import Form, Poem, content, held_out, select, text_key
@@ -273,7 +273,7 @@ def _check_selected(names: list[str], spec: CorpusSpec, report: CorpusReport) ->
     if report.items:
         return
     fixed = [(form, count) for form, count in report.forms.most_common() if form != "free"]
-    none = f"0 poems of the form {' or '.join(map(str, sorted(spec.forms)))}"
+    none = f"0 poems of the form {several(sorted(spec.forms))}"
     if not spec.forms:
         reason = f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
     elif not fixed:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
-from ..errors import ConfigError, CorpusError, cut
+from ..errors import ConfigError, CorpusError, cut, several
 from .cleaning import clean
 from .form import is_kana
 from .graphemes import clusters
@@ -72,8 +72,7 @@ class PoemCodec:
                 raise ConfigError(f"no label {name!r}; this model's labels: {labels}")
             known = self.fields[field]
             if (spelling := _same(value, known, value_key)) is None:
-                more = f" and {len(known) - 12} more" if len(known) > 12 else ""
-                raise ConfigError(f"{name}={value}: this model knows {', '.join(known[:12])}{more}")
+                raise ConfigError(f"{name}={value}: this model knows {several(known)}")
             checked[field] = spelling
         return checked
 
@@ -83,8 +82,7 @@ class PoemCodec:
         if form is None:
             return max(self.forms, key=lambda f: self.forms[f]) if self.forms else None
         if form not in self.forms:
-            known = ", ".join(map(str, self.forms)) or "free form alone"
-            raise ConfigError(f"this model does not write {form}; it writes {known}")
+            raise ConfigError(f"this model does not write {form}; it writes {self.known_forms}")
         return form
 
     def form_of(self, poem: Poem) -> Form | None:
@@ -93,9 +91,15 @@ class PoemCodec:
         if not self.forms:
             return None
         if poem.form not in self.forms:
-            known = f"{poem.form or 'free'}; this model reads {', '.join(map(str, self.forms))}"
+            known = f"{poem.form or 'free'}; this model reads {self.known_forms}"
             raise CorpusError(f"{_short(poem.text)} has the form {known}")
         return poem.form
+
+    @property
+    def known_forms(self) -> str:
+        """Its forms by name, the most frequent first, in few words."""
+        ordered = sorted(self.forms, key=lambda form: -self.forms[form])
+        return several(ordered) or "free form alone"
 
     @property
     def traditional(self) -> bool:

@@ -21,6 +21,10 @@ _LENGTHS = {
 }
 _SAID = str.maketrans("绝絶诗对联两发", "絕絕詩對聯兩發")
 
+_CALLED = {(5,) * n: f"五言{name}" for n, name in ((2, "對句"), (4, "絕句"), (8, "律詩"))}
+_CALLED |= {(7,) * len(lengths): f"七{name[1:]}" for lengths, name in _CALLED.items()}
+_CALLED |= {(5, 7, 5): "haiku", (5, 7, 5, 7, 7): "tanka"}
+
 FIELDS = {
     "dynasty": ("朝代", "时代", "年代"),
     "author": ("作者", "诗人", "词人", "poet"),
@@ -60,6 +64,11 @@ def form_named(text: str) -> tuple[int, ...]:
     name = said(text).translate(_SAID)
     match = _FORM.fullmatch(name)
     return (_NUMBERS[match[1] or "五"],) * _LINES[match[2]] if match else _LENGTHS.get(name, ())
+
+
+def called(lengths: tuple[int, ...]) -> str:
+    """What verse of lines of these lengths is called: 七言絕句, haiku; "" where it has no name."""
+    return _CALLED.get(lengths, "")
 
 
 def field_key(name: str) -> str:

@@ -113,7 +113,7 @@ class RunSpec:
             wanted, had = getattr(asked, name, 0), getattr(network, name, 0)
             if wanted not in (had, 0, ()) and name != "dropout":
                 others.append(f"{name} {had}, not {wanted}")
-        known = ", ".join(map(str, codec.forms)) or "free"
+        known = codec.known_forms if codec.forms else "free"
         others += [f"form {known}, not {form}" for form in self.forms if form not in codec.forms]
         if self.labels and set(self.labels) != set(codec.fields):
             fields = ", ".join(codec.fields) or "none"

@@ -27,7 +27,7 @@ from ..checkpoints.model_folder import Saved, save_checkpoint, save_folder
 from ..config import PRESETS, Config, TrainConfig, configure, fields, takes_fields
 from ..data.dataset import Data, derive_seed
 from ..data.reading import ReadingOptions
-from ..errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError
+from ..errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError, several
 from ..evaluation.likelihood import Report, evaluate
 from ..generation.generate import generate
 from ..generation.options import SamplingOptions
@@ -367,7 +367,7 @@ def _preflight(spec: RunSpec, data: Data, model: TextModel, group: Group) -> lis
     config, options, n = spec.config.model, spec.config.train, model.num_parameters()
     parts, epochs = options.slices, spec.steps * options.batch_size / len(data.train)
     shared = f" in {parts} slices on {group.size} processes" if parts > 1 or group.size > 1 else ""
-    forms = ", ".join(map(str, spec.forms)) or f"free, up to {config.max_len} positions"
+    forms = several(spec.forms) or f"free, up to {config.max_len} positions"
     memory = f"{16 * n / 2**20:.0f} MiB with optimizer; {options.precision} on {model.device}"
     steps = f"{spec.steps:,} steps of {options.batch_size} poems{shared}"
     return [

@@ -1,4 +1,4 @@
-"""The page as Gradio shows it: writing, revising, walking, a map and scores.
+"""The page as Gradio shows it: writing, revising, walking, a map, scores, and checking.
 
 Nothing is sent elsewhere, and nothing is kept.
 """
@@ -9,7 +9,7 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import partial, wraps
 from html import escape
@@ -19,6 +19,7 @@ from typing import Any
 from ..errors import ConfigError, PoetVAEError
 from ..generation.generate import Generated
 from ..poet import Poet
+from ..text.poem import Form
 from . import handlers, html, validation
 from .admission import Admission
 from .middleware import App
@@ -85,11 +86,13 @@ def build(poet: Poet) -> gr.Blocks:
                     there = _map_tab(poet)
             with gr.Tab("Score", id="score"):
                 _score_tab(poet)
+            with gr.Tab("Check", id="check"):
+                checked = _check_tab()
 
         def send(event: gr.EventData) -> list[Any]:
             return _send(poet, event)
 
-        targets = [tabs, text, opened, offers, *([a, b] if latent else [])]
+        targets = [tabs, text, opened, offers, checked, *([a, b] if latent else [])]
         _on(written.select, send, [], targets)
         if latent:
             _on(there.select, send, [], targets)
@@ -237,11 +240,9 @@ def _revise_tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
 
     def begin(text: object) -> tuple[str, str]:
         poem = handlers.read(poet, text)
-        return (
-            complete(text)
-            if poem is None
-            else (html.open_poem(poem.text, bool(poet.forms)), html.taken())
-        )
+        if poem is None:
+            return complete(text)
+        return html.open_poem(poem.text, bool(poet.forms)), html.taken()
 
     def anew(event: gr.EventData) -> str:
         poem = _sent(event, "poem")
@@ -315,31 +316,55 @@ def _score_tab(poet: Poet) -> None:
     _on(button.click, score, [text], [table])
 
 
+def _check_tab() -> gr.Textbox:
+    text = gr.Textbox(
+        label="Poem to check",
+        info="Of Chinese verse; blank lines between poems. No model is asked",
+        lines=4,
+        max_lines=14,
+        max_length=handlers.MOST_CHECKED,
+        value="渭城朝雨浥輕塵，客舍青青柳色新。\n勸君更盡一杯酒，西出陽關無故人。",
+    )
+    with gr.Row():
+        form = _menu(handlers.checked_forms(), "Form it ought to have", "told by the poem")
+        book = gr.Radio(handlers.BOOKS, value="", label="Rhyme book", min_width=280)
+    button = gr.Button("Check", variant="primary")
+    report = Html(
+        html.note("Tones, the nearest pattern, and every fault by name."), elem_id="report"
+    )
+
+    def check(*values: object) -> str:
+        return html.checked(handlers.check(*values))
+
+    _on(button.click, check, [text, form, book], [report])
+    return text
+
+
 def _send(poet: Poet, event: gr.EventData) -> list[Any]:
     """A poem to another tab: its text box, and in Revise opened as well."""
     text, ask = validation.text("poem", _sent(event, "text")), _sent(event, "ask")
     keep = gr.skip()
     ends = [keep, keep] if poet.model.has_latent else []
     if ask == "revise":
-        return [
-            gr.Tabs(selected="revise"),
-            text,
-            html.open_poem(text, bool(poet.forms)),
-            html.taken(),
-            *ends,
-        ]
+        opened = html.open_poem(text, bool(poet.forms))
+        return [gr.Tabs(selected="revise"), text, opened, html.taken(), keep, *ends]
+    if ask == "check":
+        return [gr.Tabs(selected="check"), keep, keep, keep, text, *ends]
     if ends and ask in ("from", "to"):
         ends = [text, keep] if ask == "from" else [keep, text]
-        return [gr.Tabs(selected="walk"), keep, keep, keep, *ends]
-    raise ConfigError("a poem can be sent to Revise and to Walk alone")
+        return [gr.Tabs(selected="walk"), keep, keep, keep, keep, *ends]
+    raise ConfigError("a poem can be sent to Revise, Check and Walk alone")
 
 
 def _form_menu(poet: Poet) -> gr.Dropdown:
     forms = handlers.forms_of(poet)
-    sizes = [(form, *form.split("x")) for form in forms]
-    named = [(f"{form} ({lines} lines of {length})", form) for form, length, lines in sizes]
-    first = next(iter(forms), "")
-    return gr.Dropdown(named or [("free", "")], value=first, label="Form", interactive=True)
+    return _menu(forms, "Form", *([] if forms else ["free"]))
+
+
+def _menu(forms: Iterable[Form], label: str, *absent: str) -> gr.Dropdown:
+    """A menu of forms, below a word for none."""
+    choices = [(word, "") for word in absent] + [(handlers.form_label(f), str(f)) for f in forms]
+    return gr.Dropdown(choices, value=choices[0][1], label=label, interactive=True, min_width=280)
 
 
 def _on(event: Any, answer: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
@@ -366,7 +391,7 @@ def _sent(event: gr.EventData, key: str) -> object:
 
 
 def _head(poet: Poet) -> str:
-    forms = ", ".join(handlers.forms_of(poet)) or "free form"
+    forms = poet.codec.known_forms if poet.forms else "free form"
     labels = "".join(f", with {name}" for name in poet.codec.fields)
     return (
         "<h1>poetvae</h1><p class='told'>A machine that writes verse from a latent space:"

@@ -22,12 +22,18 @@ from ..generation.generate import Generated
 from ..generation.options import SamplingOptions
 from ..latent.plane import Plane
 from ..poet import Poet
-from ..text.poem import LACUNA, Poem, content, select
-from ..text.prosody import LENIENT, RHYMES, STRICT, TONE_NAMES, USUAL
+from ..text.form import all_tunes
+from ..text.graphemes import clusters
+from ..text.names import called
+from ..text.poem import LACUNA, Form, Poem, content, select
+from ..text.prosody import LENIENT, RHYMES, STRICT, TONE_NAMES, USUAL, books
+from ..text.prosody.check import check_all
+from ..text.prosody.report import Report
 from ..text.variants import to_simplified, to_traditional
 from . import validation
 
 MOST_SCORED = 60  # poems
+MOST_CHECKED = 2000  # characters
 MOST_POEMS = 8
 MOST_CANDIDATES = 64
 MOST_DRAWN = 128  # poems times candidates, a few seconds of one core
@@ -54,6 +60,10 @@ MENUS = {
     "rhyme": {NOTHING: NOTHING, "any": "any"}
     | {name: f"{name} ({TONE_NAMES[tone]})" for tone, names in RHYMES.items() for name in names},
 }
+
+
+BOOKS = [("as the poem asks", ""), *((name, name) for name in books.BOOKS)]
+"""Of rhymes, to check by: what a menu says, and what it sends."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +97,22 @@ class Atlas:
         return (low - margin).tolist(), (high + margin).tolist()
 
 
-def forms_of(poet: Poet) -> list[str]:
+def forms_of(poet: Poet) -> list[Form]:
     """The model's forms, the most frequent first; none = free form."""
     counts = poet.codec.forms
-    return [str(form) for form in sorted(counts, key=lambda form: -counts[form])]
+    return sorted(counts, key=lambda form: -counts[form])
+
+
+def checked_forms() -> list[Form]:
+    """What a poem may be checked as: the forms of regulated verse, and all tunes."""
+    return [Form(length, lines) for length in (5, 7) for lines in (2, 4, 8)] + [*all_tunes()]
+
+
+def form_label(form: Form) -> str:
+    """A form as a menu has it: 七言絕句 7x4 (4 lines of 7)."""
+    each = f" of {form.uniform}" if form.uniform else f", {form.size} characters"
+    name = "" if form.tune else called(form.lengths)
+    return f"{name} {form} ({form.lines} lines{each})".strip()
 
 
 def in_script(text: str, script: object) -> str:
@@ -187,17 +209,17 @@ def alternatives(
     if poem is None:
         raise CorpusError(f"{str(value).strip()!r} is no whole poem of the model's forms")
     form = poet.codec.form_of(poem)
-    chars = content(poem, form)
+    chars = clusters(content(poem, form))
     first = validation.whole("first character", first, 0, len(chars) - 1)
     last = validation.whole("last character", last, first, len(chars) - 1)
-    blank = "".join(LACUNA if char != "\n" else char for char in chars[first : last + 1])
-    opened = chars[:first] + blank + chars[last + 1 :]
+    blank = [LACUNA if char != "\n" else char for char in chars[first : last + 1]]
+    opened = "".join(chars[:first] + blank + chars[last + 1 :])
     opened = form.punctuate(opened) if form else opened
     name = str(form) if form else None
     found = poet.complete(opened, 3 * n, form=name, temperature=TEMPERATURE, seed=seed)
     found.sort(key=lambda other: -other.log_prob)
     # In free form a text is the opening of what is written; what came after it is not asked for.
-    texts = [other.text if form else other.text[: len(chars)] for other in found]
+    texts = [other.text if form else other.text[: len("".join(chars))] for other in found]
     return [text for text in dict.fromkeys(texts) if text != poem.text][:n], seed
 
 
@@ -272,6 +294,18 @@ def score(poet: Poet, value: object) -> list[Scored]:
     return sorted(scored, key=lambda row: -row.anomaly)
 
 
+def check(value: object, form: object = None, book: object = None) -> list[Report]:
+    """What is wrong with the poems of a text, see `prosody.check`; form and book None or "": as the
+    poem asks."""
+    text = validation.text("poem", value, MOST_CHECKED)
+    if not text:
+        raise ConfigError("there is no poem yet; paste one")
+    forms = {str(one): one for one in checked_forms()}
+    chosen = forms[validation.choice("form", form, forms)] if form else None
+    named = validation.choice("rhyme book", book, books.BOOKS) if book else None
+    return check_all(text, chosen, named)
+
+
 def _nats(poet: Poet, text: str) -> list[tuple[str, float | None]]:
     """The characters of a text, those that are learnt with their nats."""
     text = poet.codec.typed(text).text
@@ -280,7 +314,7 @@ def _nats(poet: Poet, text: str) -> list[tuple[str, float | None]]:
 
 
 def _form(poet: Poet, value: object) -> str | None:
-    forms = forms_of(poet)
+    forms = [str(form) for form in forms_of(poet)]
     if value in (None, ""):
         return next(iter(forms), None)
     return validation.choice("form", value, forms) if forms else None

@@ -8,7 +8,11 @@ from html import escape
 
 from ..generation.generate import Generated
 from ..text.diff import changed
-from ..text.poem import has_han, is_han
+from ..text.graphemes import clusters
+from ..text.poem import has_han, has_verses
+from ..text.prosody.interface import FREE
+from ..text.prosody.report import Line, Report
+from ..text.prosody.scansion import Fault
 from ..text.variants import is_simplified
 from .handlers import Atlas, Scored, in_script, text_in
 
@@ -50,6 +54,7 @@ def _written(poem: Generated, script: object, latent: bool) -> str:
 def _article(inner: str, text: str, copied: str = "", latent: bool = True) -> str:
     """A poem with buttons: it is copied as it is shown, and sent on as it was written."""
     ways = [("revise", "Revise")] + latent * [("from", "Walk from"), ("to", "Walk to")]
+    ways += has_han(text) * [("check", "Check")]
     buttons = "".join(_button(name, {"ask": key, "text": text}) for key, name in ways)
     copy = _button("Copy", {"copy": copied or text})
     return f'<article class="poem">{inner}<p class="tools">{copy}{buttons}</p></article>'
@@ -84,8 +89,8 @@ def open_poem(text: str, fixed: bool) -> str:
     for line in text.split("\n"):
         for verse in _AFTER_MARK.split(line) if fixed else [line]:
             start, chars = place, ""
-            for char in verse:
-                if fixed and not is_han(char):
+            for char in clusters(verse):
+                if fixed and not has_verses(char):
                     chars += escape(char)
                     continue
                 name = f"character {place + 1}, {char}"
@@ -141,6 +146,34 @@ def _surprise(char: str, nats: float | None) -> str:
         f"<ruby title='{nats:.2f} nats' style='--share:{share}%'>{escape(char)}"
         f"<rt>{nats:.1f}</rt></ruby>"
     )
+
+
+def checked(reports: Iterable[Report]) -> str:
+    """Reports on poems: the tone under each character, then its faults, of each verse."""
+    return "".join(
+        f'<section class="report"><p>{escape(one.head)}</p>'
+        f"{_notes(note for note in one.notes if not note.line)}"
+        f"<ol>{''.join(map(_scanned, one.lines))}</ol>{_told(one.summary)}</section>"
+        for one in reports
+    )
+
+
+def _scanned(line: Line) -> str:
+    wrong = {note.position: note.remark for note in sorted(line.notes, key=lambda n: not n.remark)}
+    chars = ""
+    read = zip(line.text, line.tones, line.readings, strict=True)
+    for place, (char, tone, known) in enumerate(read, 1):
+        kind = {None: "", True: " class='odd'", False: " class='wrong'"}[wrong.get(place)]
+        other = "" if tone == FREE else known.replace(tone, "")
+        told = f"{known if tone == FREE and known else tone}<small>{other}</small>"
+        chars += f"<ruby{kind}>{escape(char)}<rt>{told}</rt></ruby>"
+    pattern = f"<small>{line.pattern}</small>" if line.pattern else ""
+    return f"<li><span{_lang(line.text)}>{chars}</span> {pattern}{_notes(line.notes)}</li>"
+
+
+def _notes(notes: Iterable[Fault]) -> str:
+    items = "".join(f"<li>{escape(str(note))}</li>" for note in notes)
+    return f"<ul>{items}</ul>" if items else ""
 
 
 def picture(atlas: Atlas) -> str:

@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Collection
 
-from ..errors import ConfigError, cut
+from ..errors import ConfigError, cut, several
 
 MOST_TEXT = 500  # characters of a text
 MOST_SEED = 2**31
@@ -58,7 +58,7 @@ def truth(name: str, value: object) -> bool:
 def choice(name: str, value: object, choices: Collection[str]) -> str:
     """One of the choices."""
     if not isinstance(value, str) or value not in choices:
-        known = ", ".join(list(choices)[:12]) + (" and others" if len(choices) > 12 else "")
+        known = several(list(choices))
         raise ConfigError(f"{name}: {_kind(value)} came; expected one of {known}")
     return value
 

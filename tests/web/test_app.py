@@ -87,8 +87,8 @@ def test_the_tabs(blocks: gr.Blocks, reader: Poet) -> None:
     def tabs(blocks: gr.Blocks) -> list[str]:
         return [tab["label"] for tab in parts(blocks, "tabitem")]
 
-    assert tabs(blocks) == ["Write", "Revise", "Walk", "Map", "Score"]
-    assert tabs(built(reader)) == ["Write", "Revise", "Score"]
+    assert tabs(blocks) == ["Write", "Revise", "Walk", "Map", "Score", "Check"]
+    assert tabs(built(reader)) == ["Write", "Revise", "Score", "Check"]
 
 
 def test_each_condition_has_a_control(blocks: gr.Blocks) -> None:
@@ -163,9 +163,29 @@ def test_a_poem_is_sent_to_the_tab_asked_for(blocks: gr.Blocks) -> None:
     assert (tabs.selected, text) == ("revise", POEM)
     assert 'data-ask="anew"' in opened
     assert all("value" not in one for one in ends)
+    tabs, *_, checked, a, b = send(Sent({"text": POEM, "ask": "check"}))
+    assert (tabs.selected, checked) == ("check", POEM)
+    assert "value" not in a
+    assert "value" not in b
     tabs, *_, a, b = send(Sent({"text": POEM, "ask": "to"}))
     assert (tabs.selected, b) == ("walk", POEM)
     assert a != POEM
+
+
+def test_a_poem_is_checked(blocks: gr.Blocks) -> None:
+    event = next(event for event in blocks.fns.values() if event.name == "check")
+    inputs: list[Any] = list(event.inputs)
+    values = [value for _, value in inputs[1].choices]
+    assert values[:7] == ["", "5x2", "5x4", "5x8", "7x2", "7x4", "7x8"]
+    assert ("浣溪沙 (6 lines of 7)", "浣溪沙") in inputs[1].choices
+    poem = inputs[0].value
+    shown = answer(blocks, "check")(poem, "", "")
+    assert "七言絕句" in shown
+    assert "失粘" in shown
+    assert "<ruby class='wrong'>君" in shown
+    assert shown.count("<rt>") == 28
+    with pytest.raises(gr.Error, match=r"came; expected one of 5x2, .* and [0-9]+ more"):
+        answer(blocks, "check")(poem, "9x9", "")
 
 
 def test_a_poem_is_revised_by_presses(blocks: gr.Blocks, poet: Poet) -> None:

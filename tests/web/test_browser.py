@@ -161,6 +161,11 @@ def test_every_tab_is_used(visit: Visit) -> None:
     expect(page.locator("#table ruby").first).to_have_attribute("title", re.compile(r"[\d.]+ nats"))
     assert page.locator("#table tbody tr").count() == 6
 
+    visit.tab("Check")
+    visit.press("Check")
+    expect(page.locator("#report ruby.wrong")).to_have_text(re.compile("君"))
+    no_overflow(page)
+
 
 def test_bad_input_is_told_and_is_no_html(wide: Visit) -> None:
     page = wide.page

@@ -70,6 +70,8 @@ def test_the_other_tabs_take_or_refuse_anything(
         lambda: handlers.look(poet, atlas, a, b, c),
         lambda: handlers.score(poet, a),
         lambda: handlers.in_script(POEM, a),
+        lambda: handlers.check(a, b, c),
+        lambda: handlers.check(POEM, b, c),
     ):
         refused(call)
 
@@ -384,3 +386,38 @@ def test_poems_tell_their_script_and_seed(poet: Poet) -> None:
     for part in ('lang="zh-Hans"', "瀑响分云出", sent, ">7</output>", "Walk from"):
         assert part in shown
     assert "Walk" not in html.written(found, latent=False)
+
+
+@pytest.mark.parametrize(
+    ("form", "label"),
+    [
+        ("7x4", "七言絕句 7x4 (4 lines of 7)"),
+        ("6x4", "6x4 (4 lines of 6)"),
+        ("浣溪沙", "浣溪沙 (6 lines of 7)"),
+        ("憶江南", "憶江南 (5 lines, 27 characters)"),
+        ("3-5-7", "3-5-7 (3 lines, 15 characters)"),
+        ("5-7-5", "haiku 5-7-5 (3 lines, 17 characters)"),
+    ],
+)
+def test_a_menu_names_forms(form: str, label: str) -> None:
+    assert handlers.form_label(Form.parse(form)) == label
+
+
+def test_checking_takes_a_form_and_a_book() -> None:
+    (one,) = handlers.check(POEM)
+    assert (one.form, one.book, one.faults) == ("5x2", "平水", ())
+    (one,) = handlers.check(POEM, "5x4", "新韻")
+    assert one.book == "新韻"
+    assert [fault.name for fault in one.faults][:1] == ["句數"]
+    assert len(handlers.check(f"{POEM}\n\n{OTHER}", "", "")) == 2
+
+
+def test_what_cannot_be_checked() -> None:
+    with pytest.raises(ConfigError, match="poem: 2001 characters came; expected at most 2000"):
+        handlers.check("山" * 2001)
+    with pytest.raises(ConfigError, match="rhyme book: '廣韻' came; expected one of"):
+        handlers.check(POEM, "", "廣韻")
+    with pytest.raises(ConfigError, match="there is no poem yet"):
+        handlers.check(" ")
+    with pytest.raises(CorpusError, match="no verse of Chinese characters"):
+        handlers.check("<b>none</b>")

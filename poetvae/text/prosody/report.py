@@ -73,22 +73,30 @@ class Report:
         lines = [line.as_dict() for line in self.lines]
         return {**head, "lines": lines, "rhyme": self.rhyme, **_by_weight(self.notes)}
 
-    def __str__(self) -> str:
+    @property
+    def head(self) -> str:
+        """What it is: 五言絕句 · 仄起，首句不入韻 · 5x4 · rhyme 尤 (平水)."""
         rhyme = f"rhyme {self.rhyme} ({self.book})" if self.rhyme else f"no rhyme ({self.book})"
-        parts = [" · ".join(filter(None, (self.kind, self.scheme, self.form, rhyme)))]
-        parts += map(_told, (note for note in self.notes if not note.line))
+        return " · ".join(filter(None, (self.kind, self.scheme, self.form, rhyme)))
+
+    @property
+    def summary(self) -> str:
+        """How many faults there are, and how many remarks, and what was read so that it fits."""
+        faults, remarks = len(self.faults), len(self.notes) - len(self.faults)
+        counts = f"{_count(faults, 'fault')}, {_count(remarks, 'remark')}"
+        chosen = "".join(dict.fromkeys(chain(*(line.chosen for line in self.lines))))
+        return counts + (f"; of both tones, and read to fit: {chosen}" if chosen else "")
+
+    def __str__(self) -> str:
+        parts = [self.head, *(f"    {note}" for note in self.notes if not note.line)]
         width = max(len(line.text) for line in self.lines)
         for n, line in enumerate(self.lines, 1):
             chars = "".join(f"{char:4}" for char in line.text)
             tones = "".join(map(_cell, line.tones, line.readings))
             gap = "     " * (width - len(line.text))
             parts += [f"{n:2}  {chars}".rstrip(), f"    {tones}{gap}{line.pattern}".rstrip()]
-            parts += map(_told, line.notes)
-        faults, remarks = len(self.faults), len(self.notes) - len(self.faults)
-        parts.append(f"{_count(faults, 'fault')}, {_count(remarks, 'remark')}")
-        if chosen := "".join(dict.fromkeys(chain(*(line.chosen for line in self.lines)))):
-            parts[-1] += f"; of both tones, and read to fit: {chosen}"
-        return "\n".join(parts)
+            parts += [f"    {note}" for note in line.notes]
+        return "\n".join([*parts, self.summary])
 
 
 def report(
@@ -129,11 +137,6 @@ def _cell(tone: str, readings: str) -> str:
     """The tone under a character, five columns wide: as it is read, then what else it may be."""
     both = readings if tone == FREE else tone + readings.replace(tone, "")
     return both + " " * (5 - 2 * len(both))
-
-
-def _told(note: Fault) -> str:
-    place = f", character {note.position}" if note.position else ""
-    return f"    {'·' if note.remark else '✗'} {note.name}{place}: {note.why}"
 
 
 def _count(n: int, what: str) -> str:

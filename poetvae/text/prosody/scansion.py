@@ -35,6 +35,10 @@ class Fault:
     why: str
     remark: bool = False
 
+    def __str__(self) -> str:
+        place = f", character {self.position}" if self.position else ""
+        return f"{'·' if self.remark else '✗'} {self.name}{place}: {self.why}"
+
     def as_dict(self) -> dict[str, Any]:
         """The fields by name, as JSON has them."""
         return vars(self).copy()
