@@ -14,7 +14,7 @@ from ..errors import ConfigError, CorpusError
 from ..text.prosody.books import BOOKS
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
-from .terminal import files, note, quiet
+from .terminal import files, known, note, quiet
 
 if TYPE_CHECKING:
     from ..text.poem import Poem
@@ -142,26 +142,34 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
 
 @common.command("poetvae check poems.txt --form 5x2")
 @click.argument("source", default="-", metavar="[FILE|-]", shell_complete=files)
-@click.option("--form", metavar="7x4", help="What the poems ought to be; absent = told by each.")
+@click.option(
+    "--form",
+    metavar="7x4",
+    shell_complete=known(common.FORMS),
+    help="What the poems ought to be; absent = told by each.",
+)
 @click.option("--book", type=click.Choice(BOOKS), help="Of rhymes; absent = 平水.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where a fault stands.")
 @common.json_option
 def check(source: str, form: str | None, book: str | None, strict: bool, as_json: bool) -> None:
-    """Scan the poems of FILE, blank lines between them: tones, rhyme, and every fault by name.
+    """Scan the poems of FILE, blank lines between them, or of JSON: tones, rhyme, every fault.
 
     A fault is marked ✗, and · what is only to be remarked, since good poets allow it. Under each
     character stands its tone as it is read here, 平 or 仄, and then what else it may be.
     """
-    from ..text.poem import Form
+    from ..data.sources import poems_in
+    from ..text.poem import Form, has_han
     from ..text.prosody.check import check_all
 
     text = "\n".join(common.lines_of(source, blank=True))
     if not text.strip():
         raise CorpusError(f"{source}: no text came; give a poem")
-    reports = check_all(text, Form.parse(form) if form else None, book)
-    for one in reports:
-        common.output(one.as_dict(), common.paragraph(str(one)), as_json)
-    if strict and any(one.faults for one in reports):
+    wanted, sound = Form.parse(form) if form else None, True
+    for poem in [*filter(has_han, poems_in(text, source))] or [""]:
+        for one in check_all(poem, wanted, book):
+            common.output(one.as_dict(), common.paragraph(str(one)), as_json)
+            sound &= not one.faults
+    if strict and not sound:
         sys.exit(1)
 
 

@@ -115,6 +115,22 @@ def typed_lines(name: str, blank: bool = False) -> Iterator[str]:
         raise _unreadable(name, error) from error
 
 
+def poems_in(text: str, name: str) -> Iterator[str]:
+    """What somebody asks about: the text as it is; of JSON its poems, each behind a line with its
+    title, or the tune that it is of. Raises CorpusError: an entry is broken, or holds no poem."""
+    if not is_json(text):
+        yield text
+        return
+    lines = ((f"{name}:{n}", line) for n, line in enumerate(text.splitlines(), 1))
+    by_line = has_entry_a_line(text)
+    entries = line_entries(lines) if by_line else document_entries(name, iter([text]))
+    for record in entry_records(name, entries, PLAIN):
+        if record.problem:
+            raise CorpusError(f"{record.where}: {record.problem}; expected poems")
+        title = record.meta.get("rhythmic") or record.meta.get("title", "")
+        yield f"# {title}\n{record.text}"
+
+
 def _unreadable(name: str, error: Exception) -> CorpusError:
     reason = getattr(error, "strerror", None) or str(error)
     return CorpusError(f"{name}: cannot be read ({reason}); check the file")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,19 @@ def test_a_tune_by_its_title_and_by_the_flag() -> None:
         assert (answer["book"], answer["faults"]) == ("詞林", [])
     answer = shell("check --json --form 浣溪沙", stdin=SPRING[4:].encode()).answer
     assert {fault["name"] for fault in answer["faults"]} >= {"句數"}
+
+
+def test_json_with_poems_in_it_is_read(tmp_path: Path) -> None:
+    entry = {"rhythmic": "忆江南", "title": "其一", "paragraphs": [SPRING[4:].strip()]}
+    others = [{"text": TOWER[5:].strip()}, {"title": "none", "text": "..."}]
+    path = tmp_path / "poems.json"
+    path.write_text(json.dumps([entry, *others]), encoding="utf-8")
+    assert [row["form"] for row in shell("check --json", path).rows] == ["憶江南", "5x4"]
+    lines = "\n".join(json.dumps({"text": text}) for text in (TOWER[5:], WEICHENG))
+    assert [row["form"] for row in shell("check --json", stdin=lines.encode()).rows] == [
+        "5x4", "7x4"
+    ]  # fmt: skip
+    refused(1, "expected poems", "check", stdin=b'[{"text": "')
 
 
 def test_an_encoding_other_than_utf_8_is_read() -> None:

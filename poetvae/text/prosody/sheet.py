@@ -50,15 +50,17 @@ def untitled(text: str) -> tuple[str, str]:
     lines = [line.strip() for line in _NOTES.sub("", text).splitlines() if has_han(line)]
     titles: list[str] = []
     while len(titles) < _HEAD and len(lines) > 1 and _is_title(lines[0], lines[1:]):
-        titles.append(lines.pop(0))
+        titles.append(lines.pop(0).strip("# 《》"))
     return " ".join(titles), "\n".join(lines)
 
 
 def _is_title(line: str, others: Sequence[str]) -> bool:
     """Whether a line is the title of those behind it: it has no marks where they do, or another
-    length than all of them, or it names the tune that they keep."""
-    if _MARK.search(line) or line.startswith(("#", "《")):
-        return not _MARK.search(line)
+    length than all of them, or it names the tune that they keep, or it is marked as one."""
+    if line.startswith("#") or (line.startswith("《") and line.endswith("》")):
+        return True
+    if _MARK.search(line):
+        return False
     verses = split_verses("\n".join(others))
     lengths = {len(verse) for verse in verses}
     if any(tune.lengths == tuple(map(len, verses)) for tune in named(line)):
