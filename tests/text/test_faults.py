@@ -234,6 +234,13 @@ def test_stanzas_of_a_tune_are_one_poem() -> None:
     assert report.rhyme == "第十八部"
 
 
+def test_another_layout_of_a_tune_is_said_to_be_one() -> None:
+    text = f"念奴嬌\n{SNOW.replace('。', '，風月。')}"
+    report = check(text)
+    assert (report.kind, report.faults, report.notes[0].name) == ("詞", (), "又一體")
+    assert len(check(text, Form.parse("念奴嬌")).faults) > 5
+
+
 def test_a_tune_that_is_named_is_the_one_that_counts() -> None:
     assert check(TOWER, Form.parse("生查子")).form.startswith("生查子")
     assert check(f"玉樓春\n{'春風春雨春花月' * 8}").kind != "詞"  # no lines, no tune

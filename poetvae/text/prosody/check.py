@@ -56,6 +56,11 @@ def check(text: str, form: Form | None = None, book: str | None = None) -> Repor
     if found := _sung(title, verses, form, sung, plain):
         patterns, name = [fit.pattern for fit in found.fits], found.tune.name
         about = partial(report, body, name, "詞", found.verses, sung)
+        apart = sum(note.name in ("字數", "句數") for note in found.notes)
+        if not form and apart > max(2, len(verses) / 6):
+            why = f"the table has no layout of {name} like this; the nearest differs at {apart} "
+            why += f"places; --form {name} lists them"
+            return about([Fault("又一體", 0, 0, why, remark=True)])
         return about(found.notes, patterns, found.rhyme or None)
     wanted = form.lengths if form else _guess(verses)
     about = partial(report, body, _form(wanted), verses=verses, sounds=plain)
