@@ -1,10 +1,11 @@
-"""What is wrong with a poem, with places and reasons: regulated verse by its rules.
+"""What is wrong with a poem, with places and reasons: verse by its rules, a ci by its tune.
 
     print(check("渭城朝雨浥輕塵，客舍青青柳色新。勸君更盡一杯酒，西出陽關無故人。"))
 
 No model is asked. A poem of verses of five or of seven characters whose even verses end level is
 taken as regulated; with too much against that, or with oblique rhymes, as old-style verse (古體),
-which is free in its tones. Whoever names the form has it taken as regulated.
+which is free in its tones; whoever names the form has what rhymes level taken as regulated. A ci is
+told by its title or its line lengths.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from .sheet import split_poems, untitled
 
 _NUMBERS = {5: "五言", 7: "七言"}
 _KINDS = {2: "對句", 4: "絕句", 8: "律詩"}
-_OFF = 0.5  # and so many for a ci that nothing but its length names
-_MOST = 0.75  # verses of one length: so many tell that the others are wrong
+_MOST = 0.75  # the share of verses of one length that tells that the others are wrong
+_OFF = 0.5  # so many faults a verse are too many for a ci that its lengths alone tell
 
 
 def check(text: str, form: Form | None = None, book: str | None = None) -> Report:
@@ -121,16 +122,19 @@ def _sung(
     title: str, verses: Sequence[str], form: Form | None, sounds: Sounds, plain: Sounds
 ) -> Sung | None:
     """A poem beside the tune that its form or its title names, or that has its line lengths. What
-    is regulated verse by its lengths and its rhyme is no ci unless it is named so."""
-    if among := named(form.tune if form else title):
-        return nearest_tune(verses, among, sounds)
+    is regulated verse by its lengths and its rhyme is no ci unless it is named so: many a quatrain
+    has the name of a tune that is another one now, as 浪淘沙."""
     lengths = form.lengths if form else tuple(map(len, verses))
-    ends = [verse[-1] for verse in verses[1::2]]
-    if _is_plain(lengths) and (form or (len(verses) in _KINDS and _side(ends, plain) == LEVEL)):
+    quatrains = _is_plain(lengths) and len(lengths) in _KINDS
+    among = named(form.tune if form else title)
+    if among and (form or not quatrains or lengths in {tune.lengths for tune in among}):
+        return nearest_tune(verses, among, sounds)
+    level = _side([verse[-1] for verse in verses[1::2]], plain) == LEVEL
+    if (quatrains and level) or (form and _is_plain(lengths)):
         return None
-    among = of_lengths(lengths)
-    sung = nearest_tune(verses, among or of_nearly(lengths), sounds)
-    surely = among and len(set(lengths)) > 1
+    alike = of_lengths(lengths)
+    sung = nearest_tune(verses, alike or of_nearly(lengths), sounds)
+    surely = alike and len(set(lengths)) > 1
     return sung if sung and (surely or sung.cost <= _OFF * len(verses)) else None
 
 
