@@ -8,14 +8,16 @@ Two sources, both of MIT licence. 全宋詞 as chinese-poetry has it: what poets
 *Layouts.* Poems of a tune are of one layout where they break at the same characters, whatever 、
 one editor sets and another does not; the commonest division is that of the entry. An entry is made
 of each that at least `SHARE` of the poems have, until `ENOUGH` of them are held. A layout in which
-some poems end level and some oblique is two. Stanzas are those of `TUNES`: the corpus has none.
+some poems end level and some oblique is two. A tune of which too few poems are left to count has
+the first layout of the book alone. Stanzas are those of `TUNES`: the corpus has none.
 
 *Tones.* A place is level or oblique where the share `AGREED` of the characters with one usual tone
 are; the book counts as `BOOK` more of them. Two free places of a verse may be tied, 平平平仄仄 or
-平平仄平仄 but not 平平仄仄仄: such a verse has all its patterns, separated by "|".
+平平仄平仄 but not 平平仄仄仄: such a verse has all its patterns, separated by "|". A verse that
+stands at the same place in other layouts of the tune is counted in those, too.
 
 *Rhymes.* Two verses rhyme where the share `RHYMING` of the poems have them in one group of
-詞林正韻, a lesser one where the book says so and a greater one where it says otherwise.
+詞林正韻: another one where the book, in what it has as the norm, says so or does not.
 
 `--report` counts what the table accepts by parts of the poems: the entries that the other parts
 make, on the poems of each. Near-copies of a poem count once, poems with lacunae not at all.
@@ -26,13 +28,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
-from itertools import combinations, pairwise, product
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from itertools import accumulate, combinations, pairwise, product
 from pathlib import Path
 from statistics import median
 from string import ascii_uppercase
+from typing import NamedTuple
 
 import click
 
@@ -52,9 +55,9 @@ HEADER = """\
 # rhymes, 入 where they are of the entering tone, source; between them tabs.
 """
 
-# The tunes: name, characters of its first stanzas where it is not two of one layout (several
-# numbers for layouts of several sizes; 0 for a single stanza; joined by + for more than one
-# break), and its other names.
+# The tunes: name; where a tune is not two stanzas of one layout, how many characters stand before
+# its second stanza (several numbers for layouts of several sizes; joined by + before the third; 0
+# for a tune of one stanza); other names.
 TUNES = """
 浣溪沙
 水調歌頭 48
@@ -92,7 +95,7 @@ TUNES = """
 如夢令 0 憶仙姿
 木蘭花慢 50
 洞仙歌 34
-訴衷情 23
+訴衷情 23 訴衷情令
 青玉案 33
 阮郎歸 24 醉桃源
 一斛珠 27 醉落魄
@@ -160,23 +163,64 @@ TUNES = """
 破陣子
 太常引 25
 人月圓 24
-雨霖鈴 51
+雨霖鈴 51 雨淋鈴
 釵頭鳳 擷芳詞
 揚州慢 50
 掃花遊 48 掃地遊
 宴清都 52
+玉蝴蝶
+應天長
+萬年歡
+多麗 74 綠頭鴨
+步蟾宮
+絳都春
+天香 51
+一叢花
+六么令
+秋蕊香
+一萼紅
+玉漏遲
+新荷葉
+慶清朝
+二郎神
+東風第一枝
+渡江雲
+疏影
+暗香
+綺羅香
+雙雙燕
+十六字令 0 歸字謠 蒼梧謠
 """
 
 # What a name alone stands for where that is not the commonest layout, by its size.
-FIRST = {"憶江南": 27}  # the one stanza of the Tang and of the 欽定詞譜; the Song sang it twice
+FIRST = {
+    "憶江南": 27,  # the one stanza of the Tang and of the 欽定詞譜; the Song sang it twice
+    "釵頭鳳": 60,  # as 陸游 has it; the book begins with the 54 characters of 擷芳詞
+}
+# Poems of one tune that the corpus has under another, by its name there and their size.
+ELSEWHERE = {("烏夜啼", 36): "相見歡", ("漁父", 31): "", ("漁父", 62): "漁家傲"}
+
 FOLDS = 5
-ENOUGH, SHARE, FEWEST = 0.9, 0.08, 8
+ENOUGH, SHARE, FEWEST = 0.9, 0.05, 8
 # A tone that this share of characters agree on is the tune's. The book counts as so many of them,
 # of which it has this share: where it has no word, where it says so, and where it says otherwise.
 AGREED, BOOK = 0.95, 6
 SHARES = {None: 0.85, True: 1.0, False: 0.5}
+# Two free places are tied where so many of the poems that tell, and this share, would have two
+# tones there by chance, and less than this share of those has.
+MANY, CHANCE, HARDLY = 6, 0.06, 0.25
 # Of the poems so many have to rhyme, likewise.
-RHYMING = {None: 0.6, True: 0.45, False: 0.75}
+RHYMING = {None: 0.65, True: 0.6, False: 0.95}
+# Groups that poets mixed as their endings merged, -n, -ng and -m, -t, -k and -p, and the two halves
+# of the class 灰; where the report says so.
+MIXED = {
+    "第五部": "第三部",
+    "第十一部": "第六部",
+    "第十三部": "第六部",
+    "第十四部": "第七部",
+    "第十八部": "第十七部",
+    "第十九部": "第十七部",
+}
 # Of the poems, and of the rhymes of each, so many are of the entering tone.
 ENTERING = 0.55, 0.8
 _VERSE = re.compile("([^，。、！？；：]+)([，。、！？；：]+)")
@@ -191,50 +235,63 @@ class Ci:
     marks: str
     key: str
 
-    @property
+    @cached_property
     def text(self) -> str:
         """All characters."""
         return "".join(self.verses)
 
-    @property
+    @cached_property
     def breaks(self) -> dict[int, str]:
         """The marks by how many characters stand before."""
-        return dict(zip(ends(map(len, self.verses)), self.marks, strict=True))
+        return dict(zip(accumulate(map(len, self.verses)), self.marks, strict=True))
 
 
 @dataclass(frozen=True)
 class Model:
-    """A layout in the 欽定詞譜."""
+    """An example of the 欽定詞譜, with a letter of each rhyme by the place behind its verse. One
+    that has free places is the norm of its tune; the others have their own tones alone."""
 
+    text: str
     breaks: dict[int, str]
     tones: str
-    rhymes: dict[int, str]  # by the place behind the verse
+    rhymes: dict[int, str]
 
 
 @dataclass
 class Layout:
-    """Poems of one layout of a tune: the marks by place, and those poems divided alike or not."""
+    """A layout of a tune: the marks by place, the poems that have it, be they divided by 、 alike
+    or not, the other ones of its size and last tone, and its examples in the book."""
 
     breaks: dict[int, str]
     poems: list[Ci]
-    model: Model | None = None
+    near: list[Ci] = field(default_factory=list)
+    models: list[Model] = field(default_factory=list)
 
-    @property
-    def size(self) -> int:
-        """How many characters."""
-        return max(self.breaks)
+    @cached_property
+    def spans(self) -> list[tuple[int, int]]:
+        """Where verses begin and end."""
+        return list(pairwise((0, *sorted(self.breaks))))
 
-    def verses(self, text: str) -> tuple[str, ...]:
-        """A text divided as this layout is."""
-        return tuple(text[a:b] for a, b in pairwise((0, *sorted(self.breaks))))
+    def verses_at(self, start: int, stop: int) -> list[str]:
+        """What the poems have between two places, and those near ones that have a verse there."""
+        found = [poem.text[start:stop] for poem in self.poems]
+        for poem in self.near:
+            inside = (mark for at, mark in poem.breaks.items() if start < at < stop)
+            if {start, stop} <= {0, *poem.breaks} and all(mark == "、" for mark in inside):
+                found.append(poem.text[start:stop])
+        return found
 
 
-def ends(lengths: Iterable[int]) -> list[int]:
-    """Where verses of these lengths end."""
-    found = [0]
-    for length in lengths:
-        found.append(found[-1] + length)
-    return found[1:]
+class Fit(NamedTuple):
+    """How a poem fits an entry: the places that keep the tones in some usual reading, of how many;
+    whether all verses keep a pattern; whether all rhymes are kept, and whether they are where
+    groups count as one that poets of the Song mixed."""
+
+    places: int
+    size: int
+    toned: bool
+    rhymed: bool
+    nearly: bool
 
 
 def named() -> dict[str, tuple[str, tuple[tuple[int, ...], ...], tuple[str, ...]]]:
@@ -245,27 +302,27 @@ def named() -> dict[str, tuple[str, tuple[tuple[int, ...], ...], tuple[str, ...]
         name, *rest = line.split()
         sizes = [x for x in rest if x[0].isdecimal()]
         others = tuple(x for x in rest if not x[0].isdecimal())
-        breaks = tuple(tuple(ends(map(int, size.split("+")))) for size in sizes)
+        breaks = tuple(tuple(accumulate(map(int, size.split("+")))) for size in sizes)
         for each in (name, *others):
             found[to_simplified(each)] = (name, breaks, others)
     return found
 
 
 def read(folder: Path) -> dict[str, list[Ci]]:
-    """The poems of each tune; of near-copies the first."""
+    """The poems of each tune, that of most poems first; of near-copies the first."""
     tune_of, found = named(), defaultdict(list)
     seen: set[str] = set()
     for path in sorted(folder.glob("ci.song.*.json")):
-        for entry in json.loads(path.read_text("utf-8")):
-            names = [tune_of[x] for x in entry["rhythmic"].split("・") if x in tune_of]
-            ci = ci_of("".join(entry["paragraphs"]))
+        for sung in json.loads(path.read_text("utf-8")):
+            names = [tune_of[x][0] for x in sung["rhythmic"].split("・") if x in tune_of]
+            ci = ci_of("".join(sung["paragraphs"]))
             if names and ci.verses and all(map(is_han, ci.verses)):
-                known = sum(len(v) >= 4 and v in seen for v in ci.verses)
+                known = sum(len(verse) >= 4 and verse in seen for verse in ci.verses)
                 seen |= {*ci.verses}
-                if 2 * known < len(ci.verses):
-                    name = names[0][0]
-                    found["相見歡" if name == "烏夜啼" and len(ci.text) == 36 else name].append(ci)
-    return found
+                name = ELSEWHERE.get((names[0], len(ci.text)), names[0])
+                if name and 2 * known < len(ci.verses):
+                    found[name].append(ci)
+    return dict(sorted(found.items(), key=lambda item: -len(item[1])))
 
 
 def ci_of(text: str) -> Ci:
@@ -281,58 +338,76 @@ def agree(some: dict[int, str], others: dict[int, str]) -> bool:
     return max(some) == max(others) and all(mark == "、" for mark in only)
 
 
-def layouts(poems: Sequence[Ci]) -> list[Layout]:
+def layouts(poems: Sequence[Ci], models: Sequence[Model]) -> list[Layout]:
     """The layouts of a tune that are entries, the commonest first."""
-    left, found, held = list(poems), [], 0
+    left, found, held = list(poems), list[Layout](), 0
+    fewest = max(FEWEST, SHARE * len(poems))
     while left and held < ENOUGH * len(poems):
-        lengths, _ = Counter(tuple(sorted(p.breaks)) for p in left).most_common(1)[0]
-        alike = [p.breaks for p in left if tuple(sorted(p.breaks)) == lengths]
-        breaks = {x: Counter(b[x] for b in alike).most_common(1)[0][0] for x in lengths}
+        places, _ = Counter(frozenset(p.breaks) for p in left).most_common(1)[0]
+        alike = [p.breaks for p in left if p.breaks.keys() == places]
+        breaks = {x: Counter(b[x] for b in alike).most_common(1)[0][0] for x in places}
         of_it = [p for p in left if agree(p.breaks, breaks)]
-        if len(of_it) < max(FEWEST, SHARE * len(poems)):
+        if len(of_it) < fewest:
             break
         held += len(of_it)
         left = [p for p in left if not agree(p.breaks, breaks)]
-        for part in by_end(of_it):
-            if len(part) >= max(FEWEST, SHARE * len(poems)):
-                found.append(Layout(breaks, part))
+        parts = [[p for p in of_it if ends(p) == {tone}] for tone in (LEVEL, OBLIQUE)]
+        if min(map(len, parts)) < fewest:
+            parts = [of_it]
+        found += [Layout(breaks, part) for part in parts]
+    if not found and models:
+        found = [Layout(models[0].breaks, [p for p in left if agree(p.breaks, models[0].breaks)])]
+    for layout in found:
+        told = len(layout.poems) >= FEWEST
+        tone = last_tone(layout.poems) if told else models[0].tones[-1]
+        size = max(layout.breaks)
+        have = {*layout.poems}
+        layout.near = [
+            poem
+            for poem in poems
+            if len(poem.text) == size and tone in ends(poem) and poem not in have
+        ]
+        layout.models = [
+            model
+            for model in models
+            if agree(model.breaks, layout.breaks) and model.tones[-1] == tone
+        ]
     return sorted(found, key=lambda layout: -len(layout.poems))
 
 
-def by_end(poems: Sequence[Ci]) -> tuple[list[Ci], ...]:
-    """Poems that end level and those that end oblique; together where they cannot be told."""
-    level = [p for p in poems if levels(p.text[-1], usual=True) == {LEVEL}]
-    oblique = [p for p in poems if levels(p.text[-1], usual=True) == {OBLIQUE}]
-    told = len(level) + len(oblique)
-    if min(len(level), len(oblique)) < max(FEWEST, SHARE * told):
-        return (list(poems),)
-    return level, oblique
+def ends(poem: Ci) -> frozenset[str]:
+    """The tones that a poem may end in."""
+    return levels(poem.text[-1], usual=True)
+
+
+def last_tone(poems: Sequence[Ci]) -> str:
+    """The tone that most of the poems end in."""
+    heard = Counter(tone for poem in poems for tone in ends(poem))
+    return heard.most_common(1)[0][0]
 
 
 def entry(layout: Layout, tune: str) -> Tune:
     """What the table has of a layout; without names."""
-    places = sorted(layout.breaks)
-    rhymes, told = rhymes_of(layout)
-    tones = tuple(
-        "|".join(patterns(layout, a, b, letter))
-        for (a, b), letter in zip(pairwise((0, *places)), rhymes, strict=True)
-    )
-    _, breaks, _ = named()[to_simplified(tune)]
-    stanzas = stanzas_of(layout, tune, breaks)
-    low = [i for i, letter in enumerate(rhymes) if letter.islower()]
-    ends_of = [[layout.verses(poem.text)[i][-1] for i in low] for poem in layout.poems]
+    rhymes = rhymes_of(layout)
+    low = [stop - 1 for (_, stop), x in zip(layout.spans, rhymes, strict=True) if x.islower()]
     poems, rhyming = ENTERING
-    held = [sum(map(entering, chars)) >= rhyming * len(chars) for chars in ends_of]
+    held = [
+        sum(entering(poem.text[at]) for at in low) >= rhyming * len(low) for poem in layout.poems
+    ]
+    counted = len(layout.poems) >= FEWEST
     return Tune(
         name=tune,
         names=(),
-        lengths=tuple(b - a for a, b in pairwise((0, *places))),
-        marks="".join(layout.breaks[x] for x in places),
-        stanzas=stanzas,
-        tones=tones,
+        lengths=tuple(stop - start for start, stop in layout.spans),
+        marks="".join(layout.breaks[stop] for _, stop in layout.spans),
+        stanzas=stanzas_of(layout, tune),
+        tones=tuple(
+            "|".join(patterns(layout, *span, letter))
+            for span, letter in zip(layout.spans, rhymes, strict=True)
+        ),
         rhymes=rhymes,
-        entering=bool(low) and sum(held) >= poems * len(held),
-        source="corpus+詞譜" if told else "corpus",
+        entering=bool(low and held) and sum(held) >= poems * len(held),
+        source="+".join(["corpus"] * counted + ["詞譜"] * bool(layout.models)),
     )
 
 
@@ -341,77 +416,86 @@ def entering(char: str) -> bool:
     return "入" in tones_of(char, usual=True)
 
 
-def stanzas_of(layout: Layout, tune: str, breaks: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
-    """How many verses each stanza has: two halves of one layout, or as `TUNES` says."""
+def stanzas_of(layout: Layout, tune: str) -> tuple[int, ...]:
+    """How many verses each stanza has: two of one layout, or as `TUNES` says to the end of the
+    nearest sentence."""
+    _, breaks, _ = named()[to_simplified(tune)]
     places = sorted(layout.breaks)
-    lengths, half = [b - a for a, b in pairwise((0, *places))], len(places) // 2
-    for cuts in breaks:
-        if all(layout.breaks.get(cut) == "。" and cut < layout.size for cut in cuts if cut):
-            inside = [places.index(cut) + 1 for cut in cuts if cut]
-            if inside or lengths[:half] != lengths[half:]:
-                return tuple(b - a for a, b in pairwise((0, *inside, len(places))))
+    lengths, half = [stop - start for start, stop in layout.spans], len(places) // 2
     if lengths[:half] == lengths[half:]:
         return (half, half)
-    raise click.ClickException(f"{tune}: no stanza break of {breaks} fits {lengths}")
+    if breaks == ((0,),):
+        return (len(places),)
+    stops = [x for x in places[:-1] if layout.breaks[x] == "。"]
+    near = []
+    for cuts in breaks or ((places[-1] // 2,),):
+        found = [min(stops, key=lambda x, cut=cut: abs(x - cut)) for cut in cuts]  # type: ignore[misc]
+        near.append((sum(abs(x - cut) for x, cut in zip(found, cuts, strict=True)), found))
+    off, found = min(near)
+    if off > 2:
+        raise click.ClickException(f"{tune}: no stanza of {lengths} is of any size in {breaks}")
+    inside = [places.index(at) + 1 for at in found]
+    return tuple(b - a for a, b in pairwise((0, *inside, len(places))))
 
 
 def patterns(layout: Layout, start: int, stop: int, rhyme: str) -> list[str]:
     """The patterns of the verse between two places, which ends in this rhyme."""
-    told = [[levels(char, usual=True) for char in poem.text[start:stop]] for poem in layout.poems]
-    fixed = []
+    told = [[levels(char, usual=True) for char in x] for x in layout.verses_at(start, stop)]
+    marked = [model for model in layout.models if FREE in model.tones or not told]
+    said = [model.tones[start:stop] for model in marked]
+    fixed = ""
     for i in range(stop - start):
-        heard = Counter(next(iter(row[i])) for row in told if len(row[i]) == 1)
-        tone, count = heard.most_common(1)[0]
-        said = layout.model.tones[start + i] == tone if layout.model else None
-        share = (count + BOOK * SHARES[said]) / (sum(heard.values()) + BOOK)
-        fixed.append(tone if share >= AGREED else FREE)
+        heard = Counter(tone for row in told if len(row[i]) == 1 for tone in row[i])
+        heard = heard or Counter(tones[i] for tones in said)
+        tone, count = heard.most_common(1)[0] if heard else (FREE, 0)
+        share = SHARES[all(tones[i] == tone for tones in said) if said else None]
+        agreed = count + BOOK * share >= AGREED * (heard.total() + BOOK)
+        fixed += tone if agreed else FREE
     if rhyme != ".":
-        fixed[-1] = LEVEL if rhyme.isupper() else OBLIQUE
-    free = [i for i, tone in enumerate(fixed) if tone == FREE]
-    barred = list(tied(told, free))
-    allowed = frozenset(
-        "".join(way)
-        for way in product(*(LEVEL + OBLIQUE if t == FREE else t for t in fixed))
-        if not any(way[i] == a and way[j] == b for i, a, j, b in barred)
-    )
-    return (
-        sorted(_largest(allowed), key=lambda p: (p.count(OBLIQUE), p))
-        if barred
-        else ["".join(fixed)]
-    )
+        fixed = fixed[:-1] + (LEVEL if rhyme.isupper() else OBLIQUE)
+    barred = list(tied(told, [i for i, tone in enumerate(fixed) if tone == FREE]))
+    if not barred:
+        return [fixed]
+    ways = product(*(LEVEL + OBLIQUE if tone == FREE else tone for tone in fixed))
+    allowed = (way for way in ways if not any(way[i] + way[j] == pair for i, j, pair in barred))
+    return sorted(_largest(frozenset(map("".join, allowed))), key=lambda x: (x.count(OBLIQUE), x))
 
 
 def tied(
     told: Sequence[Sequence[frozenset[str]]], free: Sequence[int]
-) -> Iterator[tuple[int, str, int, str]]:
+) -> Iterator[tuple[int, int, str]]:
     """The pairs of tones that two free places hardly ever have together, though each has either."""
     for i, j in combinations(free, 2):
         pairs = Counter((*row[i], *row[j]) for row in told if len(row[i]) == len(row[j]) == 1)
-        total = sum(pairs.values())
-        for a, b in product(LEVEL + OBLIQUE, repeat=2):
-            by_chance = sum(n for p, n in pairs.items() if p[0] == a) * sum(
-                n for p, n in pairs.items() if p[1] == b
-            )
-            if (
-                by_chance >= 0.06 * total**2
-                and pairs[a, b] * total <= 0.25 * by_chance
-                and pairs[a, b] <= 0.02 * total
-            ):
-                yield i, a, j, b
+        total = pairs.total()
+        for pair in product(LEVEL + OBLIQUE, repeat=2):
+            first, second = (sum(n for p, n in pairs.items() if p[k] == pair[k]) for k in (0, 1))
+            chance = first * second / total if total else 0
+            if chance >= max(MANY, CHANCE * total) and pairs[pair] <= HARDLY * chance:
+                yield i, j, "".join(pair)
 
 
 @cache
-def groups(char: str) -> frozenset[str]:
-    """The groups of 詞林正韻 that a character rhymes in."""
-    return frozenset(reading.rhyme for reading in readings_in(char, "詞林", usual=True))
+def groups(char: str, rhyme: str = "") -> frozenset[str]:
+    """The groups of 詞林正韻 that a character is in; in the tone of a rhyme if one is given."""
+    return frozenset(
+        group
+        for tone, group in readings_in(char, "詞林", usual=True)
+        if not rhyme or (tone == LEVEL) == rhyme.isupper()
+    )
 
 
-def rhymes_of(layout: Layout) -> tuple[str, bool]:
-    """The rhymes of a layout, and whether the book has them."""
+def rhymes_of(layout: Layout) -> str:
+    """The rhymes of a layout."""
     places = sorted(layout.breaks)
     lasts = [[poem.text[x - 1] for x in places] for poem in layout.poems]
-    said = layout.model.rhymes if layout.model else None
-    asked = [RHYMING[None if said is None else x in said] for x in places]
+    if len(lasts) < FEWEST:
+        model = layout.models[0]
+        pairs = zip(model.text, model.tones, strict=True)
+        heard = [own if tone == FREE else tone for own, tone in pairs]
+        return in_case([model.rhymes.get(x, ".") for x in places], [[heard[x - 1] for x in places]])
+    said = [model.rhymes for model in layout.models if FREE in model.tones]
+    asked = [RHYMING[all(x in rhymes for rhymes in said) if said else None] for x in places]
     group = list(range(len(places)))
     for i, j in combinations(range(len(places)), 2):
         shared = sum(bool(groups(row[i]) & groups(row[j])) for row in lasts)
@@ -419,7 +503,7 @@ def rhymes_of(layout: Layout) -> tuple[str, bool]:
             group = [group[i] if k == group[j] else k for k in group]
     found = dict.fromkeys(k for k in group if group.count(k) > 1)
     letters = dict(zip(found, ascii_uppercase, strict=False))
-    return in_case([letters.get(k, ".") for k in group], lasts), said is not None
+    return in_case([letters.get(k, ".") for k in group], lasts)
 
 
 def in_case(letters: Sequence[str], lasts: Sequence[Sequence[str]]) -> str:
@@ -443,103 +527,72 @@ def book(folder: Path) -> dict[str, list[Model]]:
                 abs(x) + 1: chr(ord("A") + k) for k, (_, _, at) in enumerate(kinds) for x in at
             }
             for name in tune["names"]:
-                found[name].append(Model(sung.breaks, form["ge_lyu_str"], rhymes))
+                found[name].append(Model(sung.text, sung.breaks, form["ge_lyu_str"], rhymes))
     return found
 
 
-def model_for(layout: Layout, models: Sequence[Model]) -> Model | None:
-    """The first layout of the book that is this one, its last verse ending alike."""
-    heard = Counter(next(iter(s)) for p in layout.poems if len(s := levels(p.text[-1], True)) == 1)
-    tone = heard.most_common(1)[0][0]
-    for model in models:
-        if agree(model.breaks, layout.breaks) and model.tones[-1] == tone:
-            return model
-    return None
-
-
-def fits(tune: Tune, poem: Ci) -> tuple[int, int, bool, bool]:
-    """Of a poem of the layout of an entry: how many places keep the tones, in some usual reading,
-    of how many, whether all verses keep a pattern, and whether all rhymes are kept."""
-    kept = total = 0
-    toned = True
-    verses = []
-    at = 0
-    for length, tones in zip(tune.lengths, tune.tones, strict=True):
-        verse = poem.text[at : at + length]
-        at += length
-        verses.append(verse)
+def fit(tune: Tune, poem: Ci) -> Fit:
+    """How a poem of the layout of an entry fits it."""
+    spans = pairwise((0, *accumulate(tune.lengths)))
+    verses = [poem.text[start:stop] for start, stop in spans]
+    kept = []
+    for verse, tones in zip(verses, tune.tones, strict=True):
         heard = [levels(char, usual=True) or {LEVEL, OBLIQUE} for char in verse]
-        best = max(
-            sum(t == FREE or t in h for t, h in zip(pattern, heard, strict=True))
-            for pattern in tones.split("|")
+        kept.append(
+            max(
+                sum(tone == FREE or tone in may for tone, may in zip(way, heard, strict=True))
+                for way in tones.split("|")
+            )
         )
-        kept, total, toned = kept + best, total + length, toned and best == length
-    rhymed = True
-    for letter in {x.upper() for x in tune.rhymes} - {"."}:
-        shared: set[str] | None = None
-        for verse, own in zip(verses, tune.rhymes, strict=True):
-            if own.upper() == letter:
-                tone = LEVEL if own.isupper() else OBLIQUE
-                here = {
-                    r.rhyme
-                    for r in readings_in(verse[-1], "詞林", usual=True)
-                    if (r.tone == LEVEL) == (tone == LEVEL)
-                }
-                shared = here if shared is None else shared & here
-        rhymed = rhymed and bool(shared)
-    return kept, total, toned, rhymed
-
-
-def breaks_of(tune: Tune) -> dict[int, str]:
-    """The marks of an entry by place."""
-    return dict(zip(ends(tune.lengths), tune.marks, strict=True))
+    rhymed = dict.fromkeys((False, True), True)
+    for letter in {*tune.rhymes.upper()} - {"."}:
+        for mixed in rhymed:
+            shared = [
+                {MIXED.get(group, group) if mixed else group for group in groups(verse[-1], own)}
+                for verse, own in zip(verses, tune.rhymes, strict=True)
+                if own.upper() == letter
+            ]
+            rhymed[mixed] &= bool(set.intersection(*shared))
+    whole = kept == list(tune.lengths)
+    return Fit(sum(kept), sum(tune.lengths), whole, rhymed[False], rhymed[True])
 
 
 def report(poems: dict[str, list[Ci]], models: dict[str, list[Model]]) -> None:
     """Prints, tune by tune, what share of poems the entries accept that the others make."""
-    heads = (
-        "tune",
-        "poems",
-        "entries",
-        "lengths",
-        "tones",
-        "rhymes",
-        "accepted",
-        "of its lengths",
-        "places",
+    click.echo(
+        "| tune | poems | entries | lengths | tones | rhymes | accepted | of all | with 通押 "
+        "| places |\n" + "|---" * 10 + "|"
     )
-    click.echo("| " + " | ".join(heads) + " |\n|" + "---|" * len(heads))
     rows = []
     for name, sung in poems.items():
-        kept = []
+        kept = list[Fit]()
         for fold in range(FOLDS):
             entries = entries_of(name, [p for p in sung if fold_of(p) != fold], models)
-            for poem in sung:
-                if fold_of(poem) == fold:
-                    ways = [fits(t, poem) for t in entries if agree(poem.breaks, breaks_of(t))]
-                    kept.append(
-                        max(ways, key=lambda way: (way[2] and way[3], way[0]), default=None)
-                    )
-        laid = [way for way in kept if way]
-        both = sum(way[2] and way[3] for way in laid)
-        row = [
-            *(len(laid) / len(kept), sum(way[2] for way in laid) / (len(laid) or 1)),
-            *(
-                sum(way[3] for way in laid) / (len(laid) or 1),
-                both / len(kept),
-                both / (len(laid) or 1),
-            ),
-            sum(way[0] for way in laid) / (sum(way[1] for way in laid) or 1),
-        ]
-        rows.append(row)
-        whole = len(entries_of(name, sung, models))
-        click.echo(
-            f"| {name} | {len(sung)} | {whole} | "
-            + " | ".join(f"{100 * x:.1f}" for x in row)
-            + " |"
+            for poem in (p for p in sung if fold_of(p) == fold):
+                ways = [fit(tune, poem) for tune in entries if agree(poem.breaks, breaks_of(tune))]
+                kept += [max(ways, key=lambda way: (way.toned and way.rhymed, way))] if ways else []
+        if len(kept) < FEWEST:
+            continue
+        accepted = sum(way.toned and way.rhymed for way in kept)
+        shares = (
+            *(len(kept) / len(sung), sum(way.toned for way in kept) / len(kept)),
+            *(sum(way.rhymed for way in kept) / len(kept), accepted / len(kept)),
+            *(accepted / len(sung), sum(way.toned and way.nearly for way in kept) / len(kept)),
+            sum(way.places for way in kept) / sum(way.size for way in kept),
         )
-    middle = (f"{100 * median(column):.1f}" for column in zip(*rows, strict=True))
-    click.echo("| median | | | " + " | ".join(middle) + " |")
+        rows.append((len(sung), len(entries_of(name, sung, models)), *(100 * x for x in shares)))
+        click.echo(row_in_report(name, rows[-1]))
+    click.echo(row_in_report("median", [median(column) for column in zip(*rows, strict=True)]))
+
+
+def row_in_report(name: str, row: Sequence[float]) -> str:
+    """A row of the report: counts, then percentages."""
+    return f"| {name} | {row[0]:.0f} | {row[1]:.0f} | {' | '.join(f'{x:.1f}' for x in row[2:])} |"
+
+
+def breaks_of(tune: Tune) -> dict[int, str]:
+    """The marks of an entry by place."""
+    return dict(zip(accumulate(tune.lengths), tune.marks, strict=True))
 
 
 def fold_of(poem: Ci) -> int:
@@ -550,14 +603,14 @@ def fold_of(poem: Ci) -> int:
 def entries_of(name: str, poems: Sequence[Ci], models: dict[str, list[Model]]) -> list[Tune]:
     """The entries of a tune that these poems make."""
     _, _, others = named()[to_simplified(name)]
-    known = [m for each in (name, *others) for m in models.get(to_simplified(each), ())]
-    found = []
-    sung = sorted(layouts(poems), key=lambda layout: layout.size != FIRST.get(name, layout.size))
-    for number, layout in enumerate(sung):
-        layout.model = model_for(layout, known)
-        made = entry(layout, name)
-        found.append(replace(made, name=name + str(number + 1) * bool(number), names=others))
-    return found
+    known = [model for each in (name, *others) for model in models.get(to_simplified(each), ())]
+    first = FIRST.get(name, 0)
+    known.sort(key=lambda model: (max(model.breaks) != first, FREE not in model.tones))
+    sung = sorted(layouts(poems, known), key=lambda layout: max(layout.breaks) != first)
+    return [
+        replace(entry(layout, name), name=name + str(number) * (number > 1), names=others)
+        for number, layout in enumerate(sung, 1)
+    ]
 
 
 def row_of(tune: Tune) -> str:
@@ -578,8 +631,7 @@ def row_of(tune: Tune) -> str:
 @click.option("--report", "reported", is_flag=True, help="Count what the entries accept instead.")
 def main(corpus: Path, ci_pu: Path, reported: bool) -> None:
     """Writes the table, or reports on it."""
-    models = book(ci_pu)
-    poems = dict(sorted(read(corpus).items(), key=lambda item: -len(item[1])))
+    models, poems = book(ci_pu), read(corpus)
     if reported:
         report(poems, models)
     else:
