@@ -230,6 +230,8 @@ def _in_use(edges: Sequence[Tensor]) -> Tensor:
 
 def _unique(edges: Tensor) -> Tensor:
     """The distinct ones of edges (E, 3), in order. Far faster than torch.unique by rows."""
+    if len(edges) == 1:
+        return edges
     _, sets, after = (edges.amax(dim=0) + 1).tolist()
     code = torch.unique((edges[:, 0] * sets + edges[:, 1]) * after + edges[:, 2])
     return torch.stack([code // after // sets, code // after % sets, code % after], dim=1)
@@ -238,6 +240,8 @@ def _unique(edges: Tensor) -> Tensor:
 def _merged(edges: Tensor, side: int, others: Tensor) -> tuple[Tensor, Tensor]:
     """The states of edges on a side, 0 or 2, and `others` of the same layer, numbered anew: those
     that have the same edges are one. Edges are compared by sums of 64-bit hashes."""
+    if len(edges) == 1:  # as most positions have, and there are many
+        return torch.zeros_like(edges[:, side]), torch.zeros_like(others)
     states, where = torch.unique(edges[:, side], return_inverse=True)
     code = scattered(scattered(edges[:, 2 - side] + GOLDEN) + edges[:, 1] + GOLDEN)
     sums = torch.zeros_like(states).index_add_(0, where, code)

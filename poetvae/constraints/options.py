@@ -17,7 +17,7 @@ from ..errors import ConstraintError
 from ..text.prosody import STRICTNESS, USUAL
 
 WHERE = ("heads", "ends", "diagonal")  # where an acrostic may stand in the lines
-TONES = STRICTNESS  # regulated verse with every reading, some usual one, or some reading
+TONES = STRICTNESS  # with every reading, some usual one, or some reading
 
 
 _text, _GAPS = partial(option, metavar="TEXT"), "春__月"
@@ -51,15 +51,16 @@ class Conditions:
     )
     rhyme: str | None = option(
         None,
-        "Of the even lines: a class (陽, 七陽), a character of it, a final (ang), or any.",
+        "Of the even lines, or as the tune has it: a class (陽, 七陽), a character of it, a final "
+        "(ang), or any.",
         metavar="尤|any",
         rank=4,
         label="Rhyme class",
     )
     tones: str | None = option(
         None,
-        "Of regulated verse: every reading of the characters fits, some usual one (as without a "
-        "word), or some.",
+        "Of regulated verse, or of the tune: every reading of the characters fits, some usual one "
+        "(as without a word), or some.",
         bare=USUAL,
         among=TONES,
         rank=2,

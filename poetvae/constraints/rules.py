@@ -174,8 +174,10 @@ def tones(codec: PoemCodec, form: Form | None, strictness: str = USUAL) -> Const
     def wants(parts: Sequence[Sequence[str]]) -> Iterator[list[dict[int, Tensor]]]:
         start = 0
         for part in parts:
-            yield [{t: slots[c] for t, c in enumerate(one, start) if c in slots} for one in part]
+            some = [{t: slots[c] for t, c in enumerate(one, start) if c in slots} for one in part]
             start += len(part[0])
+            if all(some):  # where one is open, all may stand
+                yield some
 
     meaning = {LEVEL: "a level tone", OBLIQUE: "an oblique tone"}
     either, one = "a known tone" if strict else "any tone", "a tone of one kind"
@@ -211,15 +213,16 @@ def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
     if not named and name != "any":
         wanted = "a rhyme class such as 尤, 七陽 or ang, or a character of a known sound"
         raise ConstraintError(f"rhyme {name!r}: expected {wanted}")
-    ends = frozenset(form.ends[i] for one in found for i in one.verses)
-    distinct, alone = ends if form.lines > 2 else frozenset(), []
+    among = []
     for one in found:
         meant = tuple(x for x, ends in one.sounds.items() if _is_meant(named, x, ends.values()))
-        alone.append(_rhyme(codec, form, one, meant or one.held, distinct, name))
+        among.append(meant or one.held)
         named = frozenset() if meant else named
     if named:
         raise ConstraintError(f"{form} has no rhyme of the tone of {name}; take another")
-    return reduce(and_, alone)
+    ends = frozenset(form.ends[i] for one in found for i in one.verses if form.lines > 2)
+    each = (_rhyme(codec, form, *pair, ends, name) for pair in zip(found, among, strict=True))
+    return reduce(and_, each)
 
 
 def _is_meant(named: Iterable[Reading], sound: str, ends: Iterable[Container[Reading]]) -> bool:
