@@ -113,6 +113,11 @@ def test_old_style_verse_is_said_to_be_so(text: str) -> None:
     assert [note.name for note in report.notes] == ["古體"]
 
 
+def test_oblique_rhymes_may_have_a_level_reading_too() -> None:
+    report = check("一堂風冷澹，翠竹籠軒檻。夜靜松聲清，蟾光凝湛湛。")
+    assert (report.kind, report.faults) == ("五言古絕", ())
+
+
 def test_who_names_the_form_has_its_faults_listed() -> None:
     night = "床前明月光，疑是地上霜。舉頭望明月，低頭思故鄉。"
     assert check(night, Form(5, 4)).faults != ()

@@ -139,9 +139,9 @@ def _sung(
 
 
 def _side(ends: Sequence[str], sounds: Sounds) -> str:
-    """Whether most of these characters are level, or may be, or all are oblique but few."""
-    level = sum(sounds.levels(end) != OBLIQUE for end in ends)
-    return LEVEL if 2 * level >= len(ends) else OBLIQUE
+    """Whether fewer of these characters can only be level than can only be oblique."""
+    told = Counter(sounds.levels(end) for end in ends)
+    return OBLIQUE if told[OBLIQUE] > told[LEVEL] else LEVEL
 
 
 def _rhyme(verses: Sequence[str], side: str, sounds: Sounds) -> str | None:
