@@ -106,6 +106,9 @@ class ModelConfig:
     form_known: bool = setting(
         False, "whether the first label is the form, never dropped; set by the corpus"
     )
+    by_length: bool = setting(
+        False, "poems of one length at a time, nothing computed past them; set by the corpus"
+    )
     embed_dim: int = setting(256, "width of a token's vector", 1, 4096)
     d_model: int = setting(256, "channels of the gated convolutions", 1, 4096)
     latent_dim: int = setting(128, "dimensions of z", 1, 4096)

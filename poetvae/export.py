@@ -37,8 +37,10 @@ def export_onnx(poet: Poet, out: str | Path, passes: int | None = None) -> list[
     where the posterior is a point. Where the model has them there are further inputs, all int64:
     `labels` (B, L), 0 = unknown; `observed` (B, T), the characters that are given; and, with more
     than one pass, `history` (B, T), those that earlier passes decided: pass t of P decides
-    positions t, t + P, t + 2P... The mask token in them means unknown. An autoregressive model has
-    no encoder; its logits are of `tokens` and `labels`, at each position given those before it.
+    positions t, t + P, t + 2P... The mask token in them means unknown. A decoder that learnt from
+    poems of one length at a time has a `mask` (B, T) bool, too, True at the positions of a poem. An
+    autoregressive model has no encoder; its logits are of `tokens` and `labels`, at each position
+    given those before it.
 
     `out` ends in .onnx, and an existing file is replaced; the decoder writes in `passes`, absent =
     the most it was trained for. Returns the files written, the decoder first.

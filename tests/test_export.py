@@ -149,6 +149,24 @@ def test_onnxruntime_gives_what_torch_gives(conditional: Poet, exported: list[Pa
 
 
 @torch.no_grad()
+def test_what_lies_past_a_poem_makes_no_difference(tmp_path: Path) -> None:
+    """Where nothing was computed there in training, the decoder is told how far a poem goes."""
+    poet = make(FORMS, FIELDS, by_length=True, passes=(3,), pass_layers=3)
+    model = poet.model.latent
+    decoder = session(export_onnx(poet, tmp_path / "m.onnx")[0])
+    assert names(decoder.get_inputs()) == ["z", "labels", "history", "mask"]
+    for n in (1, 5):
+        inputs = some_poems(n, poet)
+        inputs["history"].masked_fill_(~inputs["mask"], model.mask_id)
+        z = torch.randn(n, model.latent_dim, generator=torch.Generator().manual_seed(n))
+        (logits,) = outputs(decoder, {"z": z, **inputs})
+        for row, length in enumerate(inputs["mask"].sum(dim=1).tolist()):
+            one, mask = slice(row, row + 1), torch.ones(1, length, dtype=torch.bool)
+            labels, history = inputs["labels"][one], inputs["history"][one, :length]
+            close(logits[one, :length], model.decode(z[one], None, labels, history, 3, mask))
+
+
+@torch.no_grad()
 def test_one_pass_without_labels_in_free_form(tmp_path: Path) -> None:
     poet = make({}, {}, prior="mixture", components=2)
     runner = session(export_onnx(poet, tmp_path / "m.onnx")[0])

@@ -272,7 +272,8 @@ def _by_form(forms: Forms) -> Iterator[tuple[Form | None, list[int]]]:
 
 def _batch(codec: PoemCodec, tokens: Tensor, form: Form | None, labels: Tensor | None) -> Batch:
     """Tokens (B, T) that were written, as poems to score."""
-    padded = torch.full((len(tokens), codec.max_len), codec.tokenizer.pad_id, device=tokens.device)
+    shape = len(tokens), form.size if form else codec.max_len
+    padded = torch.full(shape, codec.tokenizer.pad_id, device=tokens.device)
     mask = torch.zeros_like(padded, dtype=torch.bool)
     for row, used in enumerate(_lengths(tokens, form)):
         padded[row, :used], mask[row, :used] = tokens[row, :used], True

@@ -64,23 +64,23 @@ def write(
         nats, 0 for what was known; the log of the chance to keep the draw, (B,): `choose_distinct`.
     """
     n, length, passes = len(z), allowed.shape[-2], model.check_passes(options.passes)
-    tokens = torch.full((n, model.config.max_len), model.mask_id, device=z.device)
-    written = tokens[:, :length]
+    written = torch.full((n, length), model.mask_id, device=z.device)
+    mask = torch.ones(1, length, dtype=torch.bool, device=z.device)
     used = torch.zeros(n, allowed.shape[-1], dtype=torch.bool, device=z.device)
     observed = None
     if known is not None:
         written.copy_(known)
-        observed = tokens.clone()
+        observed = written.clone()
         used.scatter_(1, known if once is None else known[:, once.any(1)], True)
     shown = written != model.mask_id
     log_probs = torch.zeros(n, length, device=z.device)
     kept = torch.zeros(n, device=z.device)
     decoder = model.decoder
-    common = decoder.start(z, observed, labels)
+    common = decoder.start(z, observed, labels, mask)
     for t in range(min(passes, length)):
         part = slice(t, length, passes)
-        history = _before_end(tokens, model.mask_id) if t else None
-        hidden = decoder.finish(common, z, history, passes, t)[:, : len(range(length)[part])]
+        history = _before_end(written, model.mask_id) if t else None
+        hidden = decoder.finish(common, z, history, passes, t, mask)[:, : len(range(length)[part])]
         logits = _logits(model, hidden)
         can = allowed[..., part, :]
         if once is None or not bool(once[part].any()):
@@ -93,8 +93,8 @@ def write(
         written[:, part], log_probs[:, part] = chosen, scores.masked_fill(shown[:, part], 0.0)
     if passes > 1 and bool((written == EOS).any()):
         # A pass may have seen what a later one put past the end: each is asked again without it.
-        history = _before_end(tokens, model.mask_id)
-        hidden = decoder.finish(common, z, history, passes)[:, :length].flatten(0, 1)
+        history = _before_end(written, model.mask_id)
+        hidden = decoder.finish(common, z, history, passes, mask=mask)[:, :length].flatten(0, 1)
         nll = linear_cross_entropy(hidden, decoder.softmax.weight, written.flatten(), decoder.bias)
         log_probs = -nll.view(n, length).masked_fill(shown, 0.0)
     return written, log_probs, kept
@@ -167,9 +167,12 @@ def logits_at(
     labels: Tensor | None = None,
     history: Tensor | None = None,
     passes: int = 1,
+    length: int | None = None,
 ) -> Tensor:
-    """`LatentModel.decode` at some positions alone, the others costing no softmax: float32."""
-    return _logits(model, model.decoder(z, observed, labels, history, passes)[:, places])
+    """`LatentModel.decode` at some positions of poems of T = `length` (absent: max_len), the others
+    costing no softmax: float32."""
+    mask = torch.ones(1, length or model.config.max_len, dtype=torch.bool, device=z.device)
+    return _logits(model, model.decoder(z, observed, labels, history, passes, mask)[:, places])
 
 
 def _logits(model: LatentModel, hidden: Tensor) -> Tensor:

@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional as F
 
 from ..constraints.constraint import Constraint
 from ..errors import ConstraintError
@@ -92,8 +91,6 @@ def choose_z(
     most = POOL + POOL_EACH * n
     if observed is not None:
         places = places[observed[places] == model.mask_id]
-        later = model.config.max_len - len(observed)
-        observed = F.pad(observed, (0, later), value=model.mask_id)
     unwritable = ~writable[places]
     rows = max(1, CELLS // max(1, len(places) * writable.shape[1]))
 
@@ -102,7 +99,7 @@ def choose_z(
         found = []
         for some in torch.split(z, rows):
             shown, known = rows_of(observed, len(some)), rows_of(labels, len(some))
-            logits = logits_at(model, some, places, shown, known)
+            logits = logits_at(model, some, places, shown, known, length=len(writable))
             logits = logits.masked_fill_(unwritable, -torch.inf)
             found.append(constraint.draw(logits, places, generator, likeliest))
         weights, paths = zip(*found, strict=True)

@@ -106,10 +106,12 @@ def optimise(
     Raises ConfigError: as `ascend` does."""
     forms = [form] * len(z)
     labels = label_ids(codec, forms, None, model.device)
-    forbidden = ~allowed_tokens(codec, form).to(model.device)
+    size = form.size if form else codec.max_len
+    forbidden = ~allowed_tokens(codec, form)[:size].to(model.device)
+    mask = torch.ones(1, size, dtype=torch.bool, device=model.device)
 
     def value(z: Tensor) -> Tensor:
-        logits = model.decode(z, labels=labels).float()
+        logits = model.decode(z, labels=labels, mask=mask).float()
         return wanted(logits.masked_fill(forbidden, -torch.inf))
 
     z = z.to(model.device)

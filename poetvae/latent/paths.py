@@ -116,7 +116,8 @@ def surprise(model: LatentModel, batch: Batch) -> Tensor:
     """
     z = model.encode(batch).mode
     history = batch.tokens.masked_fill(~batch.mask, model.mask_id) if model.passes > 1 else None
-    logits = model.decode(z, labels=batch.labels, history=history, passes=model.passes)
+    known = {"labels": batch.labels, "history": history, "mask": batch.mask}
+    logits = model.decode(z, passes=model.passes, **known)
     log_probs = logits.float().log_softmax(dim=-1)
     return -log_probs.gather(2, batch.tokens.unsqueeze(2)).squeeze(2)
 

@@ -57,6 +57,7 @@ class TextModel(nn.Module):
     """What all models of the family share: a configuration, and the likelihood of a text."""
 
     has_latent = False
+    any_length = True  # whether it can learn from batches of one length, see `by_length`
 
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
         super().__init__()
@@ -205,6 +206,7 @@ class LatentModel(TextModel, ABC):
         labels: Tensor | None = None,
         history: Tensor | None = None,
         passes: int = 1,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, T, V) of every position, independent given the arguments; absent = none.
 
@@ -213,20 +215,22 @@ class LatentModel(TextModel, ABC):
             observed: (B, T) token ids where a character is known, the mask token elsewhere.
             history: (B, T) token ids of what earlier passes decided; each position sees those of
                 the passes before its own, see `InterleavedDecoder`.
+            mask: (B, T) or (1, T) bool, True = of the poem; absent: all of max_len are.
 
         Raises:
             ConfigError: characters are shown to a model that was trained without, or a number of
                 passes that it was not trained for.
         """
-        hidden = self.decoder(z, observed, labels, history, passes)
+        hidden = self.decoder(z, observed, labels, history, passes, mask)
         return F.linear(hidden, self.decoder.softmax.weight, self.decoder.bias)
 
     def nll(self, z: Tensor, batch: Batch, passes: int = 1) -> Tensor:
-        """-log p(x | z, observed, labels) of each poem in nats, exact in any passes: (B,). No
-        logits are kept. Observed characters are given, not predicted: they cost nothing."""
+        """-log p(x | z, observed, labels) of each poem in nats, exact in any passes, and the same
+        whatever poems are beside it: (B,). No logits are kept. Observed characters are given, not
+        predicted: they cost nothing."""
         mask = batch.mask
         history = batch.tokens.masked_fill(~mask, self.mask_id) if passes > 1 else None
-        hidden = self.decoder(z, batch.observed, batch.labels, history, passes)
+        hidden = self.decoder(z, batch.observed, batch.labels, history, passes, mask)
         if batch.observed is not None:
             mask = mask & (batch.observed == self.mask_id)
         return text_nll(hidden, self.decoder.softmax.weight, self.decoder.bias, batch.tokens, mask)
@@ -257,7 +261,9 @@ class LatentModel(TextModel, ABC):
         known |= {"observed": unknown} if self.config.observe else {}
         history = {"history": unknown} if passes > 1 else {}
         decoder = {"z": torch.zeros(2, self.latent_dim), **known, **history}
-        encoder = {"tokens": unknown, "mask": torch.ones_like(unknown, dtype=torch.bool), **known}
+        mask = {"mask": torch.ones_like(unknown, dtype=torch.bool)}
+        encoder = {"tokens": unknown, **mask, **known}
+        decoder |= mask if self.config.by_length else {}
         outputs = ("mean", "logvar") if self.bound_name(1).startswith("IWAE") else ("z",)
         return [
             ExportPart("decoder", _DecoderPart(self, passes), decoder, ("logits",)),
@@ -294,8 +300,9 @@ class _DecoderPart(ExportModule):
         labels: Tensor | None = None,
         observed: Tensor | None = None,
         history: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
-        logits: Tensor = self.model.decode(z, observed, labels, history, self.passes)
+        logits: Tensor = self.model.decode(z, observed, labels, history, self.passes, mask)
         return logits
 
 

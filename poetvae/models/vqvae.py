@@ -54,6 +54,7 @@ class VQVAE(LatentModel):
     """Poems to codes and back; z is a poem's code vectors side by side, D = groups * code_dim."""
 
     discrete = True
+    any_length = False  # its vectors' means and variances are those of all lengths together
 
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
         groups = -(-config.max_len // config.code_stride)

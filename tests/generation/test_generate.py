@@ -336,6 +336,35 @@ def test_no_more_is_written_than_the_form_has(monkeypatch: pytest.MonkeyPatch) -
     told_and_scored(model, TWO, generate(model, TWO, 6, seed=2))
 
 
+@pytest.mark.parametrize("passes", [1, 3])
+def test_nothing_is_computed_past_a_poem(monkeypatch: pytest.MonkeyPatch, passes: int) -> None:
+    """Where the model learnt so, whichever poems are written beside it; and each has the likelihood
+    that it has by itself."""
+    model = tempted(TWO, by_length=True, passes=(1, 3), pass_layers=3)
+    lengths, body = [], model.decoder.body.forward
+
+    def noted(x: Tensor, *rest: Any) -> Tensor:
+        lengths.append(x.shape[2])
+        return body(x, *rest)
+
+    monkeypatch.setattr(model.decoder.body, "forward", noted)
+    forms: list[Form | None] = [COUPLET, QUATRAIN, COUPLET]
+    z, how = torch.randn(3, 3), SamplingOptions(passes=passes, temperature=1.0)
+    poems = decode(model, TWO, z, forms, how)
+    assert lengths == [COUPLET.size, QUATRAIN.size]
+    for one, form, poem in zip(z.unsqueeze(1), forms, poems, strict=True):
+        ids = TOKENIZER.encode("".join(poem.lines))
+        for width in (len(ids), TWO.max_len):
+            store = TokenStore([ids], width, TOKENIZER.pad_id, [TWO.labels(form)])
+            nll = model.nll(one, store.batch([0]), passes).item()
+            assert poem.log_prob == pytest.approx(-nll, rel=1e-4)
+    lengths.clear()
+    asked = requested(TWO, COUPLET, Conditions(contains="月"))
+    assert all(poem.satisfied for poem in generate(model, TWO, 2, form=COUPLET, constraint=asked))
+    generate(model, TWO, 2, form=COUPLET, candidates=2)
+    assert set(lengths) == {COUPLET.size}
+
+
 def test_temperature_0_writes_the_likeliest_of_the_allowed() -> None:
     model, z = MODELS["two", None], torch.randn(6, 3)
     forms: list[Form | None] = [COUPLET, QUATRAIN] * 3

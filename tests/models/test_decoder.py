@@ -96,6 +96,43 @@ def test_features_do_not_depend_on_padding(config: ModelConfig, length: int) -> 
     torch.testing.assert_close(network(Batch(others, masks))[2:], alone, atol=1e-6, rtol=1e-5)
 
 
+@given(CONFIGS, st.sampled_from([1, 2, 4]), st.integers(1, 6), st.booleans())
+@settings(deadline=None, max_examples=60)
+def test_what_is_decoded_does_not_depend_on_what_lies_past_the_poem(
+    config: ModelConfig, passes: int, length: int, by_length: bool
+) -> None:
+    """Nor on longer poems beside it; and where all positions are computed, not on how many are
+    given."""
+    config = replace(config, label_sizes=(), passes=(1, 2, 4), pass_layers=3, by_length=by_length)
+    network, rows = decoder(config), latent(3)
+    mask = torch.arange(6) < torch.tensor([[6], [length], [6]])
+    seen = torch.randint(5, 11, (3, 6)).masked_fill((torch.rand(3, 6) < 0.5) | ~mask, MASK)
+    history = torch.randint(5, 11, (3, 6)).masked_fill(~mask, MASK) if passes > 1 else None
+    observed = seen if config.observe else None
+    together = network(rows, observed, None, history, passes, mask)
+    one, short = slice(1, 2), slice(length)
+    given = [None if x is None else x[one, short] for x in (observed, history)]
+    alone = network(rows[one], given[0], None, given[1], passes, mask[one, short])
+    assert (together.shape[1], alone.shape[1]) == (6, length)
+    torch.testing.assert_close(together[one, short], alone)
+    written = [
+        network.finish(
+            network.start(rows[one], given[0], None, mask[:1, short]),
+            rows[one],
+            given[1],
+            passes,
+            turn,
+            mask[:1, short],
+        )
+        for turn in range(passes)
+    ]
+    for turn, hidden in enumerate(written):
+        column = alone[:, turn::passes]
+        torch.testing.assert_close(hidden[:, : column.shape[1]], column)
+    if by_length:
+        assert max(hidden.shape[1] for hidden in written) == -(-length // passes)
+
+
 @pytest.mark.parametrize("positions", [True, False])
 def test_position_vectors_tell_the_order(positions: bool) -> None:
     network = encoder(replace(CONFIG, positions=positions, kernel_size=1))

@@ -87,6 +87,7 @@ CHANGES = st.fixed_dictionaries(
         "tied": st.just(False),
         "observe": st.just(0.5),
         "label_sizes": st.just(()),
+        "by_length": st.just(True),
     },
 )
 varied = settings(deadline=None, max_examples=12)
@@ -140,8 +141,9 @@ def test_neither_padding_nor_other_poems_change_a_poem(name: str, changes: Chang
     for i, length in enumerate(LENGTHS):
         alone = part(batch, [i])
         torch.testing.assert_close(nll(model, alone), whole[[i]], atol=1e-5, rtol=1e-4)
+        cut = Batch.whole(alone.tokens[:, :length], alone.labels)
+        torch.testing.assert_close(nll(model, cut), whole[[i]], atol=1e-5, rtol=1e-4)
         if model.has_latent:
-            cut = Batch.whole(alone.tokens[:, :length], alone.labels)
             expected = mode(model, batch)[[i]]
             torch.testing.assert_close(mode(model, cut), expected, atol=1e-5, rtol=1e-4)
 
@@ -265,7 +267,8 @@ def test_nll_is_the_cross_entropy_of_the_logits_of_what_is_not_given(
         batch = replace(batch, observed=torch.where(shown, batch.tokens, MASK))
         hidden = hidden & ~shown
     if model.has_latent:
-        logits = model.latent.decode(mode(model, batch), batch.observed, batch.labels)
+        known = {"labels": batch.labels, "mask": batch.mask}
+        logits = model.latent.decode(mode(model, batch), batch.observed, **known)
     else:
         logits = model.causal.decode(batch.tokens, batch.labels)
     assert logits.shape == (len(lengths), T, V)

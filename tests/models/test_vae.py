@@ -55,6 +55,29 @@ def test_nll_has_the_gradients_of_the_cross_entropy() -> None:
         torch.testing.assert_close(a, e, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("by_length", [True, False])
+@pytest.mark.parametrize("passes", [1, 3])
+def test_the_likelihood_of_a_poem_does_not_depend_on_its_neighbours(
+    by_length: bool, passes: int
+) -> None:
+    """Nor on how many positions are given beside its own; observed characters or not."""
+    config = replace(CONFIG, by_length=by_length, observe=0.5, label_sizes=(3,))
+    model = build(replace(config, passes=(1, 3), pass_layers=3))
+    labels, lengths = torch.tensor([[0], [1], [2], [1]]), (6, 2, 5, 2)
+    batch, z = poems(*lengths, labels=labels), torch.randn(4, 3)
+    hidden = (torch.rand(4, T) < 0.6) | ~batch.mask
+    for observed in (None, batch.tokens.masked_fill(hidden, MASK)):
+        mixed = replace(batch, observed=observed)
+        nll, mode = model.nll(z, mixed, passes), model.encode(mixed).mode
+        for row, length in enumerate(lengths):
+            for width in (length, T):
+                one, short = slice(row, row + 1), slice(width)
+                seen = None if observed is None else observed[one, short]
+                alone = Batch(mixed.tokens[one, short], mixed.mask[one, short], labels[one], seen)
+                torch.testing.assert_close(model.nll(z[one], alone, passes), nll[one])
+                torch.testing.assert_close(model.encode(alone).mode, mode[one])
+
+
 def test_a_poem_of_no_tokens_costs_nothing() -> None:
     assert build().nll(torch.zeros(2, 3), poems(0, 0)).tolist() == [0, 0]
 
