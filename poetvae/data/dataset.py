@@ -10,6 +10,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from ..text.poem import Poem
 Rows = Sequence[Sequence[int]]
 _PART = 2**20  # numbers of a store that are hashed at once
 _ROUNDS = 8  # fewer can be told from chance on small corpora
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = 0x9E3779B97F4A7C15  # 2**64 over the golden ratio
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ class Batch:
 class TokenStore:
     """Tokens of all poems end to end, with where each begins; in memory, or in mapped files.
 
-    Made of the token ids and, if any, the label values of each poem. A batch has max_len positions;
-    no poem may be longer, and pad_id fills the rest of a row. `groups` (poems,) has one number for
-    all that come from one poem, as its couplets do; None = each by itself.
+    Made of the token ids and, if any, the label values of each poem. A batch has max_len positions
+    unless it is asked for fewer; no poem may be longer, and pad_id fills the rest of a row.
+    `groups` (poems,) has one number for all that come from one poem, as its couplets do; None =
+    each by itself.
     """
 
     def __init__(
@@ -133,12 +135,26 @@ class TokenStore:
         """The ids of one poem."""
         return list(self.tokens[self.offsets[place] : self.offsets[place + 1]].tolist())
 
-    def batch(self, index: NDArray[np.int64] | Sequence[int]) -> Batch:
-        """The poems at these places, in this order."""
+    @property
+    def lengths(self) -> NDArray[np.integer]:
+        """How many tokens each poem has."""
+        return np.diff(self.offsets.cpu().numpy()).astype(np.int32)
+
+    @cached_property
+    def by_length(self) -> dict[int, NDArray[np.integer]]:
+        """The places of the poems of each length, ascending: four bytes a poem, kept."""
+        order = np.argsort(lengths := self.lengths, kind="stable")
+        order = order.astype(np.uint32 if len(order) < 2**32 else np.int64)
+        sizes, starts = np.unique(lengths[order], return_index=True)
+        return dict(zip(sizes.tolist(), np.split(order, starts[1:]), strict=True))
+
+    def batch(self, index: NDArray[np.integer] | Sequence[int], length: int | None = None) -> Batch:
+        """The poems at these places, in this order, none of more than T = `length` tokens (absent:
+        max_len)."""
         device = self.offsets.device
         poems = torch.from_numpy(np.asarray(index, dtype=np.int64)).to(device)
         start, stop = self.offsets[poems], self.offsets[poems + 1]
-        place = start[:, None] + torch.arange(self.max_len, device=device)
+        place = start[:, None] + torch.arange(length or self.max_len, device=device)
         mask = place < stop[:, None]
         tokens = torch.full(place.shape, self.pad_id, device=device)
         if len(self.tokens):
@@ -150,9 +166,22 @@ class TokenStore:
 
     def batches(self, size: int, limit: int | None = None) -> Iterator[Batch]:
         """All poems once, in order; or `limit` of them, spread evenly over the store."""
-        places = evenly(len(self), limit)
-        for start in range(0, len(places), size):
-            yield self.batch(places[start : start + size])
+        return (self.batch(*part) for part in self.parts(size, limit))
+
+    def parts(
+        self, size: int, limit: int | None = None, by_length: bool = False
+    ) -> list[tuple[NDArray[np.int64], int]]:
+        """The places of all poems, or of `limit` spread evenly, in parts of at most `size`, with
+        the positions that `batch` is to give each: in order, or those of each length in order."""
+        places, kinds = evenly(len(self), limit), []
+        if by_length:
+            lengths = self.lengths[places]
+            kinds = [(places[lengths == length], length) for length in np.unique(lengths).tolist()]
+        return [
+            (some[start : start + size], length)
+            for some, length in kinds or [(places, self.max_len)]
+            for start in range(0, len(some), size)
+        ]
 
 
 def evenly(n: int, limit: int | None = None) -> NDArray[np.int64]:
@@ -269,9 +298,9 @@ def _permute(place: NDArray[np.uint64], key: NDArray[np.uint64], n: int) -> NDAr
     row, column = np.divmod(place, columns)
     for _ in range(_ROUNDS // 2):
         row = (row + _mix(key + column)) % rows
-        key = key + _GOLDEN
+        key = key + np.uint64(GOLDEN)
         column = (column + _mix(key + row)) % columns
-        key += _GOLDEN
+        key += np.uint64(GOLDEN)
     return row * columns + column
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -142,15 +143,18 @@ def by_poem(
     codes: list[Tensor] = []
     logvars: list[Tensor] = []
     units: list[Tensor] = []
+    parts = store.parts(batch_size, limit, model.config.by_length)
+    order = torch.from_numpy(np.concatenate([places for places, _ in parts])).argsort()
     with evaluating(model):
-        for batch in progress(store.batches(batch_size, limit)):
+        for batch in progress(store.batch(*part) for part in parts):
             batch = batch.to(model.device)
             score = model.score(batch, samples, generator, passes)
             character, unknown = characters(codec, batch)
             right = torch.zeros_like(batch.mask)  # (B, T): restored at z = mode; padding is
             if score.posterior is not None:
                 codes.append(score.posterior.mode.cpu())
-                logits = model.latent.decode(score.posterior.mode, labels=batch.labels)
+                at = score.posterior.mode
+                logits = model.latent.decode(at, labels=batch.labels, mask=batch.mask)
                 right = (logits.argmax(dim=2) == batch.tokens) | ~batch.mask
             if isinstance(score.posterior, DiagonalGaussian):
                 logvars.append(score.posterior.logvar.cpu())
@@ -159,9 +163,11 @@ def by_poem(
             rows = [score.recon, score.kl, score.bound, character.sum(dim=1), unknown.sum(dim=1)]
             rows += [(right & character).sum(dim=1), right.all(dim=1)]
             table.append(torch.stack([row.cpu().double() for row in rows]))
-    code = torch.cat(codes) if codes else None
-    posterior = DiagonalGaussian(torch.cat(codes), torch.cat(logvars)) if logvars else None
-    recon, kl, bound, chars, unknown, right_chars, right_poem = torch.cat(table, dim=1)
+    code = torch.cat(codes)[order] if codes else None
+    posterior = None
+    if code is not None and logvars:
+        posterior = DiagonalGaussian(code, torch.cat(logvars)[order])
+    recon, kl, bound, chars, unknown, right_chars, right_poem = torch.cat(table, dim=1)[:, order]
     counts = (recon, kl, bound, chars, unknown, right_chars, right_poem)
     by_unit = torch.stack(units).sum(dim=0) / len(recon) if units else None
     return Rows(*counts, code, posterior, by_unit)

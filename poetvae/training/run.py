@@ -21,7 +21,8 @@ import torch
 from ..checkpoints.model_folder import Saved, load_folder, save_folder, sweep
 from ..config import Config, ModelConfig, TrainConfig, from_dict
 from ..data import tokenize
-from ..data.dataset import Data
+from ..data.dataset import Data, TokenStore
+from ..data.order import poems_a_step
 from ..data.store import describe, open_store
 from ..errors import CheckpointError, ConfigError, CorpusError
 from ..files import TEMPORARY, locked, sync, temporary_folder
@@ -55,7 +56,7 @@ class Length:
             if not value or not 0 < value < 10**9:
                 raise ConfigError(f"{name} is {value}; expected more than 0")
 
-    def in_steps(self, poems: int, batch_size: int) -> int:
+    def in_steps(self, poems: int, batch_size: float) -> int:
         """Steps of so many poems."""
         return self.steps or max(1, round((self.epochs or 10) * poems / batch_size))
 
@@ -70,6 +71,11 @@ def steps_in(
     if not config.validate_every:
         steps = max(steps, (left - VALIDATIONS * validation) / step)
     return max(1, int(steps))
+
+
+def poems_in(store: TokenStore, config: Config) -> float:
+    """How many poems a step learns from, on average."""
+    return poems_a_step(store, config.train.batch_size, config.model.by_length)
 
 
 def cadence(poems: int, batch_size: int, steps: int) -> int:
@@ -261,7 +267,10 @@ def _completed(config: Config, codec: PoemCodec, group: Group, goes_on: bool) ->
     if precision == "auto":
         precision = "bf16" if bf16_is_faster(group.device) else "fp32"
     with torch.device("meta"):
-        build(model)
+        network = build(model)
+    if not goes_on:  # a model keeps on seeing what it has learnt to see
+        several = len({form.size for form in codec.forms}) > 1
+        model = replace(model, by_length=several and network.any_length)
     if slices > train.batch_size:
         reason = f"{slices} slices of a batch of {train.batch_size}"
         raise ConfigError(f"{reason}; give a larger batch_size, or fewer slices or processes")
@@ -284,7 +293,7 @@ def going_on(
     """
     spec, steps = run.spec, run.spec.steps
     if length.steps or length.epochs:
-        steps = length.in_steps(len(run.data.train), spec.config.train.batch_size)
+        steps = length.in_steps(len(run.data.train), poems_in(run.data.train, spec.config))
     _check_same(run.path, spec, planned, steps, given)
     if length.minutes:
         log(f"minutes {length.minutes} is left out: {run.path} was begun for {steps:,} steps")
@@ -302,7 +311,7 @@ def _check_same(
     known, wanted = (
         ChainMap(vars(s), vars(s.reading), *s.config.to_dict().values()) for s in (spec, planned)
     )
-    filled = {"vocab_size", "max_len", "label_sizes", "form_known"}
+    filled = {"vocab_size", "max_len", "label_sizes", "form_known", "by_length"}
     filled |= {n for n in ("precision", "slices", "validate_every") if wanted[n] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
     pairs["steps"] = spec.steps, min(spec.steps, steps)  # more can be given to it

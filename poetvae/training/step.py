@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ..config import Config, TrainConfig
-from ..data.dataset import Batch, TokenStore, batch_index, corrupt, derive_seed
+from ..data.dataset import Batch, TokenStore, corrupt, derive_seed
+from ..data.order import poems_of_step
 from ..errors import PoetVAEError
 from ..models import TextModel
 from ..runtime import out_of_memory, seed_noise
@@ -23,7 +24,8 @@ from .schedules import SCHEDULES
 
 
 class Slice(NamedTuple):
-    """Poems that go through the model together, a share of a batch, and the seed of their noise."""
+    """Poems that go through the model together, the seed of their noise, and their share: of a
+    batch of as many poems as a step has on average."""
 
     batch: Batch
     seed: int = 0
@@ -43,13 +45,14 @@ def learning_rate(config: TrainConfig, progress: float) -> float:
 
 def slices(store: TokenStore, config: Config, step: int, group: Group) -> Iterator[Slice]:
     """This process's slices of the batch of a step."""
-    options = config.train
-    index = batch_index(len(store), options.batch_size, options.seed, step)
-    parts = np.array_split(index, max(1, options.slices))
+    options, by_length = config.train, config.model.by_length
+    index, length = poems_of_step(store, options.batch_size, options.seed, step, by_length)
+    parts = np.array_split(index, min(len(index), max(1, options.slices)))
     for number in group.share(len(parts)):
         rows = parts[number]
         seed = derive_seed(options.seed, "noise", step, number)
-        yield Slice(store.batch(rows).to(group.device), seed, len(rows) / len(index))
+        batch = store.batch(rows, length).to(group.device)
+        yield Slice(batch, seed, len(rows) / options.batch_size)
 
 
 def update(

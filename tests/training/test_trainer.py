@@ -40,7 +40,7 @@ from poetvae.text.poem import Form, Poem
 from poetvae.training import run as begin
 from poetvae.training import step as learning
 from poetvae.training import trainer
-from poetvae.training.parallel import alone
+from poetvae.training.parallel import Group, alone
 from poetvae.training.schedules import cosine, linear
 from poetvae.training.spec import RunSpec, read_run
 
@@ -835,6 +835,87 @@ def test_memory_that_is_not_enough(
         train(corpus, tmp_path / "run", steps=12)
     monkeypatch.undo()
     assert resume(tmp_path / "run").forms == [Form(5, 2)]
+
+
+FORMS = ["5x2", "4x4"]
+
+
+def two_lengths(path: Path) -> Path:
+    """Twenty couplets of ten characters, and quatrains of sixteen."""
+    quatrains = [f"{a}上山青，{a}下水明。{a}中人語，{a}外鳥鳴。" for a in "天地日月風花雪"]
+    return write(path, COUPLETS + quatrains)
+
+
+@pytest.mark.parametrize("preset", ["tiny", "tiny,ar", "tiny,vq"])
+def test_batches_are_of_one_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preset: str
+) -> None:
+    """With as many poems as the lengths let them have; those of a codebook are of all lengths."""
+    parts: list[learning.Slice] = []
+
+    def noted(model: Any, part: learning.Slice, *rest: Any, real: Any = learning.accumulate) -> Any:
+        parts.append(part)
+        return real(model, part, *rest)
+
+    monkeypatch.setattr(learning, "accumulate", noted)
+    corpus = two_lengths(tmp_path / "both.txt")
+    sizes = {"slices": 3, "batch_size": 6, "held_out": 0.0, "codebook_size": 8}
+    how: dict[str, Any] = {"preset": preset, "forms": FORMS, "settings": sizes}
+    poet = train(corpus, tmp_path / "run", epochs=3, **how)
+    apart = preset != "tiny,vq"
+    assert poet.model.config.by_length == apart
+    read = sum(len(part.batch) for part in parts)
+    assert read == pytest.approx(3 * (len(COUPLETS) + 7), abs=6)
+    if apart:
+        assert {part.batch.tokens.shape[1] for part in parts} == {10, 16}
+        assert all(part.batch.mask.all() for part in parts)
+        assert {round(6 * part.share) for part in parts} <= {1, 2, 3}
+        assert all(6 * part.share == pytest.approx(len(part.batch)) for part in parts)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 5])
+def test_processes_share_the_slices_of_a_length(poet: Poet, tmp_path: Path, parts: int) -> None:
+    codec = replace(poet.codec, max_len=16, forms={Form(5, 2): 3, Form(4, 4): 1})
+    text = two_lengths(tmp_path / "both.txt").read_text("utf-8").splitlines()
+    store = encode_poems(codec, [Poem((line,)) for line in text])
+    options = TrainConfig(batch_size=3, slices=parts)
+    config = Config(model=replace(poet.model.config, by_length=True), train=options)
+    for step in range(8):
+        whole = list(learning.slices(store, config, step, alone()))
+        two = [
+            list(learning.slices(store, config, step, Group(alone().device, r, 2))) for r in (0, 1)
+        ]
+        assert {len(part.batch) > 0 for part in whole} == {True}
+        for number, part in enumerate(whole):
+            other = two[number % 2][number // 2]
+            assert (other.seed, other.share) == (part.seed, part.share)
+            assert other.batch.tokens.equal(part.batch.tokens)
+
+
+def test_an_older_run_of_several_lengths_goes_on_as_it_was_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its batches were of all lengths, and all positions were computed."""
+    corpus, run = two_lengths(tmp_path / "both.txt"), tmp_path / "run"
+    with monkeypatch.context() as before:
+        before.setattr(VAE, "any_length", False)
+        train(corpus, tmp_path / "whole", forms=FORMS, steps=8)
+    shutil.copytree(tmp_path / "whole", run)
+    shutil.rmtree(run / "checkpoints" / "step-8")
+    values = json.loads((run / "train.json").read_bytes())
+    del values["sha256"]
+    assert values["config"]["model"].pop("by_length") is False
+    (run / "train.json").write_text(json.dumps(values))
+    for folder in (run, run / "checkpoints" / "step-4"):
+        values = json.loads((folder / "config.json").read_bytes())
+        assert values["model"].pop("by_length") is False
+        forge(folder, "config.json", json.dumps(values).encode())
+    resume(run)
+    weights = "checkpoints/step-8/model.safetensors"
+    assert contents(run)[weights] == contents(tmp_path / "whole")[weights]
+    newer = train(corpus, tmp_path / "newer", forms=FORMS, steps=8)
+    assert newer.model.config.by_length
+    assert contents(tmp_path / "newer")[weights] != contents(run)[weights]
 
 
 def test_slices_are_the_batch(poet: Poet) -> None:
