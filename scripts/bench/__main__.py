@@ -34,6 +34,7 @@ from bench import contestants, costs
 from bench.contestants import VOCAB, Act, compete, in_turn, ours, stepping
 from poetvae.config import configure
 from poetvae.data.dataset import Batch, encode_poems
+from poetvae.data.store import open_store
 from poetvae.evaluation.ngram import NGram
 from poetvae.evaluation.samples import compare
 from poetvae.generation.generate import generate as write_poems
@@ -242,6 +243,31 @@ def train(o: SimpleNamespace) -> None:
     above += f"{o.threads} threads, {VOCAB:,} tokens, median of {o.rounds} rounds"
     columns = "|batch|couplets/s|GFLOP/s|of the peak|beside plain|beside Keras"
     publish(o.write, "training-speed", f"{above}\n\n{table(columns, rows)}")
+
+
+@command("corpus", preset="small", batch_size=64, rounds=7, seconds=2.0, threads=1)
+def lengths(o: SimpleNamespace) -> None:
+    """Training throughput on forms of several lengths, of a CORPUS from `poetvae corpus tokenize`.
+
+    Batches of one length beside batches of all, computed to the longest; float32, in turn.
+    """
+    torch.set_num_threads(o.threads)
+    data = open_store(Path(o.corpus))
+    field = [contestants.of_lengths(data, o.preset, o.batch_size, apart) for apart in (False, True)]
+    found = compete(field, o.rounds, o.seconds)
+    rows = [
+        [
+            c.name,
+            *cells(
+                {**row, "times": row["couplets_per_s"] / found[0]["couplets_per_s"]},
+                "couplets_per_s:,.0f times:.2f",
+            ),
+        ]
+        for c, row in zip(field, found, strict=True)
+    ]
+    forms = ", ".join(f"{n:,} {form}" for form, n in data.codec.forms.items())
+    columns = f"`{o.preset}`, batch {o.batch_size}|poems/s|times"
+    publish(o.write, "lengths", f"{forms}\n\n{table(columns, rows)}")
 
 
 @command(preset=("base", "seed"), steps=20, threads=THREADS)

@@ -26,10 +26,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from poetvae.config import configure
-from poetvae.data.dataset import Batch, TokenStore, batch_index, derive_seed
-from poetvae.models import VAE
-from poetvae.training.step import Slice, average, make_optimizer, update
+from poetvae.config import Config, configure
+from poetvae.data.dataset import Batch, Data, TokenStore, batch_index, derive_seed
+from poetvae.data.order import poems_a_step
+from poetvae.models import VAE, TextModel
+from poetvae.training.parallel import alone
+from poetvae.training.step import Slice, average, make_optimizer, slices, update
 
 VOCAB, LENGTH, RIVALS = 6076, 10, ("plain", "keras")
 Act = Callable[[int], object]  # takes so many steps
@@ -77,18 +79,42 @@ def ours(
     settings = {"vocab_size": vocab, "max_len": length, "precision": precision}
     config, store = configure(preset, settings), random_store(vocab, length)
     size, model = batch or config.train.batch_size, VAE(config.model)
-    averaged, optimizer = copy.deepcopy(model), make_optimizer(model, config.train)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(Batch.whole(torch.zeros(1, length, dtype=torch.int64)))
 
-    def step(number: int) -> None:
+    def batches(number: int) -> Iterator[Slice]:
         batch = store.batch(batch_index(len(store), size, 0, number))
-        update(model, optimizer, [Slice(batch, derive_seed(0, "noise", number))], config, 0.5)
+        yield Slice(batch, derive_seed(0, "noise", number))
+
+    name, flops = f"{preset}, {precision}", 3.0 * int(counter.get_total_flops()) * size
+    run = looping(model, config, batches)
+    return Contestant(name, size, size, flops, run, precision, model.num_parameters())
+
+
+def looping(model: TextModel, config: Config, batches: Callable[[int], Iterator[Slice]]) -> Act:
+    """The loop of training over the slices of numbered steps, without its pauses."""
+    averaged, optimizer = copy.deepcopy(model), make_optimizer(model, config.train)
+
+    def step(number: int) -> None:
+        update(model, optimizer, batches(number), config, 0.5)
         if config.train.ema:
             average(averaged, model, config.train.ema)
 
-    name, flops = f"{preset}, {precision}", 3.0 * int(counter.get_total_flops()) * size
-    return Contestant(name, size, size, flops, stepping(step), precision, model.num_parameters())
+    return stepping(step)
+
+
+def of_lengths(data: Data, preset: str, batch: int, by_length: bool) -> Contestant:
+    """The same on numbered poems of several lengths: one length at a time, or all, computed to the
+    longest. Without a count of FLOPs."""
+    codec = data.codec
+    sizes = {"vocab_size": len(codec.tokenizer), "max_len": codec.max_len, "precision": "fp32"}
+    sizes |= {"label_sizes": codec.label_sizes, "form_known": True, "by_length": by_length}
+    config = configure(preset, {**sizes, "batch_size": batch})
+    model = VAE(config.model)
+    run = looping(model, config, lambda number: slices(data.train, config, number, alone()))
+    poems = round(poems_a_step(data.train, batch, by_length))
+    name = "one length at a time" if by_length else "all lengths, computed to the longest"
+    return Contestant(name, batch, poems, 0, run, parameters=model.num_parameters())
 
 
 class Gated(nn.Conv1d):

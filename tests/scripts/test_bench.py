@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +18,9 @@ from bench import contestants, costs
 
 from poetvae.config import configure
 from poetvae.data.dataset import Batch
+from poetvae.data.tokenize import build
 from poetvae.models import Autoregressive
+from poetvae.training.spec import RunSpec
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "bench"
 
@@ -102,6 +105,22 @@ def test_scale_has_a_row_for_every_size(capsys: pytest.CaptureFixture[str], tmp_
     assert [(row[0], row[1]) for row in cells] == [*sizes, ("corpus", "300")]
     assert all(float(row[2].replace(",", "")) > 0 for row in cells)
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_batches_of_one_length_are_compared_with_all(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    spec = RunSpec.plan(configure("tiny", {"max_len": 0}), forms=["5x2", "5x4"])
+    build(spec.corpus, tmp_path / "numbered", 1)
+    options = "--preset tiny --batch-size 4 --rounds 1 --seconds 0.001"
+    words = ["lengths", str(tmp_path / "numbered"), *options.split()]
+    bench.main(words, standalone_mode=False)
+    text = capsys.readouterr().out
+    assert re.search(r"\d 5x2, \d+ 5x4\n", text)
+    mixed, apart = rows(text)
+    assert (mixed[0].split(",")[0], apart[0]) == ("all lengths", "one length at a time")
+    assert mixed[2] == "1.00"
+    assert min(float(row[1].replace(",", "")) for row in (mixed, apart)) > 0
 
 
 def test_the_ladder_trains_scores_and_writes_every_rung(
