@@ -366,9 +366,9 @@ class Poet:
     ) -> list[dict[str, Any]]:
         """How likely each text is: which do not belong?
 
-        For each its `text` as typed, and in nats `nll` (importance-weighted bound with so many
-        samples, or exact by an autoregressive model), `recon`, `kl`, `nll_per_char`; and `anomaly`,
-        which is `nll_per_char` in standard deviations above the mean of the texts given.
+        For each its `text` as typed, its `form`, and in nats `nll` (importance-weighted bound with
+        so many samples, or exact by an autoregressive model), `recon`, `kl`, `nll_per_char`; and
+        `anomaly`, that in standard deviations above the mean of the texts given.
         Raises CorpusError: as `encode` does."""
         typed = [texts] if isinstance(texts, str) else texts
         rows = likelihood.anomalies(self.model, self.codec, self._read(typed), samples, seed)

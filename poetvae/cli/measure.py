@@ -14,10 +14,13 @@ from ..errors import ConfigError, CorpusError
 from ..text.prosody.books import BOOKS
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
-from .terminal import files, known, note, quiet
+from .terminal import files, known, note, quiet, table
 
 if TYPE_CHECKING:
     from ..text.poem import Poem
+
+
+MOST_FORMS = 20  # of the table that people read
 
 
 @common.command("poetvae evaluate --model my-poet --iw 10 --samples 500")
@@ -100,7 +103,32 @@ def evaluate(
             values |= sample_quality(poet.model, poet.codec, human, known, **shared)
         except CorpusError as error:  # the likelihood stands without them
             note(f"no samples: {error}")
+    for line in _by_form(values):
+        note(line)
     common.show(values, as_json)
+
+
+def _by_form(values: dict[str, Any]) -> list[str]:
+    """A table of the most frequent forms, where there are several: likelihoods, and how many of the
+    samples keep form, tones and rhyme or repeat a character, beside human poems."""
+    forms = values["forms"]
+    if len(forms) < 2:
+        return []
+    kept = {"tone_accuracy": "tones", "rhyme_accuracy": "rhyme", "repeat_rate": "repeats"}
+    columns = [("samples", "form_accuracy", "form")] if "samples" in values else []
+    columns += [("samples", key, word) for key, word in kept.items() if columns]
+    columns += [("human", key, f"{word}, human") for key, word in kept.items() if columns]
+    rows = [["form", "poems", "nats/char", "kl", *(word for _, _, word in columns)]]
+    for form, own in list(forms.items())[:MOST_FORMS]:
+        nats = [_shown(own[key], "{:.3f}") for key in ("nll_per_char", "kl_per_poem")]
+        told = (values[side]["forms"].get(form, {}).get(key) for side, key, _ in columns)
+        rows.append([form, f"{own['poems']:,}", *nats, *(_shown(one, "{:.1%}") for one in told)])
+    rest = [f"and {len(forms) - MOST_FORMS} more forms; --json has all"]
+    return table(rows) + rest * (len(forms) > MOST_FORMS)
+
+
+def _shown(value: float | None, how: str) -> str:
+    return "-" if value is None else how.format(value)
 
 
 def _near_copies(human: Sequence[Poem], known: Sequence[Poem]) -> int:
@@ -125,8 +153,8 @@ def _near_copies(human: Sequence[Poem], known: Sequence[Poem]) -> int:
 def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_json: bool) -> None:
     """Score the lines of SOURCE, a poem each (absent: of stdin): which do not belong?
 
-    nll is in nats a poem; anomaly is nll_per_char in standard deviations above the mean of the
-    lines given.
+    Prints nats per character, anomaly, poem and form. nll is in nats a poem; anomaly is
+    nll_per_char in standard deviations above the mean of the lines given.
     """
     poet = model.load()
     lines = list(common.lines_of(source))
@@ -136,7 +164,7 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
     if sort:
         scores.sort(key=lambda one: -one["anomaly"])
     for one in scores:
-        text = f"{one['nll_per_char']:.3f}\t{one['anomaly']:+.2f}\t{one['text']}"
+        text = f"{one['nll_per_char']:.3f}\t{one['anomaly']:+.2f}\t{one['text']}\t{one['form']}"
         common.output(one, text, as_json)
 
 

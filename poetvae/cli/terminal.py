@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
+from unicodedata import east_asian_width
 
 import click
 
@@ -154,3 +155,18 @@ def files(context: click.Context, parameter: click.Parameter, typed: str) -> lis
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(typed, type="file")]
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines, their columns aligned: the first one on the left, others right."""
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    gaps = [[" " * (w - _width(cell)) for w, cell in zip(widths, row, strict=True)] for row in rows]
+    return [
+        "  ".join([row[0] + gap[0], *map("".join, zip(gap[1:], row[1:], strict=True))])
+        for row, gap in zip(rows, gaps, strict=True)
+    ]
+
+
+def _width(text: str) -> int:
+    """The columns of a terminal that a text takes: two of a Chinese character."""
+    return sum(1 + (east_asian_width(char) in "WF") for char in text)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.dataset import Batch, TokenStore, derive_seed, encode_poems, evenly
@@ -59,6 +60,8 @@ class Report:
             the entropy of that use.
         cluster_perplexity: of a mixture prior, the same of the components the poems belong to.
         ci: 95 % bootstrap intervals, by key; what comes from one poem is drawn together.
+        forms: the sums and means of the poems of each form, by name, the most frequent first, with
+            intervals of their own; empty in free form.
         iw_curve: for each K of `CURVE` the bound (nats per character) and the effective sample size
             of its weights, on the same few poems; empty unless asked for.
     """
@@ -86,6 +89,7 @@ class Report:
     codebook_perplexity: float | None = None
     cluster_perplexity: float | None = None
     ci: dict[str, tuple[float, float]] = field(default_factory=dict)
+    forms: dict[str, dict[str, Any]] = field(default_factory=dict)
     iw_curve: list[dict[str, float]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -111,6 +115,37 @@ class Rows:
     code: Tensor | None
     posterior: DiagonalGaussian | None
     kl_by_unit: Tensor | None = None
+
+    def figures(self, bounded: bool, at: Tensor | slice = slice(None)) -> dict[str, Any]:
+        """Sums and means over the poems at these places, absent: over all; keys as of `Report`."""
+        parts = (self.recon, self.kl, self.bound, self.chars, self.right_chars, self.right_poem)
+        recon, kl, bound, chars, right_chars, right_poem = (t[at] for t in parts)
+        total = float(chars.sum())
+        nll, restores = float(bound.sum()) / total, self.code is not None
+        return {
+            "poems": len(recon),
+            "chars": int(total),
+            "elbo_per_char": float((recon + kl).sum()) / total if bounded else None,
+            "nll_per_char": nll if bounded else None,
+            "bits_per_char": nll / math.log(2) if bounded else None,
+            "recon_per_poem": float(recon.mean()),
+            "kl_per_poem": float(kl.mean()),
+            "recon_char_accuracy": float(right_chars.sum()) / total if restores else None,
+            "recon_poem_accuracy": float(right_poem.mean()) if restores else None,
+        }
+
+    def intervals(
+        self, seed: int, groups: Tensor | None, at: Tensor | slice = slice(None)
+    ) -> dict[str, tuple[float, float]]:
+        """95 % bootstrap intervals of those means; of `groups` (N,) each is drawn together."""
+        recon, kl, bound, chars = (t[at] for t in (self.recon, self.kl, self.bound, self.chars))
+        per_char = len(recon) / float(chars.sum())
+        values = {"elbo_per_char": (recon + kl) * per_char, "nll_per_char": bound * per_char}
+        together = None if groups is None else groups[at].tolist()
+        return {
+            key: bootstrap(value.numpy(), seed, groups=together)
+            for key, value in {**values, "kl_per_poem": kl}.items()
+        }
 
     def anomalies(self, places: Sequence[int] | slice = slice(None)) -> list[dict[str, float]]:
         """Of the poems at these places, absent: of all, the nats, and how far the nats per
@@ -175,14 +210,15 @@ def by_poem(
 
 def anomalies(
     model: TextModel, codec: PoemCodec, poems: Sequence[Poem], samples: int, seed: int
-) -> list[dict[str, float]]:
-    """`Rows.anomalies` of poems. What is one poem to the model has one score, which is drawn once;
-    errors as of `evaluate`."""
+) -> list[dict[str, Any]]:
+    """`Rows.anomalies` of poems, and their forms. What is one poem to the model has one score,
+    which is drawn once; errors as of `evaluate`."""
     read = [content(poem, codec.form_of(poem)) for poem in poems]
     distinct = dict(zip(read, poems, strict=True))
     places = {chars: i for i, chars in enumerate(distinct)}
     rows = by_poem(model, codec, encode_poems(codec, distinct.values()), samples, seed)
-    return rows.anomalies([places[chars] for chars in read])
+    scores = rows.anomalies([places[chars] for chars in read])
+    return [{"form": p.value("form"), **row} for p, row in zip(poems, scores, strict=True)]
 
 
 @torch.no_grad()
@@ -214,42 +250,45 @@ def evaluate(
     Raises CorpusError: no poem to score.
     """
     rows = by_poem(model, codec, store, samples, seed, passes, batch_size, limit, progress)
-    n, chars = len(rows.recon), float(rows.chars.sum())
-    per_char = {"elbo_per_char": rows.recon + rows.kl, "nll_per_char": rows.bound}
-    values = {key: nats * (n / chars) for key, nats in per_char.items()}
-    values["kl_per_poem"] = rows.kl
+    n, bounded = len(rows.recon), model.has_bound
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "information"))
-    name, bounded, restores = model.bound_name(samples), model.has_bound, rows.code is not None
+    name, figures = model.bound_name(samples), rows.figures(bounded)
     carried = _carried(model, rows, generator)
     places = evenly(len(store), limit)
-    groups = None if store.groups is None else store.groups[places].tolist()
+    groups = None if store.groups is None else store.groups[places]
+    by_form = {
+        form: rows.figures(bounded, at)
+        | {"ci": rows.intervals(seed, groups, at) if bounded else {}}
+        for form, at in _forms(codec, store, places).items()
+    }
     curve = []
     if rows.posterior is not None and bounded and curve_poems:
         batch = store.batch(places[evenly(n, curve_poems)]).to(model.device)
         curve = _curve(model.latent, codec, batch, generator, passes)
-    means = {key: float(value.mean()) for key, value in values.items()}
-    kl, nll = means["kl_per_poem"], means["nll_per_char"]
     return Report(
-        poems=n,
-        chars=int(chars),
+        **figures,
         unknown_chars=int(rows.unknown.sum()),
-        elbo_per_char=means["elbo_per_char"] if bounded else None,
-        nll_per_char=nll if bounded else None,
         bound=name,
         iw_samples=samples if name.startswith("IWAE") else 1,
-        bits_per_char=nll / math.log(2) if bounded else None,
-        recon_per_poem=float(rows.recon.mean()),
-        kl_per_poem=kl,
         mi_cap=math.log(n),
-        marginal_kl=kl - carried["mutual_information"],
-        recon_char_accuracy=float(rows.right_chars.sum()) / chars if restores else None,
-        recon_poem_accuracy=float(rows.right_poem.mean()) if restores else None,
+        marginal_kl=figures["kl_per_poem"] - carried["mutual_information"],
         parameters=model.num_parameters(),
         passes=model.network_passes(passes),
         **carried,
-        ci={k: bootstrap(v.numpy(), seed, groups=groups) for k, v in values.items() if bounded},
+        ci=rows.intervals(seed, groups) if bounded else {},
+        forms=by_form,
         iw_curve=curve,
     )
+
+
+def _forms(codec: PoemCodec, store: TokenStore, places: NDArray[np.int64]) -> dict[str, Tensor]:
+    """By form of these poems of a store, the most frequent first, where among them they are."""
+    at = {str(form): torch.arange(len(places)) for form in codec.forms}
+    if len(at) > 1 and store.labels is not None:
+        label = store.labels[torch.from_numpy(places), 0].cpu()
+        at = {form: (label == i).nonzero()[:, 0] for i, form in enumerate(at, 1)}
+    ordered = sorted(at, key=lambda form: -len(at[form]))
+    return {form: at[form] for form in ordered if len(at[form])}
 
 
 @torch.no_grad()

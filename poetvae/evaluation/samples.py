@@ -9,6 +9,7 @@ alone does not see nonsense: read them together (systems that report one can be 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,8 +26,9 @@ from ..generation.options import SamplingOptions
 from ..models import Autoregressive, TextModel
 from ..runtime import without_bar
 from ..text.codec import PoemCodec
+from ..text.graphemes import clusters
 from ..text.poem import Form, Poem, content
-from ..text.prosody import LENIENT, STRICT, regulated, rhyme_ok, unknown
+from ..text.prosody import LENIENT, LEVEL, STRICT, USUAL, regulated, rhyme_ok, rhymes_of, unknown
 from .metrics import bootstrap, copied_lines, distinct, novel, repeats, self_bleu
 from .ngram import NGram
 from .two_sample import area_under_curve, two_sample_auc
@@ -43,6 +45,9 @@ __all__ = [
 ORDER = 4  # of the n-gram judge
 SELF_BLEU = 1000  # texts that self-BLEU compares; it depends on how many they are
 Values = NDArray[np.float64]
+Chance = dict[str, float | None]
+BY_FORM = ["form_accuracy", "tone_accuracy", "tone_accuracy_strict", "tone_accuracy_lenient"]
+BY_FORM += ["rhyme_accuracy", "repeat_rate", "novelty"]
 
 
 def sample_quality(
@@ -116,8 +121,9 @@ def compare(
         `self_bleu_2..4`, `novelty`, `copied_lines`, `judge_nll_per_char`, `judge_ar_nll_per_char`,
         `reverse_nll_per_char`, `reverse_of`, `two_sample_auc` (a classifier of samples and human
         poems; for human poems, of their two halves), and `ci`: 95 % bootstrap intervals of what is
-        a mean over poems, those of one key drawn together where they are human. None where a figure
-        does not apply: rhyme of couplets, form in free form.
+        a mean over poems, those of one key drawn together where they are human; and under `forms`
+        by name `n` and the figures of `BY_FORM`, the most frequent first. None where a figure does
+        not apply: rhyme of couplets, form in free form.
 
     Raises:
         CorpusError: fewer than four poems on a side.
@@ -135,20 +141,21 @@ def compare(
         ("human", shuffled, chosen, (shuffled[:half], shuffled[half:])),
     ):
         values = _by_poem(codec, poems, known, forward, judge)
+        wanted = asked if name == "samples" and asked else [p.form for p in poems]
         if codec.forms:
-            wanted = asked if name == "samples" and asked else [p.form for p in poems]
             kept = [p.form == f and f in codec.forms for p, f in zip(poems, wanted, strict=True)]
             values["form_accuracy"] = np.array(kept, dtype=np.float64)
         told = {key: v for key, v in values.items() if not np.isnan(v).all()}
         keys = np.array([poem.key if name == "human" else i for i, poem in enumerate(poems)])
         verses = [poem.verses for poem in poems[:compared]]
+        chance = by_chance(poems, seed)
         reverse = judged(fit_judge(codec, texts), codec, human) if texts else None
         lines = {line for poem in known for line in poem.verses}
         sides[name] = {
             "n": len(poems),
             "compared": compared,
             **{key: float(np.nanmean(v)) if key in told else None for key, v in values.items()},
-            **by_chance(poems, seed),
+            **chance.pop("", {}),
             **{f"distinct_{k}": distinct(verses, k) for k in range(1, 5)},
             **{f"self_bleu_{k}": self_bleu(verses[:SELF_BLEU], k) for k in range(2, 5)},
             "copied_lines": copied_lines([p.verses for p in poems], lines) if known else None,
@@ -163,34 +170,70 @@ def compare(
                 k: bootstrap(v[~np.isnan(v)], seed, groups=keys[~np.isnan(v)].tolist())
                 for k, v in told.items()
             },
+            "forms": _by_form(values, wanted, chance) if codec.forms else {},
         }
     return sides
 
 
-def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[str, float | None]:
-    """What tones and rhyme are by chance in about so many deals: `tone_chance`, how many poems are
-    regulated when all characters are dealt out anew among those of their form; `rhyme_chance`, how
-    many rhyme when the last characters of their even verses are. None where a figure does not
-    apply."""
+def _by_form(
+    values: dict[str, Values], forms: Sequence[Form | None], chance: dict[str, Chance]
+) -> dict[str, dict[str, Any]]:
+    """The figures of `BY_FORM` of the poems that were to have each form."""
+    names = np.array([str(form or "free") for form in forms])
+    found = {}
+    for form, n in Counter(names.tolist()).most_common():
+        own = {key: values[key][names == form] for key in BY_FORM}
+        means = {k: None if np.isnan(v).all() else float(np.nanmean(v)) for k, v in own.items()}
+        found[form] = {"n": n, **means, **chance.get(form, {})}
+    return found
+
+
+def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[str, Chance]:
+    """What tones and rhyme are by chance, by form, and under "" of all of them, in about so many
+    deals: `tone_chance`, how many poems keep the tones when all characters are dealt out anew among
+    those of their form; `rhyme_chance`, how many rhyme when the characters are that they rhyme
+    with: those that end the even verses, or the verses of a tune that have one rhyme in one tone.
+    None where a figure does not apply."""
     forms: dict[Form, list[str]] = {}
     for poem in poems:
         if poem.form:
             forms.setdefault(poem.form, []).append(content(poem, poem.form))
     rng, times = np.random.default_rng(derive_seed(seed, "chance")), -(-deals // len(poems))
-    flags: dict[str, list[bool | None]] = {"tone_chance": [], "rhyme_chance": []}
+    flags: dict[str, dict[str, list[bool | None]]] = {"": {"tone_chance": [], "rhyme_chance": []}}
     for form, texts in forms.items():
-        rows, place = np.array([list(text) for text in texts]), np.arange(form.size)
-        rhymes = np.array(form.ends[1::2])
-        for key, told, dealt in (
-            ("tone_chance", regulated, place),
-            ("rhyme_chance", rhyme_ok, rhymes),
+        rows, own = np.array([clusters(text) for text in texts]), flags.setdefault(str(form), {})
+        for key, told, groups in (
+            ("tone_chance", regulated, [range(form.size)]),
+            ("rhyme_chance", rhyme_ok, _rhyming(form)),
         ):
+            own[key] = []
             for _ in range(times):
                 some = rows.copy()
-                some[:, dealt] = rng.permutation(rows[:, dealt].ravel()).reshape(len(rows), -1)
-                flags[key] += [told(form.lay_out("".join(row))) for row in some[:deals]]
-    known = {key: [flag for flag in told if flag is not None] for key, told in flags.items()}
-    return {key: float(np.mean(told)) if told else None for key, told in known.items()}
+                for dealt in groups:
+                    some[:, dealt] = rng.permutation(rows[:, dealt].ravel()).reshape(len(rows), -1)
+                verses = (form.lay_out("".join(row)) for row in some[:deals])
+                own[key] += [told(text, form=form) for text in verses]
+            flags[""][key] += own[key]
+    known = {
+        form: {key: [flag for flag in told if flag is not None] for key, told in by_key.items()}
+        for form, by_key in flags.items()
+    }
+    return {
+        form: {key: float(np.mean(told)) if told else None for key, told in by_key.items()}
+        for form, by_key in known.items()
+    }
+
+
+def _rhyming(form: Form) -> list[list[int]]:
+    """The positions whose characters rhyme with each other in one tone."""
+    if not form.tune:
+        return [list(form.ends[1::2])]
+    groups: dict[tuple[int, bool], list[int]] = {}
+    for i, rhyme in enumerate(rhymes_of(form)):
+        for verse, readings in next(iter(rhyme.sounds.values())).items():
+            level = any(reading.tone == LEVEL for reading in readings)
+            groups.setdefault((i, level), []).append(form.ends[verse])
+    return list(groups.values())
 
 
 def fit_judge(codec: PoemCodec, poems: Sequence[Poem]) -> NGram:
@@ -255,21 +298,25 @@ def _by_poem(
 ) -> dict[str, Values]:
     """A value for each poem; NaN where a figure does not apply."""
     verses = [poem.verses for poem in poems]
+    pairs = [(poem.verses, poem.form) for poem in poems]
     never = np.full(len(poems), np.nan)
 
     def applicable(flags: list[bool | None]) -> Values:
         return np.array([np.nan if flag is None else flag for flag in flags], dtype=np.float64)
+
+    def kept(strictness: str = USUAL) -> Values:
+        return applicable([regulated(v, strictness=strictness, form=f) for v, f in pairs])
 
     exact = never.copy()
     if judge:
         exact[[judge[1].fits(poem) for poem in poems]] = judged(*judge, poems)
     return {
         "form_accuracy": never,
-        "tone_accuracy": applicable([regulated(v) for v in verses]),
-        "tone_accuracy_strict": applicable([regulated(v, strictness=STRICT) for v in verses]),
-        "tone_accuracy_lenient": applicable([regulated(v, strictness=LENIENT) for v in verses]),
+        "tone_accuracy": kept(),
+        "tone_accuracy_strict": kept(STRICT),
+        "tone_accuracy_lenient": kept(LENIENT),
         "tone_unknown": np.array([bool(unknown("".join(v))) for v in verses], dtype=np.float64),
-        "rhyme_accuracy": applicable([rhyme_ok(v) for v in verses]),
+        "rhyme_accuracy": applicable([rhyme_ok(v, form=f) for v, f in pairs]),
         "repeat_rate": repeats(verses).astype(np.float64),
         "novelty": (
             novel(verses, [p.verses for p in known]).astype(np.float64) if known else never

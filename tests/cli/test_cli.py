@@ -841,6 +841,27 @@ def test_evaluate_compares_samples_with_human_poems(run: Path, corpus: Path) -> 
     refused(2, "is no autoregressive model", *options, "--judge", run, corpus)
 
 
+def test_evaluate_tells_of_each_form(tmp_path: Path) -> None:
+    ci = [
+        f"望江南：{a}南好，風景舊曾諳。{a}出江花紅勝火，春來江水綠如藍。能不憶江南。"
+        for a in "天風花江河松"
+    ]
+    corpus, run = write(tmp_path / "ci.txt", "\n".join([*ci, *COUPLETS])), tmp_path / "run"
+    words: Words = [*QUICK, "--form", "忆江南", "--form", "5-7-5"]
+    assert shell("train", corpus, "--out", run, *words).code == 0
+    found = shell("evaluate --iw 1 --samples 8 --json --model", run, corpus)
+    forms = found.answer["forms"]
+    assert {form: own["poems"] for form, own in forms.items()} == {"5x2": 20, "憶江南": 6}
+    assert found.answer["human"]["forms"]["憶江南"]["tone_accuracy"] == 1
+    head, first, second = found.err.splitlines()[-3:]
+    assert head.split()[:4] == ["form", "poems", "nats/char", "kl"]
+    assert head.endswith("repeats  tones, human  rhyme, human  repeats, human")
+    assert (first.split()[:2], second.split()[:2]) == (["5x2", "20"], ["憶江南", "6"])
+    assert second.split()[-3:] == ["100.0%"] * 3
+    score = shell("score --json --model", run, stdin="".join(ci[0][4:]).encode()).answer
+    assert score["form"] == "憶江南"
+
+
 def test_evaluate_splits_the_gap(run: Path, corpus: Path) -> None:
     options: Words = ["evaluate", "--model", run, "--iw", "1", "--samples", "0", "--curve", "0"]
     gap = shell(*options, "--gap", "2", "--json", corpus).answer["gap"]
@@ -855,7 +876,8 @@ def test_score_finds_the_line_that_does_not_belong(run: Path, tmp_path: Path) ->
     assert [score["text"] for score in scores][:6] == list(COUPLETS[:6])
     assert len(scores) == 7
     for score in scores:
-        assert list(score) == ["text", "nll", "nll_per_char", "recon", "kl", "anomaly"]
+        assert list(score) == ["text", "form", "nll", "nll_per_char", "recon", "kl", "anomaly"]
+        assert score["form"] == "5x2"
         assert score["nll_per_char"] == pytest.approx(score["nll"] / 10)
         assert score["nll"] <= score["recon"] + score["kl"] + 1  # the bound, and one sample of it
     assert sum(score["anomaly"] for score in scores) == pytest.approx(0, abs=1e-5)

@@ -211,3 +211,8 @@ def test_bash_takes_it(tmp_path: Path) -> None:
 )
 def test_what_is_offered_and_without_torch(words: list[str], offered: list[str]) -> None:
     assert completed(*words) == offered
+
+
+def test_a_table_has_its_columns_below_each_other() -> None:
+    rows = [["form", "n"], ["浣溪沙", "12"], ["5x2", "1,000"]]
+    assert terminal.table(rows) == ["form        n", "浣溪沙     12", "5x2     1,000"]

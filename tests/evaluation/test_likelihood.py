@@ -253,7 +253,7 @@ def test_report_of_a_store() -> None:
         "bits_per_char", "recon_per_poem", "kl_per_poem", "mutual_information", "mi_cap",
         "marginal_kl", "active_units", "active_units_01", "recon_char_accuracy",
         "recon_poem_accuracy", "parameters", "passes", "codes_used", "codebook_perplexity",
-        "cluster_perplexity", "ci", "iw_curve",
+        "cluster_perplexity", "ci", "forms", "iw_curve",
     ]  # fmt: skip
 
 
@@ -290,6 +290,27 @@ def test_a_model_whose_figures_are_known() -> None:
     assert away.elbo_per_char == pytest.approx((recon + 2) / 2, rel=1e-5)
     assert away.mutual_information == pytest.approx(0, abs=1e-6)
     assert away.marginal_kl == pytest.approx(2, rel=1e-5)  # all posteriors are one, off the prior
+
+
+def test_forms_have_figures_of_their_own_which_sum_up() -> None:
+    couplet, quatrain, none = Form(1, 2), Form((1, 2)), Form(1, 3)
+    codec = PoemCodec(TOKENIZER, 3, {couplet: 1, quatrain: 1, none: 1})
+    rows, labels = [[6, 6], [6, 7, 7], [7, 7, 7], [6, 6, 7]], [(1,), (2,), (2,), (2,)]
+    model = build(config=replace(CONFIG, max_len=3, label_sizes=codec.label_sizes))
+    report = evaluate(model, codec, TokenStore(rows, 3, 0, labels), samples=2)
+    assert list(report.forms) == ["1-2", "1x2"]  # the most frequent first, and none without poems
+    assert [own["poems"] for own in report.forms.values()] == [3, 1]
+    for key in ("nll_per_char", "elbo_per_char", "recon_char_accuracy"):
+        total = sum(own[key] * own["chars"] for own in report.forms.values())
+        assert total / report.chars == pytest.approx(report.as_dict()[key])
+    for key in ("kl_per_poem", "recon_per_poem", "recon_poem_accuracy"):
+        total = sum(own[key] * own["poems"] for own in report.forms.values())
+        assert total / 4 == pytest.approx(report.as_dict()[key])
+    low, high = report.forms["1-2"]["ci"]["nll_per_char"]
+    assert low < report.forms["1-2"]["nll_per_char"] < high
+    alone = evaluate(deaf(0), PoemCodec(TOKENIZER, T, {couplet: 3}), TokenStore([[6, 6]], T, 0))
+    assert alone.forms["1x2"]["nll_per_char"] == alone.nll_per_char
+    assert evaluate(deaf(0), FREE, TokenStore([[6]], T, 0)).forms == {}
 
 
 def test_active_units_are_those_whose_mean_varies() -> None:

@@ -120,15 +120,50 @@ def test_chance_is_what_dealing_anew_gives() -> None:
     with the first. A poem that is level throughout is never regulated."""
     pairs = ["流樓", "樓秋", "秋州", "州流", "家花", "花斜", "斜沙", "沙家"]
     verse = "山山山山月，山山山山{}。山山山山月，山山山山{}。"
-    found = by_chance([Poem((verse.format(*pair),)) for pair in pairs * 50])
+    found = by_chance([Poem((verse.format(*pair),)) for pair in pairs * 50])[""]
     assert found["rhyme_chance"] == pytest.approx(3 / 8, abs=0.03)
     assert found["tone_chance"] == 0
     couplet = by_chance(
         [Poem(("山月臨窗白，溪風入座清。",)), Poem(("松聲來遠壑，鶴影下空庭。",))] * 20
-    )
+    )["5x2"]
     assert couplet["rhyme_chance"] is None
     assert couplet["tone_chance"] is not None
     assert 0 < couplet["tone_chance"] < 0.3
+
+
+TUNE = Form.parse("憶江南")
+SUNG = "江南好，風景舊曾諳。日出江花紅勝火，春來江水綠如藍。能不憶江南。"
+OTHER = "蘭燼落，屏上暗紅蕉。閒夢江南梅熟日，夜船吹笛雨蕭蕭。人語驛邊橋。"
+
+
+def test_a_tune_is_judged_by_its_table_and_forms_have_figures_of_their_own() -> None:
+    sung, other = (Poem((text,), {"tune": "忆江南"}) for text in (SUNG, OTHER))
+    wrong = replace(sung, lines=(SUNG.replace("諳", "月"),), key="")
+    couplets = [Poem((text,)) for text in ("山月臨窗白，溪風入座清。", "松聲來遠壑，鶴影下空庭。")]
+    poems = [sung, other, wrong, *couplets]
+    tokenizer = PoemTokenizer.train((p.text for p in poems), 1)
+    codec = PoemCodec(tokenizer, 27, {TUNE: 3, FORM: 2})
+    asked = [TUNE] * 2 + [FORM] * 3
+    sides = compare(codec, poems, poems, poems, asked=asked)
+    human, samples = sides["human"]["forms"], sides["samples"]["forms"]
+    assert list(human) == ["憶江南", "5x2"]
+    assert human["憶江南"]["n"] == 3
+    assert human["憶江南"]["tone_accuracy"] == human["憶江南"]["rhyme_accuracy"] == 2 / 3
+    assert human["5x2"]["tone_accuracy"] == 1
+    assert human["5x2"]["rhyme_accuracy"] is None
+    assert sides["human"]["tone_accuracy"] == 4 / 5
+    assert samples["憶江南"]["form_accuracy"] == samples["憶江南"]["rhyme_accuracy"] == 1
+    assert (samples["5x2"]["n"], samples["5x2"]["form_accuracy"]) == (3, 2 / 3)
+    assert samples["5x2"]["novelty"] == 0
+
+
+def test_chance_of_a_tune_deals_the_ends_that_rhyme() -> None:
+    """In 憶江南 three ends rhyme: of two poems with a rhyme each, six ends are dealt, so that three
+    alike fall to a poem once in ten times; both poems rhyme then, or neither does."""
+    poems = [Poem((text,), {"tune": "憶江南"}) for text in (SUNG, OTHER)]
+    found = by_chance(poems)["憶江南"]
+    assert found["rhyme_chance"] == pytest.approx(0.1, abs=0.02)
+    assert found["tone_chance"] == pytest.approx(0, abs=0.01)
 
 
 def test_one_poem_again_and_again_fails_the_figures_of_variety() -> None:
