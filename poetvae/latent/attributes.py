@@ -67,7 +67,7 @@ class Direction:
 @dataclass(frozen=True)
 class Attribute:
     """A key and a value. `contains`: the text has the value in it; `tones=regulated`: some choice
-    of usual readings keeps the tones of regulated verse; `form`: the form is the value, as 5x2; any
+    of usual readings keeps the tones of its form; `form`: the form is the value, as 5x2; any
     other key: the poem's meta field of that name is the value.
     """
 

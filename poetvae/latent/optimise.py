@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
-from itertools import product
+from functools import cache, partial
+from itertools import combinations, product
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from ..models import LatentModel
 from ..nn.noise import Noise
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem
-from ..text.prosody import FREE, LEVEL, OBLIQUE, kinds, levels, schemes
+from ..text.prosody import FREE, LEVEL, OBLIQUE, kinds, levels, patterns, schemes
 from .attributes import Attribute, spread
 
 RATE = 0.1  # of Adam; the prior has a standard deviation of 1
@@ -193,33 +193,60 @@ def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
 def tones(codec: PoemCodec, form: Form | None) -> Property:
     """log P(the poem is `prosody.regulated`): some choice of usual readings fits. Exact.
 
-    Couplets are independent given the scheme, of which there are two: P(1) + P(2) - P(both); within
-    a couplet the kinds of its two verses count.
+    The verses of a tune are independent. Of regulated verse couplets are, given the scheme, of
+    which there are two: P(1) + P(2) - P(both); within a couplet the kinds of its two verses count.
 
-    Raises ConfigError: a form that no regulated verse has.
+    Raises ConfigError: a form that has no tones to keep.
     """
-    if form is None or not schemes(form):
-        raise ConfigError(f"form {form or 'free'} has no tones to keep; expected 5x2, 7x4 or alike")
+    if form is None or not patterns(form):
+        wanted = "expected 5x2, 7x4 or alike, or a tune"
+        raise ConfigError(f"form {form or 'free'} has no tones to keep; {wanted}")
     tones_of = [levels(codec.tokenizer.decode([i]), True) for i in range(len(codec.tokenizer))]
     # A character without a reading fits anywhere, as in `regulated`.
     sounds = ["".join(found) if len(found) == 1 else FREE for found in tones_of]
     classes = torch.tensor([[float(sound == one) for one in _SOUNDS] for sound in sounds]).double()
-    of_verse, fitting = _fitting(form)
+    kept = partial(_sung, form) if len(patterns(form)) == 1 else partial(_regulated, form)
 
     def log_probability(logits: Tensor) -> Tensor:
         masses = logits[:, : form.size].softmax(dim=2).double() @ classes.to(logits.device)
-        by_verse = masses.reshape(len(logits), form.lines, form.uniform, 3)
-        joint = by_verse[:, :, 0]
-        for t in range(1, form.uniform):
-            joint = (joint.unsqueeze(3) * by_verse[:, :, t].unsqueeze(2)).flatten(2)
-        groups = joint @ of_verse.to(logits.device)
-        first, second = groups[:, ::2], groups[:, 1::2]
-        fits = torch.einsum("bci,scij,bcj->bsc", first, fitting.to(logits.device), second)
-        one, other, both = fits.clamp(min=1e-300).log().sum(dim=2).unbind(dim=1)
-        either = torch.logaddexp(one, other)
-        return (either + torch.log1p(-(both - either).exp())).to(logits.dtype)
+        return kept(masses).to(logits.dtype)
 
     return log_probability
+
+
+def _sung(form: Form, masses: Tensor) -> Tensor:
+    """log P (B,) that characters of these probabilities of `_SOUNDS`, (B, T, 3), keep the tones of
+    a tune: of each verse one of several patterns, by inclusion and exclusion."""
+    (verses,) = patterns(form)
+    total = masses.new_zeros(len(masses))
+    for span, among in zip(form.spans, verses, strict=True):
+        fits = masses.new_zeros(len(masses))
+        for n in range(1, len(among) + 1):
+            for some in combinations(among, n):
+                slots = [
+                    [all(one == tone or FREE in (one, tone) for tone in tones) for one in _SOUNDS]
+                    for tones in zip(*some, strict=True)
+                ]
+                allowed = torch.tensor(slots, device=masses.device)
+                placed = (masses[:, span.start : span.stop] * allowed).sum(dim=2).prod(dim=1)
+                fits = fits - (-1) ** n * placed
+        total = total + fits.clamp(min=1e-300).log()
+    return total
+
+
+def _regulated(form: Form, masses: Tensor) -> Tensor:
+    """The same of regulated verse."""
+    of_verse, fitting = (part.to(masses.device) for part in _fitting(form))
+    by_verse = masses.reshape(len(masses), form.lines, form.uniform, 3)
+    joint = by_verse[:, :, 0]
+    for t in range(1, form.uniform):
+        joint = (joint.unsqueeze(3) * by_verse[:, :, t].unsqueeze(2)).flatten(2)
+    groups = joint @ of_verse
+    first, second = groups[:, ::2], groups[:, 1::2]
+    fits = torch.einsum("bci,scij,bcj->bsc", first, fitting, second)
+    one, other, both = fits.clamp(min=1e-300).log().sum(dim=2).unbind(dim=1)
+    either = torch.logaddexp(one, other)
+    return either + torch.log1p(-(both - either).exp())
 
 
 @cache

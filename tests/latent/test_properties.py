@@ -149,7 +149,28 @@ def test_tones_are_the_probability_of_regulated_verse(name: str, seed: int) -> N
     assert float(found.exp()) == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["3x2", "5x3"])
+@settings(max_examples=6, deadline=None)
+@given(st.sampled_from(["憶江南", "如夢令", "菩薩蠻"]), seeds)
+def test_tones_are_the_probability_of_those_of_a_tune(name: str, seed: int) -> None:
+    codec, form = fixed(name, extra=1)
+    generator = torch.Generator().manual_seed(seed)
+    logits = logits_of(codec, form, seed)[:1]
+    # 看 fits anywhere; any of the four characters at five positions leave 1,024 poems.
+    fixed_at = torch.randperm(form.size, generator=generator)[5:]
+    (either,) = TOKENIZER.encode("看")
+    kept = logits[0, fixed_at, either].clone()
+    logits[0, fixed_at] = -torch.inf
+    logits[0, fixed_at, either] = kept
+    expected = sum(
+        chance
+        for text, chance in poems(codec, form, logits[0])
+        if regulated(form.lay_out(text), form=form)
+    )
+    found = properties.tones(codec, form)(logits)
+    assert float(found) == pytest.approx(math.log(expected), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["3x2", "5x3", "3-5-7-7-5"])
 def test_forms_without_tones(name: str) -> None:
     with pytest.raises(ConfigError, match=f"form {name} has no tones to keep"):
         properties.tones(*fixed(name))
