@@ -383,7 +383,7 @@ def write(own: Readings, simple: dict[str, set[str]]) -> None:
 def main(wikisource: Path, couyun: Path, corpus: str) -> None:
     """Writes the table, with all readings, then without the mark of those that are not usual."""
     training = (poem for poem in read_poems(corpus) if side_of(poem, HELD_OUT) == 0)
-    poems = [poem.verses for poem in training if poem.form]
+    poems = [poem.verses for poem in training if poem.form and poem.form.uniform]
     seen = {char for verses in poems for verse in verses for char in verse}
     own = own_readings(wikisource, couyun, seen)
     simple = shortened(own)

@@ -106,9 +106,11 @@ def test_the_wheel_names_those_whose_work_is_in_it(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (place,) = [name for name in archive.namelist() if name.endswith("/licenses/NOTICE")]
         notice = archive.read(place).decode()
-        table = archive.read("poetvae/text/prosody/chinese.tsv").decode()
+        names = ("chinese", "cilin", "tunes")
+        tables = [archive.read(f"poetvae/text/prosody/{name}.tsv").decode() for name in names]
         own = archive.read(place.replace("NOTICE", "LICENSE")).decode()
-    head = "".join(line for line in table.splitlines(keepends=True) if line.startswith("#"))
+    lines = [line for table in tables for line in table.splitlines()]
+    head = "\n".join(line for line in lines if line.startswith("#"))
     sources = {"nk2028", "rbnyng", "hulbji", "chinese-poetry"}
     assert {name for name in sources if name in head} == {
         name for name in sources if name in notice
