@@ -8,16 +8,17 @@ from itertools import takewhile
 from ..errors import ConstraintError
 from ..text.cleaning import clean
 from ..text.codec import PoemCodec
+from ..text.graphemes import clusters
 from ..text.poem import LACUNA, Form, run_of
 from .options import WHERE, Conditions
 
 BLANKS = "_＿□"  # what stands for a character that is left open in a template
 
 
-def typed_chars(text: str, form: Form | None) -> str:
+def typed_chars(text: str, form: Form | None) -> list[str]:
     """The characters of a text that somebody typed; in free form with its marks and blanks."""
     cleaned = clean(text)[0] or text.strip()
-    return run_of(cleaned)[0] if form else cleaned
+    return clusters(run_of(cleaned)[0] if form else cleaned)
 
 
 def column(form: Form, where: str) -> list[int]:
@@ -64,7 +65,7 @@ def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
     ConstraintError where there is none."""
     if not codec.forms:
         return None
-    chars, _ = run_of(opened(text))
+    chars = clusters(run_of(opened(text))[0])
     fitting = {}
     for form in codec.forms:
         left = _template(form, text)
@@ -87,9 +88,10 @@ def _line(form: Form, n: int, text: str) -> int | None:
 
 def _template(form: Form, text: str) -> int | None:
     chars, ends = run_of(opened(text))
-    if len(chars) > form.size or not form.has_ends(form.size, ends):
+    size = len(clusters(chars))
+    if size > form.size or not form.has_ends(form.size, ends):
         return None
-    return min(span.stop - len(chars) for span in form.spans if span.stop >= len(chars))
+    return min(span.stop - size for span in form.spans if span.stop >= size)
 
 
 def _acrostic(form: Form, text: str, where: str) -> int | None:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..errors import ConstraintError, brief, cut
 from ..text.codec import PoemCodec
+from ..text.graphemes import clusters
 from ..text.poem import LACUNA, Form, run_of
 from ..text.prosody import (
     FREE,
@@ -79,9 +80,9 @@ def line(codec: PoemCodec, form: Form | None, n: int, text: str) -> Constraint:
     """
     name = "the first line" if n == 1 else f"line {brief(n)}"
     if form is None and n == 1:
-        text = typed_chars(text, form)
-        _check_length(name, text, 1, codec.max_len - 2)
-        return _fixed(codec, form, dict(enumerate(text + "\n")), name)
+        chars = typed_chars(text, form)
+        _check_length(name, chars, 1, codec.max_len - 2)
+        return _fixed(codec, form, dict(enumerate((*chars, "\n"))), name)
     form = _fixed_form(form, name)
     if not 1 <= n <= form.lines:
         raise ConstraintError(f"{name} of {form}: expected 1 to {form.lines}")
@@ -103,9 +104,10 @@ def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     if not text.replace(LACUNA, "").strip():
         raise ConstraintError(f"the template {typed!r} has no character; give at least one")
     if form is None:
-        _check_length(name, text, 1, codec.max_len - 1)
-        return _fixed(codec, form, dict(enumerate(text)), name)
-    chars, ends = run_of(text)
+        _check_length(name, clusters(text), 1, codec.max_len - 1)
+        return _fixed(codec, form, dict(enumerate(clusters(text))), name)
+    run, ends = run_of(text)
+    chars = clusters(run)
     for end in sorted(ends):
         if end < form.size and not form.has_ends(form.size, [end]):
             verse = form.place(end)[0]
@@ -141,7 +143,7 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
         ConstraintError: a text longer than a line, characters that the model lacks.
     """
     chars = typed_chars(text, form)
-    name = f"the text {chars}"
+    name = f"the text {''.join(chars)}"
     masks = [mask(codec, ids) for ids in tokens_of(codec, chars)]
     _check_length(name, chars, 1, max(form.lengths) if form else codec.max_len - 1)
     goes_on = ~mask(codec, [codec.tokenizer.eos_id])  # What comes after the end is not read.
@@ -270,9 +272,10 @@ def _rhyme(
 
 def without(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
     """None of the characters comes."""
-    chars = typed_chars(chars, form)
-    ids = {i for found in tokens_of(codec, chars, missing=True) for i in found}
-    return _everywhere(codec, form, ~mask(codec, ids), "the ban", f"none of {cut(chars, 12)}")
+    typed = typed_chars(chars, form)
+    ids = {i for found in tokens_of(codec, typed, missing=True) for i in found}
+    words = f"none of {cut(''.join(typed), 12)}"
+    return _everywhere(codec, form, ~mask(codec, ids), "the ban", words)
 
 
 def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
@@ -281,11 +284,11 @@ def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
     Raises:
         ConstraintError: characters that the model lacks.
     """
-    chars = typed_chars(chars, form)
-    ids = {i for found in tokens_of(codec, chars) for i in found}
+    typed = typed_chars(chars, form)
+    ids = {i for found in tokens_of(codec, typed) for i in found}
     marks = [i for i in codec.writable() if not codec.tokenizer.decode([i]).isalnum()]
     allowed = mask(codec, ids | (set(marks) if form is None else set()))
-    return _everywhere(codec, form, allowed, "the choice", f"one of {cut(chars, 12)}")
+    return _everywhere(codec, form, allowed, "the choice", f"one of {cut(''.join(typed), 12)}")
 
 
 def no_repeat(codec: PoemCodec, form: Form | None) -> Constraint:
@@ -353,7 +356,7 @@ def _fixed(codec: PoemCodec, form: Form | None, at: Mapping[int, str], name: str
     breaks = [codec.tokenizer.eos_id, codec.tokenizer.newline_id]
     wants = dict.fromkeys((t for t in at if at[t] == LACUNA), ~mask(codec, breaks))
     at = {t: char for t, char in at.items() if char != LACUNA}
-    found = dict(zip(at, tokens_of(codec, "".join(at.values())), strict=True))
+    found = dict(zip(at, tokens_of(codec, [*at.values()]), strict=True))
     chars = {t: [codec.tokenizer.decode([i]) for i in ids] for t, ids in found.items()}
     wants |= {t: mask(codec, ids) for t, ids in found.items()}
     words = {t: "/".join(options) for t, options in chars.items()}
@@ -370,11 +373,13 @@ def _everywhere(
     return _union(codec, form, [[wants]], name, dict.fromkeys(places, word))
 
 
-def _check_length(name: str, text: str, least: int, most: int, typed: str | None = None) -> None:
-    if not least <= len(text) <= most:
+def _check_length(
+    name: str, chars: Sequence[str], least: int, most: int, typed: str | None = None
+) -> None:
+    if not least <= len(chars) <= most:
         wanted = str(least) if least == most else f"{least} to {most}"
-        quoted = repr(text if typed is None else typed.strip())
-        raise ConstraintError(f"{name}: {quoted} has {len(text)} characters; expected {wanted}")
+        quoted = repr("".join(chars) if typed is None else typed.strip())
+        raise ConstraintError(f"{name}: {quoted} has {len(chars)} characters; expected {wanted}")
 
 
 def _fixed_form(form: Form | None, name: str) -> Form:

@@ -6,7 +6,7 @@ character, a character stands for all that it may mean and the model knows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import torch
@@ -29,14 +29,14 @@ def mask(codec: PoemCodec, ids: Iterable[int]) -> Tensor:
     return found
 
 
-def tokens_of(codec: PoemCodec, text: str, missing: bool = False) -> list[list[int]]:
-    """By character of a text as typed, the tokens that it may be: none where it may be missing.
+def tokens_of(codec: PoemCodec, typed: Sequence[str], missing: bool = False) -> list[list[int]]:
+    """By character as typed the tokens that it may be: none where it may be missing.
 
     Raises:
         ConstraintError: characters that the model cannot write.
     """
     writable = set(codec.writable()) - {codec.tokenizer.eos_id}
-    simplified = is_simplified(text) and not codec.simplified
+    simplified = is_simplified("".join(typed)) and not codec.simplified
 
     def known(chars: Iterable[str]) -> list[int]:
         return sorted(writable.intersection(codec.ids("".join(chars))))
@@ -44,9 +44,9 @@ def tokens_of(codec: PoemCodec, text: str, missing: bool = False) -> list[list[i
     found = [
         (known(traditional_variants(char)) if simplified else known(char))
         or known(traditional_variants(char) | {to_simplified(char)})
-        for char in text
+        for char in typed
     ]
-    lacking = [char for char, ids in zip(text, found, strict=True) if not ids]
+    lacking = [char for char, ids in zip(typed, found, strict=True) if not ids]
     if lacking and not missing:
         raise unknown(lacking)
     return found

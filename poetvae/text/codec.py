@@ -163,8 +163,8 @@ class PoemCodec:
         poem = Poem(tuple(cleaned.split("\n")))
         chars, ends = run_of(cleaned)
         if self.forms and poem.form not in self.forms and (is_han(chars) or is_kana(chars)):
-            size, *at = (len(clusters(part)) for part in (chars, *(chars[:end] for end in ends)))
-            fitting = [form for form in self.forms if form.has_ends(size, at)]
+            size = len(clusters(chars))
+            fitting = [form for form in self.forms if form.has_ends(size, ends)]
             if fitting:
                 form = max(fitting, key=lambda form: self.forms[form])
                 meta = {"tune": form.tune} if form.tune else {}
@@ -186,13 +186,13 @@ class PoemCodec:
         elif self.simplified:
             text = to_simplified(text)
         text = text.translate(_spellings(self.tokenizer))
-        pairs = zip(text, typed, strict=True)
+        pairs = zip(clusters(text), clusters(typed), strict=True)
         return "".join(char if self._knows(char) else self._nearest(was) for char, was in pairs)
 
     def unknown(self, text: str) -> list[str]:
         """The characters of a typed text that the model does not know in any spelling."""
         typed = self.typed(text).text
-        pairs = zip(typed, self.spell(typed), strict=True)
+        pairs = zip(clusters(typed), clusters(self.spell(typed)), strict=True)
         return list(dict.fromkeys(was for was, char in pairs if not self._knows(char)))
 
     def _knows(self, char: str) -> bool:

@@ -73,7 +73,8 @@ class Poem:
         form = form_of(split_verses(self.text))
         tuned = (tune for name in self._tunes() for tune in forms_of_tune(name))
         chars, ends = run_of(self.text)
-        return form and next((tune for tune in tuned if tune.has_ends(len(chars), ends)), form)
+        size = len(clusters(chars))
+        return form and next((tune for tune in tuned if tune.has_ends(size, ends)), form)
 
     def _tunes(self) -> Iterator[str]:
         """What may be names of its tune: 念奴嬌 of 念奴嬌・赤壁懷古."""
@@ -111,13 +112,13 @@ def split_verses(text: str) -> tuple[str, ...]:
 def run_of(text: str) -> tuple[str, set[int]]:
     """The characters of a text without marks and blanks, and after how many of them, short of all,
     a verse ends: where a stop or a line break stands. What else stands between tells nothing."""
-    chars, ends = "", {0}
-    for char in text:
-        if char.isalnum() or char == LACUNA:
-            chars += char
+    chars, ends = list[str](), {0}
+    for char in clusters(text):
+        if char[0].isalnum() or char == LACUNA:
+            chars.append(char)
         elif char in _STOPS:
             ends.add(len(chars))
-    return chars, ends - {0, len(chars)}
+    return "".join(chars), ends - {0, len(chars)}
 
 
 def form_of(verses: Sequence[str]) -> Form | None:

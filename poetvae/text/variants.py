@@ -114,8 +114,8 @@ def traditional_variants(char: str) -> frozenset[str]:
     With itself where it is one, as the 廣韻 has it: 发 is 發 or 髮, 里 is 裏, 裡 or 里, 國 is 國.
     """
     if not is_han(char):
-        return frozenset(char)
-    itself = frozenset() if only_simplified(char) else frozenset(char)
+        return frozenset((char,))
+    itself = frozenset() if only_simplified(char) else frozenset((char,))
     return _table().get(char, frozenset()) | itself
 
 
