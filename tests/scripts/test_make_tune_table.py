@@ -6,6 +6,8 @@ import make_tune_table as script
 import pytest
 from click import ClickException
 
+from poetvae.text.prosody.tunes import Tune
+
 # For the two tones characters that have no other; and oblique ones of seven groups of rhymes.
 TONES = str.maketrans("平仄", "天月")
 ENDS = "動酒夜鼓少意坐"
@@ -23,7 +25,7 @@ def poems(verses: str, marks: str = "。，。。", times: int = 14) -> list[scr
     return [ci(verses.replace("甲", a).replace("乙", b), marks) for a, b in pairs]
 
 
-def entries(sung: list[script.Ci]) -> list[script.Tune]:
+def entries(sung: list[script.Ci]) -> list[Tune]:
     return [script.entry(layout, "浣溪沙") for layout in script.layouts(sung, [])]
 
 
