@@ -13,15 +13,17 @@ from torch import Tensor
 from .checkpoints import hub
 from .checkpoints.card import licensed, model_card, read_card
 from .checkpoints.model_folder import Saved, load_folder, save_folder
+from .config import takes_fields
 from .constraints.constraint import Constraint
 from .constraints.room import BLANKS, form_for, form_opened_by
 from .constraints.rules import requested
 from .data.dataset import Batch, derive_seed, encode_poems
 from .errors import ConfigError, CorpusError
 from .evaluation import likelihood
-from .generation.generate import Forms, Generated, decode, given, stream
-from .generation.options import SamplingOptions, read_options, takes_options
-from .generation.spelling import as_typed, spelled
+from .generation.couplet import Couplet, couplets
+from .generation.generate import Forms, Generated, decode, distinct, given, stream
+from .generation.options import CANDIDATES, SamplingOptions, read_options, takes_options
+from .generation.spelling import as_typed
 from .latent import optimise, paths
 from .latent.attributes import Attribute, Direction, codes
 from .latent.index import Index
@@ -30,6 +32,7 @@ from .nn.distributions import Posterior
 from .runtime import choose_device
 from .text.codec import PoemCodec
 from .text.poem import Form, Poem, content
+from .text.prosody import USUAL
 
 ROUNDS = 5  # of draws for as many different completions as are wanted
 
@@ -142,7 +145,7 @@ class Poet:
             constraint = asked if constraint is None else asked & constraint
         how: Any = {"form": chosen, "constraint": constraint, "options": sampling}
         spell = as_typed(self.codec, conditions.typed)
-        return (spelled(p, spell) for p in stream(self.model, self.codec, n, start, **how))
+        return (p.respelled(spell(p.text)) for p in stream(self.model, self.codec, n, start, **how))
 
     @takes_options
     def complete(
@@ -163,15 +166,18 @@ class Poet:
         chosen = Form.parse(form) if form else form_opened_by(self.codec, text)
         if text.strip(BLANKS + " \n"):
             options["template"] = text
-        found: dict[str, Generated] = {}
         options |= {"form": str(chosen) if chosen else None, "seed": seed}
-        for start in range(0, ROUNDS * n, n):
-            for poem in self.stream(n, start, **options):
-                found.setdefault(poem.text, poem)
-            if len(found) >= n:
-                break
-        poems = list(found.values())[:n]
-        return sorted(poems, key=lambda poem: -(poem.bound or 0.0))
+        rounds = (self.stream(n, start, **options) for start in range(0, ROUNDS * n, n))
+        return sorted(distinct(rounds, n), key=lambda poem: -(poem.bound or 0.0))
+
+    @takes_fields(SamplingOptions)
+    def couplet(
+        self, text: str, n: int = 1, *, tones: str = USUAL, **options: Any
+    ) -> list[Couplet]:
+        """Up to n distinct couplets with this upper line, of 4 to 11 characters, the best lower
+        line first; arguments and errors as of `generation.couplet.couplets`."""
+        how = SamplingOptions(**{"candidates": CANDIDATES} | options)
+        return couplets(self.model, self.codec, text, n, tones=tones, options=how)
 
     def encode(self, texts: str | Sequence[str]) -> Posterior:
         """q(z | text) for each text (a lone one is a batch of one): a distribution over (B, D).
@@ -257,14 +263,9 @@ class Poet:
             raise ConfigError(f"n is {n} and distance {distance}; expected at least 1, 0 or more")
         batch, form = self._one(text)
         generator = torch.Generator(self.model.device).manual_seed(derive_seed(seed, "vary"))
-        found: dict[str, Generated] = {}
-        for _ in range(20):
-            z = paths.variations(self.model.latent, batch, n, distance, generator)
-            for poem in self._write(z, [form] * n, [text] * n):
-                found.setdefault(poem.text, poem)
-            if len(found) >= n:
-                break
-        return list(found.values())[:n]
+        how: Any = (self.model.latent, batch, n, distance, generator)
+        rounds = (self._write(paths.variations(*how), [form] * n, [text] * n) for _ in range(20))
+        return distinct(rounds, n)
 
     def index(self, poems: Iterable[Poem], progress: paths.Progress = iter) -> Index:
         """Poems at their posterior means, to search with `neighbours`; errors as of `Index`."""
@@ -386,7 +387,7 @@ class Poet:
     def _write(self, z: Tensor, forms: Forms, typed: Sequence[str]) -> list[Generated]:
         """The likeliest poem at each z (B, D), in the form given for each, for what was typed."""
         found = zip(decode(self.model.latent, self.codec, z, forms), typed, strict=True)
-        return [spelled(poem, as_typed(self.codec, text)) for poem, text in found]
+        return [poem.respelled(as_typed(self.codec, text)(poem.text)) for poem, text in found]
 
     @torch.no_grad()
     def _encode(self, poems: Sequence[Poem]) -> Posterior:

@@ -17,6 +17,7 @@ USES = {
     "Write": {
         "generate": "poems; ask for lines, acrostics, words, rhyme, tones",
         "complete": "the rest of a text, or its blanks",
+        "couplet": "lower lines for the upper line of a couplet (對聯)",
     },
     "Move in the latent space": {
         "reconstruct": "poems, through it and back",

@@ -11,7 +11,8 @@ import click
 
 from ..constraints.options import Conditions
 from ..errors import ConfigError, CorpusError
-from ..generation.options import SamplingOptions
+from ..generation.options import CANDIDATES, SamplingOptions
+from ..text.prosody import USUAL
 from . import common
 from .common import FORMS, ModelChoice, Texts, options_of
 from .terminal import Command, known, note
@@ -41,13 +42,10 @@ class Manner:
     def print(self, poems: Iterable[Generated], mixed: bool = False) -> None:
         """Poems on stdout in a script, as they come; what is told of them is told of what the model
         wrote. Where they are of several forms, an empty line sets apart those of one line, too."""
-        from ..text.poem import split_verses
-
         for poem in poems:
-            text = poem.in_script(self.script)
-            lines = split_verses(text) if poem.form else text.split("\n")
-            values = poem.as_dict() | {"text": text, "lines": list(lines)}
-            common.output(values, common.paragraph(text, mixed), self.as_json)
+            shown = poem.respelled(poem.in_script(self.script))
+            text = common.paragraph(shown.text, mixed)
+            common.output(shown.as_dict(), text, self.as_json)
 
 
 class Writing(Command):
@@ -61,11 +59,11 @@ class Writing(Command):
                 formatter.write_dl([record for record in records if record])
 
 
-sampling_options = common.options(
-    click.option(
-        "--form", metavar="5x2", shell_complete=known(FORMS), help="One of the model's forms."
-    ),
-    options_of(SamplingOptions, leave_out=("labels", "seed")),
+form_option = click.option(
+    "--form", metavar="5x2", shell_complete=known(FORMS), help="One of the model's forms."
+)
+drawing = options_of(SamplingOptions, leave_out=("labels", "seed"))
+manner_options = common.options(
     common.texts("--label", "pairs", "FIELD=VALUE", "As dynasty=tang; can repeat."),
     click.option(
         "--script",
@@ -88,7 +86,9 @@ count_option = click.option(
 @common.model_options
 @count_option
 @options_of(Conditions)
-@sampling_options
+@form_option
+@drawing
+@manner_options
 def generate(model: ModelChoice, n: int, lines: Texts, manner: Manner, **wanted: Any) -> None:
     """Write poems. What is asked of them holds in every one, or an error says why it cannot."""
     poet, drawn = model.load(), manner.drawn()
@@ -107,17 +107,17 @@ def generate(model: ModelChoice, n: int, lines: Texts, manner: Manner, **wanted:
 @common.model_options
 @count_option
 @options_of(Conditions, leave_out=LINES)
-@sampling_options
+@form_option
+@drawing
+@manner_options
 def complete(text: str, model: ModelChoice, n: int, manner: Manner, **wanted: Any) -> None:
     """Fill the blanks (_) in TEXT, or give a line its partner or the rest of its poem.
 
     - reads texts from stdin, one a line. The completions of a text are all different; with
     --candidates the best bound comes first.
     """
-    texts = list(common.stdin()) if text == "-" else [text]
-    if not texts:
-        raise CorpusError("no text came; give one on each line")
-    poet, drawn = model.load(), manner.drawn()
+    texts, drawn = _texts(text), manner.drawn()
+    poet = model.load()
     for i, one in enumerate(texts):
         poems = poet.complete(one, n, **drawn, **wanted)
         if manner.seed is None and not i:
@@ -125,6 +125,42 @@ def complete(text: str, model: ModelChoice, n: int, manner: Manner, **wanted: An
         manner.print(poems)
         if len(poems) < n:
             note(f"{one}: only {len(poems)} different completions came of {5 * n} draws")
+
+
+@common.command("poetvae couplet --model my-poet 瀑響分雲出 -n 3 --seed 1")
+@click.argument("text")
+@common.model_options
+@count_option
+@options_of(Conditions, only=("tones",), defaults={"tones": USUAL})
+@options_of(SamplingOptions, leave_out=("labels", "seed"), defaults={"candidates": CANDIDATES})
+@manner_options
+def couplet(text: str, model: ModelChoice, n: int, manner: Manner, **how: Any) -> None:
+    """Answer TEXT, the upper line of a couplet (對聯), with lower lines, the best first.
+
+    TEXT has 4 to 11 characters, with marks inside it or without. Tones of the answer are opposite
+    at the even places and at the end; no character of TEXT comes again, and where TEXT repeats one,
+    the answer does. - reads texts from stdin, one a line.
+    """
+    texts, drawn = _texts(text), manner.drawn()
+    poet = model.load()
+    for i, one in enumerate(texts):
+        found = poet.couplet(one, n, **drawn, **how)
+        if manner.seed is None and not i:
+            note(f"seed {drawn['seed']}")
+        manner.print(found)
+        if found[0].ends_level:
+            note(f"{one} ends level, as lower lines do: read the answer, which ends oblique, first")
+        if len(found) < n:
+            draws = n * how["candidates"]
+            note(f"{one}: only {len(found)} different answers came of {draws} draws")
+
+
+def _texts(text: str) -> list[str]:
+    """A text, or those of stdin. Raises CorpusError: none came."""
+    texts = list(common.stdin()) if text == "-" else [text]
+    if not texts:
+        raise CorpusError("no text came; give one on each line")
+    return texts
 
 
 def _numbered(pairs: Texts) -> list[tuple[int, str]]:

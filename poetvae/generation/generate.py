@@ -4,9 +4,9 @@ after character. What is asked of them holds by construction: see `constrained`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Generator, Tensor
@@ -73,6 +73,17 @@ class Generated:
         if script == "traditional" and is_simplified(self.text):
             return to_traditional(self.written or self.text)
         return to_simplified(self.text) if script == "simplified" else self.text
+
+    def split(self, text: str) -> tuple[str, ...]:
+        """The verses of its text, or of one that differs from it in the spelling alone."""
+        return split_verses(text) if self.form else tuple(text.split("\n"))
+
+    def respelled(self, text: str) -> Self:
+        """The same in another spelling; what is told of its sounds is told of what was written."""
+        if text == self.text:
+            return self
+        written = self.written or self.text
+        return replace(self, text=text, lines=self.split(text), written=written)
 
     @property
     def tones_ok(self) -> bool | None:
@@ -233,6 +244,17 @@ class _Writer:
             batch = _batch(codec, tokens, form, ids)
             bounds = (-model.score(batch, RANKED, noise).bound).tolist()
         return zip(_written(codec, tokens, log_probs, form, options.seed, met), bounds, strict=True)
+
+
+def distinct(rounds: Iterable[Iterable[Generated]], n: int) -> list[Generated]:
+    """Up to n different poems, of as many rounds of draws as that takes."""
+    found: dict[str, Generated] = {}
+    for poems in rounds:
+        for poem in poems:
+            found.setdefault(poem.text, poem)
+        if len(found) >= n:
+            break
+    return list(found.values())[:n]
 
 
 @torch.no_grad()

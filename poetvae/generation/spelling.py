@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from ..constraints.vocabulary import tokens_of
 from ..text.codec import PoemCodec
-from ..text.poem import has_han, is_han, split_verses
+from ..text.poem import has_han, is_han
 from ..text.variants import respelled, script, to_simplified, to_traditional
-from .generate import Generated
 
 Spell = Callable[[str], str]
 
@@ -33,12 +31,3 @@ def as_typed(codec: PoemCodec, typed: str) -> Spell:
         return "".join(spellings.get(was, char) for was, char in pairs)
 
     return spell
-
-
-def spelled(poem: Generated, spell: Spell) -> Generated:
-    """A poem so; what is told of its sounds is told of what the model wrote."""
-    text = spell(poem.text)
-    if text == poem.text:
-        return poem
-    lines = split_verses(text) if poem.form else tuple(text.split("\n"))
-    return replace(poem, text=text, lines=lines, written=poem.text)

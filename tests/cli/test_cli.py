@@ -766,6 +766,38 @@ def test_complete_texts_of_stdin(run: Path) -> None:
     refused(1, "opens none of the model's forms", *complete, "瀑響，分雲")
 
 
+# Couplet
+
+
+def test_couplet(run: Path) -> None:
+    couplet: Words = ["couplet", "--model", run, "--seed", "1", "-n", "3"]
+    result = shell(*couplet, "瀑響分雲出。", "--json")
+    keys = "upper lower text lines form seed log_prob score tones_ok satisfied"
+    assert [" ".join(row) for row in result.rows] == [keys] * 3
+    for row in result.rows:
+        assert row["text"] == f"瀑響分雲出，{row['lower']}。"
+        assert row["lines"] == [row["upper"], row["lower"]]
+        assert (row["form"], row["tones_ok"], row["satisfied"]) == ("5x2", True, True)
+    assert [row["text"] for row in result.rows] == shell(*couplet, "瀑響分雲出").out.split()
+    one = shell(*couplet, "-", "--script", "simplified", stdin="瀑響分雲出\n橋形得水成\n".encode())
+    assert one.out.startswith("瀑响分云出，")
+    wanted = (
+        "橋形得水成 ends level, as lower lines do: read the answer, which ends oblique, first\n"
+    )
+    assert (one.code, one.err) == (0, wanted)
+
+
+def test_couplet_refuses(run: Path) -> None:
+    couplet: Words = ["couplet", "--model", run, "--seed", "1"]
+    long = "瀑響分雲出雲 has 6 characters, a line of 6x2; this model writes 5x2"
+    refused(1, long, *couplet, "瀑響分雲出雲")
+    refused(1, "train with --form 6x2", *couplet, "瀑響分雲出雲")
+    refused(1, "has 3 Han characters; expected one line of 4 to 11", *couplet, "瀑響分")
+    refused(1, "has 4 Han characters beside 'abc'", *couplet, "瀑響分雲abc")
+    refused(1, "this model cannot write 鬱", *couplet, "瀑響分雲鬱")
+    refused(1, "error: no text came; give one on each line", *couplet, "-", stdin=b" \n")
+
+
 # Reconstruct
 
 

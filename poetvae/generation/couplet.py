@@ -1,0 +1,147 @@
+"""Lower lines of a couplet for an upper one, the best first."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..constraints.couplet import Upper, couplet
+from ..data.dataset import Batch, derive_seed
+from ..errors import ConfigError
+from ..models import TextModel
+from ..nn.noise import Noise
+from ..text.codec import PoemCodec
+from ..text.form import HAN, Form
+from ..text.prosody import USUAL
+from .generate import BATCH, RANKED, Generated, label_ids, stream
+from .options import SamplingOptions
+from .passes import rows_of
+from .spelling import as_typed
+
+OTHERS = 32  # upper lines by which it is told how likely a lower line is after any
+_MARKS = re.compile(f"[^{HAN}]")
+
+
+@dataclass(frozen=True)
+class Couplet(Generated):
+    """A couplet whose lower line a model wrote.
+
+    Attributes:
+        lines: the upper line and the lower, with the marks inside them.
+        score: what it is ranked by, in nats.
+    """
+
+    score: float = field(default=math.nan, compare=False)
+
+    def split(self, text: str) -> tuple[str, ...]:
+        """Its two lines, which are equally long."""
+        size = len(text) // 2 - 1
+        return text[:size], text[size + 1 : -1]
+
+    @property
+    def upper(self) -> str:
+        """The line that was given."""
+        return self.lines[0]
+
+    @property
+    def lower(self) -> str:
+        """Its answer."""
+        return self.lines[1]
+
+    @property
+    def ends_level(self) -> bool:
+        """Whether the upper line ends level, as lower lines do, so that the answer ends oblique."""
+        return self._upper.ends_level
+
+    @property
+    def _upper(self) -> Upper:
+        upper, _ = self.split(self.written or self.text)
+        return Upper(upper, _MARKS.sub("", upper))
+
+    @property
+    def tones_ok(self) -> bool:
+        """Whether tones are opposite where they must be, by usual readings."""
+        _, lower = self.split(self.written or self.text)
+        return self._upper.tones_ok(_MARKS.sub("", lower))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values by key, as in `couplet --json`."""
+        values = {name: value for name, value in super().as_dict().items() if name != "rhyme"}
+        return {"upper": self.upper, "lower": self.lower, **values}
+
+
+def couplets(
+    model: TextModel,
+    codec: PoemCodec,
+    text: str,
+    n: int = 1,
+    *,
+    tones: str = USUAL,
+    options: SamplingOptions,
+) -> list[Couplet]:
+    """Up to n distinct couplets with an upper line, the best lower line first.
+
+    Args:
+        text: 4 to 11 Han characters, with marks inside them or without.
+        tones: how exactly they are opposite: see `constraints.couplet`.
+        options: of n * candidates draws the best are kept.
+
+    Raises:
+        ConfigError: n below 1; and as `generate` does.
+        ConstraintError: as `Upper.read` and `constraints.couplet` do.
+    """
+    if n < 1:
+        raise ConfigError(f"n is {n}; expected at least 1")
+    upper = Upper.read(codec, text)
+    wish, plain = couplet(codec, upper, tones), replace(options, candidates=1)
+    draws = stream(model, codec, n * options.candidates, constraint=wish, options=plain)
+    drawn = list({poem.text: poem for poem in draws}.values())
+    form, size, spell = wish.form, len(upper.chars), as_typed(codec, text)
+    assert form is not None
+    ids = torch.tensor([codec.ids("".join(one.lines)) for one in drawn], device=model.device)
+    labels = label_ids(codec, [form], options.labels, model.device)
+    scores = log_prob(model, codec, form, ids, labels, options.seed)
+    found = []
+    for poem, value in zip(drawn, scores.tolist(), strict=True):
+        chars = "".join(poem.lines)
+        lines = upper.answered(chars[:size]), upper.answered(chars[size:])
+        stop = "；" if len(upper.lengths) > 1 else "，"
+        whole = f"{lines[0]}{stop}{lines[1]}。"
+        one = Couplet(**vars(poem) | {"text": whole, "lines": lines, "score": value})
+        found.append(one.respelled(spell(whole)))
+    return sorted(found, key=lambda one: -one.score)[:n]
+
+
+@torch.no_grad()
+def log_prob(
+    model: TextModel,
+    codec: PoemCodec,
+    form: Form,
+    tokens: Tensor,
+    labels: Tensor | None = None,
+    seed: int = 0,
+) -> Tensor:
+    """log p(lower line | upper line) of couplets (B, T) with labels (1, L), in nats, (B,).
+
+    Exact by an autoregressive model; by one that learnt to be shown characters the bound with 8
+    samples; by others that of the whole couplet, which ranks lower lines of one upper line alike.
+    """
+    size, length = form.size // 2, model.config.max_len if model.has_latent else form.size
+    place = torch.arange(length, device=tokens.device)
+    upper, mask, observed, found = place < size, place < form.size, None, []
+    shown = model.has_latent and model.latent.decoder.observe is not None
+    for start in range(0, len(tokens), BATCH):
+        some = tokens[start : start + BATCH]
+        whole = F.pad(some, (0, length - form.size), value=codec.tokenizer.pad_id)
+        observed = whole.masked_fill(~upper, model.mask_id) if shown else None
+        scored = mask if model.has_latent else mask & ~upper
+        batch = Batch(whole, scored.expand(whole.shape), rows_of(labels, len(whole)), observed)
+        seeds = (derive_seed(seed, "couplet", start + i) for i in range(len(whole)))
+        found.append(-model.score(batch, RANKED, Noise(seeds, tokens.device)).bound)
+    return torch.cat(found)
