@@ -9,7 +9,8 @@ Two sources, both of MIT licence. 全宋詞 as chinese-poetry has it: what poets
 one editor sets and another does not; the commonest division is that of the entry. An entry is made
 of each that at least `SHARE` of the poems have, until `ENOUGH` of them are held. A layout in which
 some poems end level and some oblique is two. A tune of which too few poems are left to count has
-the first layout of the book alone. Stanzas are those of `TUNES`: the corpus has none.
+the first layout of the book alone, and a few famous ones are from there, too. Stanzas are those of
+`TUNES`: the corpus has none.
 
 *Tones.* A place is level or oblique where the share `AGREED` of the characters with one usual tone
 are; the book counts as `BOOK` more of them. Two free places of a verse may be tied, 平平平仄仄 or
@@ -197,6 +198,12 @@ FIRST = {
     "憶江南": 27,  # the one stanza of the Tang and of the 欽定詞譜; the Song sang it twice
     "釵頭鳳": 60,  # as 陸游 has it; the book begins with the 54 characters of 擷芳詞
 }
+# How examples of the book begin that are entries, too: everybody knows them, few follow them.
+ALSO = {
+    "念奴嬌": ("大江东去",),  # 蘇軾
+    "滿江紅": ("仙姥来时",),  # 姜夔, in level rhymes
+    "聲聲慢": ("寻寻觅觅",),  # 李清照
+}
 # Poems of one tune that the corpus has under another, by its name there and their size.
 ELSEWHERE = {("烏夜啼", 36): "相見歡", ("漁父", 31): "", ("漁父", 62): "漁家傲"}
 
@@ -260,10 +267,12 @@ class Model:
 @dataclass
 class Layout:
     """A layout of a tune: the marks by place, the poems that have it, be they divided by 、 alike
-    or not, the other ones of its size and last tone, and its examples in the book."""
+    or not, their last tone, the other poems of this size and last tone, its examples in the book.
+    """
 
     breaks: dict[int, str]
     poems: list[Ci]
+    tone: str
     near: list[Ci] = field(default_factory=list)
     models: list[Model] = field(default_factory=list)
 
@@ -338,9 +347,32 @@ def agree(some: dict[int, str], others: dict[int, str]) -> bool:
     return max(some) == max(others) and all(mark == "、" for mark in only)
 
 
-def layouts(poems: Sequence[Ci], models: Sequence[Model]) -> list[Layout]:
-    """The layouts of a tune that are entries, the commonest first."""
-    left, found, held = list(poems), list[Layout](), 0
+def layouts(
+    poems: Sequence[Ci], models: Sequence[Model], also: tuple[str, ...] = ()
+) -> list[Layout]:
+    """The layouts of a tune that are entries, the commonest first; the last ones are those of the
+    examples that begin so, or that of the first example where no other is left."""
+    found = sorted(counted(poems), key=lambda layout: -len(layout.poems))
+    shown = [model for model in models if model.text.startswith(also)]
+    for model in shown or models[: not found]:
+        tone = model.tones[-1]
+        alike = (poem for poem in poems if agree(poem.breaks, model.breaks))
+        found.append(Layout(model.breaks, [poem for poem in alike if tone in ends(poem)], tone))
+    for layout in found:
+        size, have = max(layout.breaks), {*layout.poems}
+        alike = (poem for poem in poems if len(poem.text) == size and layout.tone in ends(poem))
+        layout.near = [poem for poem in alike if poem not in have]
+        layout.models = [
+            model
+            for model in models
+            if agree(model.breaks, layout.breaks) and model.tones[-1] == layout.tone
+        ]
+    return found
+
+
+def counted(poems: Sequence[Ci]) -> Iterator[Layout]:
+    """The layouts that enough poems have."""
+    left, held = list(poems), 0
     fewest = max(FEWEST, SHARE * len(poems))
     while left and held < ENOUGH * len(poems):
         places, _ = Counter(frozenset(p.breaks) for p in left).most_common(1)[0]
@@ -352,38 +384,14 @@ def layouts(poems: Sequence[Ci], models: Sequence[Model]) -> list[Layout]:
         held += len(of_it)
         left = [p for p in left if not agree(p.breaks, breaks)]
         parts = [[p for p in of_it if ends(p) == {tone}] for tone in (LEVEL, OBLIQUE)]
-        if min(map(len, parts)) < fewest:
-            parts = [of_it]
-        found += [Layout(breaks, part) for part in parts]
-    if not found and models:
-        found = [Layout(models[0].breaks, [p for p in left if agree(p.breaks, models[0].breaks)])]
-    for layout in found:
-        told = len(layout.poems) >= FEWEST
-        tone = last_tone(layout.poems) if told else models[0].tones[-1]
-        size = max(layout.breaks)
-        have = {*layout.poems}
-        layout.near = [
-            poem
-            for poem in poems
-            if len(poem.text) == size and tone in ends(poem) and poem not in have
-        ]
-        layout.models = [
-            model
-            for model in models
-            if agree(model.breaks, layout.breaks) and model.tones[-1] == tone
-        ]
-    return sorted(found, key=lambda layout: -len(layout.poems))
+        for part in parts if min(map(len, parts)) >= fewest else [of_it]:
+            heard = Counter(tone for poem in part for tone in ends(poem))
+            yield Layout(breaks, part, heard.most_common(1)[0][0])
 
 
 def ends(poem: Ci) -> frozenset[str]:
     """The tones that a poem may end in."""
     return levels(poem.text[-1], usual=True)
-
-
-def last_tone(poems: Sequence[Ci]) -> str:
-    """The tone that most of the poems end in."""
-    heard = Counter(tone for poem in poems for tone in ends(poem))
-    return heard.most_common(1)[0][0]
 
 
 def entry(layout: Layout, tune: str) -> Tune:
@@ -441,8 +449,9 @@ def stanzas_of(layout: Layout, tune: str) -> tuple[int, ...]:
 def patterns(layout: Layout, start: int, stop: int, rhyme: str) -> list[str]:
     """The patterns of the verse between two places, which ends in this rhyme."""
     told = [[levels(char, usual=True) for char in x] for x in layout.verses_at(start, stop)]
-    marked = [model for model in layout.models if FREE in model.tones or not told]
-    said = [model.tones[start:stop] for model in marked]
+    few = len(layout.poems) < FEWEST
+    norms = [model for model in layout.models if FREE in model.tones] or layout.models * few
+    said = [model.tones[start:stop] for model in norms]
     fixed = ""
     for i in range(stop - start):
         heard = Counter(tone for row in told if len(row[i]) == 1 for tone in row[i])
@@ -603,10 +612,17 @@ def fold_of(poem: Ci) -> int:
 def entries_of(name: str, poems: Sequence[Ci], models: dict[str, list[Model]]) -> list[Tune]:
     """The entries of a tune that these poems make."""
     _, _, others = named()[to_simplified(name)]
-    known = [model for each in (name, *others) for model in models.get(to_simplified(each), ())]
     first = FIRST.get(name, 0)
-    known.sort(key=lambda model: (max(model.breaks) != first, FREE not in model.tones))
-    sung = sorted(layouts(poems, known), key=lambda layout: max(layout.breaks) != first)
+    known = {
+        model.text: model
+        for each in (name, *others)
+        for model in models.get(to_simplified(each), ())
+    }
+    norms = sorted(
+        known.values(), key=lambda model: (max(model.breaks) != first, FREE not in model.tones)
+    )
+    found = layouts(poems, norms, ALSO.get(name, ()))
+    sung = sorted(found, key=lambda layout: max(layout.breaks) != first)
     return [
         replace(entry(layout, name), name=name + str(number) * (number > 1), names=others)
         for number, layout in enumerate(sung, 1)

@@ -67,7 +67,7 @@ def test_the_norm_of_the_book_counts_as_some_poems() -> None:
     norm = script.Model("天月流", {3: "。"}, "平中中", {})
 
     def tones(*models: script.Model) -> list[str]:
-        return script.patterns(script.Layout({3: "。"}, sung, models=[*models]), 0, 3, ".")
+        return script.patterns(script.Layout({3: "。"}, sung, "平", models=[*models]), 0, 3, ".")
 
     assert tones() == ["中中中"], "eight poems alone do not tell"
     assert tones(norm) == ["平中中"]
@@ -76,8 +76,8 @@ def test_the_norm_of_the_book_counts_as_some_poems() -> None:
 
 
 def test_a_stanza_ends_with_the_sentence_nearest_to_what_is_known() -> None:
-    layout = script.Layout({4: "，", 11: "。", 21: "。", 41: "。"}, [])
+    layout = script.Layout({4: "，", 11: "。", 21: "。", 41: "。"}, [], "仄")
     assert script.stanzas_of(layout, "點絳唇") == (3, 1)
     assert script.stanzas_of(layout, "如夢令") == (4,)
     with pytest.raises(ClickException, match="點絳唇: no stanza"):
-        script.stanzas_of(script.Layout({4: "，", 11: "。", 41: "。"}, []), "點絳唇")
+        script.stanzas_of(script.Layout({4: "，", 11: "。", 41: "。"}, [], "仄"), "點絳唇")

@@ -139,10 +139,23 @@ FAMOUS = [
     ("水調歌頭", "蘇軾", "明月幾時有，把酒問青天。不知天上宮闕，今夕是何年。我欲乘風歸去，"
      "又恐瓊樓玉宇，高處不勝寒。起舞弄清影，何似在人間。轉朱閣，低綺戶，照無眠。"
      "不應有恨，何事長向別時圓。人有悲歡離合，月有陰晴圓缺，此事古難全。但願人長久，千里共嬋娟。"),
+    ("念奴嬌", "蘇軾", "大江東去，浪淘盡、千古風流人物。故壘西邊，人道是、三國周郎赤壁。亂石穿空，"
+     "驚濤拍岸，捲起千堆雪。江山如畫，一時多少豪傑。遙想公瑾當年，小喬初嫁了，雄姿英發。"
+     "羽扇綸巾，談笑處、檣艣灰飛煙滅。故國神遊，多情應笑我，早生華髮。人間如寄，一尊還酹江月。"),
+    ("聲聲慢", "李清照", "尋尋覓覓。冷冷清清，淒淒慘慘戚戚。乍暖還寒，時候正難將息。三杯兩盞淡酒，"
+     "怎敵他、晚來風急。雁過也，正傷心、卻是舊時相識。滿地黃花堆積。憔悴損、如今有誰堪摘。"
+     "守著窗兒，獨自怎生得黑。梧桐更兼細雨，到黃昏、點點滴滴。這次第，怎一個、愁字了得。"),
+    ("滿江紅", "姜夔", "仙姥來時，正一望、千頃翠瀾。旌旗共、亂雲俱下，依約前山。命駕羣龍金作軛，"
+     "相從諸娣玉為冠。向夜深、風定悄無人，聞佩環。神奇處，君試看。奠淮右，阻江南。遣六丁雷電，"
+     "別守東關。卻笑英雄無好手，一篙春水走曹瞞。又怎知、人在小紅樓，簾影間。"),
     ("念奴嬌", "李清照", "蕭條庭院，又斜風細雨，重門須閉。寵柳嬌花寒食近，種種惱人天氣。險韻詩成，"
      "扶頭酒醒，別是閒滋味。征鴻過盡，萬千心事難寄。樓上幾日春寒，簾垂四面，玉闌干慵倚。"
      "被冷香消新夢覺，不許愁人不起。清露晨流，新桐初引，多少遊春意。日高煙斂，更看今日晴未。"),
 ]  # fmt: skip
+
+# Who rhymes across the groups of 詞林正韻, as the Song did: 杯回徊 with 臺來, one class of 平水韻
+# that it divides; 壁, in -k, with 月 and others in -t; 南, in -m, with 山 and others in -n.
+MIXED = {("晏殊", "浣溪沙"), ("蘇軾", "念奴嬌"), ("姜夔", "滿江紅")}
 
 
 def faults(tune: Tune, text: str) -> list[str]:
@@ -172,5 +185,4 @@ def faults(tune: Tune, text: str) -> list[str]:
 def test_the_table_accepts_what_everybody_knows(name: str, author: str, text: str) -> None:
     lengths = tuple(map(len, split_verses(text)))
     ways = [faults(tune, text) for tune in tunes_named(name) if tune.lengths == lengths]
-    # 晏殊 rhymes 杯回徊 with 臺來, one class of 平水韻 that 詞林正韻 divides.
-    assert (["A"] if author == "晏殊" else []) in ways, f"{author}: {ways}"
+    assert (["A"] if (author, name) in MIXED else []) in ways, f"{author}: {ways}"
