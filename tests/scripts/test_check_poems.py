@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import check_poems
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from poetvae.errors import ConstraintError
 from poetvae.poet import Poet
+from poetvae.text.form import forms_of_tune
+from poetvae.text.prosody import STRICTNESS, regulated, rhyme_ok
 
 # 王之渙, 登鸛雀樓: regulated, with 流 and 樓 in the rhyme 尤.
 ENDS, SLANT = ["--acrostic-at", "ends"], ["--acrostic-at", "diagonal"]
@@ -72,6 +75,66 @@ def test_tones() -> None:
     double = ["白日依山盡", "黃河入海長"]  # 長 is read in a level and in an oblique tone
     assert check([double], "--tones", "lenient").exit_code == 0
     assert check([double], "--tones", "strict").exit_code == 1
+
+
+# 蘇軾, and 溫庭筠: each verse with the tones and the rhymes of its tune.
+WASHING = ["山下蘭芽短浸溪", "松間沙路淨無泥", "蕭蕭暮雨子規啼", "誰道人生無再少", "門前流水尚能西"]
+WASHING += ["休將白髮唱黃雞"]
+DANCERS = ["小山重疊金明滅", "鬢雲欲度香腮雪", "懶起畫蛾眉", "弄妝梳洗遲", "照花前後鏡"]
+DANCERS += ["花面交相映", "新帖繡羅襦", "雙雙金鷓鴣"]
+
+
+@pytest.mark.parametrize(
+    ("form", "verses", "n", "wrong", "says"),
+    [
+        ("浣溪沙", WASHING, 5, "門月流水尚能西", "does not keep the lenient tones"),
+        ("浣溪沙", WASHING, 5, "門前流水尚能山", "does not rhyme in any"),
+        ("浣溪沙", WASHING, 5, "門前流水尚能泥", "has a rhyme twice"),
+        ("浣溪沙", WASHING, 4, "誰道人生再少", "is not 浣溪沙"),
+        ("菩薩蠻", DANCERS, 2, "鬢月欲度香腮雪", "does not keep"),
+        ("菩薩蠻", DANCERS, 8, "雙雙金鷓鴣", ""),
+        ("重叠金", DANCERS, 8, "雙雙金縷衣", "does not rhyme in any"),
+    ],
+)
+def test_a_tune(form: str, verses: list[str], n: int, wrong: str, says: str) -> None:
+    flags = ["--form", form, "--tones", "lenient", "--rhyme", "any"]
+    assert check([verses], *flags).exit_code == 0
+    changed = [*verses]
+    changed[n - 1] = wrong
+    result = check([changed], *flags)
+    if says:
+        assert f"poem 1 {says}" in result.stderr
+    else:
+        assert result.exit_code == 0
+
+
+def test_tunes_and_regulated_verse_are_judged_as_by_the_package() -> None:
+    form, dice = forms_of_tune("菩薩蠻")[0], random.Random(0)
+    chars = "".join(DANCERS + WASHING + LINES) + "看重長㐂"
+    known = {name: check_poems.tune(name) for name in ("菩薩蠻", "浣溪沙", "念奴嬌")}
+    assert [one and len(one[0]) for one in known.values()] == [8, 6, 20]
+    for _ in range(200):
+        poem, sung = [*LINES], [*DANCERS]
+        for lines in (poem, sung):
+            i = dice.randrange(len(lines))
+            j = dice.randrange(len(lines[i]))
+            lines[i] = lines[i][:j] + dice.choice(chars) + lines[i][j + 1 :]
+        for strictness in STRICTNESS:
+            kept = check_poems.regulated(poem, strictness)
+            assert kept == regulated(poem, strictness=strictness)
+            fault = check_poems.Wanted("菩薩蠻", tones=strictness).fault(sung)
+            assert (fault is None) == regulated(sung, strictness=strictness, form=form)
+        assert (check_poems.Wanted(rhyme="any").fault(poem) is None) == rhyme_ok(poem)
+        fault = check_poems.Wanted("菩薩蠻", rhyme="any").fault(sung)
+        assert (fault is None) == rhyme_ok(sung, form=form)
+
+
+def test_kana_is_counted_in_morae() -> None:
+    haiku = ["しゃくなげや", "きしゃのまどから", "ちょうひとつ"]
+    flags = ["--form", "haiku", "--acrostic", "しゃきちょ"]
+    assert check([haiku], *flags).exit_code == 0
+    assert "is not haiku" in check([haiku[::-1][1:] * 2], "--form", "haiku").stderr
+    assert "lacks し of the acrostic" in check([haiku], "--acrostic", "し").stderr
 
 
 def test_a_rhyme_of_any_class_is_one_class() -> None:
