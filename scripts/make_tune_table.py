@@ -216,7 +216,7 @@ SHARES = {None: 0.85, True: 1.0, False: 0.5}
 # Two free places are tied where so many of the poems that tell, and this share, would have two
 # tones there by chance, and less than this share of those has.
 MANY, CHANCE, HARDLY = 6, 0.06, 0.25
-# Of the poems so many have to rhyme, likewise.
+# Of the poems so many have to rhyme, likewise; the book counts as `BOOK` more where it says so.
 RHYMING = {None: 0.65, True: 0.6, False: 0.95}
 # Groups that poets mixed as their endings merged, -n, -ng and -m, -t, -k and -p, and the two halves
 # of the class 灰; where the report says so.
@@ -504,11 +504,13 @@ def rhymes_of(layout: Layout) -> str:
         heard = [own if tone == FREE else tone for own, tone in pairs]
         return in_case([model.rhymes.get(x, ".") for x in places], [[heard[x - 1] for x in places]])
     said = [model.rhymes for model in layout.models if FREE in model.tones]
-    asked = [RHYMING[all(x in rhymes for rhymes in said) if said else None] for x in places]
+    told = [all(x in rhymes for rhymes in said) if said else None for x in places]
     group = list(range(len(places)))
     for i, j in combinations(range(len(places)), 2):
-        shared = sum(bool(groups(row[i]) & groups(row[j])) for row in lasts)
-        if shared >= max(asked[i], asked[j]) * len(lasts):
+        alike = all(x.get(places[i], "") == x.get(places[j]) for x in said)
+        more = BOOK * (alike and bool(said))
+        shared = sum(bool(groups(row[i]) & groups(row[j])) for row in lasts) + more
+        if shared >= max(RHYMING[told[i]], RHYMING[told[j]]) * (len(lasts) + more):
             group = [group[i] if k == group[j] else k for k in group]
     found = dict.fromkeys(k for k in group if group.count(k) > 1)
     letters = dict(zip(found, ascii_uppercase, strict=False))
