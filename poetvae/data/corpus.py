@@ -20,7 +20,7 @@ from ..errors import CorpusError, several
 from ..text.cleaning import UNBALANCED, clean
 from ..text.graphemes import clusters
 from ..text.poem import Form, Poem, content, held_out, select, text_key
-from ..text.variants import standard
+from ..text.variants import script
 from .reading import PLAIN, ReadingOptions
 from .record import Record
 from .repeated import REPEATED, SideCounts, mark_repeated, near_copies, rank, text_hashes
@@ -115,7 +115,7 @@ def _read(names: list[str], spec: CorpusSpec, report: CorpusReport) -> Iterator[
     before = CorpusReport()
     before.add(report)
     for record in read_records(names, spec, report):
-        if poem := read_record(record, report, known):
+        if poem := read_record(record, report, known, spec.reading):
             yield poem
     _check_kept(names, report, before)
 
@@ -202,7 +202,9 @@ def _check_lost(lost: CorpusReport, total: int) -> None:
         raise CorpusError(f"{count:,} of {total:,} entries are lost: {reasons}; {remedy}")
 
 
-def read_record(record: Record, report: CorpusReport, known: Keys = None) -> Poem | None:
+def read_record(
+    record: Record, report: CorpusReport, known: Keys = None, reading: ReadingOptions = PLAIN
+) -> Poem | None:
     """The poem of an entry, cleaned and counted; None when it is dropped, as a known one is."""
     report.read += 1
     if record.problem:
@@ -213,7 +215,7 @@ def read_record(record: Record, report: CorpusReport, known: Keys = None) -> Poe
         report.dropped["empty" if not text else UNBALANCED] += 1
         return None
     # The key is of the text as it stood: so a poem stays on its side, in whatever spelling.
-    spelled = standard(text)
+    spelled = reading.spelled(text)
     altered += ["spelling"] * (spelled != text)
     poem = Poem(tuple(spelled.split("\n")), record.meta, text_key(text))
     if known is not None:
@@ -225,6 +227,8 @@ def read_record(record: Record, report: CorpusReport, known: Keys = None) -> Poe
     report.kept += 1
     report.characters += sum(len(clusters(line)) for line in poem.lines)
     report.altered.update(altered)
+    if told := script(spelled):
+        report.scripts["simplified" if told > 0 else "traditional"] += 1
     report.forms[str(poem.form or "free")] += 1
     report.single += poem.form is None and len(poem.verses) == 1
     return poem
@@ -236,7 +240,7 @@ def select_items(
     """The items of entries, counted, also those that come twice; on `side` where not held out."""
     forms, share = frozenset(spec.forms), 0.0 if spec.valid else spec.held_out
     for record in records:
-        if poem := read_record(record, report, known):
+        if poem := read_record(record, report, known, spec.reading):
             items, place = list(select([poem], forms)), side_of(poem, share) or side
             if items:
                 report.used += 1

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..config import option
 from ..errors import ConfigError
+from ..text.variants import script, standard, to_simplified, to_traditional
 from .encoding import check_encoding
+
+INTO: dict[str, tuple[Callable[[str], str], int]] = {
+    "traditional": (to_traditional, 1),
+    "simplified": (to_simplified, -1),
+}
+"""What brings a text into a script, and the sign of `variants.script` of those that are in the
+other."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +24,8 @@ class ReadingOptions:
     """How the files of a corpus are read.
 
     Raises:
-        ConfigError: an encoding that there is not, no lines, two ways to part a text file.
+        ConfigError: an encoding or a script that there is not, no lines, two ways to part a text
+            file.
     """
 
     text_field: str | None = option(None, "The field that has the poems.", metavar="NAME")
@@ -23,11 +33,15 @@ class ReadingOptions:
     encoding: str | None = option(None, "As gb18030; found if absent.", metavar="NAME")
     file_is_poem: bool = option(False, "A text file is a poem.")
     lines_per_poem: int | None = option(None, "So many lines of a text file are.", metavar="N")
+    corpus_script: str | None = option(None, "Read all poems in one script.", among=tuple(INTO))
 
     def __post_init__(self) -> None:
         for name in ("text_field", "title_field", "encoding"):
             if not isinstance(value := getattr(self, name), str | None):
                 raise ConfigError(f"{name} is {value!r}; expected a name")
+        if self.corpus_script not in (None, *INTO):
+            wanted = "expected traditional or simplified"
+            raise ConfigError(f"corpus_script is {self.corpus_script!r}; {wanted}")
         if self.encoding is not None:
             check_encoding(self.encoding)
         if self.lines_per_poem is not None:
@@ -35,6 +49,12 @@ class ReadingOptions:
                 raise ConfigError(f"lines_per_poem is {self.lines_per_poem}; expected at least 1")
             if self.file_is_poem:
                 raise ConfigError("file_is_poem and lines_per_poem were given; give one of them")
+
+    def spelled(self, text: str) -> str:
+        """A text, if it is in the other script, in the one that is asked for; and where that is
+        traditional in one spelling."""
+        convert, other = INTO.get(self.corpus_script or "", (str, 0))
+        return standard(convert(text) if script(text) * other > 0 else text)
 
     @property
     def given(self) -> dict[str, str | int | bool]:

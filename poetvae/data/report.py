@@ -14,6 +14,7 @@ from .sources import SUFFIXES
 
 LOST = "characters lost to U+FFFD"
 _PROBLEMS, _OF_A_KIND = 20, 3  # broken places that are named; the others are counted
+MIXED = 0.05  # of the poems are in another script than the others: a corpus of two
 _NAMED = 100  # forms that are named, most of which are the line lengths of one poem or two
 
 
@@ -25,7 +26,8 @@ class CorpusReport:
     items == train + valid + test + sum(repeated), where items are the poems or couplets selected.
     `forms` and `characters` (line breaks not counted) are of the poems kept, those without a form
     are "free", those of one verse `single`; `as_dict` adds up the rarer forms as "other". `altered`
-    has poems by what was altered, one perhaps under several; `ignored` what was not read of
+    has poems by what was altered, one perhaps under several; `scripts` those that are in simplified
+    or traditional characters, as they tell; `ignored` what was not read of
     folders, by suffix or reason; `encodings` the files that are not UTF-8; `problems` the first
     broken places of each kind, as file:line: what.
     """
@@ -37,6 +39,7 @@ class CorpusReport:
     altered: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     encodings: Counter[str] = field(default_factory=Counter)
+    scripts: Counter[str] = field(default_factory=Counter)
     single: int = 0
     forms: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -96,6 +99,8 @@ class CorpusReport:
             *listing("files in another encoding than UTF-8", self.encodings),
             *listing("forms", self.forms, most=8),
         ]
+        if min(self.scripts["simplified"], self.scripts["traditional"]) > MIXED * self.kept:
+            parts += [f"{listing('scripts', self.scripts)[0]}: {ONE_SCRIPT}"]
         if 2 * self.single > self.kept > 1:
             parts.append(f"{self.single:,} poems are one line: {ONE_LINE}")
         if self.items:
@@ -123,6 +128,7 @@ def listing(name: str, counts: Counter[str], most: int | None = None) -> list[st
 
 KINDS = ", ".join(SUFFIXES[:7])
 ONE_LINE = "where a poem takes several lines of a file, --lines-per-poem 4 says how many"
+ONE_SCRIPT = "--corpus-script traditional reads both as one"
 _REMEDIES = {
     NO_TEXT: "--text-field says which it is",
     BROKEN_JSON: "mend the file",

@@ -53,6 +53,7 @@ def build(
     known: PoemCodec | None = None,
 ) -> Described:
     """Number a corpus into a new folder, as a codec that is `known` does, or one of its own.
+    Poems in another script than the known one's are brought into that.
 
     The result is the same for any number of workers, processes that read (absent: one for each
     core, at most 8), and for any chunk, the poems that one is given at once. Raises CorpusError:
@@ -61,6 +62,8 @@ def build(
     if spec.tokenized is not None:
         raise CorpusError(f"{spec.tokenized} is tokenized already")
     workers = min(os.cpu_count() or 1, 8) if workers is None else workers
+    if known and known.script and not spec.reading.corpus_script:
+        spec = replace(spec, reading=replace(spec.reading, corpus_script=known.script))
     with new_store(folder) as temporary:
         spool = Spool(temporary / "spool", len(spec.columns))
         report = CorpusReport()
@@ -174,7 +177,8 @@ def _numbered(
     ids[ord(END)] = tokenizer.eos_id
     for i in range(tokenizer.newline_id, len(tokenizer)):
         char = tokenizer.decode([i])
-        ids[spool.clusters.get(char) or ord(char)] = codec.ids(char)[0]
+        if len(char) == 1 or char in spool.clusters:
+            ids[spool.clusters.get(char) or ord(char)] = codec.ids(char)[0]
     known = {"form": tuple(map(str, codec.forms))} if len(codec.forms) > 1 else {}
     labels = []
     for name, values in {**known, **codec.fields}.items():

@@ -111,6 +111,11 @@ class PoemCodec:
         """Whether they are simplified ones."""
         return _script(self.tokenizer) > 0
 
+    @property
+    def script(self) -> str:
+        """Which of the two it is, or "" where the characters tell neither."""
+        return "traditional" if self.traditional else "simplified" if self.simplified else ""
+
     def ids(self, text: str) -> list[int]:
         """The id of each character. Spellings of one, of which a model may know several, have one
         id: that of the most frequent one that it knows."""

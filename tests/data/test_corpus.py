@@ -498,3 +498,25 @@ def test_nothing_to_train_on(
     path = write(tmp_path / "a.txt", "\n".join(poems))
     with pytest.raises(CorpusError, match=f"^{path}: {says}"):
         read_corpus(CorpusSpec([path], forms=forms, held_out=held_out))
+
+
+LONG, SHORT = "白髮三千丈，緣愁似個長。", "一弹流水一弹月，半入江风半入云。"
+
+
+def test_a_corpus_of_two_scripts_is_told_and_read_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "both.txt"
+    path.write_text(f"{LONG}\n{SHORT}\n", "utf-8")
+    poems = list(read_poems(path, report=(report := CorpusReport())))
+    assert [poem.text for poem in poems] == [LONG, SHORT]
+    told = "1 traditional, 1 simplified: --corpus-script traditional reads both as one"
+    assert f"scripts: {told}" in report.lines()
+    whole = {
+        "traditional": "一彈流水一彈月，半入江風半入雲。",
+        "simplified": "白发三千丈，缘愁似个长。",
+    }
+    for script, text in whole.items():
+        found = read_poems(path, report=(report := CorpusReport()), corpus_script=script)
+        read = list(found)
+        assert text in [poem.text for poem in read]
+        assert report.as_dict()["scripts"] == {script: 2}
+        assert [poem.key for poem in read] == [poem.key for poem in poems]

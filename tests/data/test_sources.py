@@ -442,6 +442,7 @@ def test_numbers_of_thousands_of_digits_are_passed_over(tmp_path: Path) -> None:
         ({"encoding": "klingon"}, "encoding is 'klingon'; expected utf-8, gb18030"),
         ({"encoding": "base64"}, "encoding is 'base64'"),
         ({"encoding": 7}, "encoding is 7; expected a name"),
+        ({"corpus_script": "latin"}, "corpus_script is 'latin'; expected traditional or"),
         ({"lines_per_poem": 0}, "lines_per_poem is 0; expected at least 1"),
         ({"lines_per_poem": 2, "file_is_poem": True}, "give one of them"),
     ],

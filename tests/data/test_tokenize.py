@@ -512,3 +512,22 @@ def test_known_values_are_the_frequent_ones(values: list[str], least: int) -> No
 def test_what_there_is_to_tell_apart_is_said(there: dict[str, int], says: str) -> None:
     with pytest.raises(CorpusError, match=f"the poems have the fields {says}"):
         known_values("title", {"": 4}, 1, Counter(there))
+
+
+def test_a_known_codec_numbers_what_it_knows_in_its_own_script(tmp_path: Path) -> None:
+    traditional, simplified = "一彈流水一彈月，半入江風半入雲。", "一弹流水一弹月，半入江风半入云。"
+    known = PoemCodec(PoemTokenizer.train([traditional]), 14, {Form(7, 2): 1})
+    source = write(tmp_path / "simplified.txt", [simplified])
+    build(spec_of(source, (Form(7, 2),)), tmp_path / "numbered", known=known)
+    ids = store.open_store(tmp_path / "numbered").train.poem(0)
+    assert ids == known.encode(Poem((traditional,)))
+    assert known.tokenizer.unk_id not in ids
+
+
+def test_a_known_codec_may_know_letters_that_no_poem_has(tmp_path: Path) -> None:
+    kana = Form((2, 2))
+    known = PoemCodec(PoemTokenizer.train(["きょうのはな"]), 4, {kana: 1})
+    source = write(tmp_path / "kana.txt", ["うの、はな。"])
+    build(spec_of(source, (kana,)), tmp_path / "numbered", known=known)
+    ids = store.open_store(tmp_path / "numbered").train.poem(0)
+    assert known.decode(ids, kana) == "うの\nはな"
