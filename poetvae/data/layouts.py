@@ -2,7 +2,8 @@
 
 Blank lines part poems; where many of them come in pairs, those part poems, and single ones stanzas.
 A file without any has a poem a line. Before a poem may stand its title and a colon, or title and
-author as in title::author::text.
+author as in title::author::text; before a ci, on lines of their own, the name of its tune and what
+else a title has, and single blank lines between its stanzas.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..text.poem import has_han, is_regular, split_verses
+from ..text.prosody.ci import named
+from ..text.prosody.sheet import are_stanzas, is_heading, untitled
 from .encoding import BROKEN
 from .reading import ReadingOptions
 from .record import Record, check_size, tidy
@@ -40,7 +43,7 @@ def text_records(
         blocks = _BLANK_RUN.split(head.strip("\n"))
         fixed = sum(is_regular(split_verses(block)) for block in blocks)
         stanzas = 10 * sum(n > 1 for n in runs) >= len(runs) and 1 in runs
-        yield from _blocks(lines, 2 if stanzas and 2 * fixed <= len(blocks) else 1)
+        yield from _titled(_blocks(lines, 2 if stanzas and 2 * fixed <= len(blocks) else 1))
     else:
         for where, text in lines:
             if text.strip():
@@ -80,6 +83,36 @@ def _blocks(lines: Iterable[Line], least: float) -> Iterator[Record]:
                 block, blank, size = [], 0, 0
     if block:
         yield _joined(block)
+
+
+def _titled(records: Iterable[Record]) -> Iterator[Record]:
+    """Poems, ci without the names of their tunes, which are their titles, and in one piece where
+    blank lines part them."""
+    held: Record | None = None
+    for record in records:
+        if held and _go_together(held.text, record.text):
+            held = held._replace(text=f"{held.text}\n{record.text}")
+            continue
+        if held:
+            yield _untitled(held)
+        held = record
+    if held:
+        yield _untitled(held)
+
+
+def _go_together(one: str, other: str) -> bool:
+    """Whether a block is the name of the tune of the next one, or both are stanzas of one ci."""
+    if not (has_han(one) and has_han(other)):
+        return False
+    return bool(is_heading(one) and named(one)) or are_stanzas(one, other)
+
+
+def _untitled(record: Record) -> Record:
+    """The poem without the title that names its tune."""
+    title, text = untitled(record.text) if has_han(record.text) else ("", "")
+    if not title and (match := _TITLE.fullmatch(record.text)):
+        title, text = match.groups()
+    return record._replace(text=text, meta={"title": tidy(title)}) if named(title) else record
 
 
 def _counted(lines: Iterable[Line], count: int) -> Iterator[Record]:

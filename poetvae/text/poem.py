@@ -28,7 +28,10 @@ LACUNA = "□"
 
 _HAN = re.compile(f"[{HAN}]")
 _VERSE_CHAR = re.compile(f"[{HAN}{KANA}]")
-_NAME_END = re.compile(r"[・·‧•.:：()（）\s]+")
+NAME_END = re.compile(
+    r"[・·‧•.．,，、:：()（）【】《》〈〉/／\s]+|[調调]寄|其[一二三四五六七八九十]+|[一二三四五六七八九十]+首"
+)
+"""What parts the words of a title: 忆江南三首·其二 names 忆江南."""
 _SENTENCE_END = re.compile(r"[。？！；.?!;]+")
 _VERSE_END = re.compile(r"[，。？！；：、,.?!;:\s]+")
 _STOPS = frozenset("，。？！；：,.?!;:\n")
@@ -80,7 +83,7 @@ class Poem:
         """What may be names of its tune: 念奴嬌 of 念奴嬌・赤壁懷古."""
         for name, value in sorted(self.meta.items(), key=lambda item: item[0] == "title"):
             if name == "title" or field_key(name) == "tune":
-                yield from (part for part in _NAME_END.split(value) if part)
+                yield from (part for part in NAME_END.split(value) if part)
 
     def value(self, field: str) -> str:
         """What the poem has in a field of its meta, or ""; "form" is its form, or "free"."""

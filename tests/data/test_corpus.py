@@ -520,3 +520,36 @@ def test_a_corpus_of_two_scripts_is_told_and_read_as_one(tmp_path: Path) -> None
         assert text in [poem.text for poem in read]
         assert report.as_dict()["scripts"] == {script: 2}
         assert [poem.key for poem in read] == [poem.key for poem in poems]
+
+
+UPPER, LOWER = (
+    "一曲新詞酒一杯。去年天氣舊亭臺。夕陽西下幾時回。",
+    "無可奈何花落去，似曾相識燕歸來。小園香徑獨徘徊。",
+)
+SOUTH = "江南好，風景舊曾諳。日出江花紅勝火，春來江水綠如藍。能不憶江南？"
+
+
+@pytest.mark.parametrize("title", ["浣溪沙", "# 浣溪沙", "《浣溪沙》", "浣溪沙・春", "浣溪沙 晏殊"])
+@pytest.mark.parametrize("between", ["\n", "\n\n"])
+def test_a_ci_is_found_by_the_name_before_it(tmp_path: Path, title: str, between: str) -> None:
+    blocks = [f"{title}{between}{UPPER}{between}{LOWER}", f"忆江南：{SOUTH}", A, f"{B}\n{C}"]
+    path = write(tmp_path / "ci.txt", "\n\n".join(blocks))
+    poems = list(read_poems(path))
+    assert [str(poem.form) for poem in poems] == ["浣溪沙", "憶江南", "5x2", "5x4"]
+    assert poems[0].text == f"{UPPER}\n{LOWER}"
+    assert poems[0].meta["title"] == " ".join(title.strip("# 《》").split())
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"rhythmic": "忆江南"},
+        {"詞牌": "望江南", "title": "江南"},
+        {"title": "憶江南三首・其二"},
+        {"title": "【忆江南】"},
+        {"title": "調寄憶江南"},
+    ],
+)
+def test_a_field_or_a_title_names_the_tune(tmp_path: Path, meta: dict[str, str]) -> None:
+    path = write(tmp_path / "ci.json", json.dumps([{**meta, "paragraphs": [SOUTH]}]))
+    assert [str(poem.form) for poem in read_poems(path)] == ["憶江南"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from ..poem import NAME_END
 from .interface import LEVEL, OBLIQUE
 from .scansion import (
     CLASSES,
@@ -23,7 +23,6 @@ from .scansion import (
 )
 from .tunes import Tune, tunes, tunes_named
 
-_PARTS = re.compile(r"[·・•．.,，、:：\s/／《》〈〉]+|調寄|调寄|其[一二三四五六七八九十]+")
 _LOST = 3.0  # what a verse costs that the tune has, or the poem, and the other has not
 
 
@@ -46,7 +45,7 @@ class Sung(NamedTuple):
 
 def named(title: str) -> tuple[Tune, ...]:
     """The layouts of the tune that a title names, by itself or beside other words."""
-    names = (name for name in (title, *_PARTS.split(title)) if name)
+    names = (name for name in (title, *NAME_END.split(title)) if name)
     return next(filter(None, map(tunes_named, names)), ())
 
 

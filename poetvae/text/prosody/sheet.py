@@ -21,15 +21,20 @@ def split_poems(text: str) -> list[str]:
     poems: list[str] = []
     joins = False
     for block in filter(has_han, _BLANK.split(text)):
-        if joins or (poems and _are_stanzas(poems[-1], block)):
+        if joins or (poems and are_stanzas(poems[-1], block)):
             poems[-1] += f"\n{block.strip()}"
         else:
             poems.append(block.strip())
-        joins = "\n" not in poems[-1] and not _MARK.search(poems[-1])
+        joins = is_heading(poems[-1])
     return poems or [text]
 
 
-def _are_stanzas(one: str, other: str) -> bool:
+def is_heading(text: str) -> bool:
+    """Whether a block may be the title of the next one: a line without marks."""
+    return "\n" not in text and not _MARK.search(text)
+
+
+def are_stanzas(one: str, other: str) -> bool:
     """Whether two blocks are a tune together, which the first alone is not: by their lengths, or
     nearly so where the title names it."""
     title, body = untitled(one)
