@@ -1,4 +1,4 @@
-"""Which of a model's forms has room for the texts that somebody asks for."""
+"""Which of a model's forms has room for what somebody asks for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..text.cleaning import clean
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
 from ..text.poem import LACUNA, Form, run_of
+from ..text.prosody import patterns, rhymes_of
 from .options import WHERE, Conditions
 
 BLANKS = "_＿□"  # what stands for a character that is left open in a template
@@ -37,8 +38,8 @@ def opened(text: str) -> str:
 
 
 def form_for(codec: PoemCodec, conditions: Conditions) -> Form | None:
-    """The model's form in which all texts that are asked for have room, lines as whole as they can
-    be, the most frequent one of several; None in free form.
+    """The model's form in which all that is asked for has room, lines as whole as they can be, the
+    most frequent one of several; None in free form.
 
     Raises:
         ConstraintError: there is none, with the forms that there are.
@@ -102,11 +103,21 @@ def _contains(form: Form, text: str) -> int | None:
     return 0 if len(typed_chars(text, form)) <= max(form.lengths) else None
 
 
-# How many characters of its line a text leaves open in a form; None where it has no room.
+def _tones(form: Form, strictness: str) -> int | None:
+    return 0 if patterns(form) else None
+
+
+def _rhyme(form: Form, name: str) -> int | None:
+    return 0 if rhymes_of(form) and (form.lines > 2 or name != "any") else None
+
+
+# How many characters of its line a condition leaves open in a form; None where it has no room.
 _ROOM: dict[str, Callable[..., int | None]] = {
     "first_line": lambda form, text: _line(form, 1, text),
     "line": _line,
     "template": _template,
     "acrostic": _acrostic,
     "contains": _contains,
+    "tones": _tones,
+    "rhyme": _rhyme,
 }

@@ -14,6 +14,7 @@ from torch import Tensor
 from poetvae.constraints import rules
 from poetvae.constraints.constraint import Constraint, repeats
 from poetvae.constraints.options import TONES, Conditions
+from poetvae.constraints.room import form_for
 from poetvae.errors import ConfigError, ConstraintError
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form
@@ -420,3 +421,32 @@ def test_texts_that_do_not_fit_together_are_named() -> None:
 def test_too_few_characters_for_as_many_places_are_found_at_once() -> None:
     words = "no character may come twice, but 5 places have 4 characters to choose from"
     assert said(QUATRAIN, {"only": "春秋明月", "no_repeat": True}).startswith(words)
+
+
+HAIKU, TUNE = Form.parse("haiku"), Form.parse("浣溪沙")
+
+
+@pytest.mark.parametrize(
+    ("asked", "form"),
+    [
+        ({}, HAIKU),
+        ({"acrostic": "春夏秋"}, HAIKU),
+        ({"acrostic": "春夏秋冬"}, TUNE),
+        ({"tones": "strict"}, TUNE),
+        ({"rhyme": "any"}, TUNE),
+        ({"rhyme": "尤", "first_line": "白日依山盡"}, COUPLET),
+        ({"rhyme": "any", "first_line": "白日依山盡"}, QUATRAIN),
+        ({"tones": "usual", "lines": {2: "黃河入海流"}}, COUPLET),
+        ({"contains": "白日依山盡黃"}, HAIKU),
+    ],
+)
+def test_a_form_has_room_for_what_is_asked(asked: dict[str, Any], form: Form) -> None:
+    codec = PoemCodec(TOKENIZER, 42, {HAIKU: 9, TUNE: 5, COUPLET: 4, QUATRAIN: 3})
+    assert form_for(codec, Conditions(**asked)) == form
+    rules.requested(codec, form, Conditions(**asked))
+
+
+def test_where_no_form_has_tones_that_is_said() -> None:
+    codec = PoemCodec(TOKENIZER, 42, {HAIKU: 9, Form((3, 5, 3)): 1})
+    with pytest.raises(ConstraintError, match="tones usual: no form of this model has room for it"):
+        form_for(codec, Conditions(tones="usual"))
