@@ -15,7 +15,7 @@ from .sources import SUFFIXES
 LOST = "characters lost to U+FFFD"
 _PROBLEMS, _OF_A_KIND = 20, 3  # broken places that are named; the others are counted
 MIXED = 0.05  # of the poems are in another script than the others: a corpus of two
-_NAMED = 100  # forms that are named, most of which are the line lengths of one poem or two
+_NAMED = 300  # forms that are named: all tunes, and line lengths of more than a poem or two
 
 
 @dataclass
@@ -97,7 +97,7 @@ class CorpusReport:
             *listing("altered", self.altered),
             *listing("not read", self.ignored),
             *listing("files in another encoding than UTF-8", self.encodings),
-            *listing("forms", self.forms, most=8),
+            *listing("forms", self.forms, most=12),
         ]
         if min(self.scripts["simplified"], self.scripts["traditional"]) > MIXED * self.kept:
             parts += [f"{listing('scripts', self.scripts)[0]}: {ONE_SCRIPT}"]
@@ -123,6 +123,8 @@ class CorpusReport:
 
 def listing(name: str, counts: Counter[str], most: int | None = None) -> list[str]:
     shown = ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common(most))
+    if most and len(counts) > most:
+        shown += f" and {len(counts) - most:,} more"
     return [f"{name}: {shown}"] if shown else []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -179,17 +180,20 @@ def _notes(notes: Iterable[Fault]) -> str:
 def picture(atlas: Atlas) -> str:
     """The map as inline SVG; its corners are told to the script that reads a click."""
     (left, low), (right, high) = atlas.bounds
-    kinds = sorted(set(atlas.forms))
+    forms = [form for form, _ in Counter(atlas.forms).most_common()]
+    if len(forms) > COLOURS:
+        forms = [*forms[: COLOURS - 1], "other"]
+    kinds = [form if form in forms else "other" for form in atlas.forms]
     dots = "".join(
-        f'<circle class="kind{kinds.index(form) % COLOURS}" r="3.5"'
+        f'<circle class="kind{forms.index(kind)}" r="3.5"'
         f' cx="{(x - left) / (right - left) * WIDTH:.1f}"'
         f' cy="{(high - y) / (high - low) * HEIGHT:.1f}"><title>{escape(text)}</title></circle>'
-        for (x, y), form, text in zip(atlas.points.tolist(), atlas.forms, atlas.texts, strict=True)
+        for (x, y), kind, text in zip(atlas.points.tolist(), kinds, atlas.texts, strict=True)
     )
     legend = "".join(
-        f'<li><svg viewBox="0 0 8 8" aria-hidden="true"><circle class="kind{i % COLOURS}" cx="4"'
-        f' cy="4" r="4"/></svg>{escape(kind)}</li>'
-        for i, kind in enumerate(kinds)
+        f'<li><svg viewBox="0 0 8 8" aria-hidden="true"><circle class="kind{i}" cx="4"'
+        f' cy="4" r="4"/></svg>{escape(form)}</li>'
+        for i, form in enumerate(forms)
     )
     first, second = atlas.plane.names()
     source = "that the model wrote" if atlas.own else "of the embedded sample"

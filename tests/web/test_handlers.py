@@ -421,3 +421,14 @@ def test_what_cannot_be_checked() -> None:
         handlers.check(" ")
     with pytest.raises(CorpusError, match="no verse of Chinese characters"):
         handlers.check("<b>none</b>")
+
+
+def test_a_map_of_many_forms_has_a_colour_for_each_of_the_most_frequent() -> None:
+    forms = [f"{i}x2" for i in range(1, 10) for _ in range(10 - i)]
+    points = torch.arange(2.0 * len(forms)).reshape(-1, 2)
+    atlas = handlers.Atlas(Plane.fit(points), points, ["山月"] * len(forms), forms, own=False)
+    shown = html.picture(atlas)
+    legend = re.findall(r"</svg>(\w+)</li>", shown)
+    assert legend == ["1x2", "2x2", "3x2", "4x2", "5x2", "other"]
+    dots = re.findall(r'class="kind(\d)" r="3.5"', shown)
+    assert [dots.count(str(i)) for i in range(7)] == [9, 8, 7, 6, 5, 4 + 3 + 2 + 1, 0]
