@@ -77,11 +77,15 @@ class PoemCodec:
         return checked
 
     def check_form(self, form: Form | None) -> Form | None:
-        """The form, if the model writes it; the most frequent one for None.
+        """The form, if the model writes it; the most frequent one for None; of a tune the layout
+        that the model has under that name, should the table have had another one then.
         Raises ConfigError: a form that the model does not know."""
         if form is None:
             return max(self.forms, key=lambda f: self.forms[f]) if self.forms else None
         if form not in self.forms:
+            for own in self.forms:
+                if own.tune and own.tune == form.tune:
+                    return own
             raise ConfigError(f"this model does not write {form}; it writes {self.known_forms}")
         return form
 
@@ -90,10 +94,15 @@ class PoemCodec:
         Raises CorpusError: a poem of none of the model's forms."""
         if not self.forms:
             return None
-        if poem.form not in self.forms:
+        if (form := self._form_of(poem)) is None:
             known = f"{poem.form or 'free'}; this model reads {self.known_forms}"
             raise CorpusError(f"{_short(poem.text)} has the form {known}")
-        return poem.form
+        return form
+
+    def _form_of(self, poem: Poem) -> Form | None:
+        """That of the model's forms which the poem has: a ci also the one of its lengths."""
+        plain = poem.form and poem.form.untuned()
+        return next((form for form in (poem.form, plain) if form in self.forms), None)
 
     @property
     def known_forms(self) -> str:
@@ -141,7 +150,7 @@ class PoemCodec:
     def fits(self, poem: Poem) -> bool:
         """Whether the poem is of the model's forms and short enough."""
         if self.forms:
-            return poem.form in self.forms
+            return self._form_of(poem) is not None
         return len(self.ids(content(poem, None))) < self.max_len
 
     def decode(self, ids: Sequence[int], form: Form | None) -> str:

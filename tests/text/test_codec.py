@@ -117,6 +117,22 @@ def test_what_may_be_written() -> None:
     assert set(TOKENIZER.special_ids) & set(FREE.writable()) == {EOS}
 
 
+def test_a_ci_fits_a_model_of_its_lengths() -> None:
+    text = "江南好，風景舊曾諳。日出江花紅勝火，春來江水綠如藍。能不憶江南。"
+    ci, plain = Poem((text,), {"詞牌": "憶江南"}), Poem((text,))
+    lengths = Form((3, 5, 7, 7, 5))
+    tune = Form(lengths.lengths, tune="憶江南")
+    assert (ci.form, plain.form) == (tune, lengths)
+    tokenizer = PoemTokenizer.train([text])
+    by_length, by_name = (PoemCodec(tokenizer, 27, {form: 1}) for form in (lengths, tune))
+    assert by_length.form_of(ci) == by_length.form_of(plain) == lengths
+    assert by_length.encode(ci) == by_name.encode(ci)
+    assert by_name.form_of(ci) == tune
+    assert not by_name.fits(plain)  # it may be another tune of these lengths
+    older = Form((4, 4, 7, 7, 5), tune="憶江南")  # of a table that had it so
+    assert PoemCodec(tokenizer, 27, {older: 1}).check_form(tune) == older
+
+
 def test_a_model_of_kana_reads_morae_and_writes_them() -> None:
     haiku = ("きょうのつき", "おくのほそみち", "しょうわかな")
     form = form_of(haiku)
