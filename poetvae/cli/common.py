@@ -39,6 +39,13 @@ Texts = tuple[str, ...]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def form_names() -> list[str]:
+    """What is offered for a form: the forms of regulated verse, and tunes."""
+    from ..text.form import TUNES, all_tunes
+
+    return [*FORMS, TUNES, *map(str, all_tunes())]
+
+
 def main() -> None:
     """Run the command line; every expected error is one line and an exit code."""
     debug = "--debug" in sys.argv[1:]
@@ -253,8 +260,9 @@ forms_option = click.option(
     "forms",
     multiple=True,
     metavar="5x2",
-    shell_complete=known(FORMS),
-    help="Take this form; can repeat.",
+    shell_complete=known(form_names),
+    help="Take this form: 5x2, line lengths as 5-7-5, a name as 七絕 or 浣溪沙, or tunes, which is "
+    "all of them; can repeat.",
 )
 strict_option = click.option(
     "--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."

@@ -173,7 +173,7 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
 @click.option(
     "--form",
     metavar="7x4",
-    shell_complete=known(common.FORMS),
+    shell_complete=known(common.form_names),
     help="What the poems ought to be; absent = told by each.",
 )
 @click.option("--book", type=click.Choice(BOOKS), help="Of rhymes; absent = 平水.")

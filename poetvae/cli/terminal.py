@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 from unicodedata import east_asian_width
@@ -141,12 +141,13 @@ class Group(click.Group):
                     formatter.write_dl(there, col_max=14)
 
 
-def known(values: Iterable[str]) -> Any:
-    """Completes the last of several values that commas join."""
+def known(values: Iterable[str] | Callable[[], Iterable[str]]) -> Any:
+    """Completes the last of several values, or of what a function gives, that commas join."""
 
     def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[str]:
         before, comma, last = typed.rpartition(",")
-        return [before + comma + value for value in values if value.startswith(last)]
+        among = values() if callable(values) else values
+        return [before + comma + value for value in among if value.startswith(last)]
 
     return complete
 

@@ -14,7 +14,7 @@ from ..errors import ConfigError, CorpusError
 from ..generation.options import CANDIDATES, SamplingOptions
 from ..text.prosody import USUAL
 from . import common
-from .common import FORMS, ModelChoice, Texts, options_of
+from .common import ModelChoice, Texts, form_names, options_of
 from .terminal import Command, known, note
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Writing(Command):
 
 
 form_option = click.option(
-    "--form", metavar="5x2", shell_complete=known(FORMS), help="One of the model's forms."
+    "--form", metavar="5x2", shell_complete=known(form_names), help="One of the model's forms."
 )
 drawing = options_of(SamplingOptions, leave_out=("labels", "seed"))
 manner_options = common.options(

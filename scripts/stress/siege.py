@@ -33,6 +33,8 @@ from typing import Any, NamedTuple
 import click
 from faults import WrongError, check, publish, table
 
+from poetvae.text.poem import Form
+
 CLIENTS, EVERY = 20, 50
 PATIENCE = 300.0  # seconds
 JOIN, DATA = "/gradio_api/queue/join", "/gradio_api/queue/data?session_hash="
@@ -249,13 +251,13 @@ def answered(kind: str, site: Site, rng: random.Random) -> None:
             parts = [part["props"] for part in site.config["components"]]
             menu = next(part["choices"] for part in parts if part.get("label") == "Form")
             form, n = rng.choice(menu)[1], rng.randint(1, 3)
-            chars, lines = map(int, form.split("x"))
-            first = {"First line": LINE[:chars]}
+            lengths = Form.parse(form).lengths
+            first = {"First line": LINE[: lengths[0]]}
             more: Any = rng.choice([{}, first, {"Acrostic": "山水"}, {"Candidates": 4}])
             poems = verses(site.press("Write", {"Form": form, "Poems": n, **more}))
             check(len(poems) == n, f"{len(poems)} poems, not {n}")
             for poem in poems:
-                check([len(line) for line in poem] == [chars] * lines, f"{poem} is not {form}")
+                check(tuple(map(len, poem)) == lengths, f"{poem} is not {form}")
                 check(poem[0].startswith(more.get("First line", "")), f"{poem} begins otherwise")
                 heads = "".join(line[0] for line in poem)
                 check(heads.startswith(more.get("Acrostic", "")), f"{poem} is no acrostic")

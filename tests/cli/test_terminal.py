@@ -201,6 +201,7 @@ def test_bash_takes_it(tmp_path: Path) -> None:
         (["train", "--preset", "in"], ["plain,infill"]),
         (["train", "--preset", "small,i"], ["plain,small,iwae", "plain,small,infill"]),
         (["generate", "--form", "5"], ["plain,5x2", "plain,5x4", "plain,5x8"]),
+        (["train", "--form", "浣"], ["plain,浣溪沙"]),
         (["generate", "--tones", "l"], ["plain,lenient"]),
         (["plot", "--kind", "r"], ["plain,rate-distortion"]),
         (["info", "--model", "my"], ["file,my"]),
