@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..constraints.couplet import Upper, couplet
 from ..data.dataset import Batch, derive_seed
@@ -19,12 +18,14 @@ from ..nn.noise import Noise
 from ..text.codec import PoemCodec
 from ..text.form import HAN, Form
 from ..text.prosody import USUAL
-from .generate import BATCH, RANKED, Generated, label_ids, stream
+from .generate import BATCH, RANKED, Generated, allowed_tokens, label_ids, stream
 from .options import SamplingOptions
-from .passes import rows_of
+from .passes import rows_of, sample
+from .sampling import PLAIN
 from .spelling import as_typed
 
-OTHERS = 32  # upper lines by which it is told how likely a lower line is after any
+OTHERS = 32  # upper lines that tell how likely a lower line is after any
+WEIGHT = 0.5  # of that; of 1 human lines are known best, but what a model writes is merely rare
 _MARKS = re.compile(f"[^{HAN}]")
 
 
@@ -34,7 +35,7 @@ class Couplet(Generated):
 
     Attributes:
         lines: the upper line and the lower, with the marks inside them.
-        score: what it is ranked by, in nats.
+        score: what it is ranked by, in nats: see `fitness`.
     """
 
     score: float = field(default=math.nan, compare=False)
@@ -106,7 +107,7 @@ def couplets(
     assert form is not None
     ids = torch.tensor([codec.ids("".join(one.lines)) for one in drawn], device=model.device)
     labels = label_ids(codec, [form], options.labels, model.device)
-    scores = log_prob(model, codec, form, ids, labels, options.seed)
+    scores = fitness(model, codec, form, ids, labels, options.seed)
     found = []
     for poem, value in zip(drawn, scores.tolist(), strict=True):
         chars = "".join(poem.lines)
@@ -119,7 +120,7 @@ def couplets(
 
 
 @torch.no_grad()
-def log_prob(
+def fitness(
     model: TextModel,
     codec: PoemCodec,
     form: Form,
@@ -127,21 +128,52 @@ def log_prob(
     labels: Tensor | None = None,
     seed: int = 0,
 ) -> Tensor:
+    """How well the lower lines of couplets (B, T) with labels (1, L) follow their upper ones, and
+    these more than any: log p(lower | upper), less WEIGHT times the mean of log p(lower | other)
+    over other upper lines, which the model writes; in nats, (B,).
+
+    Without the latter, lines come first that would follow anything (Li et al. 2016, A
+    diversity-promoting objective function for neural conversation models, section 4).
+    """
+    others = upper_lines(model, codec, form, labels, seed)
+    lower, many = tokens[:, form.size // 2 :], len(tokens)
+    pairs = torch.cat([others.repeat_interleave(many, dim=0), lower.repeat(OTHERS, 1)], dim=1)
+    after_any = log_prob(model, pairs, labels, seed, samples=1).view(OTHERS, many)
+    return log_prob(model, tokens, labels, seed) - WEIGHT * after_any.mean(dim=0)
+
+
+def upper_lines(
+    model: TextModel, codec: PoemCodec, form: Form, labels: Tensor | None, seed: int
+) -> Tensor:
+    """Lines that the model begins couplets with, (OTHERS, T / 2)."""
+    noise = Noise((derive_seed(seed, "upper", i) for i in range(OTHERS)), model.device)
+    allowed = allowed_tokens(codec, form)[: form.size].to(model.device)
+    tokens, _ = sample(model, allowed, OTHERS, rows_of(labels, OTHERS), PLAIN, noise)
+    return tokens[:, : form.size // 2]
+
+
+@torch.no_grad()
+def log_prob(
+    model: TextModel,
+    tokens: Tensor,
+    labels: Tensor | None = None,
+    seed: int = 0,
+    samples: int = RANKED,
+) -> Tensor:
     """log p(lower line | upper line) of couplets (B, T) with labels (1, L), in nats, (B,).
 
-    Exact by an autoregressive model; by one that learnt to be shown characters the bound with 8
-    samples; by others that of the whole couplet, which ranks lower lines of one upper line alike.
+    Exact by an autoregressive model; by one that learnt to be shown characters the bound with so
+    many samples of z; by others that of the whole couplet, which ranks answers to one line alike.
     """
-    size, length = form.size // 2, model.config.max_len if model.has_latent else form.size
-    place = torch.arange(length, device=tokens.device)
-    upper, mask, observed, found = place < size, place < form.size, None, []
-    shown = model.has_latent and model.latent.decoder.observe is not None
+    upper = torch.arange(tokens.shape[1], device=tokens.device) < tokens.shape[1] // 2
+    found = []
     for start in range(0, len(tokens), BATCH):
         some = tokens[start : start + BATCH]
-        whole = F.pad(some, (0, length - form.size), value=codec.tokenizer.pad_id)
-        observed = whole.masked_fill(~upper, model.mask_id) if shown else None
-        scored = mask if model.has_latent else mask & ~upper
-        batch = Batch(whole, scored.expand(whole.shape), rows_of(labels, len(whole)), observed)
-        seeds = (derive_seed(seed, "couplet", start + i) for i in range(len(whole)))
-        found.append(-model.score(batch, RANKED, Noise(seeds, tokens.device)).bound)
+        batch = Batch.whole(some, rows_of(labels, len(some)))
+        if not model.has_latent:
+            batch = replace(batch, mask=batch.mask & ~upper)
+        elif model.latent.decoder.observe is not None:
+            batch = replace(batch, observed=some.masked_fill(~upper, model.mask_id))
+        seeds = (derive_seed(seed, "couplet", start + i) for i in range(len(some)))
+        found.append(-model.score(batch, samples, Noise(seeds, tokens.device)).bound)
     return torch.cat(found)

@@ -8,6 +8,7 @@ All measure on poems that a run held out to test with. --write puts the table of
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,7 @@ from poetvae.evaluation.likelihood import by_poem, evaluate
 from poetvae.evaluation.metrics import bootstrap, repeats
 from poetvae.evaluation.samples import area_under_curve, compare, fit_judge, judged, poem_ids
 from poetvae.evaluation.two_sample import Texts, class_logits, token_store, train_classifier
+from poetvae.files import write_file
 from poetvae.generation.generate import BATCH, Generated, generate
 from poetvae.generation.options import SamplingOptions
 from poetvae.generation.smc import POOL, POOL_EACH, choose_z
@@ -48,7 +50,7 @@ from poetvae.runtime import keep_freed_memory
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form, Poem, content
 from poetvae.training.spec import read_run
-from study import damage, known_poems
+from study import damage, known_poems, parallel
 
 Values = NDArray[Any]
 T = TypeVar("T")
@@ -508,6 +510,25 @@ def scansion(o: SimpleNamespace) -> None:
     good = [report for report in own if report.scheme and not report.faults]
     tables = known_poems.shares(reports), known_poems.frequent(own), known_poems.found(good, o.seed)
     publish(o.write, "scansion", "\n\n".join(tables))
+
+
+@command("corpora...", out=Path, most=130_000, seed=1)
+def couplets(o: SimpleNamespace) -> None:
+    """Write the couplets of CORPORA that are parallel as a rule, as JSON lines, to train
+    `poetvae couplet` on: with --form 4x2 ... --form 11x2."""
+    found = parallel.couplets(read_poems(*o.corpora), o.most, o.seed)
+    lines = (json.dumps({"text": f"{a}，{b}。"}, ensure_ascii=False) for a, b in found)
+    write_file(o.out, "".join(f"{line}\n" for line in lines).encode())
+
+
+@command(model=Path, n=50, among=1000)
+def answers(o: SimpleNamespace) -> None:
+    """Where does the true lower line of a couplet stand among those of others of its tones, for n
+    of each length and tones, ranked as `poetvae couplet` ranks, and with other weights?"""
+    poet = Poet.from_pretrained(o.model)
+    held = (poem for poem in read_run(o.model).test if poem.form and poem.form.lines == 2)
+    pairs = [(poem.verses[0], poem.verses[1]) for poem in held]
+    publish(o.write, "answers", parallel.ranked(poet, pairs, o.n, o.among))
 
 
 if __name__ == "__main__":

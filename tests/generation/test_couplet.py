@@ -195,4 +195,4 @@ def test_the_score_of_an_autoregressive_model_is_its_log_probability_of_the_lowe
     with torch.no_grad():
         logits = model.causal.decode(tokens, labels.expand(2, -1)).log_softmax(dim=2)
     expected = logits.gather(2, tokens.unsqueeze(2)).squeeze(2)[:, 5:].sum(dim=1)
-    assert log_prob(model, CODEC, form, tokens, labels).tolist() == pytest.approx(expected.tolist())
+    assert log_prob(model, tokens, labels).tolist() == pytest.approx(expected.tolist())

@@ -14,7 +14,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from study import __main__ as study
-from study import damage
+from study import damage, parallel
 from torch import Tensor
 
 from poetvae.data.dataset import encode_poems
@@ -357,3 +357,39 @@ def test_scansion_counts_poems_without_fault_and_finds_wrong_tones(
     assert shares.splitlines()[2] == "| 五言絕句 | 2 | 1 | 0 | 0 | 1 | 0 |"
     assert notes.splitlines()[2] == "| 古體 | remark | 1 | 1 |"
     assert found.splitlines()[2].startswith("| named | 14 | 100.00% |")
+
+
+def test_couplets_are_the_parallel_ones_of_regulated_verse_and_ci(
+    call: Study, tmp_path: Path
+) -> None:
+    eight = ["國破山河在，城春草木深。", "感時花濺淚，恨別鳥驚心。"]
+    eight += ["烽火連三月，家書抵萬金。", "白頭搔更短，渾欲不勝簪。"]
+    ci = ["明月幾時有，把酒問青天。", "寒蟬淒切，驟雨初歇，對長亭晚。", "執手相看，淚眼無語。"]
+    for name, lines in (("eight", eight), ("ci", ci)):
+        (tmp_path / f"{name}.json").write_text(json.dumps([{"paragraphs": lines}]), "utf-8")
+    call("couplets", *tmp_path.glob("*.json"), "--out", tmp_path / "made.jsonl", "--most", 3)
+    made = (tmp_path / "made.jsonl").read_text("utf-8").splitlines()
+    found = [json.loads(line)["text"] for line in made]
+    assert "感時花濺淚，恨別鳥驚心。" in found
+    assert "國破山河在，城春草木深。" not in found
+    assert {len(line) for line in found} == {2 * n + 2 for n in (4, 5, 8, 9)}
+
+
+def test_the_rank_of_true_answers(call: Study, ar: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = call("answers", "--model", ar, "-n", 2, "--among", 3)
+    for row in cells(text):
+        assert (row[0], row[2] in ("0", "0.5", "1")) == ("5", True)
+        assert 1 <= float(row[3]) <= 3
+    line = Poet.from_pretrained(ar).codec.ids
+    uppers = "山水雲月風", "水水山月風", "雲水山月風"
+    true = list(zip(uppers, ("花鳥人花山", "花鳥雲花山", "花月雲花水"), strict=True))
+    known = {tuple(line("".join(pair))) for pair in true}
+
+    def told(model: object, tokens: Tensor, labels: object, samples: int) -> Tensor:
+        return torch.tensor([float(tuple(row) in known) for row in tokens.tolist()])
+
+    monkeypatch.setattr(parallel, "log_prob", told)
+    assert parallel.ranks(Poet.from_pretrained(ar), true, 2, 3)[0.0] == [1, 1]
+    known.clear()
+    known.update(tuple(line(a[0] + b[1])) for a in true for b in true if a != b)
+    assert parallel.ranks(Poet.from_pretrained(ar), true, 2, 3)[0.0] == [3, 3]
