@@ -24,7 +24,7 @@ from .passes import rows_of, sample
 from .sampling import PLAIN
 from .spelling import as_typed
 
-OTHERS = 32  # upper lines that tell how likely a lower line is after any
+OTHERS = 16  # upper lines that tell how likely a lower line is after any
 WEIGHT = 0.5  # of that; of 1 human lines are known best, but what a model writes is merely rare
 _MARKS = re.compile(f"[^{HAN}]")
 

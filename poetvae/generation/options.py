@@ -13,7 +13,7 @@ from ..errors import ConfigError, brief
 
 LARGEST_TEMPERATURE = 100
 MOST_CANDIDATES = 1000
-CANDIDATES = 16  # for each lower line of a couplet that is wanted
+CANDIDATES = 32  # for each lower line of a couplet that is wanted
 
 
 @dataclass(frozen=True)
