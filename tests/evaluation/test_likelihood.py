@@ -16,7 +16,7 @@ from torch.distributions import Normal, kl_divergence
 
 from poetvae.config import ModelConfig, configure
 from poetvae.data.dataset import Batch, TokenStore, encode_poems
-from poetvae.evaluation.likelihood import CURVE, evaluate
+from poetvae.evaluation.likelihood import CURVE, by_poem, evaluate
 from poetvae.models.bounds import effective_samples, iwae, log_weights, mutual_information
 from poetvae.models.vae import VAE
 from poetvae.nn import DiagonalGaussian
@@ -403,6 +403,28 @@ def test_labels_are_used() -> None:
     one, other = (evaluate(model, codec, store, samples=1) for store in stores)
     assert one.kl_per_poem != other.kl_per_poem
     assert one.recon_per_poem != other.recon_per_poem
+
+
+@pytest.mark.parametrize("by_length", [True, False])
+def test_rows_are_in_the_order_of_the_poems_whatever_their_lengths(by_length: bool) -> None:
+    """And those of a poem are the same by itself, here with next to no noise in z."""
+    model = build(config=replace(CONFIG, max_len=6, by_length=by_length))
+    assert model.logvar is not None
+    for p in model.logvar.parameters():
+        nn.init.constant_(p, 0.0)
+    nn.init.constant_(model.logvar.bias, -30.0)
+    poems = [[6, 7, 6, 6], [7, 6], [6, 7], [7] * 6, [6, 6, 7, 7], [7, 7]]
+    codec = PoemCodec(TOKENIZER, 6, {Form(2, 1): 1})
+    rows = by_poem(model, codec, TokenStore(poems, 6, 0), 1, batch_size=2)
+    assert rows.chars.tolist() == [len(poem) for poem in poems]
+    assert rows.code is not None
+    for i, poem in enumerate(poems):
+        alone = by_poem(model, codec, TokenStore([poem], 6, 0), 1)
+        assert alone.code is not None
+        torch.testing.assert_close(rows.code[i], alone.code[0])
+        for name in ("recon", "kl", "right_chars", "right_poem"):
+            expected = getattr(alone, name)
+            torch.testing.assert_close(getattr(rows, name)[[i]], expected, atol=1e-4, rtol=1e-4)
 
 
 def test_progress_wraps_the_batches_whose_size_matters_to_noise_alone() -> None:
