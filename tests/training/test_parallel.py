@@ -20,20 +20,33 @@ from folders import read_lines
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_resume import at_update, outcome, terminate
-from test_resume import corpus as corpus
 from torch.distributed import HashStore  # type: ignore[attr-defined]
 
 from poetvae.checkpoints.model_folder import checkpoints, load_state
+from poetvae.text.form import Form
 from poetvae.training import parallel
 from poetvae.training.parallel import Group, LostProcessError, alone, meeting, processes
 
 STEPS = 8
 OPTIONS = (
-    *("--form", "5x2", "--preset", "tiny", "--steps", str(STEPS), "--batch-size", "8", "--quiet"),
+    *("--form", "5x2", "--form", "4x4", "--preset", "tiny", "--steps", str(STEPS), "--quiet"),
+    *("--batch-size", "8"),
     *("--set", "slices=3", "--set", "precision=fp32", "--set", "validate_every=3"),
     *("--set", "dropout=0.1", "--set", "log_every=1", "--set", "keep=9", "--set", "observe=0.5"),
     *("--set", "passes=1,2"),
 )
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty couplets and thirty quatrains: batches are of one length."""
+    path = tmp_path_factory.mktemp("corpus") / "poems.txt"
+    chars = ["".join(chr(0x4E00 + (i * i + 7 * j) % 61) for j in range(16)) for i in range(60)]
+    lines = [Form(5, 2).punctuate(c[:10]) for c in chars]
+    lines += [Form(4, 4).punctuate(c).replace("\n", "") for c in chars[:30]]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
 
 # The command line, with one process that kills itself in the middle of the first start.
 KILLED = """
