@@ -172,7 +172,11 @@ class TrainConfig:
 
     batch_size: int = setting(128, "poems in a step", 1, 1_000_000)
     slices: int = setting(
-        0, "parts a batch is worked off in, by turns or by processes; 0 = one a process", 0, 4096
+        0,
+        "parts a batch is worked off in, by turns or by processes, of one length each where poems "
+        "have several; 0 = one a process, on CPUs at least four of several lengths",
+        0,
+        4096,
     )
     learning_rate: float = setting(4e-3, "peak learning rate of AdamW", 0.0, 10.0)
     lr_schedule: str = setting("cosine", "course of the learning rate", among=SCHEDULES)

@@ -16,44 +16,40 @@ from .dataset import GOLDEN, TokenStore, batch_index, derive_seed
 _RANGE = 2**64
 
 
-def poems_of_step(
-    store: TokenStore, batch_size: int, seed: int, step: int, by_length: bool
+def poems_of_turn(
+    store: TokenStore, poems: float, seed: int, turn: int
 ) -> tuple[NDArray[np.integer], int]:
-    """The places in a store of the poems that a step learns from, and the positions they take.
+    """The places in a store of the poems of one length, `sizes` of them, that are learnt from in a
+    turn, counted from 0; and their length.
 
-    They are `batch_size` of all poems or, `by_length`, of one length: `sizes` of them. Lengths take
-    turns by the multiples of the golden ratio modulo 1, which fill every interval in proportion to
-    its size and as evenly as can be (Weyl 1916, Knuth, The Art of Computer Programming, 6.4): so a
-    few steps in a row have the lengths as the store has them, and in the long run every poem comes
-    as often as any other, those of rare lengths included.
+    Lengths take turns by the multiples of the golden ratio modulo 1, which fill every interval in
+    proportion to its size and as evenly as can be (Weyl 1916, Knuth, The Art of Computer
+    Programming, 6.4): so a few turns in a row have the lengths as the store has them, and in the
+    long run every poem comes as often as any other, those of rare lengths included.
     """
-    if not by_length:
-        return batch_index(len(store), batch_size, seed, step), store.max_len
-    many = sizes(store, batch_size)
+    many = sizes(store, poems)
     ends = list(accumulate(len(store.by_length[length]) / n for length, n in many.items()))
     bounds = [0, *(int(end / ends[-1] * _RANGE) for end in ends)]
     start = derive_seed(seed, "lengths")
-    kind = bisect_right(bounds, (step * GOLDEN + start) % _RANGE) - 1
-    turn = _below(bounds[kind + 1], start, step) - _below(bounds[kind], start, step)
+    kind = bisect_right(bounds, (turn * GOLDEN + start) % _RANGE) - 1
+    before = _below(bounds[kind + 1], start, turn) - _below(bounds[kind], start, turn)
     length, size = list(many.items())[kind]
     places = store.by_length[length]
     own = derive_seed(seed, "length", length)
-    return places[batch_index(len(places), size, own, turn)], length
+    return places[batch_index(len(places), size, own, before)], length
 
 
-def sizes(store: TokenStore, batch_size: int) -> dict[int, int]:
-    """How many poems of each length a step has: about as many characters as `batch_size` poems have
-    on average, so that each step costs as much and tells as much, but at most all there are."""
-    chars = batch_size * len(store.tokens) / len(store)
+def sizes(store: TokenStore, poems: float) -> dict[int, int]:
+    """How many poems of each length a turn has: about as many characters as so many `poems` have on
+    average, so that each turn costs as much and tells as much, but at most all there are."""
+    chars = poems * len(store.tokens) / len(store)
     wanted = {length: max(1, round(chars / length)) for length in store.by_length}
     return {length: min(n, len(store.by_length[length])) for length, n in wanted.items()}
 
 
-def poems_a_step(store: TokenStore, batch_size: int, by_length: bool) -> float:
-    """How many poems a step has on average: `batch_size`, but for rounding and rare lengths."""
-    if not by_length:
-        return batch_size
-    many = sizes(store, batch_size)
+def poems_a_turn(store: TokenStore, poems: float) -> float:
+    """How many poems a turn has on average: so many, but for rounding and rare lengths."""
+    many = sizes(store, poems)
     return len(store) / sum(len(store.by_length[length]) / n for length, n in many.items())
 
 

@@ -21,8 +21,7 @@ import torch
 from ..checkpoints.model_folder import Saved, load_folder, save_folder, sweep
 from ..config import Config, ModelConfig, TrainConfig, from_dict
 from ..data import tokenize
-from ..data.dataset import Data, TokenStore
-from ..data.order import poems_a_step
+from ..data.dataset import Data
 from ..data.store import describe, open_store
 from ..errors import CheckpointError, ConfigError, CorpusError
 from ..files import TEMPORARY, locked, sync, temporary_folder
@@ -32,8 +31,10 @@ from ..runtime import bf16_is_faster
 from ..text.codec import PoemCodec
 from .parallel import Group
 from .spec import Log, RunSpec
+from .step import poems_a_step
 
 VALIDATIONS = 50
+LENGTHS = 4  # that a step has, each a slice, where nothing else was asked for
 INIT = "init"  # in a run, the model that it goes on from
 StepsOf = Callable[[Data, Config], int]  # how many steps a run of these poems takes
 Fill = Callable[[Path], tuple[RunSpec, PoemCodec]]
@@ -71,11 +72,6 @@ def steps_in(
     if not config.validate_every:
         steps = max(steps, (left - VALIDATIONS * validation) / step)
     return max(1, int(steps))
-
-
-def poems_in(store: TokenStore, config: Config) -> float:
-    """How many poems a step learns from, on average."""
-    return poems_a_step(store, config.train.batch_size, config.model.by_length)
 
 
 def cadence(poems: int, batch_size: int, steps: int) -> int:
@@ -263,7 +259,7 @@ def _completed(config: Config, codec: PoemCodec, group: Group, goes_on: bool) ->
     sizes |= {"max_len": codec.max_len, "form_known": len(codec.forms) > 1}
     values = asdict(config.model) | ({} if goes_on else sizes)
     model, train = from_dict(ModelConfig, values), config.train
-    precision, slices = train.precision, train.slices or group.size
+    precision = train.precision
     if precision == "auto":
         precision = "bf16" if bf16_is_faster(group.device) else "fp32"
     with torch.device("meta"):
@@ -271,6 +267,9 @@ def _completed(config: Config, codec: PoemCodec, group: Group, goes_on: bool) ->
     if not goes_on:  # a model keeps on seeing what it has learnt to see
         several = len({form.size for form in codec.forms}) > 1
         model = replace(model, by_length=several and network.any_length)
+    # Several lengths in a step make for less noise; on a GPU a slice costs more to begin than this.
+    least = min(LENGTHS, train.batch_size) if model.by_length and group.device.type == "cpu" else 1
+    slices = train.slices or max(least, group.size)
     if slices > train.batch_size:
         reason = f"{slices} slices of a batch of {train.batch_size}"
         raise ConfigError(f"{reason}; give a larger batch_size, or fewer slices or processes")
@@ -293,7 +292,7 @@ def going_on(
     """
     spec, steps = run.spec, run.spec.steps
     if length.steps or length.epochs:
-        steps = length.in_steps(len(run.data.train), poems_in(run.data.train, spec.config))
+        steps = length.in_steps(len(run.data.train), poems_a_step(run.data.train, spec.config))
     _check_same(run.path, spec, planned, steps, given)
     if length.minutes:
         log(f"minutes {length.minutes} is left out: {run.path} was begun for {steps:,} steps")

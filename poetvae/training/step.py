@@ -10,11 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..config import Config, TrainConfig
-from ..data.dataset import Batch, TokenStore, corrupt, derive_seed
-from ..data.order import poems_of_step
+from ..data.dataset import Batch, TokenStore, batch_index, corrupt, derive_seed
+from ..data.order import poems_a_turn, poems_of_turn
 from ..errors import PoetVAEError
 from ..models import TextModel
 from ..runtime import out_of_memory, seed_noise
@@ -44,15 +45,29 @@ def learning_rate(config: TrainConfig, progress: float) -> float:
 
 
 def slices(store: TokenStore, config: Config, step: int, group: Group) -> Iterator[Slice]:
-    """This process's slices of the batch of a step."""
+    """This process's slices of the batch of a step: with `by_length` of one length each, else parts
+    of poems of all lengths."""
     options, by_length = config.train, config.model.by_length
-    index, length = poems_of_step(store, options.batch_size, options.seed, step, by_length)
-    parts = np.array_split(index, min(len(index), max(1, options.slices)))
-    for number in group.share(len(parts)):
-        rows = parts[number]
+    size, count, length = options.batch_size, max(1, options.slices), store.max_len
+    for number in group.share(count):
+        rows: NDArray[np.integer]
+        if by_length:
+            turn = step * count + number
+            rows, length = poems_of_turn(store, size / count, options.seed, turn)
+        else:
+            index = batch_index(len(store), size, options.seed, step)
+            rows = np.array_split(index, count)[number]
         seed = derive_seed(options.seed, "noise", step, number)
         batch = store.batch(rows, length).to(group.device)
-        yield Slice(batch, seed, len(rows) / options.batch_size)
+        yield Slice(batch, seed, len(rows) / size)
+
+
+def poems_a_step(store: TokenStore, config: Config) -> float:
+    """How many poems a step learns from, on average."""
+    options, count = config.train, max(1, config.train.slices)
+    if not config.model.by_length:
+        return options.batch_size
+    return count * poems_a_turn(store, options.batch_size / count)
 
 
 def update(
@@ -63,7 +78,8 @@ def update(
     progress: float,
     group: Group | None = None,
 ) -> Tensor:
-    """One step of the optimizer. Returns the batch's mean nll, kl and loss, and a count of 1: (4,).
+    """One step of the optimizer. Returns sums of the slices' mean nll, kl and loss, each times its
+    share, and of the shares, which is 1 unless lengths differ: (4,).
 
     Raises LostProcessError: another has gone; PoetVAEError: memory is not enough for a slice.
     """

@@ -38,9 +38,9 @@ from .diagnostics import FEW, astray, by_heart, diagnose, weighed
 from .log import METRICS, SAMPLES, VALIDATED, Line, check_tensorboard, cut_back, recording
 from .loss import beta
 from .parallel import Group, processes
-from .run import INIT, Length, OpenRun, fill, going_on, opened, poems_in, steps_in
+from .run import INIT, Length, OpenRun, fill, going_on, opened, steps_in
 from .spec import Log, RunSpec
-from .step import average, learning_rate, make_optimizer, slices, update
+from .step import average, learning_rate, make_optimizer, poems_a_step, slices, update
 
 Lines = list[tuple[str, Line]]  # to record, each with the name of its file
 
@@ -298,7 +298,7 @@ def take_up(state: Mapping[str, Any], model: TextModel, optimizer: torch.optim.O
 def _steps_of(length: Length, started: float, group: Group, data: Data, config: Config) -> int:
     """How many steps are so long; minutes, from the start, are measured on a model to drop."""
     if not length.minutes:
-        return length.in_steps(len(data.train), poems_in(data.train, config))
+        return length.in_steps(len(data.train), poems_a_step(data.train, config))
     scratch = build(config.model).to(group.device)
     averaged, optimizer = copy.deepcopy(scratch), make_optimizer(scratch, config.train)
     for step in range(30):
@@ -365,7 +365,10 @@ def _card(saved: Saved, spec: RunSpec, step: int, score: float | None = None) ->
 
 def _preflight(spec: RunSpec, data: Data, model: TextModel, group: Group) -> list[str]:
     config, options, n = spec.config.model, spec.config.train, model.num_parameters()
-    parts, epochs = options.slices, spec.steps * poems_in(data.train, spec.config) / len(data.train)
+    parts, epochs = (
+        options.slices,
+        spec.steps * poems_a_step(data.train, spec.config) / len(data.train),
+    )
     shared = f" in {parts} slices on {group.size} processes" if parts > 1 or group.size > 1 else ""
     forms = several(spec.forms) or f"free, up to {config.max_len} positions"
     memory = f"{16 * n / 2**20:.0f} MiB with optimizer; {options.precision} on {model.device}"

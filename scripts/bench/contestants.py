@@ -28,10 +28,17 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from poetvae.config import Config, configure
 from poetvae.data.dataset import Batch, Data, TokenStore, batch_index, derive_seed
-from poetvae.data.order import poems_a_step
 from poetvae.models import VAE, TextModel
 from poetvae.training.parallel import alone
-from poetvae.training.step import Slice, average, make_optimizer, slices, update
+from poetvae.training.run import LENGTHS
+from poetvae.training.step import (
+    Slice,
+    average,
+    make_optimizer,
+    poems_a_step,
+    slices,
+    update,
+)
 
 VOCAB, LENGTH, RIVALS = 6076, 10, ("plain", "keras")
 Act = Callable[[int], object]  # takes so many steps
@@ -104,16 +111,17 @@ def looping(model: TextModel, config: Config, batches: Callable[[int], Iterator[
 
 
 def of_lengths(data: Data, preset: str, batch: int, by_length: bool) -> Contestant:
-    """The same on numbered poems of several lengths: one length at a time, or all, computed to the
-    longest. Without a count of FLOPs."""
+    """The same on numbered poems of several lengths: in slices of one length, as training does on a
+    CPU, or all at once, computed to the longest. Without a count of FLOPs."""
     codec = data.codec
     sizes = {"vocab_size": len(codec.tokenizer), "max_len": codec.max_len, "precision": "fp32"}
     sizes |= {"label_sizes": codec.label_sizes, "form_known": True, "by_length": by_length}
-    config = configure(preset, {**sizes, "batch_size": batch})
+    parts = min(LENGTHS, batch) if by_length else 1
+    config = configure(preset, {**sizes, "batch_size": batch, "slices": parts})
     model = VAE(config.model)
     run = looping(model, config, lambda number: slices(data.train, config, number, alone()))
-    poems = round(poems_a_step(data.train, batch, by_length))
-    name = "one length at a time" if by_length else "all lengths, computed to the longest"
+    poems = round(poems_a_step(data.train, config))
+    name = f"{parts} slices of one length" if by_length else "all lengths, computed to the longest"
     return Contestant(name, batch, poems, 0, run, parameters=model.num_parameters())
 
 

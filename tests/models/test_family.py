@@ -267,8 +267,8 @@ def test_nll_is_the_cross_entropy_of_the_logits_of_what_is_not_given(
         batch = replace(batch, observed=torch.where(shown, batch.tokens, MASK))
         hidden = hidden & ~shown
     if model.has_latent:
-        known = {"labels": batch.labels, "mask": batch.mask}
-        logits = model.latent.decode(mode(model, batch), batch.observed, **known)
+        z, labels = mode(model, batch), batch.labels
+        logits = model.latent.decode(z, batch.observed, labels, mask=batch.mask)
     else:
         logits = model.causal.decode(batch.tokens, batch.labels)
     assert logits.shape == (len(lengths), T, V)

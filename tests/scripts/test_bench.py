@@ -118,7 +118,7 @@ def test_batches_of_one_length_are_compared_with_all(
     text = capsys.readouterr().out
     assert re.search(r"\d 5x2, \d+ 5x4\n", text)
     mixed, apart = rows(text)
-    assert (mixed[0].split(",")[0], apart[0]) == ("all lengths", "one length at a time")
+    assert (mixed[0].split(",")[0], apart[0]) == ("all lengths", "4 slices of one length")
     assert mixed[2] == "1.00"
     assert min(float(row[1].replace(",", "")) for row in (mixed, apart)) > 0
 

@@ -261,6 +261,7 @@ def test_two_forms_are_a_label(tmp_path: Path) -> None:
     poet = train(corpus, tmp_path / "run", forms=["5x2", "4x4", "5x2"], steps=6)
     assert poet.forms == [Form(4, 4), Form(5, 2)]
     assert (poet.model.config.label_sizes, poet.model.config.max_len) == ((3,), 16)
+    assert RunSpec.load(tmp_path / "run").config.train.slices == 4, "of a length each"
     assert poet.codec.forms[Form(5, 2)] > poet.codec.forms[Form(4, 4)] > 0
     for form in ("5x2", "4x4"):
         poems = poet.generate(3, form=form, seed=1)
