@@ -47,7 +47,8 @@ def _written(poem: Generated, script: object, latent: bool) -> str:
     told = [poem.form or "free form"]
     if poem.form:
         told += [f"rhyme {in_script(poem.rhyme, script)}"] if poem.rhyme else []
-        told += ["regulated tones"] if poem.tones_ok else []
+        whose = "tones of the tune" if poem.poem.form and poem.poem.form.tune else "regulated tones"
+        told += [whose] if poem.tones_ok else []
     text = text_in(poem, script)
     return _article(verses(text) + _told(" · ".join(told)), poem.text, text, latent)
 

@@ -23,6 +23,7 @@ from poetvae.text.variants import to_simplified
 from poetvae.web import handlers, html, validation
 
 POEM = "瀑響分雲出，橋形得水成。"
+SOUTH = "江南好，風景舊曾諳。日出江花紅勝火，春來江水綠如藍。能不憶江南。"
 OTHER = "斷岸支漁網，危峰戴草亭。"
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -432,3 +433,16 @@ def test_a_map_of_many_forms_has_a_colour_for_each_of_the_most_frequent() -> Non
     assert legend == ["1x2", "2x2", "3x2", "4x2", "5x2", "other"]
     dots = re.findall(r'class="kind(\d)" r="3.5"', shown)
     assert [dots.count(str(i)) for i in range(7)] == [9, 8, 7, 6, 5, 4 + 3 + 2 + 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "told"),
+    [
+        ("憶江南", SOUTH, "憶江南 · rhyme 第十四部 · tones of the tune"),
+        ("5x2", "山月臨窗白，溪風入座清。", "5x2 · regulated tones"),
+        ("3-5-7-7-5", SOUTH, "3-5-7-7-5"),
+    ],
+)
+def test_what_is_told_of_a_written_poem(form: str, text: str, told: str) -> None:
+    poem = Generated(text, tuple(text.split("\n")), form, 1, 0.0)
+    assert f'<p class="told">{told}</p>' in html.written([poem])
