@@ -82,8 +82,10 @@ def at_once(spec: CorpusSpec) -> Data:
         for name in spec.labels
         if not (name == "form" and spec.forms)
     }
-    counts = {form: sum(p.form == form for p in fitting) for form in spec.forms}
-    codec = PoemCodec(tokenizer, max_len, counts, fields)
+    there_are = Counter(poem.form for poem in fitting)
+    counts = {form: there_are[form] for form in spec.forms if there_are[form]}
+    longest = max((form.size for form in counts), default=max_len)
+    codec = PoemCodec(tokenizer, longest, counts, fields)
     train, valid, test = (
         encode_poems(codec, [p for p in poems if codec.fits(p)])
         for poems in (fitting, corpus.valid, corpus.test)
