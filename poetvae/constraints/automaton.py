@@ -63,6 +63,7 @@ class Automaton:
         """What may stand at each position on some path, (T, V) bool."""
         return torch.stack([self.sets[used].any(0) for used, _ in self.columns])
 
+    @cached_property
     def fixed(self) -> dict[int, set[int]]:
         """The tokens that some edge leaves no choice but, with the positions of such edges."""
         found: dict[int, set[int]] = {}

@@ -162,6 +162,10 @@ def joint(constraints: Sequence[Constraint]) -> Constraint | None:
     as that shows in a part and in pairs of them."""
     first, parts = constraints[0], list[Automaton]()
     distinct = frozenset[int]().union(*(one.distinct for one in constraints))
+    places: dict[int, set[int]] = {}
+    for part in (part for one in constraints for part in one.parts if distinct):
+        for token, some in part.fixed.items():
+            places[token] = places.get(token, set()) | (some & distinct)
     for one in constraints:
         if (first.form, len(first.parts[0].edges)) != (one.form, len(one.parts[0].edges)):
             raise ConstraintError(
@@ -170,7 +174,7 @@ def joint(constraints: Sequence[Constraint]) -> Constraint | None:
                 " form"
             )
         for part in one.parts:
-            new = part if one is first and one.distinct == distinct else _once(part, distinct)
+            new = part if one is first and one.distinct == distinct else _once(part, places)
             if new is None:
                 return None
             for i, old in enumerate(parts):
@@ -207,13 +211,13 @@ def _trimmed(parts: list[Automaton]) -> list[Automaton] | None:
     return parts
 
 
-def _once(part: Automaton, distinct: frozenset[int]) -> Automaton | None:
+def _once(part: Automaton, places: Mapping[int, set[int]]) -> Automaton | None:
     """The strings of a part that have each token which some edges leave no choice but at one of
-    their places at most; None where there are none."""
+    its places at most, those of the parts beside it included; None where there are none."""
     found: Automaton | None = part
-    for token, places in sorted(part.fixed().items()):
-        if found and token > NEWLINE and len(places := places & distinct) > 1:
-            found = intersection(found, at_most_once(token, part, places))
+    for token in sorted(part.fixed):
+        if found and token > NEWLINE and len(places.get(token, ())) > 1:
+            found = intersection(found, at_most_once(token, part, places[token]))
     return found
 
 

@@ -450,3 +450,10 @@ def test_where_no_form_has_tones_that_is_said() -> None:
     codec = PoemCodec(TOKENIZER, 42, {HAIKU: 9, Form((3, 5, 3)): 1})
     with pytest.raises(ConstraintError, match="tones usual: no form of this model has room for it"):
         form_for(codec, Conditions(tones="usual"))
+
+
+def test_a_text_that_repeats_the_acrostic_is_no_text_where_none_may_come_twice() -> None:
+    asked = {"acrostic": "白", "contains": "日白", "no_repeat": True}
+    assert "no character may come twice" in said(COUPLET, asked)
+    assert "see the acrostic and the text 日白" in said(COUPLET, asked)
+    rules.requested(CODEC, COUPLET, Conditions(acrostic="白", contains="白日", no_repeat=True))
