@@ -31,7 +31,7 @@ def test_it_runs_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         done = shell("", *shlex.split(line, comments=True)[1:])
         assert done.code == 0, done.err
         printed[line] = done.out
-    named = "train generate complete reconstruct evaluate corpus interpolate vary map"
+    named = "train generate complete couplet reconstruct evaluate corpus interpolate vary map"
     assert {command.split()[1] for command in printed} == {*named.split()}
     couplet = re.compile("[^，。]{5}，[^，。]{5}。\n")
 
@@ -44,6 +44,11 @@ def test_it_runs_as_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert len(couplet.findall(own)) == 4
     assert couplet.fullmatch(of("reconstruct"))
     assert of("complete").startswith("白日依山盡，")
+    assert all(line.startswith("海闊憑魚躍，") for line in of("couplet").splitlines())
+    (piped,) = (c for c in commands() if c.startswith("echo "))
+    words = shlex.split(piped)
+    assert words[2:] == ["|", "poetvae", "check", "#", "tones,", "rhyme,", "every", "fault"]
+    assert "失粘" in shell("check", stdin=words[1].encode()).out
     assert of("interpolate").startswith("白日依山盡，黃河入海流。\n")
     assert of("interpolate").endswith("國破山河在，城春草木深。\n")
     assert len(couplet.findall(of("vary"))) == 3
