@@ -48,7 +48,7 @@ from poetvae.plotting import comparison
 from poetvae.poet import Poet
 from poetvae.runtime import keep_freed_memory
 from poetvae.text.codec import PoemCodec
-from poetvae.text.poem import Form, Poem, content
+from poetvae.text.poem import Form, Poem, content, held_out
 from poetvae.training.spec import read_run
 from study import damage, known_poems, parallel
 
@@ -512,22 +512,30 @@ def scansion(o: SimpleNamespace) -> None:
     publish(o.write, "scansion", "\n\n".join(tables))
 
 
-@command("corpora...", out=Path, most=130_000, seed=1)
+@command("corpora...", out=Path, held=None, most=130_000, seed=1)
 def couplets(o: SimpleNamespace) -> None:
-    """Write the couplets of CORPORA that are parallel as a rule, as JSON lines, to train
-    `poetvae couplet` on: with --form 4x2 ... --form 11x2."""
-    found = parallel.couplets(read_poems(*o.corpora), o.most, o.seed)
-    lines = (json.dumps({"text": f"{a}，{b}。"}, ensure_ascii=False) for a, b in found)
-    write_file(o.out, "".join(f"{line}\n" for line in lines).encode())
+    """Write the couplets of CORPORA that are parallel as a rule, as JSON lines, to train `poetvae
+    couplet` on: with --form 4x2 ... --form 11x2. Those of 3 % of the poems go to --held alone."""
+    sides: dict[Path, list[Poem]] = {o.out: [], o.held or o.out: []}
+    for poem in read_poems(*o.corpora):
+        sides[o.held if o.held and held_out(poem.key, 0.03) else o.out].append(poem)
+    for path, poems in sides.items():
+        found = parallel.couplets(poems, o.most, o.seed)
+        lines = (json.dumps({"text": f"{a}，{b}。"}, ensure_ascii=False) for a, b in found)
+        write_file(path, "".join(f"{line}\n" for line in lines).encode())
 
 
-@command(model=Path, n=50, among=1000)
+@command(model=Path, held=(), n=50, among=1000)
 def answers(o: SimpleNamespace) -> None:
     """Where does the true lower line of a couplet stand among those of others of its tones, for n
-    of each length and tones, ranked as `poetvae couplet` ranks, and with other weights?"""
+    of each length and tones, ranked as `poetvae couplet` ranks, and with other weights?
+
+    The couplets are those that the run held out, or of the files --held.
+    """
     poet = Poet.from_pretrained(o.model)
-    held = (poem for poem in read_run(o.model).test if poem.form and poem.form.lines == 2)
-    pairs = [(poem.verses[0], poem.verses[1]) for poem in held]
+    poems = read_poems(*o.held) if o.held else read_run(o.model).test
+    twos = (poem for poem in poems if poem.form and poem.form.lines == 2 and poem.form.uniform)
+    pairs = [(poem.verses[0], poem.verses[1]) for poem in twos]
     publish(o.write, "answers", parallel.ranked(poet, pairs, o.n, o.among))
 
 
