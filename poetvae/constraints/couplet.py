@@ -22,6 +22,7 @@ from ..text.poem import HAN, Form
 from ..text.prosody import LENIENT, LEVEL, OBLIQUE, STRICT, USUAL, levels
 from .automaton import Automaton
 from .constraint import Condition, Constraint
+from .room import BLANKS
 from .rules import of_form
 from .vocabulary import level_masks, mask, tokens_of, unknown
 
@@ -46,7 +47,8 @@ class Upper:
         Raises ConstraintError: not 4 to 11 Han characters, or one that the model cannot write."""
         text = (clean(typed)[0] or typed).strip().replace(" ", "")
         chars = "".join(_PART.findall(text))
-        others = "".join(char for char in _PART.sub("", text) if char.isalnum() or char == "\n")
+        rest = _PART.sub("", text)
+        others = "".join(char for char in rest if char.isalnum() or char in f"{BLANKS}\n")
         if others or not SHORTEST <= len(chars) <= LONGEST:
             has = f"{len(chars)} Han characters" + f" beside {cut(others, 12)!r}" * bool(others)
             wanted = f"one line of {SHORTEST} to {LONGEST}, such as 海闊憑魚躍"
@@ -120,12 +122,15 @@ class Upper:
         raise ConstraintError(f"{why}; {what}: give a line of those, or train with --form {whole}")
 
 
-def couplet(codec: PoemCodec, upper: Upper, strictness: str = USUAL) -> Constraint:
+def couplet(
+    codec: PoemCodec, upper: Upper, strictness: str = USUAL, apart: bool = False
+) -> Constraint:
     """The first half of the poem is the upper line, and the second answers it.
 
     Where the upper line has a usual reading (in "lenient" any) of either tone, so may the lower. Of
     its own characters every reading fits ("strict"), some usual one ("usual") or some reading
-    ("lenient"). One that comes again is one of the 300 commonest that fit.
+    ("lenient"). One that comes again is one of the 300 commonest that fit; where several do, each
+    has a share of them to itself, if these are to be kept `apart`.
 
     Raises:
         ConstraintError: as of `Upper.form`; this model has no characters that would do.
@@ -146,8 +151,11 @@ def couplet(codec: PoemCodec, upper: Upper, strictness: str = USUAL) -> Constrai
         allowed[t] = mask(codec, [token])
     places = torch.arange(len(allowed))
     parts = [Automaton.of(allowed, [[places.unsqueeze(0)]])]
-    for group in (group for group in upper.groups if len(group) > 1):
-        common = allowed[size + group[0]].nonzero().flatten()[:COMMON]  # in order of frequency
+    again = [group for group in upper.groups if len(group) > 1]
+    for i, group in enumerate(again):
+        common = allowed[size + group[0]].nonzero().flatten()  # in order of frequency
+        own = common[common % len(again) == i]
+        common = (own if apart and len(own) else common)[:COMMON]
         rows = places.repeat(len(common), 1)
         rows[:, [size + t for t in group]] = len(places) + torch.arange(len(common)).unsqueeze(1)
         alone = torch.eye(len(codec.tokenizer), dtype=torch.bool)[common]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -97,6 +97,8 @@ def faults(upper: str, lower: str, strictness: str) -> list[str]:
 
 
 @given(uppers(), st.sampled_from(sorted(POETS)), st.sampled_from(STRICTNESS), st.integers(0, 9))
+@example("霧鎖耳鎖抵耳抵，三耳鎖", "shown", USUAL, 8)  # characters that want to be the same one
+@example("日日雨煙感日日雨雨雨感", "shown", LENIENT, 6)
 @settings(max_examples=25, deadline=None)
 def test_every_answer_keeps_every_rule(upper: str, kind: str, tones: str, seed: int) -> None:
     for one in POETS[kind].couplet(upper, 3, tones=tones, candidates=2, seed=seed):
@@ -162,6 +164,7 @@ def test_a_line_in_simplified_characters_is_answered_in_them() -> None:
         ("海闊憑魚躍" * 3, "has 15 Han characters"),
         ("海闊憑魚躍\n天高任鳥飛", "beside '\\\\n'; expected one line"),
         ("海闊憑魚躍abc", "has 5 Han characters beside 'abc'"),
+        ("海闊憑_躍", "has 4 Han characters beside '_'"),
         ("海闊憑魚麟", "this model cannot write 麟"),
     ],
 )
