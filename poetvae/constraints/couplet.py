@@ -122,15 +122,13 @@ class Upper:
         raise ConstraintError(f"{why}; {what}: give a line of those, or train with --form {whole}")
 
 
-def couplet(
-    codec: PoemCodec, upper: Upper, strictness: str = USUAL, apart: bool = False
-) -> Constraint:
+def couplet(codec: PoemCodec, upper: Upper, strictness: str = USUAL) -> Constraint:
     """The first half of the poem is the upper line, and the second answers it.
 
     Where the upper line has a usual reading (in "lenient" any) of either tone, so may the lower. Of
     its own characters every reading fits ("strict"), some usual one ("usual") or some reading
     ("lenient"). One that comes again is one of the 300 commonest that fit; where several do, each
-    has a share of them to itself, if these are to be kept `apart`.
+    has a share of the characters to itself, so that no two of them are the same.
 
     Raises:
         ConstraintError: as of `Upper.form`; this model has no characters that would do.
@@ -154,8 +152,9 @@ def couplet(
     again = [group for group in upper.groups if len(group) > 1]
     for i, group in enumerate(again):
         common = allowed[size + group[0]].nonzero().flatten()  # in order of frequency
-        own = common[common % len(again) == i]
-        common = (own if apart and len(own) else common)[:COMMON]
+        common = common[common % len(again) == i][:COMMON]
+        if not len(common):
+            raise ConstraintError(f"this model has too few characters to answer {upper.text}")
         rows = places.repeat(len(common), 1)
         rows[:, [size + t for t in group]] = len(places) + torch.arange(len(common)).unsqueeze(1)
         alone = torch.eye(len(codec.tokenizer), dtype=torch.bool)[common]

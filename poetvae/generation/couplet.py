@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..constraints.couplet import Upper, couplet
 from ..data.dataset import Batch, derive_seed
-from ..errors import ConfigError, ConstraintError
+from ..errors import ConfigError
 from ..models import TextModel
 from ..nn.noise import Noise
 from ..text.codec import PoemCodec
@@ -101,16 +101,8 @@ def couplets(
         raise ConfigError(f"n is {n}; expected at least 1")
     upper = Upper.read(codec, text)
     form, size, spell = upper.form(codec), len(upper.chars), as_typed(codec, text)
-    plain, many = replace(options, candidates=1), n * options.candidates
-
-    def draw(apart: bool) -> list[Generated]:
-        wish = couplet(codec, upper, tones, apart)
-        return [*stream(model, codec, many, constraint=wish, options=plain)]
-
-    try:
-        draws = draw(apart=False)
-    except ConstraintError:  # characters that come again may all want to be the same one
-        draws = draw(apart=True)
+    wish, plain = couplet(codec, upper, tones), replace(options, candidates=1)
+    draws = stream(model, codec, n * options.candidates, constraint=wish, options=plain)
     drawn = list({poem.text: poem for poem in draws}.values())
     ids = torch.tensor([codec.ids("".join(one.lines)) for one in drawn], device=model.device)
     labels = label_ids(codec, [form], options.labels, model.device)
