@@ -213,11 +213,14 @@ def _trimmed(parts: list[Automaton]) -> list[Automaton] | None:
 
 def _once(part: Automaton, places: Mapping[int, set[int]]) -> Automaton | None:
     """The strings of a part that have each token which some edges leave no choice but at one of
-    its places at most, those of the parts beside it included; None where there are none."""
+    its places at most, those of the parts beside it included; None where there are none. Tokens
+    that would make it too large are left to whoever draws."""
     found: Automaton | None = part
     for token in sorted(part.fixed):
         if found and token > NEWLINE and len(places.get(token, ())) > 1:
-            found = intersection(found, at_most_once(token, part, places[token]))
+            once = at_most_once(token, part, places[token])
+            if product_size(found, once) <= MAX_EDGES:
+                found = intersection(found, once)
     return found
 
 
