@@ -71,13 +71,16 @@ class Poem:
     @cached_property
     def form(self) -> Form | None:
         """The form: two or more verses of Han characters alone, or of kana; or None. It is that of
-        a tune where the meta says so, in a field such as 詞牌 or the title, and the lengths agree.
+        a tune where the meta says so, in a field such as 詞牌 or the title, and the lengths agree;
+        of several such layouts, as 滿江紅 has in level and in oblique rhymes, that of its rhymes.
         """
         form = form_of(split_verses(self.text))
-        tuned = (tune for name in self._tunes() for tune in forms_of_tune(name))
+        tuned = [tune for name in self._tunes() for tune in forms_of_tune(name)]
         chars, ends = run_of(self.text)
-        size = len(clusters(chars))
-        return form and next((tune for tune in tuned if tune.has_ends(size, ends)), form)
+        fitting = [tune for tune in tuned if tune.has_ends(len(clusters(chars)), ends)]
+        if form is None or not fitting:
+            return form
+        return fitting[0] if len(fitting) == 1 else _rhyming(chars, fitting)
 
     def _tunes(self) -> Iterator[str]:
         """What may be names of its tune: 念奴嬌 of 念奴嬌・赤壁懷古."""
@@ -88,6 +91,14 @@ class Poem:
     def value(self, field: str) -> str:
         """What the poem has in a field of its meta, or ""; "form" is its form, or "free"."""
         return str(self.form or "free") if field == "form" else self.meta.get(field, "")
+
+
+def _rhyming(chars: str, tunes: Sequence[Form]) -> Form:
+    """The first of these forms whose rhymes the characters keep, or the first of all."""
+    from .prosody import rhyme_ok  # which knows poems, and is asked of few
+
+    kept = (tune for tune in tunes if rhyme_ok(tune.lay_out(chars), form=tune))
+    return next(kept, tunes[0])
 
 
 def text_key(text: str) -> str:

@@ -7,7 +7,7 @@ from itertools import chain
 
 import pytest
 
-from poetvae.text.poem import split_verses
+from poetvae.text.poem import Form, Poem, split_verses
 from poetvae.text.prosody import FREE, LEVEL, levels
 from poetvae.text.prosody.books import readings_in
 from poetvae.text.prosody.tunes import Tune, tunes, tunes_named
@@ -186,3 +186,19 @@ def test_the_table_accepts_what_everybody_knows(name: str, author: str, text: st
     lengths = tuple(map(len, split_verses(text)))
     ways = [faults(tune, text) for tune in tunes_named(name) if tune.lengths == lengths]
     assert (["A"] if (author, name) in MIXED else []) in ways, f"{author}: {ways}"
+
+
+@pytest.mark.parametrize(
+    ("tune", "rhymes"),
+    [("滿江紅", "月雪缺"), ("滿江紅2", "東風紅"), ("柳梢青", "東風紅"), ("柳梢青2", "動夢送")],
+)
+def test_layouts_of_one_length_are_told_by_their_rhymes(tune: str, rhymes: str) -> None:
+    entry = tunes()[tune]
+    form = Form(entry.lengths, tune=tune)
+    chars = ["好"] * form.size
+    rhyming = [end for end, letter in zip(form.ends, entry.rhymes, strict=True) if letter != "."]
+    others = {"月": "絕歇血葉蝶別", "東": "同中空公翁洪", "動": "孔重洞用甕"}[rhymes[0]]
+    for end, char in zip(rhyming, rhymes + others, strict=False):
+        chars[end] = char
+    poem = Poem((form.punctuate("".join(chars)),), {"詞牌": tune.rstrip("2")})
+    assert str(poem.form) == tune

@@ -28,7 +28,7 @@ from .scansion import CLASSES, GROUPS, Fault, Sounds, all_rhyme, common_rhyme, r
 from .sheet import split_poems, untitled
 
 _NUMBERS = {5: "五言", 7: "七言"}
-_KINDS = {2: "對句", 4: "絕句", 8: "律詩"}
+_KINDS = {1: "句", 2: "對句", 4: "絕句", 8: "律詩"}
 _MOST = 0.75  # the share of verses of one length that tells that the others are wrong
 _OFF = 0.5  # so many faults a verse are too many for a ci that its lengths alone tell
 
