@@ -19,17 +19,17 @@ from ..errors import ConstraintError, cut
 from ..text.cleaning import clean
 from ..text.codec import PoemCodec
 from ..text.poem import HAN, Form
-from ..text.prosody import LENIENT, LEVEL, OBLIQUE, STRICT, USUAL, levels
+from ..text.prosody import FREE, LENIENT, LEVEL, OBLIQUE, USUAL, levels
+from ..text.prosody.interface import OPPOSITE
 from .automaton import Automaton
 from .constraint import Condition, Constraint
 from .room import BLANKS
 from .rules import of_form
-from .vocabulary import level_masks, mask, tokens_of, unknown
+from .vocabulary import mask, tokens_of, tone_masks, unknown
 
 SHORTEST, LONGEST = 4, 11  # characters of a line
 SAME = "々"  # it repeats what stands before it
 COMMON = 300  # characters of which one that comes again is chosen
-_OPPOSITE = {LEVEL: OBLIQUE, OBLIQUE: LEVEL}
 _PART = re.compile(f"[{HAN}]+")
 
 
@@ -96,7 +96,7 @@ class Upper:
         of what this line has there, or by all; any tone fits where there is none, or both."""
         if t == len(self.chars) - 1:
             return frozenset({OBLIQUE if self.ends_level else LEVEL})
-        return frozenset(_OPPOSITE[tone] for tone in levels(self.chars[t], usual))
+        return frozenset(OPPOSITE[tone] for tone in levels(self.chars[t], usual))
 
     def tones_ok(self, lower: str) -> bool:
         """Whether the tones of a lower line, of characters alone, are opposite where they must be,
@@ -116,9 +116,8 @@ class Upper:
         for form in (Form(self.lengths, 2), whole):
             if form in codec.forms:
                 return form
-        known = ", ".join(map(str, codec.forms)) or "free form alone"
         why = f"{self.text} has {len(self.chars)} characters, a line of {whole}"
-        what = f"this model writes {known}"
+        what = f"this model writes {codec.known_forms}"
         raise ConstraintError(f"{why}; {what}: give a line of those, or train with --form {whole}")
 
 
@@ -166,13 +165,9 @@ def couplet(codec: PoemCodec, upper: Upper, strictness: str = USUAL) -> Constrai
 
 def _opposite(codec: PoemCodec, upper: Upper, strictness: str) -> Iterator[tuple[int, Tensor]]:
     """The places where tones are opposite, each with the tokens that answer there, (V,) bool."""
-    level, oblique = level_masks(codec.tokenizer, strictness == USUAL)
-    sets = {LEVEL: level | ~oblique, OBLIQUE: oblique | ~level}
-    if strictness == STRICT:
-        sets = {LEVEL: level & ~oblique, OBLIQUE: oblique & ~level}
+    sets = tone_masks(codec.tokenizer, strictness)
     for t in upper.opposed:
         wanted = upper.wanted(t, usual=strictness != LENIENT)
-        if len(wanted) == 1:
-            yield t, sets[min(wanted)]
-        elif strictness == STRICT:
-            yield t, level | oblique
+        tone = min(wanted) if len(wanted) == 1 else FREE
+        if tone in sets:
+            yield t, sets[tone]

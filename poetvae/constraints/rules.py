@@ -33,13 +33,13 @@ from ..text.prosody import (
     readings_named,
     rhymes_of,
 )
-from ..text.prosody.verdict import GROUPS
+from ..text.prosody.books import GROUPS
 from ..text.tokenizer import PoemTokenizer
 from .automaton import Automaton
 from .constraint import Condition, Constraint
 from .options import WHERE, Conditions
 from .room import column, opened, typed_chars
-from .vocabulary import level_masks, mask, reading_masks, sound, tokens_of
+from .vocabulary import mask, reading_masks, sound, tokens_of, tone_masks
 
 
 def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
@@ -168,10 +168,7 @@ def tones(codec: PoemCodec, form: Form | None, strictness: str = USUAL) -> Const
     if not (schemes := patterns(form)):
         wanted = "lines of 5 or 7 characters, even in number, and a tune those of the table"
         raise ConstraintError(f"regulated verse has {wanted}; not {form}")
-    level, oblique = level_masks(codec.tokenizer, strictness == USUAL)
-    slots = {LEVEL: level & ~oblique, OBLIQUE: oblique & ~level, FREE: level | oblique}
-    if not strict:
-        slots = {LEVEL: level | ~oblique, OBLIQUE: oblique | ~level}
+    slots = tone_masks(codec.tokenizer, strictness)
 
     def wants(parts: Sequence[Sequence[str]]) -> Iterator[list[dict[int, Tensor]]]:
         start = 0

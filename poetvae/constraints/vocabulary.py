@@ -14,7 +14,19 @@ from torch import Tensor
 
 from ..errors import ConstraintError
 from ..text.codec import PoemCodec
-from ..text.prosody import LEVEL, OBLIQUE, RHYMES, TONE_NAMES, UNHEARD, Reading, levels, readings
+from ..text.prosody import (
+    FREE,
+    LEVEL,
+    OBLIQUE,
+    RHYMES,
+    STRICT,
+    TONE_NAMES,
+    UNHEARD,
+    USUAL,
+    Reading,
+    levels,
+    readings,
+)
 from ..text.prosody.books import readings_in
 from ..text.tokenizer import PoemTokenizer
 from ..text.variants import is_simplified, to_simplified, traditional_variants
@@ -68,12 +80,15 @@ def sound(chars: Iterable[str]) -> str:
 
 
 @lru_cache(maxsize=4)
-def level_masks(tokenizer: PoemTokenizer, usual: bool = False) -> tuple[Tensor, Tensor]:
-    """Which tokens may be level and which oblique, in a usual reading or in any, (V,) bool each;
-    both for some, none unknown."""
-    found = [levels(char, usual) for char in _chars(tokenizer)]
+def tone_masks(tokenizer: PoemTokenizer, strictness: str) -> dict[str, Tensor]:
+    """Which tokens fit a level place, and which an oblique one, (V,) bool: by every reading
+    ("strict"), by some usual one ("usual") or by some. In the first case what is not known fits
+    nowhere, a free place included; else it fits everywhere, and free places are left out."""
+    found = [levels(char, strictness == USUAL) for char in _chars(tokenizer)]
     level, oblique = (torch.tensor([tone in tones for tones in found]) for tone in (LEVEL, OBLIQUE))
-    return level, oblique
+    if strictness == STRICT:
+        return {LEVEL: level & ~oblique, OBLIQUE: oblique & ~level, FREE: level | oblique}
+    return {LEVEL: level | ~oblique, OBLIQUE: oblique | ~level}
 
 
 @lru_cache(maxsize=4)

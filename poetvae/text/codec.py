@@ -15,10 +15,10 @@ from typing import Any
 
 from ..errors import ConfigError, CorpusError, cut, several
 from .cleaning import clean
-from .form import is_kana
+from .form import is_verse
 from .graphemes import clusters
 from .names import field_key, value_key
-from .poem import Form, Poem, compose, content, is_han, run_of
+from .poem import Form, Poem, compose, content, run_of
 from .tokenizer import PoemTokenizer
 from .variants import (
     respelled,
@@ -176,7 +176,7 @@ class PoemCodec:
             raise CorpusError(f"{text!r} has no character of writing in it; give a poem")
         poem = Poem(tuple(cleaned.split("\n")))
         chars, ends = run_of(cleaned)
-        if self.forms and poem.form not in self.forms and (is_han(chars) or is_kana(chars)):
+        if self.forms and poem.form not in self.forms and is_verse(chars):
             size = len(clusters(chars))
             fitting = [form for form in self.forms if form.has_ends(size, ends)]
             if fitting:
@@ -262,7 +262,7 @@ def _char_ids(tokenizer: PoemTokenizer) -> tuple[int, ...]:
 @lru_cache(maxsize=8)
 def _verse_ids(tokenizer: PoemTokenizer) -> tuple[int, ...]:
     chars = ((i, tokenizer.decode([i])) for i in _char_ids(tokenizer))
-    return tuple(i for i, char in chars if is_han(char) or is_kana(char))
+    return tuple(i for i, char in chars if is_verse(char))
 
 
 @lru_cache(maxsize=8)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import accumulate
@@ -81,9 +81,7 @@ class Form:
 
     @property
     def _size(self) -> str:
-        if self.uniform:
-            return f"{self.uniform}x{self.lines}"
-        return "-".join(map(str, self.lengths))
+        return written(self.lengths)
 
     @property
     def uniform(self) -> int:
@@ -151,6 +149,11 @@ class Form:
         return "".join(verse + mark for verse, mark in pairs).rstrip("\n")
 
 
+def written(lengths: Sequence[int]) -> str:
+    """Line lengths as a form is written: 5x4, 3-5-7-7-5."""
+    return f"{lengths[0]}x{len(lengths)}" if len(set(lengths)) == 1 else "-".join(map(str, lengths))
+
+
 def is_han(text: str) -> bool:
     """Whether the text is made of Han characters alone, and is not empty."""
     return _HAN_VERSE.fullmatch(text) is not None
@@ -159,6 +162,11 @@ def is_han(text: str) -> bool:
 def is_kana(text: str) -> bool:
     """Whether the text is made of kana alone, and is not empty."""
     return _KANA_VERSE.fullmatch(text) is not None
+
+
+def is_verse(text: str) -> bool:
+    """Whether a verse of a form may be made of this: of Han characters alone, or of kana."""
+    return is_han(text) or is_kana(text)
 
 
 def parse_forms(texts: Iterable[str]) -> tuple[Form, ...]:

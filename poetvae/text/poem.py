@@ -17,7 +17,7 @@ from functools import cached_property
 from hashlib import blake2b
 
 from .form import HAN as HAN
-from .form import KANA, MAX_LENGTH, MAX_LINES, forms_of_tune, is_kana
+from .form import KANA, MAX_LENGTH, MAX_LINES, forms_of_tune, is_verse
 from .form import Form as Form
 from .form import is_han as is_han
 from .graphemes import clusters
@@ -76,9 +76,11 @@ class Poem:
         """
         form = form_of(split_verses(self.text))
         tuned = [tune for name in self._tunes() for tune in forms_of_tune(name)]
+        if form is None or not tuned:
+            return form
         chars, ends = run_of(self.text)
         fitting = [tune for tune in tuned if tune.has_ends(len(clusters(chars)), ends)]
-        if form is None or not fitting:
+        if not fitting:
             return form
         return fitting[0] if len(fitting) == 1 else _rhyming(chars, fitting)
 
@@ -137,7 +139,7 @@ def run_of(text: str) -> tuple[str, set[int]]:
 
 def form_of(verses: Sequence[str]) -> Form | None:
     """The form that verses have, or None if they have none."""
-    if not 2 <= len(verses) <= MAX_LINES or not (is_han(text := "".join(verses)) or is_kana(text)):
+    if not 2 <= len(verses) <= MAX_LINES or not is_verse("".join(verses)):
         return None
     lengths = [len(clusters(verse)) for verse in verses]
     return Form(lengths) if max(lengths) <= MAX_LENGTH else None

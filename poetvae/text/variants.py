@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import repeat
 from typing import Literal, Protocol
 
 from .form import is_han
@@ -121,7 +122,7 @@ def traditional_variants(char: str) -> frozenset[str]:
 
 def script(text: str) -> int:
     """How many more of the characters of a text only simplified text has than only traditional."""
-    return sum(_tells().get(char, 0) for char in text)
+    return sum(map(_tells().get, text, repeat(0)))
 
 
 def is_simplified(text: str) -> bool:

@@ -49,14 +49,15 @@ def slices(store: TokenStore, config: Config, step: int, group: Group) -> Iterat
     of poems of all lengths."""
     options, by_length = config.train, config.model.by_length
     size, count, length = options.batch_size, max(1, options.slices), store.max_len
+    parts: list[NDArray[np.integer]] = []
+    if not by_length:
+        parts += np.array_split(batch_index(len(store), size, options.seed, step), count)
     for number in group.share(count):
-        rows: NDArray[np.integer]
         if by_length:
             turn = step * count + number
             rows, length = poems_of_turn(store, size / count, options.seed, turn)
         else:
-            index = batch_index(len(store), size, options.seed, step)
-            rows = np.array_split(index, count)[number]
+            rows = parts[number]
         seed = derive_seed(options.seed, "noise", step, number)
         batch = store.batch(rows, length).to(group.device)
         yield Slice(batch, seed, len(rows) / size)

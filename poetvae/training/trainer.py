@@ -365,10 +365,7 @@ def _card(saved: Saved, spec: RunSpec, step: int, score: float | None = None) ->
 
 def _preflight(spec: RunSpec, data: Data, model: TextModel, group: Group) -> list[str]:
     config, options, n = spec.config.model, spec.config.train, model.num_parameters()
-    parts, epochs = (
-        options.slices,
-        spec.steps * poems_a_step(data.train, spec.config) / len(data.train),
-    )
+    parts, poems = options.slices, spec.steps * poems_a_step(data.train, spec.config)
     shared = f" in {parts} slices on {group.size} processes" if parts > 1 or group.size > 1 else ""
     forms = several(spec.forms) or f"free, up to {config.max_len} positions"
     memory = f"{16 * n / 2**20:.0f} MiB with optimizer; {options.precision} on {model.device}"
@@ -376,5 +373,5 @@ def _preflight(spec: RunSpec, data: Data, model: TextModel, group: Group) -> lis
     return [
         f"forms: {forms}; {config.vocab_size:,} tokens",
         f"model: {n:,} parameters, {memory}",
-        f"training: {steps}, {epochs:.1f} epochs, seed {options.seed}",
+        f"training: {steps}, {poems / len(data.train):.1f} epochs, seed {options.seed}",
     ]

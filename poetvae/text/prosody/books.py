@@ -18,7 +18,7 @@ from ...errors import ConfigError
 from . import chinese
 from .interface import Reading
 
-BOOKS = ("平水", "詞林", "新韻")
+BOOKS = CLASSES, GROUPS, _ = ("平水", "詞林", "新韻")
 
 _CILIN = """
 一 東冬董腫送宋       二 江陽講養絳漾       三 支微齊灰紙尾薺賄寘未霽泰隊

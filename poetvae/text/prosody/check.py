@@ -17,14 +17,15 @@ from functools import partial
 from itertools import pairwise
 
 from ...errors import CorpusError
-from ..form import MAX_LINES, Form
+from ..form import MAX_LINES, Form, written
 from ..poem import has_han, split_verses
+from .books import CLASSES, GROUPS
 from .chinese import opens, readings, regulated, rhyme, rhyme_ok
 from .ci import Sung, named, nearest_tune, of_lengths, of_nearly
 from .interface import LEVEL, OBLIQUE
 from .metre import nearest, rhyme_faults, scheme, tone_faults
 from .report import Report, report
-from .scansion import CLASSES, GROUPS, Fault, Sounds, all_rhyme, common_rhyme, repeated
+from .scansion import Fault, Sounds, all_rhyme, common_rhyme, repeated
 from .sheet import split_poems, untitled
 
 _NUMBERS = {5: "五言", 7: "七言"}
@@ -64,7 +65,7 @@ def check(text: str, form: Form | None = None, book: str | None = None) -> Repor
             return about([Fault("又一體", 0, 0, why, remark=True)])
         return about(found.notes, patterns, found.rhyme or None)
     wanted = form.lengths if form else _guess(verses)
-    about = partial(report, body, _form(wanted), verses=verses, sounds=plain)
+    about = partial(report, body, written(wanted), verses=verses, sounds=plain)
     if not _is_plain(wanted):
         return about("free verse", notes=_missized(verses, wanted))
     return _verse(verses, wanted, form is not None, plain, about)
@@ -110,7 +111,7 @@ def _too_many(notes: Sequence[Fault], wanted: Sequence[int]) -> str:
     if not faults or weight < max(min(lines / 2, 4), lines / 4):
         return ""
     names = ", ".join(dict.fromkeys(note.name for note in notes))
-    return f"too much is against its tones ({names}); name the form, {_form(wanted)}, to see it"
+    return f"too much is against its tones ({names}); name the form, {written(wanted)}, to see it"
 
 
 def _is_plain(lengths: Sequence[int]) -> bool:
@@ -209,10 +210,6 @@ def _missized(verses: Sequence[str], wanted: Sequence[int]) -> list[Fault]:
     if len(verses) != len(wanted):
         found.append(Fault("句數", 0, 0, f"{len(verses)} lines; expected {len(wanted)}"))
     return found
-
-
-def _form(lengths: Sequence[int]) -> str:
-    return f"{lengths[0]}x{len(lengths)}" if len(set(lengths)) == 1 else "-".join(map(str, lengths))
 
 
 def _is_simplified(text: str) -> bool:

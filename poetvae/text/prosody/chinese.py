@@ -31,7 +31,17 @@ from itertools import chain, product
 from ...errors import ConfigError
 from ..form import Form, is_han, is_kana
 from ..poem import form_of
-from .interface import FREE, LENIENT, LEVEL, OBLIQUE, STRICT, STRICTNESS, USUAL, Reading
+from .interface import (
+    FREE,
+    LENIENT,
+    LEVEL,
+    OBLIQUE,
+    OPPOSITE,
+    STRICT,
+    STRICTNESS,
+    USUAL,
+    Reading,
+)
 
 RHYMES = {
     "平": "東冬江支微魚虞齊佳灰真文元寒刪先蕭肴豪歌麻陽庚青蒸尤侵覃鹽咸",
@@ -41,9 +51,9 @@ RHYMES = {
 }
 """The 106 rhyme classes of 平水韻 by tone; each is named by a character that no other has."""
 TONE_NAMES = {"平": "level", "上": "rising", "去": "departing", "入": "entering"}
-_TONE = {name: tone for tone, names in RHYMES.items() for name in names}
-_ORDER = {name: i for i, name in enumerate(_TONE)}
-_OPPOSITE = {LEVEL: OBLIQUE, OBLIQUE: LEVEL}
+TONE = {name: tone for tone, names in RHYMES.items() for name in names}
+"""The tone of each class."""
+_ORDER = {name: i for i, name in enumerate(TONE)}
 # Level classes in whose neighbours a first verse may rhyme (孤雁入群), after 詞林正韻 (1821).
 _NEIGHBOURS = ["東冬", "江陽", "支微齊灰", "佳灰", "佳麻", "魚虞", "真文元", "元寒刪先"]
 _NEIGHBOURS += ["蕭肴豪", "庚青蒸", "覃鹽咸"]
@@ -109,7 +119,7 @@ def readings(char: str, simplified: bool = True, usual: bool = False) -> frozens
     may stand for others, as in simplified text: 征 for 徵, 里 for 裏. If not, 东 is not known."""
     entries = _entries(char, simplified).items()
     return frozenset(
-        Reading(_TONE[name], name) for name, (_, common) in entries if common or not usual
+        Reading(TONE[name], name) for name, (_, common) in entries if common or not usual
     )
 
 
@@ -174,7 +184,7 @@ def variants(kind: str, length: int) -> tuple[tuple[str, str], ...]:
     """The patterns of a kind of verse, each behind the degree of `COMPLIANCE` that allows it; the
     plain one comes first."""
     plain, more = _KINDS[kind]
-    front = FREE + _OPPOSITE[plain[1]] if length == 7 else ""
+    front = FREE + OPPOSITE[plain[1]] if length == 7 else ""
     return tuple((degree, front + five) for degree, five in {COMPLIANCE[0]: plain, **more}.items())
 
 
@@ -219,7 +229,7 @@ def schemes(form: Form) -> tuple[tuple[tuple[tuple[str, str], ...], ...], ...]:
     return tuple(
         (_OPENING[start], *(_COUPLETS[seconds[i % 2]] for i in range(1, form.lines // 2)))
         for start in (LEVEL, OBLIQUE)
-        for seconds in [(start, _OPPOSITE[start])]
+        for seconds in [(start, OPPOSITE[start])]
     )
 
 
@@ -360,8 +370,8 @@ def rhyme(verses: Sequence[str], strictness: str = USUAL) -> str | None:
 def opens(name: str) -> frozenset[str]:
     """The rhyme classes that a first verse may end in where the even verses rhyme in `name`: any
     oblique one; of the level ones, where those rhyme level, the same and its neighbours."""
-    if _TONE[name] != LEVEL:
-        return frozenset(_TONE)
+    if TONE[name] != LEVEL:
+        return frozenset(TONE)
     near = {name}.union(*(group for group in _NEIGHBOURS if name in group))
     return frozenset(near.union(*(names for tone, names in RHYMES.items() if tone != LEVEL)))
 

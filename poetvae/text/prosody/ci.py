@@ -8,9 +8,9 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from ..poem import NAME_END
+from .books import CLASSES
 from .interface import LEVEL, OBLIQUE
 from .scansion import (
-    CLASSES,
     Fault,
     Fit,
     Sounds,

@@ -13,6 +13,7 @@ from ..poem import Form
 
 LEVEL, OBLIQUE, FREE = "平", "仄", "中"
 """The two kinds of syllable that metre opposes, and either."""
+OPPOSITE = {LEVEL: OBLIQUE, OBLIQUE: LEVEL}
 STRICTNESS = STRICT, USUAL, LENIENT = "strict", "usual", "lenient"
 """What has to fit: every reading of each token, some usual reading, or some reading."""
 

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from .books import CLASSES, GROUPS
 from .chinese import COMPLIANCE, opens, variants
 from .interface import LEVEL, OBLIQUE
 from .scansion import (
-    CLASSES,
-    GROUPS,
     Fault,
     Fit,
     Sounds,

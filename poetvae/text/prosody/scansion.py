@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from .books import BOOKS, readings_in
+from .books import readings_in
 from .interface import FREE, LEVEL, OBLIQUE
 
 RARE, WRONG = 0.4, 1.0
 """What it costs to read a character as verse hardly ever means it, and what a wrong tone does."""
-CLASSES, GROUPS = BOOKS[:2]
 WORDS = ("level", "oblique")
 
 

@@ -11,14 +11,12 @@ from functools import cache
 
 from ..poem import Form
 from . import chinese
-from .books import CILIN, readings_in
-from .chinese import REGULATED, RHYMES, sounds
+from .books import CILIN, CLASSES, GROUPS, readings_in
+from .chinese import REGULATED, TONE, sounds
 from .interface import FREE, LENIENT, LEVEL, OBLIQUE, STRICT, UNHEARD, USUAL, Reading, Rhyme
 from .rhyme_names import rhyme_classes
 from .tunes import Tune, tunes
 
-CLASSES, GROUPS = "平水", "詞林"
-_TONE = {name: tone for tone, names in RHYMES.items() for name in names}
 _ENTERING = "入"
 
 
@@ -49,10 +47,10 @@ def rhymes_of(form: Form) -> tuple[Rhyme, ...]:
     if form.lines % 2:
         return ()
     classes = {}
-    for name, tone in _TONE.items():
+    for name, tone in TONE.items():
         classes[name] = dict.fromkeys(range(1, form.lines, 2), frozenset({Reading(tone, name)}))
         if form.lines > 2:
-            near = {Reading(_TONE[other], other) for other in chinese.opens(name)}
+            near = {Reading(TONE[other], other) for other in chinese.opens(name)}
             classes[name][0] = frozenset({*near, UNHEARD})
     return (Rhyme(CLASSES, classes, tuple(classes)),)
 
@@ -63,27 +61,27 @@ def _of_letter(tune: Tune, letter: str) -> Rhyme:
     entering = tune.entering and not any(map(str.isupper, verses.values()))
     found = {}
     for group, names in CILIN.items():
-        readings = {Reading(_TONE[name], group) for name in names}
+        readings = {Reading(TONE[name], group) for name in names}
         level = frozenset(reading for reading in readings if reading.tone == LEVEL)
         ends = {i: level if one.isupper() else readings - level for i, one in verses.items()}
         if all(ends.values()):
             found[group] = {i: frozenset(end) for i, end in ends.items()}
-    held = (name for name in found if not entering or _TONE[CILIN[name][0]] == _ENTERING)
+    held = (name for name in found if not entering or TONE[CILIN[name][0]] == _ENTERING)
     return Rhyme(GROUPS, found, tuple(held))
 
 
 def readings_named(name: str, book: str) -> frozenset[Reading]:
     """The readings, in a book of rhymes, that the name of a rhyme stands for: a class of the 106 or
     a final of pinyin, see `rhyme_classes`; a group of that book, as 第三部; another character, by
-    what it usually is. None where nothing has the name."""
+    what it usually is. Empty where nothing has the name."""
     if book == GROUPS and name in CILIN:
-        return frozenset(Reading(_TONE[one], name) for one in CILIN[name])
+        return frozenset(Reading(TONE[one], name) for one in CILIN[name])
     if not (classes := rhyme_classes(name)):
         return readings_in(name, book, usual=True)
     if book == CLASSES:
-        return frozenset(Reading(_TONE[one], one) for one in classes)
+        return frozenset(Reading(TONE[one], one) for one in classes)
     parts = ((one, group) for one in classes for group, held in CILIN.items() if one in held)
-    return frozenset(Reading(_TONE[one], group) for one, group in parts)
+    return frozenset(Reading(TONE[one], group) for one, group in parts)
 
 
 def regulated(
