@@ -19,6 +19,7 @@ from .errors import ConfigError, brief
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 SCHEDULES = ("constant", "linear", "cyclical", "cosine")
+OPTIMIZERS = ("adamw", "muon")
 GRADIENTS = ("standard", "path", "dreg")
 WAYS = ("lerp", "slerp", "bridge")  # from one poem to another, see `Poet.interpolate`
 
@@ -178,11 +179,14 @@ class TrainConfig:
         0,
         4096,
     )
-    learning_rate: float = setting(4e-3, "peak learning rate of AdamW", 0.0, 10.0)
+    optimizer: str = setting(
+        "adamw", "muon = Muon for the matrices of the blocks, AdamW for the rest", among=OPTIMIZERS
+    )
+    learning_rate: float = setting(4e-3, "peak learning rate", 0.0, 10.0)
     lr_schedule: str = setting("cosine", "course of the learning rate", among=SCHEDULES)
     lr_warmup: float = setting(0.03, "share of the training until the peak", 0.0, 1.0)
     adam_beta2: float = setting(0.99, "AdamW's decay of squared gradients", 0.0, 0.999999)
-    weight_decay: float = setting(0.01, "AdamW's decoupled decay", 0.0, 10.0)
+    weight_decay: float = setting(0.01, "decoupled decay of the weights", 0.0, 10.0)
     clip_norm: float = setting(1.0, "largest norm of the gradient; 0 = no clipping", 0.0, 1e9)
     ema: float = setting(0.999, "decay of the averaged weights; 0 = none", 0.0, 0.999999)
     precision: str = setting("auto", "matrix products in", among=("auto", "bf16", "fp32"))

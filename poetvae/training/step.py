@@ -6,7 +6,7 @@ Everything random in it is a function of the seed, the step and the slice.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from ..errors import PoetVAEError
 from ..models import TextModel
 from ..runtime import out_of_memory, seed_noise
 from .loss import objective
+from .optimizer import Muon
 from .parallel import Group
 from .schedules import SCHEDULES
 
@@ -34,9 +35,12 @@ class Slice(NamedTuple):
 
 
 def make_optimizer(model: TextModel, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019); without decay it is Adam."""
-    lr, betas, decay = config.learning_rate, (0.9, config.adam_beta2), config.weight_decay
-    return torch.optim.AdamW(model.parameters(), lr, betas, weight_decay=decay, fused=True)
+    """AdamW (Loshchilov & Hutter 2019), without decay Adam; or `Muon` with it."""
+    options: dict[str, Any] = {"lr": config.learning_rate, "betas": (0.9, config.adam_beta2)}
+    options |= {"weight_decay": config.weight_decay, "fused": True}
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(model.parameters(), **options)
+    return Muon(model, torch.bfloat16 if config.precision == "bf16" else torch.float32, **options)
 
 
 def learning_rate(config: TrainConfig, progress: float) -> float:
