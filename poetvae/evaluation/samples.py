@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,8 +28,19 @@ from ..runtime import without_bar
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
 from ..text.poem import Form, Poem, content
-from ..text.prosody import LENIENT, LEVEL, STRICT, USUAL, regulated, rhyme_ok, rhymes_of, unknown
-from .metrics import bootstrap, copied_lines, distinct, novel, repeats, self_bleu
+from ..text.prosody import (
+    LENIENT,
+    LEVEL,
+    STRICT,
+    USUAL,
+    first_rhymes,
+    regulated,
+    rhyme_ok,
+    rhymes_of,
+    self_rhymes,
+    unknown,
+)
+from .metrics import Text, bootstrap, copied_lines, distinct, novel, repeats, self_bleu
 from .ngram import NGram
 from .two_sample import area_under_curve, two_sample_auc
 
@@ -47,7 +58,7 @@ SELF_BLEU = 1000  # texts that self-BLEU compares; it depends on how many they a
 Values = NDArray[np.float64]
 Chance = dict[str, float | None]
 BY_FORM = ["form_accuracy", "tone_accuracy", "tone_accuracy_strict", "tone_accuracy_lenient"]
-BY_FORM += ["rhyme_accuracy", "repeat_rate", "novelty"]
+BY_FORM += ["rhyme_accuracy", "first_verse_rhymes", "self_rhyme_rate", "repeat_rate", "novelty"]
 
 
 def sample_quality(
@@ -116,8 +127,9 @@ def compare(
     Returns:
         For each side `n`, `compared`, `form_accuracy`, `tone_accuracy` (regulated with some choice
         of usual readings), `tone_accuracy_strict` (with every choice of readings),
-        `tone_accuracy_lenient` (with some), `rhyme_accuracy` (`prosody.rhyme_ok`), both
-        `by_chance`, `repeat_rate` (a character stands twice in a poem), `distinct_1..4`,
+        `tone_accuracy_lenient` (with some), `rhyme_accuracy` (`prosody.rhyme_ok`),
+        `first_verse_rhymes` (`prosody.first_rhymes`), `self_rhyme_rate` (`prosody.self_rhymes`),
+        `repeat_rate` (a character stands twice in a poem), all `by_chance`, `distinct_1..4`,
         `self_bleu_2..4`, `novelty`, `copied_lines`, `judge_nll_per_char`, `judge_ar_nll_per_char`,
         `reverse_nll_per_char`, `reverse_of`, `two_sample_auc` (a classifier of samples and human
         poems; for human poems, of their two halves), and `ci`: 95 % bootstrap intervals of what is
@@ -189,31 +201,32 @@ def _by_form(
 
 
 def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[str, Chance]:
-    """What tones and rhyme are by chance, by form, and under "" of all of them, in about so many
-    deals: `tone_chance`, how many poems keep the tones when all characters are dealt out anew among
-    those of their form; `rhyme_chance`, how many rhyme when the characters are that they rhyme
-    with: those that end the even verses, or the verses of a tune that have one rhyme in one tone.
-    None where a figure does not apply."""
+    """What tones, repeats and rhyme are by chance, by form, and under "" of all of them, in about
+    so many deals: `tone_chance` and `repeat_chance`, how many poems keep the tones and repeat a
+    character when all characters are dealt out anew among those of their form; `rhyme_chance`,
+    `first_verse_chance` and `self_rhyme_chance`, how many rhyme, with their first verse, and with
+    one character twice, when the characters are that they rhyme with: those that end the even
+    verses, or the verses of a tune that have one rhyme in one tone. None where a figure does not
+    apply."""
     forms: dict[Form, list[str]] = {}
     for poem in poems:
         if poem.form:
             forms.setdefault(poem.form, []).append(content(poem, poem.form))
     rng, times = np.random.default_rng(derive_seed(seed, "chance")), -(-deals // len(poems))
-    flags: dict[str, dict[str, list[bool | None]]] = {"": {"tone_chance": [], "rhyme_chance": []}}
+    flags: dict[str, dict[str, list[bool | None]]] = {"": {key: [] for key in (*_ALL, *_ENDS)}}
     for form, texts in forms.items():
         rows, own = np.array([clusters(text) for text in texts]), flags.setdefault(str(form), {})
-        for key, told, groups in (
-            ("tone_chance", regulated, [range(form.size)]),
-            ("rhyme_chance", rhyme_ok, _rhyming(form)),
-        ):
-            own[key] = []
+        for told, groups in ((_ALL, [range(form.size)]), (_ENDS, _rhyming(form))):
+            own |= {key: [] for key in told}
             for _ in range(times):
                 some = rows.copy()
                 for dealt in groups:
                     some[:, dealt] = rng.permutation(rows[:, dealt].ravel()).reshape(len(rows), -1)
-                verses = (form.lay_out("".join(row)) for row in some[:deals])
-                own[key] += [told(text, form=form) for text in verses]
-            flags[""][key] += own[key]
+                verses = [form.lay_out("".join(row)) for row in some[:deals]]
+                for key, tell in told.items():
+                    own[key] += [tell(text, form) for text in verses]
+            for key in told:
+                flags[""][key] += own[key]
     known = {
         form: {key: [flag for flag in told if flag is not None] for key, told in by_key.items()}
         for form, by_key in flags.items()
@@ -222,6 +235,18 @@ def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[s
         form: {key: float(np.mean(told)) if told else None for key, told in by_key.items()}
         for form, by_key in known.items()
     }
+
+
+# What is told of poems whose characters are all dealt out anew, or those that rhyme.
+_ALL: dict[str, Callable[[Text, Form], bool | None]] = {
+    "tone_chance": lambda verses, form: regulated(verses, form=form),
+    "repeat_chance": lambda verses, _: bool(repeats([verses])[0]),
+}
+_ENDS: dict[str, Callable[[Text, Form], bool | None]] = {
+    "rhyme_chance": lambda verses, form: rhyme_ok(verses, form=form),
+    "first_verse_chance": lambda verses, form: first_rhymes(verses, form=form),
+    "self_rhyme_chance": self_rhymes,
+}
 
 
 def _rhyming(form: Form) -> list[list[int]]:
@@ -317,6 +342,8 @@ def _by_poem(
         "tone_accuracy_lenient": kept(LENIENT),
         "tone_unknown": np.array([bool(unknown("".join(v))) for v in verses], dtype=np.float64),
         "rhyme_accuracy": applicable([rhyme_ok(v, form=f) for v, f in pairs]),
+        "first_verse_rhymes": applicable([first_rhymes(v, form=f) for v, f in pairs]),
+        "self_rhyme_rate": applicable([self_rhymes(v, f) for v, f in pairs]),
         "repeat_rate": repeats(verses).astype(np.float64),
         "novelty": (
             novel(verses, [p.verses for p in known]).astype(np.float64) if known else never

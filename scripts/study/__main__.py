@@ -55,7 +55,10 @@ from study import damage, known_poems, parallel
 Values = NDArray[Any]
 T = TypeVar("T")
 QUALITY = "judge_ar_nll_per_char:.3f judge_nll_per_char:.3f reverse_nll_per_char:.3f"
-QUALITY += " tone_accuracy:.1% tone_chance:.1% repeat_rate:.1%"
+QUALITY += " rhyme_accuracy:.1% first_verse_rhymes:.1% self_rhyme_rate:.1% tone_accuracy:.1%"
+QUALITY += " repeat_rate:.1% distinct_2:.3f copied_lines:.1%"
+CHANCE = "- - - rhyme_chance:.1% first_verse_chance:.1% self_rhyme_chance:.1% tone_chance:.1%"
+CHANCE += " repeat_chance:.1% - -"
 
 
 @click.group()
@@ -466,37 +469,73 @@ def rate_distortion(o: SimpleNamespace) -> None:
         comparison.plot_rate_distortion(o.picture, points)
 
 
-@command("runs...", judge=None, iw=20, samples=5000, candidates=4, limit=0)
+@command("runs...", judge=None, iw=20, passes="", samples=5000, seeds=1, candidates=4, limit=0)
 def passes(o: SimpleNamespace) -> None:
     """Each of RUNS in each number of passes that it was trained for: the bound, and its samples.
 
-    All are to have one split: the test poems are those of the first. The last row are those.
+    Of --passes 1,8 those alone. Figures of samples are means over --seeds, ± half of what lies
+    between the least and the most. All are to have one split: the test poems are those of the
+    first. The last rows are those, and what tones, rhyme and repeats are by chance.
     """
     data, referee = read_run(o.runs[0]), load_judge(o.judge)
-    rows, human = [], {}
+    rows: list[list[str]] = []
+    sides: list[dict[str, dict[str, Any]]] = []
     for run in o.runs:
         poet = Poet.from_pretrained(run)
         model, codec = poet.model, poet.codec
         test = spread([poem for poem in data.test if codec.fits(poem)], o.limit or None)
         known = [poem for poem in data.train if codec.fits(poem)]
-        store, latent = encode_poems(codec, test), model.has_latent
-        ways = [(p if latent else None, 1) for p in sorted({1, *model.config.passes})]
+        store = encode_poems(codec, test)
+        ways: list[tuple[int | None, int]] = [
+            (count, 1) for count in counts_of_passes(poet, o.passes)
+        ]
         ways += [(ways[-1][0], o.candidates)] if o.candidates > 1 else []
         for count, choice in ways:
             r = evaluate(model, codec, store, samples=o.iw, passes=count)
+            began, sides = time.monotonic(), []
             options = SamplingOptions(1.0, passes=count, candidates=choice)
-            began = time.monotonic()
-            made = generate(model, codec, o.samples, options=options)
-            rate = o.samples / (time.monotonic() - began)
-            sides = compare(codec, [one.poem for one in made], test, known, judge=referee)
-            human, chosen = sides["human"], f", best of {choice}" if choice > 1 else ""
-            row = {**r.as_dict(), "run": run.name, "way": f"{r.passes}{chosen}"}
-            row["±"] = f"{r.nll_per_char:.3f}, {r.bound}"
-            own = cells(row, "run parameters:, way ± elbo_per_char:.3f kl_per_poem:.2f")
-            rows.append([*own, *cells(sides["samples"], QUALITY), f"{rate:.0f}"])
-    rows.append(["human", *[""] * 5, *cells(human, QUALITY), ""])
-    columns = "run|parameters|passes|nats/char|ELBO|rate|judge|4-gram judge|reverse"
-    publish(o.write, "passes", table(f"{columns}|tones|by chance|repeats|poems/s", rows))
+            made = [
+                generate(model, codec, o.samples, options=replace(options, seed=seed))
+                for seed in range(o.seeds)
+            ]
+            rate = o.seeds * o.samples / (time.monotonic() - began)
+            for seed, own in enumerate(made):
+                poems = [one.poem for one in own]
+                sides.append(compare(codec, poems, test, known, seed=seed, judge=referee))
+            row = {**r.as_dict(), "run": run.name}
+            row["way"] = f"{r.passes}{f', best of {choice}' if choice > 1 else ''}"
+            row["±"] = f"{common.nats(row)}, {r.bound}"
+            own_cells = cells(row, "run parameters:, way ± elbo_per_char:.3f kl_per_poem:.2f")
+            samples = over_seeds([side["samples"] for side in sides], QUALITY)
+            rows.append([*own_cells, *samples, f"{rate:.0f}"])
+    human = [side["human"] for side in sides]
+    for who, formats in (("human", QUALITY), ("by chance", CHANCE)):
+        rows.append([who, *[""] * 5, *over_seeds(human, formats), ""])
+    columns = "run|parameters|passes|nats/char|ELBO|rate|judge|4-gram judge|reverse|rhyme"
+    columns += "|first verse rhymes|rhymes with itself|tones|repeats|distinct-2|copied lines"
+    publish(o.write, "passes", table(f"{columns}|poems/s", rows))
+
+
+def counts_of_passes(poet: Poet, asked: str) -> Sequence[int | None]:
+    """The numbers of passes "1,8" that a model was trained for, or all, the least first; None for a
+    model that has no choice."""
+    if not poet.model.has_latent:
+        return [None]
+    trained = {1, *poet.model.config.passes}
+    if wanted := trained & {int(part) for part in asked.split(",")} if asked else trained:
+        return sorted(wanted)
+    raise click.ClickException(f"--passes {asked}: expected some of {sorted(trained)}")
+
+
+def over_seeds(values: Sequence[Mapping[str, Any]], formats: str) -> list[str]:
+    """Cells of the means of figures, ± half of their range where there are several."""
+    found = []
+    for key, _, spec in (part.partition(":") for part in formats.split()):
+        told = [one[key] for one in values if one.get(key) is not None]
+        cell = f"{np.mean(told):{spec}}" if told else ""
+        half = (max(told) - min(told)) / 2 if told else 0
+        found.append(cell + f" ± {half:{spec}}" * (len(told) > 1 and half > 0))
+    return found
 
 
 @command("poems", seed=0)

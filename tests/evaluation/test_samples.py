@@ -123,12 +123,29 @@ def test_chance_is_what_dealing_anew_gives() -> None:
     found = by_chance([Poem((verse.format(*pair),)) for pair in pairs * 50])[""]
     assert found["rhyme_chance"] == pytest.approx(3 / 8, abs=0.03)
     assert found["tone_chance"] == 0
+    assert found["repeat_chance"] == 1
+    assert found["self_rhyme_chance"] == pytest.approx(1 / 8, abs=0.03)
+    assert found["first_verse_chance"] == 0, "each first verse ends oblique"
     couplet = by_chance(
         [Poem(("山月臨窗白，溪風入座清。",)), Poem(("松聲來遠壑，鶴影下空庭。",))] * 20
     )["5x2"]
     assert couplet["rhyme_chance"] is None
     assert couplet["tone_chance"] is not None
     assert 0 < couplet["tone_chance"] < 0.3
+
+
+def test_the_first_verse_and_a_character_that_rhymes_with_itself_are_counted() -> None:
+    """Of four quatrains that end their even verses in 流 and 樓, or in 流 twice, the first verse
+    ends in 秋, in 月, in 流."""
+    verse = "山山山山{}，山山山山{}。山山山山月，山山山山{}。"
+    ends = ["秋流樓", "月流樓", "流流樓", "秋流流"]
+    poems = [Poem((verse.format(*own),)) for own in ends]
+    codec = PoemCodec(PoemTokenizer.train((p.text for p in poems), 1), 20, {Form(5, 4): 4})
+    told = compare(codec, poems, poems, poems)["samples"]
+    assert told["first_verse_rhymes"] == 1 / 2
+    assert told["self_rhyme_rate"] == 1 / 2
+    assert told["rhyme_accuracy"] == 1 / 2
+    assert told["forms"]["5x4"]["first_verse_rhymes"] == 1 / 2
 
 
 TUNE = Form.parse("憶江南")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -336,14 +337,20 @@ def test_passes_side_by_side(
     few = train(corpus, "in-passes", ["5x2"], passes="1,2")
     path = marked(tmp_path / "results.md", "passes")
     words = ["passes", ar, few, "--judge", ar, "--iw", 2, "--samples", 12, "--candidates", 2]
-    out = call(*words, "--write", path)
+    out = call(*words, "--seeds", 2, "--write", path)
     rows = cells(out)
-    assert [row[0] for row in rows] == ["ar", "ar", *["in-passes"] * 3, "human"]
+    assert [row[0] for row in rows] == ["ar", "ar", *["in-passes"] * 3, "human", "by chance"]
     assert [row[2] for row in rows[:5]] == ["10", "10, best of 2", "1", "2", "2, best of 2"]
     assert rows[0][3].endswith("exact")
-    assert all(row[3].endswith("IWAE-2") for row in rows[2:5])
-    assert all(float(row[6]) > 0 for row in rows)
+    assert all(re.fullmatch(r"[0-9.]+ ± [0-9.]+, IWAE-2", row[3]) for row in rows[2:5])
+    assert all(float(row[6].split(" ± ")[0]) > 0 for row in rows[:-1])
+    assert "±" in rows[2][6], "two seeds differ"
+    assert rows[-1][13].endswith("%"), "repeats by chance"
     assert out.strip() in path.read_text("utf-8")
+    alone = cells(call("passes", few, "--passes", "2,8", *words[5:]))
+    assert [row[2] for row in alone[:2]] == ["2", "2, best of 2"]
+    with pytest.raises(AssertionError, match=r"--passes 3,8: expected some of \[1, 2\]"):
+        call("passes", few, "--passes", "3,8")
 
 
 def test_scansion_counts_poems_without_fault_and_finds_wrong_tones(

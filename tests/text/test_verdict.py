@@ -13,12 +13,14 @@ from poetvae.text.prosody import (
     STRICT,
     STRICTNESS,
     chinese,
+    first_rhymes,
     patterns,
     readings_named,
     regulated,
     rhyme,
     rhyme_ok,
     rhymes_of,
+    self_rhymes,
     verdict,
 )
 from poetvae.text.prosody.books import readings_in
@@ -190,3 +192,36 @@ def test_the_verdicts_on_all_strings_of_a_few_characters(
         assert rhyme_ok(verses, strictness, form) == (bool(shared) and not repeated)
         met += bool(shared)
     assert met
+
+
+QUATRAIN = "山山山山{}，山山山山{}。山山山山月，山山山山{}。"
+
+
+@pytest.mark.parametrize(
+    ("ends", "joins", "twice"),
+    [
+        ("秋流樓", True, False),
+        ("月流樓", False, False),
+        ("山流樓", False, False),  # level, of another class
+        ("東冬宗", True, False),  # 東 may open 冬 (孤雁入群)
+        ("秋流流", False, True),
+        ("流流樓", True, True),
+        ("月雪絕", False, False),  # an oblique rhyme has no such first verse
+    ],
+)
+def test_the_first_verse_joins_a_level_rhyme_and_no_character_comes_twice(
+    ends: str, joins: bool, twice: bool
+) -> None:
+    verses = split_verses(QUATRAIN.format(*ends))
+    assert (first_rhymes(verses), self_rhymes(verses)) == (joins, twice)
+
+
+def test_what_has_no_rhyme_or_no_choice_has_no_such_verdict() -> None:
+    couplet = split_verses("山月臨窗白，溪風入座清。")
+    assert (first_rhymes(couplet), self_rhymes(couplet)) == (None, None)
+    form = Form.parse("浣溪沙")
+    verses = split_verses(KNOWN["浣溪沙"][0])
+    assert (first_rhymes(verses, form=form), self_rhymes(verses, form)) == (None, False)
+    again = (*verses[:2], f"{verses[2][:-1]}溪", *verses[3:])
+    assert self_rhymes(again, form), "溪 ends verses 1 and 3"
+    assert not self_rhymes((verses[0], f"{verses[1][:-1]}溪", *verses[2:]), form), "疊韻"

@@ -31,10 +31,19 @@ from .interface import (
     Rhyme,
 )
 from .rhyme_names import rhyme_classes
-from .verdict import patterns, readings_named, regulated, rhyme, rhyme_ok, rhymes_of
+from .verdict import (
+    first_rhymes,
+    patterns,
+    readings_named,
+    regulated,
+    rhyme,
+    rhyme_ok,
+    rhymes_of,
+    self_rhymes,
+)
 
 __all__ = ["COMPLIANCE", "FREE", "LENIENT", "LEVEL", "OBLIQUE", "REGULATED", "RHYMES", "STRICT"]
 __all__ += ["STRICTNESS", "TONE_NAMES", "UNHEARD", "USUAL", "Language", "Reading", "Rhyme", "book"]
-__all__ += ["compliance", "kinds", "levels", "opens", "patterns", "readings", "readings_named"]
-__all__ += ["regulated", "rhyme", "rhyme_classes", "rhyme_ok", "rhymes", "rhymes_of", "schemes"]
-__all__ += ["sounds", "tones", "unknown"]
+__all__ += ["compliance", "first_rhymes", "kinds", "levels", "opens", "patterns", "readings"]
+__all__ += ["readings_named", "regulated", "rhyme", "rhyme_classes", "rhyme_ok", "rhymes"]
+__all__ += ["rhymes_of", "schemes", "self_rhymes", "sounds", "tones", "unknown"]

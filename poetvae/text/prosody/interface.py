@@ -91,5 +91,14 @@ class Language(Protocol):
     ) -> bool | None:
         """Whether all verses rhyme that have to; None where none has to."""
 
+    def self_rhymes(self, verses: Sequence[str], form: Form | None = None) -> bool | None:
+        """Whether one token ends two verses of those that rhyme; None as `rhyme_ok`."""
+
+    def first_rhymes(
+        self, verses: Sequence[str], strictness: str = USUAL, form: Form | None = None
+    ) -> bool | None:
+        """Whether the verses rhyme and the first one, which may, joins them; None where it may not
+        choose."""
+
     def unknown(self, text: str) -> Counter[str]:
         """The tokens of a text without a known sound, counted."""

@@ -140,11 +140,35 @@ def rhyme_ok(
     Raises ConfigError: another strictness."""
     if form is None or _tune(form) is None:
         return chinese.rhyme_ok(verses, strictness)
-    if rhyme(verses, strictness, form) is None:
+    return rhyme(verses, strictness, form) is not None and not self_rhymes(verses, form)
+
+
+def self_rhymes(verses: Sequence[str], form: Form | None = None) -> bool | None:
+    """Whether one character ends two verses of those that rhyme, the first one included where it
+    may join them, save by 疊韻; None where none has to rhyme, see `rhyme_ok`."""
+    if (tune := _tune(form)) is None:
+        ends = [verse[-1] for verse in (*verses[:1], *verses[1::2]) if verse]
+        return None if chinese.rhyme_ok(verses) is None else len(set(ends)) < len(ends)
+    if form is None or _lengths(verses) != tune.lengths:
         return False
-    ends = {i: verses[i][-1] for one in rhymes_of(form) for i in one.verses}
-    fresh = [char for i, char in ends.items() if ends.get(i - 1) != char]
-    return len(set(fresh)) == len(fresh)
+    sung = {i: verses[i][-1] for one in rhymes_of(form) for i in one.verses}
+    fresh = [char for i, char in sung.items() if sung.get(i - 1) != char]
+    return len(set(fresh)) < len(fresh)
+
+
+def first_rhymes(
+    verses: Sequence[str], strictness: str = USUAL, form: Form | None = None
+) -> bool | None:
+    """Whether the verses share a level rhyme, see `rhyme`, and the first one joins it: ends level
+    in its class, or in one that `chinese.opens` it. None where a first verse has no such choice:
+    of a tune, or where none has to rhyme. Raises ConfigError: another strictness."""
+    if _tune(form) or chinese.rhyme_ok(verses, strictness) is None:
+        return None
+    name, usual = chinese.rhyme(verses, strictness), chinese.only_usual(strictness)
+    if name is None or TONE[name] != LEVEL:
+        return False
+    near = chinese.opens(name) & chinese.rhymes(verses[0][-1], usual)
+    return any(TONE[one] == LEVEL for one in near)
 
 
 def _heard(char: str, strictness: str) -> frozenset[Reading]:
