@@ -110,6 +110,12 @@ class ModelConfig:
     by_length: bool = setting(
         False, "poems of one length at a time, nothing computed past them; set by the corpus"
     )
+    sounds: bool = setting(
+        False, "add to a token's vector those of its tones and rhyme classes, where it has any"
+    )
+    sound_sizes: tuple[int, ...] = setting(
+        (), "tones and rhymes, readings, readings of a token; set by the corpus", 1, 32_767
+    )
     embed_dim: int = setting(256, "width of a token's vector", 1, 4096)
     d_model: int = setting(256, "channels of the gated convolutions", 1, 4096)
     latent_dim: int = setting(128, "dimensions of z", 1, 4096)

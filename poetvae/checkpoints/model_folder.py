@@ -209,8 +209,10 @@ def _model_files(saved: Saved, card: str, dtype: torch.dtype = torch.float32) ->
         "model": dataclasses.asdict(saved.model.config),
         "text": saved.codec.to_dict(),
     }
-    named = saved.model.named_parameters()
-    weights = {name: p.detach().to("cpu", dtype).contiguous() for name, p in named}
+    weights = {
+        name: t.detach().to("cpu", dtype if t.is_floating_point() else t.dtype).contiguous()
+        for name, t in saved.model.tensors().items()
+    }
     return {
         "config.json": json.dumps(config, indent=2, ensure_ascii=False).encode() + b"\n",
         "tokenizer.model": saved.codec.tokenizer.to_bytes(),
@@ -309,7 +311,7 @@ def _load_weights(config: ModelConfig, data: bytes) -> TextModel:
     except safetensors.SafetensorError as error:
         raise CheckpointError(f"model.safetensors is malformed ({error})") from error
     with torch.device("meta"):
-        expected = {name: tuple(p.shape) for name, p in build(config).named_parameters()}
+        expected = {name: tuple(p.shape) for name, p in build(config).tensors().items()}
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
     for name in sorted(expected.keys() | shapes.keys()):
         if (there := shapes.get(name)) != (wanted := expected.get(name)):
@@ -320,8 +322,9 @@ def _load_weights(config: ModelConfig, data: bytes) -> TextModel:
         raise CheckpointError("model.safetensors holds numbers that are not finite")
     model = build(config)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(weights[name])
+        for name, tensor in model.tensors().items():
+            tensor.copy_(weights[name])
+    model.check_sounds()
     return model
 
 

@@ -95,7 +95,7 @@ def write(
         # A pass may have seen what a later one put past the end: each is asked again without it.
         history = _before_end(written, model.mask_id)
         hidden = decoder.finish(common, z, history, passes, mask=mask)[:, :length].flatten(0, 1)
-        nll = linear_cross_entropy(hidden, decoder.softmax.weight, written.flatten(), decoder.bias)
+        nll = linear_cross_entropy(hidden, decoder.softmax.table(), written.flatten(), decoder.bias)
         log_probs = -nll.view(n, length).masked_fill(shown, 0.0)
     return written, log_probs, kept
 
@@ -179,5 +179,5 @@ def _logits(model: LatentModel, hidden: Tensor) -> Tensor:
     """The logits (B, N, V) of hidden (B, N, E), in float32."""
     # Position by position in memory: what is done at one of them does not jump.
     hidden = hidden.transpose(0, 1)
-    logits = F.linear(hidden, model.decoder.softmax.weight, model.decoder.bias)
+    logits = F.linear(hidden, model.decoder.softmax.table(), model.decoder.bias)
     return logits.float().transpose(0, 1)

@@ -23,9 +23,9 @@ MARGIN = 16  # more candidates than asked for, since the scan is only as exact a
 
 
 def fingerprint(model: nn.Module) -> str:
-    """sha256 of a model's weights, by name, shape and bytes."""
+    """sha256 of a model's weights and facts, by name, shape and bytes."""
     digest = hashlib.sha256()
-    for name, weight in sorted(model.named_parameters()):
+    for name, weight in sorted([*model.named_parameters(), *model.named_buffers()]):
         digest.update(f"{name} {tuple(weight.shape)} {weight.dtype} ".encode())
         digest.update(weight.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -13,6 +13,7 @@ from ..config import ModelConfig
 from ..data.dataset import Batch
 from .base import ExportModule, ExportPart, TextModel, evaluating, export_inputs
 from .bounds import LatentSample
+from .embedding import TokenEmbedding
 from .layers import Labels, final_norm, initialise, project, small_normal, stack, text_nll
 
 
@@ -23,15 +24,14 @@ class Autoregressive(TextModel):
     def __init__(self, config: ModelConfig, mask_id: int = 4, bos_id: int = 2) -> None:
         super().__init__(config, mask_id)
         self.bos_id = bos_id
-        self.embedding = nn.Embedding(config.vocab_size, config.embed_dim)
+        self.embedding = TokenEmbedding(config)
         self.project = project(config.embed_dim, config.d_model)
         self.positions = small_normal(config.max_len, config.d_model)
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
         self.body = stack(config, config.decoder_layers, causal=True)
         self.norm = final_norm(config)
         self.out = project(config.d_model, config.embed_dim)
-        shape = self.embedding.weight.shape
-        self.softmax = self.embedding if config.tied else nn.Embedding(*shape)
+        self.softmax = self.embedding if config.tied else TokenEmbedding(config)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.apply(initialise)
 
@@ -46,7 +46,7 @@ class Autoregressive(TextModel):
 
     def decode(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
         """Logits (B, T, V) of every token given those before it."""
-        return F.linear(self.hidden(tokens, labels), self.softmax.weight, self.bias)
+        return F.linear(self.hidden(tokens, labels), self.softmax.table(), self.bias)
 
     @property
     def causal(self) -> Autoregressive:
@@ -56,7 +56,7 @@ class Autoregressive(TextModel):
     def nll(self, batch: Batch) -> Tensor:
         """-log p(x) of each poem, exact, in nats: (B,)."""
         hidden = self.hidden(batch.tokens, batch.labels)
-        return text_nll(hidden, self.softmax.weight, self.bias, batch.tokens, batch.mask)
+        return text_nll(hidden, self.softmax.table(), self.bias, batch.tokens, batch.mask)
 
     def forward(
         self, batch: Batch, *, passes: int = 1, samples: int = 1, generator: Generator | None = None
@@ -95,7 +95,7 @@ class Autoregressive(TextModel):
                 x = self.project(self.embedding(tokens)) + self.positions[t]
                 x, seen = self.body.step(x if condition is None else x + condition, seen)
                 x = self.out(self.norm(x.unsqueeze(2)).squeeze(2))
-                logits = F.linear(x, self.softmax.weight, self.bias)
+                logits = F.linear(x, self.softmax.table(), self.bias)
                 tokens = choose(t, logits)
                 written.append(tokens)
                 log_probs.append(logits.log_softmax(1).gather(1, tokens.unsqueeze(1)).squeeze(1))

@@ -21,8 +21,10 @@ from ..data.dataset import Batch
 from ..errors import ConfigError
 from ..nn.distributions import DiagonalGaussian, Distribution, Point, Posterior
 from ..nn.noise import Source
+from ..text.sounds import Sounds
 from .bounds import LatentSample, iwae, kl_by_unit, log_weights
 from .decoder import Decoder
+from .embedding import TokenEmbedding
 from .layers import text_nll
 
 if TYPE_CHECKING:
@@ -72,6 +74,26 @@ class TextModel(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that it is made of, by name: what is learned, then the facts that go with it."""
+        return {**dict(self.named_parameters()), **dict(self.named_buffers())}
+
+    def set_sounds(self, sounds: Sounds | None) -> None:
+        """How its tokens sound, where it was built to be told.
+        Raises ConfigError: they are not of the sizes that it was built for."""
+        for table in self._sounding():
+            if sounds is not None:
+                table.set_sounds(sounds)
+
+    def check_sounds(self) -> None:
+        """Raises ConfigError: what is said of its tokens' sounds cannot be."""
+        for table in self._sounding():
+            table.check_sounds()
+
+    def _sounding(self) -> list[TokenEmbedding]:
+        tables = (part for part in self.modules() if isinstance(part, TokenEmbedding))
+        return [table for table in tables if table.sounds is not None]
 
     def num_parameters(self) -> int:
         """How many numbers are learned."""
@@ -164,7 +186,7 @@ class LatentModel(TextModel, ABC):
     def __init__(self, config: ModelConfig, mask_id: int, latent_dim: int) -> None:
         super().__init__(config, mask_id)
         self.latent_dim = latent_dim
-        self.embedding = nn.Embedding(config.vocab_size, config.embed_dim)
+        self.embedding = TokenEmbedding(config)
         self.decoder = Decoder(replace(config, latent_dim=latent_dim), self.embedding, mask_id)
 
     @property
@@ -222,7 +244,7 @@ class LatentModel(TextModel, ABC):
                 passes that it was not trained for.
         """
         hidden = self.decoder(z, observed, labels, history, passes, mask)
-        return F.linear(hidden, self.decoder.softmax.weight, self.decoder.bias)
+        return F.linear(hidden, self.decoder.softmax.table(), self.decoder.bias)
 
     def nll(self, z: Tensor, batch: Batch, passes: int = 1) -> Tensor:
         """-log p(x | z, observed, labels) of each poem in nats, exact in any passes, and the same
@@ -233,7 +255,7 @@ class LatentModel(TextModel, ABC):
         hidden = self.decoder(z, batch.observed, batch.labels, history, passes, mask)
         if batch.observed is not None:
             mask = mask & (batch.observed == self.mask_id)
-        return text_nll(hidden, self.decoder.softmax.weight, self.decoder.bias, batch.tokens, mask)
+        return text_nll(hidden, self.decoder.softmax.table(), self.decoder.bias, batch.tokens, mask)
 
     @torch.no_grad()
     def sample_posterior(

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ..config import ModelConfig
 from ..errors import ConfigError
 from ..nn.gated_conv import hide
+from .embedding import TokenEmbedding
 from .layers import Labels, final_norm, needed, project, stack
 
 
@@ -23,7 +24,7 @@ class InterleavedDecoder(nn.Module):
     across them they are free; so a position sees all the columns before its own and no other.
     """
 
-    def __init__(self, config: ModelConfig, embedding: nn.Embedding, mask_id: int) -> None:
+    def __init__(self, config: ModelConfig, embedding: TokenEmbedding, mask_id: int) -> None:
         super().__init__()
         self.mask_id, self.embedding = mask_id, embedding
         self.history = nn.Linear(config.embed_dim, config.d_model)
@@ -76,7 +77,7 @@ class InterleavedDecoder(nn.Module):
 class Decoder(nn.Module):
     """z through parallel heads, one per position, and gated convolutions; all positions at once."""
 
-    def __init__(self, config: ModelConfig, embedding: nn.Embedding, mask_id: int) -> None:
+    def __init__(self, config: ModelConfig, embedding: TokenEmbedding, mask_id: int) -> None:
         super().__init__()
         self.max_len, self.mask_id, self.by_length = config.max_len, mask_id, config.by_length
         self.embedding = embedding
@@ -89,7 +90,7 @@ class Decoder(nn.Module):
         self.weave = InterleavedDecoder(config, embedding, mask_id) if many else None
         self.norm = final_norm(config)
         self.out = project(config.d_model, config.embed_dim)
-        self.softmax = embedding if config.tied else nn.Embedding(*embedding.weight.shape)
+        self.softmax = embedding if config.tied else TokenEmbedding(config)
         self.bias = None if config.tied else nn.Parameter(torch.zeros(config.vocab_size))
 
     def forward(
@@ -108,7 +109,7 @@ class Decoder(nn.Module):
         by none; so the poems beside a poem make no difference. Without, as where the end of a poem
         is not known, all of max_len are computed.
 
-        The softmax is of ``hidden @ softmax.weight.T + bias``. Tied weights need no bias: what
+        The softmax is of ``hidden @ softmax.table().T + bias``. Tied weights need no bias: what
         every hidden vector has in common is one."""
         common = self.start(z, observed, labels, mask)
         hidden = self.finish(common, z, history, passes, mask=mask)

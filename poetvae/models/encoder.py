@@ -9,13 +9,14 @@ from ..config import ModelConfig
 from ..data.dataset import Batch
 from ..nn.gated_conv import compute_dtype
 from ..nn.pooling import AttentionPool, masked_max, masked_mean
+from .embedding import TokenEmbedding
 from .layers import Labels, final_norm, needed, project, small_normal, stack
 
 
 class Reader(nn.Module):
     """Embedded characters through gated convolutions: a vector at each position."""
 
-    def __init__(self, config: ModelConfig, embedding: nn.Embedding, mask_id: int = 4) -> None:
+    def __init__(self, config: ModelConfig, embedding: TokenEmbedding, mask_id: int = 4) -> None:
         super().__init__()
         self.embedding = embedding
         self.project = project(config.embed_dim, config.d_model)
@@ -45,7 +46,7 @@ class Reader(nn.Module):
 class Encoder(Reader):
     """A `Reader` whose vectors are pooled over the positions."""
 
-    def __init__(self, config: ModelConfig, embedding: nn.Embedding, mask_id: int = 4) -> None:
+    def __init__(self, config: ModelConfig, embedding: TokenEmbedding, mask_id: int = 4) -> None:
         super().__init__(config, embedding, mask_id)
         attention = config.pooling == "attention+max"
         heads = config.pooling_heads if attention else 1

@@ -29,6 +29,7 @@ from ..files import sweep as sweep_folder
 from ..models import build
 from ..runtime import bf16_is_faster
 from ..text.codec import PoemCodec
+from ..text.sounds import sounds_of
 from .parallel import Group
 from .spec import Log, RunSpec
 from .step import poems_a_step
@@ -257,6 +258,8 @@ def _completed(config: Config, codec: PoemCodec, group: Group, goes_on: bool) ->
     """A configuration with what the corpus and the machine decide."""
     sizes = {"vocab_size": len(codec.tokenizer), "label_sizes": codec.label_sizes}
     sizes |= {"max_len": codec.max_len, "form_known": len(codec.forms) > 1}
+    sounds = sounds_of(codec) if config.model.sounds else None
+    sizes["sound_sizes"] = sounds.sizes if sounds else ()
     values = asdict(config.model) | ({} if goes_on else sizes)
     model, train = from_dict(ModelConfig, values), config.train
     precision = train.precision
@@ -310,7 +313,7 @@ def _check_same(
     known, wanted = (
         ChainMap(vars(s), vars(s.reading), *s.config.to_dict().values()) for s in (spec, planned)
     )
-    filled = {"vocab_size", "max_len", "label_sizes", "form_known", "by_length"}
+    filled = {"vocab_size", "max_len", "label_sizes", "sound_sizes", "form_known", "by_length"}
     filled |= {n for n in ("precision", "slices", "validate_every") if wanted[n] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
     pairs["steps"] = spec.steps, min(spec.steps, steps)  # more can be given to it

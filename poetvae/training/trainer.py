@@ -34,6 +34,7 @@ from ..generation.options import SamplingOptions
 from ..models import TextModel, build, evaluating
 from ..poet import Poet
 from ..runtime import Aside, fits, interruption, keep_freed_memory, without_bar
+from ..text.sounds import sounds_of
 from .diagnostics import FEW, astray, by_heart, diagnose, weighed
 from .log import METRICS, SAMPLES, VALIDATED, Line, check_tensorboard, cut_back, recording
 from .loss import beta
@@ -198,7 +199,7 @@ def fit(
                 worse = group.highest([worse])[0]
             if (due or signum) and group.main:
                 state = {"run": spec.id, "step": step, "totals": totals, "best": best}
-                state |= {"worse": worse, "model": dict(model.named_parameters())}
+                state |= {"worse": worse, "model": model.tensors()}
                 state["optimizer"] = optimizer.state_dict()
                 save_checkpoint(run, step, saved, _card(saved, spec, step), state, options.keep)
             if signum and step < steps:
@@ -274,13 +275,16 @@ def restore(
         first = model_folder.load_folder(to.path / INIT, model.device).model.state_dict()
         for network in (model, averaged):
             network.load_state_dict(first)
+    elif to.spec.config.model.sound_sizes:
+        for network in (model, averaged):
+            network.set_sounds(sounds_of(to.data.codec))
     return step, totals, best, worse, cut_back(to.path, step) if group.main else 0.0
 
 
 def take_up(state: Mapping[str, Any], model: TextModel, optimizer: torch.optim.Optimizer) -> None:
     """Put weights and moments where they were; ValueError where they are not of this model."""
     weights, moments = model_folder.current_names(state["model"]), state["optimizer"]["state"]
-    named = dict(model.named_parameters())
+    named = model.tensors()
     # A run of an older version may have its parameters in another order.
     places = dict(enumerate(map(list(named).index, weights)))
     for i, name in enumerate(weights):
@@ -288,8 +292,9 @@ def take_up(state: Mapping[str, Any], model: TextModel, optimizer: torch.optim.O
         if not all(part.shape == named[name].shape and part.isfinite().all() for part in parts):
             raise ValueError(f"{name} is not of this model")
     with torch.no_grad():
-        for name, parameter in named.items():
-            parameter.copy_(weights[name])
+        for name, tensor in named.items():
+            tensor.copy_(weights[name])
+    model.check_sounds()
     known = optimizer.state_dict()["param_groups"]
     moved = {places[i]: moment for i, moment in moments.items()}
     optimizer.load_state_dict({"state": moved, "param_groups": known})

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from poetvae.config import ModelConfig
 from poetvae.data.dataset import Batch
 from poetvae.models.decoder import Decoder
+from poetvae.models.embedding import TokenEmbedding
 from poetvae.models.encoder import Encoder
 from poetvae.models.layers import Labels
 
@@ -47,16 +48,12 @@ CONFIGS = st.builds(
 )
 
 
-def embedding(config: ModelConfig) -> nn.Embedding:
-    return nn.Embedding(config.vocab_size, config.embed_dim)
-
-
 def encoder(config: ModelConfig = CONFIG) -> Encoder:
-    return Encoder(config, embedding(config)).double()
+    return Encoder(config, TokenEmbedding(config)).double()
 
 
 def decoder(config: ModelConfig = CONFIG) -> Decoder:
-    return Decoder(config, embedding(config), MASK).double()
+    return Decoder(config, TokenEmbedding(config), MASK).double()
 
 
 def latent(b: int) -> torch.Tensor:
