@@ -18,7 +18,7 @@ from .errors import ConfigError, brief
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-SCHEDULES = ("constant", "linear", "cyclical", "cosine")
+SCHEDULES = ("constant", "linear", "cyclical", "cosine", "wsd")
 OPTIMIZERS = ("adamw", "muon")
 GRADIENTS = ("standard", "path", "dreg")
 WAYS = ("lerp", "slerp", "bridge")  # from one poem to another, see `Poet.interpolate`

@@ -27,7 +27,7 @@ def matrices(model: nn.Module) -> list[Tensor]:
 
 
 def orthogonal(x: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Matrices (N, R, C) with their singular values brought near 1 (0.68 to 1.14, where they are
+    """Matrices (N, R, C) with their singular values brought near 1 (0.68 to 1.21, where they are
     not below 0.002 of the Frobenius norm), products in `dtype`: (N, R, C) of that type."""
     wide = x.shape[1] <= x.shape[2]
     x = x if wide else x.mT  # products of the smaller side
@@ -50,7 +50,7 @@ class Muon(torch.optim.Optimizer):
             self.alike.setdefault(matrix.shape, []).append(matrix)
         self.adamw = torch.optim.AdamW([p for p in model.parameters() if p not in chosen], **adamw)
         # One group in the model's order, and one state: what is saved has its place by that order.
-        super().__init__(model.parameters(), self.adamw.defaults)
+        super().__init__(model.parameters(), {**self.adamw.defaults, "momentum": MOMENTUM})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]

@@ -31,4 +31,10 @@ def cosine(progress: float, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (min(progress, 1.0) - warmup) / max(1 - warmup, 1e-9)))
 
 
-SCHEDULES = {"constant": constant, "linear": linear, "cyclical": cyclical, "cosine": cosine}
+def wsd(progress: float, warmup: float, decay: float = 0.3) -> float:
+    """Warm-up, stable, decay: rises from 0 to 1 over the first `warmup` share, then 1, and falls
+    to 0 in a straight line over the last `decay` (Hu et al. 2024, arXiv 2404.06395)."""
+    return min(linear(progress, warmup), max(1 - progress, 0.0) / decay)
+
+
+SCHEDULES = {f.__name__: f for f in (constant, linear, cyclical, cosine, wsd)}

@@ -20,7 +20,7 @@ from ..errors import PoetVAEError
 from ..models import TextModel
 from ..runtime import out_of_memory, seed_noise
 from .loss import objective
-from .optimizer import Muon
+from .optimizer import Muon, matrices
 from .parallel import Group
 from .schedules import SCHEDULES
 
@@ -41,6 +41,12 @@ def make_optimizer(model: TextModel, config: TrainConfig) -> torch.optim.Optimiz
     if config.optimizer == "adamw":
         return torch.optim.AdamW(model.parameters(), **options)
     return Muon(model, torch.bfloat16 if config.precision == "bf16" else torch.float32, **options)
+
+
+def memory(model: TextModel, config: TrainConfig) -> int:
+    """Bytes of weights, gradients and moments: AdamW has two of each weight, Muon one."""
+    single = sum(m.numel() for m in matrices(model)) if config.optimizer == "muon" else 0
+    return 16 * model.num_parameters() - 4 * single
 
 
 def learning_rate(config: TrainConfig, progress: float) -> float:

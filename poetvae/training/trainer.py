@@ -41,7 +41,7 @@ from .loss import beta
 from .parallel import Group, processes
 from .run import INIT, Length, OpenRun, fill, going_on, opened, steps_in
 from .spec import Log, RunSpec
-from .step import average, learning_rate, make_optimizer, poems_a_step, slices, update
+from .step import average, learning_rate, make_optimizer, memory, poems_a_step, slices, update
 
 Lines = list[tuple[str, Line]]  # to record, each with the name of its file
 
@@ -295,7 +295,9 @@ def take_up(state: Mapping[str, Any], model: TextModel, optimizer: torch.optim.O
         for name, tensor in named.items():
             tensor.copy_(weights[name])
     model.check_sounds()
-    known = optimizer.state_dict()["param_groups"]
+    saved, known = (s["param_groups"] for s in (state["optimizer"], optimizer.state_dict()))
+    if [g.get("momentum") for g in saved] != [g.get("momentum") for g in known]:
+        raise ValueError("it is of another optimizer")
     moved = {places[i]: moment for i, moment in moments.items()}
     optimizer.load_state_dict({"state": moved, "param_groups": known})
 
@@ -373,10 +375,11 @@ def _preflight(spec: RunSpec, data: Data, model: TextModel, group: Group) -> lis
     parts, poems = options.slices, spec.steps * poems_a_step(data.train, spec.config)
     shared = f" in {parts} slices on {group.size} processes" if parts > 1 or group.size > 1 else ""
     forms = several(spec.forms) or f"free, up to {config.max_len} positions"
-    memory = f"{16 * n / 2**20:.0f} MiB with optimizer; {options.precision} on {model.device}"
+    size = f"{memory(model, options) / 2**20:.0f} MiB with optimizer"
+    where = f"{options.precision} on {model.device}"
     steps = f"{spec.steps:,} steps of {options.batch_size} poems{shared}"
     return [
         f"forms: {forms}; {config.vocab_size:,} tokens",
-        f"model: {n:,} parameters, {memory}",
+        f"model: {n:,} parameters, {size}; {where}",
         f"training: {steps}, {poems / len(data.train):.1f} epochs, seed {options.seed}",
     ]

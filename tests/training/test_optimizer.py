@@ -7,15 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from poetvae.config import TrainConfig, configure
+from poetvae.config import OPTIMIZERS, TrainConfig, configure
 from poetvae.models import TextModel, build
 from poetvae.training.optimizer import matrices, orthogonal
-from poetvae.training.step import make_optimizer
+from poetvae.training.step import make_optimizer, memory
 
 PASSES = {"vocab_size": 40, "max_len": 8, "passes": (1, 2), "observe": 0.2, "embed_dim": 16}
 
@@ -117,3 +118,14 @@ def test_a_step_is_as_large_as_the_rate_says_and_the_decay_on_top() -> None:
         step, with_decay = (p.detach() - before.detach() for p in after)
         torch.testing.assert_close(with_decay - step, -0.05 * before.detach(), atol=1e-6, rtol=1e-4)
         assert 0.15 < float(step.square().mean().sqrt()) / 0.01 < 0.25
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_memory_is_told(kind: str) -> None:
+    model, config = tiny("tiny,few"), TrainConfig(optimizer=kind)
+    optimizer = make_optimizer(model, config)
+    give_gradients(model, 0)
+    optimizer.step()
+    moments = [m for state in optimizer.state.values() for m in state.values() if m.ndim]
+    held = [*model.parameters(), *(p.grad for p in model.parameters() if p.grad is not None)]
+    assert memory(model, config) == 4 * sum(x.numel() for x in (*held, *moments))

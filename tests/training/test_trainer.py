@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 
 import poetvae
 from poetvae.checkpoints.model_folder import load_state
-from poetvae.config import PRESETS, Config, TrainConfig, fields
+from poetvae.config import OPTIMIZERS, PRESETS, Config, TrainConfig, fields
 from poetvae.data import tokenize
 from poetvae.data.dataset import Data, derive_seed, encode_poems
 from poetvae.errors import CheckpointError, ConfigError, CorpusError, PoetVAEError
@@ -752,6 +752,7 @@ FORGED: dict[str, Callable[[dict[str, Any]], object]] = {
     "fewer": lambda s: s["model"].popitem(),
     "nan": lambda s: s["model"]["mean.weight"].data.fill_(float("nan")),
     "moments": lambda s: s["optimizer"]["state"][0].update(exp_avg=torch.zeros(3)),
+    "optimizer": lambda s: s["optimizer"]["param_groups"][0].update(momentum=0.95),
     "sums": lambda s: s.update(totals=torch.zeros(7)),
     "best": lambda s: s.update(best="good"),
     "nothing": lambda s: s.clear(),
@@ -919,15 +920,18 @@ def test_an_older_run_of_several_lengths_goes_on_as_it_was_begun(
     assert contents(tmp_path / "newer")[weights] != contents(run)[weights]
 
 
-def test_slices_are_the_batch(poet: Poet) -> None:
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_slices_are_the_batch(poet: Poet, kind: str) -> None:
     """Without noise it makes no difference in how many parts a batch is worked off."""
     store = encode_poems(poet.codec, [Poem((couplet,)) for couplet in COUPLETS])
     config = replace(poet.model.config, dropout=0.0, sample=False)
+    torch.manual_seed(0)  # a first step has the size of the rate, be its gradient next to nothing
     one, three = VAE(config), VAE(config)
     three.load_state_dict(one.state_dict())
     sums = []
     for model, parts in ((one, 1), (three, 3)):
         options = TrainConfig(batch_size=8, slices=parts, precision="fp32", clip_norm=0.0)
+        options = replace(options, optimizer=kind)
         whole = Config(model=config, train=options)
         optimizer = learning.make_optimizer(model, options)
         batch = learning.slices(store, whole, 5, alone())
