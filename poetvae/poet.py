@@ -158,7 +158,7 @@ class Poet:
                 written. In free form it is the opening, and blanks are filled.
             form: absent = of the model's forms with lines of this length, the one with the fewest
                 lines that leaves anything to write.
-            options: as of `generate`. With candidates, the best bound comes first.
+            options: as of `generate`. With candidates, the best comes first.
 
         Raises:
             ConstraintError: no form that the text fits; and as `generate` does.
@@ -168,7 +168,7 @@ class Poet:
             options["template"] = text
         options |= {"form": str(chosen) if chosen else None, "seed": seed}
         rounds = (self.stream(n, start, **options) for start in range(0, ROUNDS * n, n))
-        return sorted(distinct(rounds, n), key=lambda poem: -(poem.bound or 0.0))
+        return sorted(distinct(rounds, n), key=lambda poem: -(poem.score or 0.0))
 
     @takes_fields(SamplingOptions)
     def couplet(

@@ -114,7 +114,7 @@ def complete(text: str, model: ModelChoice, n: int, manner: Manner, **wanted: An
     """Fill the blanks (_) in TEXT, or give a line its partner or the rest of its poem.
 
     - reads texts from stdin, one a line. The completions of a text are all different; with
-    --candidates the best bound comes first.
+    --candidates the best comes first.
     """
     texts, drawn = _texts(text), manner.drawn()
     poet = model.load()
@@ -132,7 +132,9 @@ def complete(text: str, model: ModelChoice, n: int, manner: Manner, **wanted: An
 @common.model_options
 @count_option
 @options_of(Conditions, only=("tones",), defaults={"tones": USUAL})
-@options_of(SamplingOptions, leave_out=("labels", "seed"), defaults={"candidates": CANDIDATES})
+@options_of(
+    SamplingOptions, leave_out=("labels", "seed", "plain"), defaults={"candidates": CANDIDATES}
+)
 @manner_options
 def couplet(text: str, model: ModelChoice, n: int, manner: Manner, **how: Any) -> None:
     """Answer TEXT, the upper line of a couplet (對聯), with lower lines, the best first.

@@ -74,7 +74,7 @@ class Couplet(Generated):
     def as_dict(self) -> dict[str, Any]:
         """Plain values by key, as in `couplet --json`."""
         values = {name: value for name, value in super().as_dict().items() if name != "rhyme"}
-        return {"upper": self.upper, "lower": self.lower, **values}
+        return {"upper": self.upper, "lower": self.lower, **values, "score": self.score}
 
 
 def couplets(

@@ -4,7 +4,7 @@ after character. What is asked of them holds by construction: see `constrained`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -25,6 +25,7 @@ from ..text.variants import is_simplified, to_simplified, to_traditional
 from .constrained import population, sample_constrained
 from .options import SamplingOptions
 from .passes import sample, write
+from .ranking import score
 from .sampling import PLAIN
 from .smc import Particles
 
@@ -45,7 +46,8 @@ class Generated:
         log_prob: log p(x | z) of the characters, each in its pass, 0 for those that were shown, or
             log p(x) by an autoregressive model, at temperature 1 and unfiltered, in nats.
         satisfied: whether it meets the constraint that it was written under: checked.
-        bound: of log p(x) in nats, where it was chosen among candidates.
+        bound, score: of log p(x) in nats, and what it was chosen by, see `ranking.score`; None
+            where it was not chosen among candidates.
         written: the text in the model's own characters, where `text` has those that were typed.
     """
 
@@ -56,6 +58,7 @@ class Generated:
     log_prob: float = field(compare=False)  # its last bits depend on what is computed beside it
     satisfied: bool = True
     bound: float | None = field(default=None, compare=False)
+    score: float | None = field(default=None, compare=False)
     written: str = field(default="", compare=False)
 
     def __str__(self) -> str:
@@ -98,8 +101,14 @@ class Generated:
     def as_dict(self) -> dict[str, Any]:
         """Plain values by key, as in `generate --json`."""
         values = {**asdict(self), "lines": list(self.lines)}
-        satisfied, _, _ = (values.pop(name) for name in ("satisfied", "bound", "written"))
-        return values | {"tones_ok": self.tones_ok, "rhyme": self.rhyme, "satisfied": satisfied}
+        told = {"tones_ok": self.tones_ok, "rhyme": self.rhyme, "satisfied": self.satisfied}
+        hidden = ("satisfied", "bound", "score", "written")
+        return {name: value for name, value in values.items() if name not in hidden} | told
+
+    def ranked(self, bound: float) -> Self:
+        """The same as one of several candidates, of which this is a bound of log p(x)."""
+        poem = self.poem
+        return replace(self, bound=bound, score=score(poem.verses, bound, poem.form))
 
 
 def generate(
@@ -120,8 +129,8 @@ def generate(
         constraint: what every poem must be, see `constrained`.
         options: z is drawn from the prior, or given the constraint, at any temperature. Labels are
             values by field, as {"dynasty": "tang"}; the others are unknown. Of candidates, each
-            from its own z, the likeliest is kept: by the importance-weighted bound of log p(x) with
-            8 samples, or exactly where that is known.
+            from its own z, the best is kept: see `ranking`. Its log p(x) is an importance-weighted
+            bound with 8 samples, or exact where that is known.
         weighed: if not, z is drawn from the prior, so that all the constraint does is to mask
             characters: for comparison.
 
@@ -205,15 +214,12 @@ class _Writer:
         """The poems at these places, each the best of its candidates."""
         many = self.options.candidates
         first, forms = places.start * many, [x for x in self.forms(places) for _ in range(many)]
-        drawn: dict[int, tuple[Generated, float]] = {}
+        drawn: dict[int, Generated] = {}
         for form, rows in _by_form(forms):
             found = self.draw(form, [first + row for row in rows], particles)
             drawn |= zip(rows, found, strict=True)
-        if many == 1:
-            return [drawn[row][0] for row in range(len(forms))]
         groups = ([drawn[i * many + k] for k in range(many)] for i in range(len(places)))
-        best = (max(group, key=lambda one: one[1]) for group in groups)
-        return [replace(poem, bound=bound) for poem, bound in best]
+        return [max(group, key=lambda poem: poem.score or 0.0) for group in groups]
 
     def forms(self, places: range) -> Forms:
         """The form of the poem at each place."""
@@ -226,8 +232,8 @@ class _Writer:
 
     def draw(
         self, form: Form | None, rows: list[int], particles: Particles | None
-    ) -> Iterator[tuple[Generated, float]]:
-        """The poem of each row, places and candidates counted on, with its bound if it is one."""
+    ) -> Sequence[Generated]:
+        """The poem of each row, places and candidates counted on, with its score if it is one."""
         model, codec, options, n = self.model, self.codec, self.options, len(rows)
         noise = Noise((derive_seed(options.seed, "generate", row) for row in rows), model.device)
         ids = label_ids(codec, [form] * n, options.labels, model.device)
@@ -239,11 +245,11 @@ class _Writer:
             row, how = None if ids is None else ids[:1], (options, noise)
             tokens, log_probs = sample_constrained(model, self.constraint, particles, n, row, *how)
             met = self.constraint.satisfied(tokens).tolist()
-        bounds = [0.0] * n
-        if options.candidates > 1:
-            batch = _batch(codec, tokens, form, ids)
-            bounds = (-model.score(batch, RANKED, noise).bound).tolist()
-        return zip(_written(codec, tokens, log_probs, form, options.seed, met), bounds, strict=True)
+        poems = _written(codec, tokens, log_probs, form, options.seed, met)
+        if options.candidates == 1:
+            return poems
+        bounds = -model.score(_batch(codec, tokens, form, ids), RANKED, noise).bound
+        return [poem.ranked(one) for poem, one in zip(poems, bounds.tolist(), strict=True)]
 
 
 def distinct(rounds: Iterable[Iterable[Generated]], n: int) -> list[Generated]:

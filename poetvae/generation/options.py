@@ -30,7 +30,8 @@ class SamplingOptions:
     passes: int | None = option(
         None, "To write in; the most it was trained for if absent.", label="Passes"
     )
-    candidates: int = option(1, "Keep the likeliest of so many.", label="Candidates")
+    candidates: int = option(1, "Keep the best of so many.", label="Candidates")
+    plain: bool = option(False, "Each poem as it is drawn: of one candidate.")
     labels: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
 
@@ -38,6 +39,10 @@ class SamplingOptions:
         if not 1 <= self.candidates <= MOST_CANDIDATES:
             raise ConfigError(
                 f"candidates is {brief(self.candidates)}; expected 1 to {MOST_CANDIDATES}"
+            )
+        if self.plain and self.candidates > 1:
+            raise ConfigError(
+                f"candidates is {self.candidates} of plain poems; expected 1: they are not chosen"
             )
         if not 0 <= self.temperature <= LARGEST_TEMPERATURE:
             wanted = f"0 to {LARGEST_TEMPERATURE}"
@@ -48,7 +53,7 @@ class SamplingOptions:
             raise ConfigError(f"top_p is {brief(self.top_p)}; expected more than 0, at most 1")
 
     @property
-    def plain(self) -> bool:
+    def unfiltered(self) -> bool:
         """Whether characters are drawn from the model's own distributions."""
         return self.temperature == 1 and self.top_k is None and self.top_p is None
 

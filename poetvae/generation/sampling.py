@@ -46,7 +46,7 @@ def choose_scored(
 ) -> tuple[Tensor, Tensor]:
     """`choose_tokens`, and log p of each token at temperature 1 and among all tokens: (B, T)."""
     level = rand(generator, logits.shape[:2], logits.device)
-    if options.plain:
+    if options.unfiltered:
         tokens, scores = torch.empty_like(level, dtype=torch.long), torch.empty_like(level)
         for t in range(logits.shape[1]):  # one at a time they stay in cache
             p = logits[:, t].softmax(dim=1, dtype=torch.float32)

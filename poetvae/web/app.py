@@ -169,7 +169,7 @@ def _write_tab(poet: Poet) -> gr.HTML:
             with gr.Accordion("More", open=False):
                 rest = [name for name in handlers.CONDITIONS if name not in controls]
                 controls |= {name: _control(handlers.CONDITIONS[name]) for name in rest}
-                told = "Draw so many for each poem, keep the likeliest"
+                told = "Draw so many for each poem, keep the best"
                 most = handlers.MOST_CANDIDATES
                 controls["candidates"] = Count(most, 1, label="Candidates", info=told)
                 controls["passes"] = gr.Dropdown(

@@ -50,6 +50,7 @@ from poetvae.runtime import keep_freed_memory
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form, Poem, content, held_out
 from poetvae.training.spec import read_run
+from study import choosing as choices
 from study import damage, known_poems, parallel
 
 Values = NDArray[Any]
@@ -536,6 +537,29 @@ def over_seeds(values: Sequence[Mapping[str, Any]], formats: str) -> list[str]:
         half = (max(told) - min(told)) / 2 if told else 0
         found.append(cell + f" ± {half:{spec}}" * (len(told) > 1 and half > 0))
     return found
+
+
+@command(
+    "run", candidates="1,4,8,16", temperature=0.8, n=500, fitted=1.0, passes=0, limit=0, seed=0
+)
+def choosing(o: SimpleNamespace) -> None:
+    """Which weights tell human poems from samples, and what is kept of several candidates by them?
+
+    The weights are fitted on poems that RUN held out to validate with, and on samples at the
+    temperature --fitted; the test poems stand beside what is kept.
+    """
+    poet, data = Poet.from_pretrained(o.run), read_run(o.run)
+    valid, test = (readable(side, poet.codec, limit=o.limit) for side in (data.valid, data.test))
+    known = [poem for poem in data.train if poet.codec.fits(poem)]
+    fitted, options = (
+        SamplingOptions(t, passes=o.passes or None, seed=o.seed) for t in (o.fitted, o.temperature)
+    )
+    counts = [int(part) for part in o.candidates.split(",")]
+    tables = (
+        choices.weighed(poet, valid, fitted),
+        choices.chosen(poet, test, known, counts, o.n, options),
+    )
+    publish(o.write, "choosing", "\n\n".join(tables))
 
 
 @command("poems", seed=0)

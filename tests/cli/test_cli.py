@@ -750,9 +750,9 @@ def test_complete_chooses_among_candidates(run: Path, poet: Poet) -> None:
     line = "complete 瀑響分雲出 --candidates 3 -n 4 --seed 1 --json --model"
     poems = poet.complete("瀑響分雲出", 4, candidates=3, seed=1)
     assert poems_of(shell(line, run)) == [poem.as_dict() for poem in poems]
-    bounds = [poem.bound for poem in poems if poem.bound is not None]
-    assert len(bounds) == 4
-    assert bounds == sorted(bounds, reverse=True)
+    scores = [poem.score for poem in poems if poem.score is not None]
+    assert len(scores) == 4
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_complete_texts_of_stdin(run: Path) -> None:

