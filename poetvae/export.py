@@ -56,6 +56,7 @@ def export_onnx(poet: Poet, out: str | Path, passes: int | None = None) -> list[
     if 4 * poet.model.num_parameters() > _LARGEST:
         raise ConfigError(f"{poet.model.num_parameters():,} parameters: an ONNX file takes 2 GiB")
     model = copy.deepcopy(poet.model).cpu().float().eval()
+    model.fold_sounds()
     metadata = _metadata(model, poet.codec, passes)
     paths = {"decoder": out, "encoder": out.with_name(f"{out.stem}-encoder{out.suffix}")}
     parts = model.export_parts(passes)

@@ -25,6 +25,7 @@ from poetvae.nn import DiagonalGaussian
 from poetvae.poet import Poet
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form
+from poetvae.text.sounds import sounds_of
 from poetvae.text.tokenizer import PoemTokenizer
 
 CHARS = "山月風清水雲花鳥春秋江天"
@@ -38,6 +39,7 @@ def make(forms: dict[Form, int], fields: Mapping[str, tuple[str, ...]], **settin
     torch.manual_seed(1)
     logging.getLogger("torch.__trace").setLevel(logging.ERROR)
     codec = PoemCodec(PoemTokenizer.train([CHARS]), T, forms, fields)
+    sounds = sounds_of(codec) if settings.get("sounds") else None
     config = ModelConfig(
         **{
             "max_len": T,
@@ -48,10 +50,12 @@ def make(forms: dict[Form, int], fields: Mapping[str, tuple[str, ...]], **settin
             "decoder_layers": 1,
             "vocab_size": len(codec.tokenizer),
             "label_sizes": codec.label_sizes,
+            "sound_sizes": sounds.sizes if sounds else (),
             **settings,
         }
     )
     poet = Poet(build(config), codec)
+    poet.model.set_sounds(sounds)
     with torch.no_grad():
         for parameter in poet.model.parameters():
             parameter.mul_(2).add_(0.1 * torch.randn_like(parameter))
@@ -109,7 +113,7 @@ def close(found: torch.Tensor, expected: torch.Tensor) -> None:
 @pytest.fixture(scope="module")
 def conditional() -> Poet:
     """A model with every input: of two forms and a label, shown characters, in three passes."""
-    return make(FORMS, FIELDS, passes=(3,), pass_layers=3, observe=0.5)
+    return make(FORMS, FIELDS, passes=(3,), pass_layers=3, observe=0.5, sounds=True)
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +190,9 @@ def test_one_pass_without_labels_in_free_form(tmp_path: Path) -> None:
 
 @torch.no_grad()
 def test_the_posterior_of_codes_is_a_point(tmp_path: Path) -> None:
-    poet = make(FORMS, FIELDS, kind="vqvae", codebook_size=7, code_stride=2, code_dim=2)
+    poet = make(
+        FORMS, FIELDS, kind="vqvae", codebook_size=7, code_stride=2, code_dim=2, sounds=True
+    )
     runner = session(export_onnx(poet, tmp_path / "m.onnx")[1])
     assert names(runner.get_outputs()) == ["z"]
     assert metadata(runner)["prior"] == {"kind": "codes"}
@@ -202,7 +208,7 @@ def test_the_posterior_of_codes_is_a_point(tmp_path: Path) -> None:
 def test_an_autoregressive_model_has_no_encoder(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    poet = make(FORMS, FIELDS, kind="autoregressive")
+    poet = make(FORMS, FIELDS, kind="autoregressive", tied=False, sounds=True)
     before = {name: value.clone() for name, value in poet.model.state_dict().items()}
     (path,) = export_onnx(poet, tmp_path / "m.onnx")
     assert capfd.readouterr() == ("", "")

@@ -91,6 +91,12 @@ class TextModel(nn.Module):
         for table in self._sounding():
             table.check_sounds()
 
+    def fold_sounds(self) -> None:
+        """Give each token the one vector that its sounds and its own make: the same model, which
+        nothing more is computed for, and which learns otherwise."""
+        for table in self._sounding():
+            table.fold()
+
     def _sounding(self) -> list[TokenEmbedding]:
         tables = (part for part in self.modules() if isinstance(part, TokenEmbedding))
         return [table for table in tables if table.sounds is not None]

@@ -59,6 +59,14 @@ class TokenEmbedding(nn.Embedding):
             if int(facts.min()) < 0 or int(facts.max()) > many:
                 raise ConfigError(f"{name} of the tokens is not within 0 to {many}")
 
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Make the sums the tokens' own vectors, and forget what they are made of."""
+        if self.sounds is not None:
+            self.weight.copy_(self.weight + self._mean(self.sounds, self.readings))
+            self.sounds = None
+            del self.readings, self.heard
+
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens (...) -> their rows of `table`, (..., E)."""
         if self.sounds is None or not (self.training or self._learns):

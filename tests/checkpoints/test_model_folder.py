@@ -41,6 +41,7 @@ from poetvae.files import write_file
 from poetvae.models.vae import VAE
 from poetvae.text.codec import PoemCodec
 from poetvae.text.poem import Form
+from poetvae.text.sounds import sounds_of
 from poetvae.text.tokenizer import PoemTokenizer
 
 FILES = ["README.md", "config.json", "manifest.json", "model.safetensors", "tokenizer.model"]
@@ -61,8 +62,11 @@ def make(
     torch.manual_seed(seed)
     codec = PoemCodec(PoemTokenizer.train([text]), config.max_len, forms)
     size = len(codec.tokenizer)
+    sounds = sounds_of(codec) if config.sounds else None
     config = replace(config, vocab_size=size, label_sizes=codec.label_sizes)
-    return Saved(VAE(config), codec)
+    model = VAE(replace(config, sound_sizes=sounds.sizes if sounds else ()))
+    model.set_sounds(sounds)
+    return Saved(model, codec)
 
 
 ONE, OTHER = make(1), make(2, replace(CONFIG, latent_dim=3), text="水石花鳥")
@@ -70,7 +74,7 @@ ONE, OTHER = make(1), make(2, replace(CONFIG, latent_dim=3), text="水石花鳥"
 
 def same(a: Saved, b: Saved) -> bool:
     """Whether two models are equal, bit for bit."""
-    ours, theirs = (dict(one.model.named_parameters()) for one in (a, b))
+    ours, theirs = (one.model.tensors() for one in (a, b))
     return list(ours) == list(theirs) and all(torch.equal(p, theirs[n]) for n, p in ours.items())
 
 
@@ -131,8 +135,14 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 @pytest.mark.parametrize("forms", [COUPLET, TWO_FORMS, {}], ids=["form", "forms", "free"])
 @pytest.mark.parametrize(
     "change",
-    [{}, {"tied": False}, {"norm": "none", "positions": False, "inject": False}],
-    ids=["base", "untied", "plain"],
+    [
+        {},
+        {"tied": False},
+        {"norm": "none", "positions": False, "inject": False},
+        {"sounds": True},
+        {"sounds": True, "tied": False},
+    ],
+    ids=["base", "untied", "plain", "sounds", "untied sounds"],
 )
 def test_saved_and_loaded(tmp_path: Path, forms: dict[Form, int], change: dict[str, Any]) -> None:
     saved = make(3, replace(CONFIG, **change), forms)
@@ -152,6 +162,29 @@ def test_saving_what_was_loaded_gives_the_same_bytes(folder: Path, tmp_path: Pat
     save_folder(tmp_path / "again", load_folder(folder), "A card.\n")
     assert contents(tmp_path / "again") == contents(folder)
     assert same(Saved(load_model(str(folder)), ONE.codec), ONE)
+
+
+def test_sounds_are_kept_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In whatever the weights are stored; whatever a later table of readings says; or refused."""
+    saved, folder = make(3, replace(CONFIG, sounds=True)), tmp_path / "model"
+    facts = dict(saved.model.named_buffers())
+    assert set(facts) == {"embedding.readings", "embedding.heard"}
+    assert all(int(fact.max()) > 1 for fact in facts.values())
+    save_folder(folder, saved, "card", dtype=torch.float16)
+    stored = safetensors.torch.load_file(folder / "model.safetensors")
+    assert {stored[name].dtype for name in facts} == {torch.int16}
+    assert stored["embedding.sounds"].dtype == torch.float16
+    monkeypatch.setattr("poetvae.text.sounds.readings", lambda *_: frozenset())
+    loaded = load_folder(folder).model
+    assert loaded.num_parameters() == sum(p.numel() for p in saved.model.parameters())
+    for name, fact in facts.items():
+        assert torch.equal(loaded.tensors()[name], fact)
+    for name, fact in facts.items():
+        for wrong in (fact + 100, -fact):
+            save_folder(folder, saved, "card", overwrite=True)
+            forge_weights(folder, {name: wrong})
+            what = f"{name.removeprefix('embedding.')} of the tokens is not within 0 to"
+            assert what in refused(folder)
 
 
 OLD_NAMES = {
@@ -321,6 +354,8 @@ def test_another_version_kind_or_format(folder: Path, key: str, value: object) -
         *(("model", {name: []}) for name in ("dilations", "unheard_of")),
         *(("text", {"forms": forms}) for forms in ({"99x999": 1}, {"2x2": 10**12, "1x4": 1})),
         *(("text", {"forms": forms}) for forms in ({"2x2": True}, {"sonnet": 1}, [1], None)),
+        *(("model", {"sound_sizes": [size] * 3}) for size in (1, 32_767, 10**9)),
+        ("model", {"sound_sizes": [1]}),
         ("text", {"more": 1}),
     ],
     ids=lambda value: str(value)[:40],

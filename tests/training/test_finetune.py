@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from poetvae.config import configure
 from poetvae.data.tokenize import build
 from poetvae.errors import ConfigError, CorpusError
 from poetvae.poet import Poet
+from poetvae.text import sounds
 from poetvae.text.poem import Form
 from poetvae.training import trainer
 from poetvae.training.spec import RunSpec
@@ -115,10 +117,28 @@ OTHER_THAN_IT: list[tuple[dict[str, Any], str]] = [
         {"preset": "small"},
         "d_model 16, not 128; has embed_dim 16, not 128; has latent_dim 4, not 64",
     ),
+    ({"settings": {"sounds": True}}, "sounds False, not True"),
     ({"forms": ["7x2", "5x2"]}, "form 5x2, 5x4, not 7x2"),
     ({"labels": ["dynasty"]}, "label author, not dynasty"),
     ({"settings": {"kind": "vqvae"}, "forms": ["7x2"]}, "kind vae, not vqvae; has form .*7x2"),
 ]
+
+
+def test_sounds_go_with_the_model(corpus: Path, model: Path, other: Path, tmp_path: Path) -> None:
+    """Those that it has, whatever table there is now; one without stays without."""
+    assert not any("sounds" in name for name in load_folder(model).model.tensors())
+    settings = {**SETTINGS, "d_model": 16, "embed_dim": 16, "latent_dim": 4, "sounds": True}
+    start(corpus, tmp_path / "heard", settings=settings, steps=4)
+    with patch.object(sounds, "readings", lambda *_: frozenset()):
+        tune(other, tmp_path / "run", tmp_path / "heard")
+    before, after = (load_folder(tmp_path / name).model for name in ("heard", "run"))
+    assert after.config == before.config
+    facts, kept = dict(before.named_buffers()), dict(after.named_buffers())
+    assert facts.keys() == kept.keys() == {"embedding.readings", "embedding.heard"}
+    assert all(torch.equal(facts[name], kept[name]) and facts[name].any() for name in facts)
+    assert not torch.equal(
+        before.tensors()["embedding.sounds"], after.tensors()["embedding.sounds"]
+    )
 
 
 @pytest.mark.parametrize(("change", "says"), OTHER_THAN_IT, ids=str)

@@ -33,7 +33,8 @@ OPTIONS = (
     *("--batch-size", "8"),
     *("--set", "slices=3", "--set", "precision=fp32", "--set", "validate_every=3"),
     *("--set", "dropout=0.1", "--set", "log_every=1", "--set", "keep=9", "--set", "observe=0.5"),
-    *("--set", "passes=1,2", "--set", "optimizer=muon"),  # which has AdamW in it
+    *("--set", "passes=1,2", "--set", "sounds=true"),
+    *("--set", "optimizer=muon"),  # which has AdamW in it
 )
 
 

@@ -28,6 +28,8 @@ from poetvae import runtime
 from poetvae.checkpoints.model_folder import checkpoints, load_state
 from poetvae.config import Config
 from poetvae.errors import CheckpointError, ConfigError
+from poetvae.text import sounds
+from poetvae.text.prosody import Reading
 from poetvae.training import step as learning
 from poetvae.training import trainer
 from poetvae.training.spec import RunSpec
@@ -35,7 +37,7 @@ from poetvae.training.spec import RunSpec
 STEPS, LONG = 12, 400
 LOOP = {"batch_size": 8, "held_out": 0.2, "keep": 2, "log_every": 3, "validate_every": 4}
 # precision=auto takes the faster one, as measured
-SETTINGS: dict[str, Any] = {**SMALL, **LOOP, "dropout": 0.1, "precision": "fp32"}
+SETTINGS: dict[str, Any] = {**SMALL, **LOOP, "dropout": 0.1, "precision": "fp32", "sounds": True}
 LONG_SETTINGS = {**SETTINGS, "log_every": 1, "validate_every": 150}
 
 
@@ -158,6 +160,21 @@ def test_stopped_and_resumed(
     assert outcome(run) == outcome(whole)
 
 
+def test_a_later_table_of_readings_moves_no_run(
+    corpus: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_and_stop(corpus, tmp_path / "late", 5)
+    with at_update(2, cut), pytest.raises(PowerCutError):
+        start(corpus, tmp_path / "early")
+    weights = load_state(tmp_path / "late" / "checkpoints" / "step-5")["model"]
+    assert int(weights["embedding.readings"].max()) == len(weights["embedding.heard"]) - 1 > 20
+    monkeypatch.setattr(sounds, "readings", lambda *_: frozenset({Reading("平", "東")}))
+    resume(tmp_path / "late")
+    assert outcome(tmp_path / "late") == outcome(whole)
+    with pytest.raises(ConfigError, match=r"readings of the tokens are .* start a new run"):
+        resume(tmp_path / "early")  # has nothing of its own yet
+
+
 @pytest.mark.slow
 def test_free_form_and_labels_resume_too(tmp_path: Path) -> None:
     corpus = tmp_path / "poems.txt"
@@ -185,7 +202,8 @@ def test_muon_resumes_too(corpus: Path, tmp_path: Path) -> None:
         resume(run)
         assert outcome(run) == outcome(tmp_path / "whole")
     state = load_state(tmp_path / "whole" / "checkpoints" / f"step-{STEPS}")
-    for i, (name, weight) in enumerate(state["model"].items()):
+    learned = {n: weight for n, weight in state["model"].items() if weight.is_floating_point()}
+    for i, (name, weight) in enumerate(learned.items()):
         moments = state["optimizer"]["state"].get(i, {})
         assert len(moments) == (1 if name.endswith("gated.conv.weight") else 3), name
         assert moments["exp_avg"].shape == weight.shape
