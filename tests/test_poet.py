@@ -235,8 +235,8 @@ def test_saved_in_half_the_space(poet: Poet, tmp_path: Path) -> None:
     again = Poet.from_pretrained(tmp_path / "half")
     numbers = 2 * poet.model.num_parameters()
     assert whole - half == pytest.approx(numbers, abs=1000)  # the header
-    for name, weight in poet.model.state_dict().items():
-        stored = again.model.state_dict()[name]
+    for name, weight in poet.model.named_parameters():
+        stored = again.model.get_parameter(name)
         assert stored.dtype == torch.float32
         assert torch.equal(stored, weight.half().float()), name
 

@@ -107,7 +107,10 @@ class TokenEmbedding(nn.Embedding):
         """The mean over readings (M, R) of the vectors of what is heard in them: (M, E)."""
         nothing = F.pad(sounds, (0, 0, 1, 0))
         vectors = F.embedding(self.heard.int(), nothing).sum(dim=1)
-        return F.embedding_bag(readings.int(), vectors, mode="mean", padding_idx=0)
+        there = readings > 0  # most tokens have one reading: the empty places would take their time
+        many = there.sum(dim=1)
+        starts = (many.cumsum(0) - many).int()
+        return F.embedding_bag(readings[there].int(), vectors, starts, mode="mean")
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is kept: a copy has parts of its own."""

@@ -103,6 +103,8 @@ def test_a_vector_is_its_own_and_the_mean_of_its_readings(
 def test_a_forward_pass_gives_rows_of_the_table(model: TextModel, codec: PoemCodec) -> None:
     tokens = torch.randint(0, len(codec.tokenizer), (3, 4))
     table = embedding(model)
+    mute = torch.tensor([codec.tokenizer.pad_id])
+    assert torch.equal(table(mute), table.weight[mute])
     assert torch.allclose(table(tokens), table.table()[tokens], atol=1e-12)
     with torch.no_grad():
         model.eval()
