@@ -539,27 +539,23 @@ def over_seeds(values: Sequence[Mapping[str, Any]], formats: str) -> list[str]:
     return found
 
 
-@command(
-    "run", candidates="1,4,8,16", temperature=0.8, n=500, fitted=1.0, passes=0, limit=0, seed=0
-)
+@command("run", candidates="1,4,8,16", temperature=0.8, n=500, passes=0, limit=0, seed=0)
 def choosing(o: SimpleNamespace) -> None:
     """Which weights tell human poems from samples, and what is kept of several candidates by them?
 
-    The weights are fitted on poems that RUN held out to validate with, and on samples at the
-    temperature --fitted; the test poems stand beside what is kept.
+    The weights are fitted on poems that RUN held out to validate with and on samples, half of them
+    at --temperature and half at 1; the test poems stand beside what is kept.
     """
     poet, data = Poet.from_pretrained(o.run), read_run(o.run)
     valid, test = (readable(side, poet.codec, limit=o.limit) for side in (data.valid, data.test))
     known = [poem for poem in data.train if poet.codec.fits(poem)]
-    fitted, options = (
-        SamplingOptions(t, passes=o.passes or None, seed=o.seed) for t in (o.fitted, o.temperature)
+    usual, plain = (
+        SamplingOptions(t, passes=o.passes or None, seed=o.seed) for t in (o.temperature, 1.0)
     )
     counts = [int(part) for part in o.candidates.split(",")]
-    tables = (
-        choices.weighed(poet, valid, fitted),
-        choices.chosen(poet, test, known, counts, o.n, options),
-    )
-    publish(o.write, "choosing", "\n\n".join(tables))
+    weights = choices.weighed(poet, valid, (usual, plain))
+    kept = choices.chosen(poet, test, known, counts, o.n, usual)
+    publish(o.write, "choosing", f"{weights}\n\n{kept}")
 
 
 @command("poems", seed=0)

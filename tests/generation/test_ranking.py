@@ -100,7 +100,9 @@ def test_what_is_heard_in_a_poem() -> None:
         (1, "黃河入海月", {"rhyme": 0, "tones": 0}),
         (2, "欲窮千日目", {"repeats": 1}),
         (2, "白窮千日目", {"repeats": 2}),
-        (3, "上上一層樓", {}),  # 年年 and 千山千水 are as people write
+        (2, "欲窮欲里目", {"repeats": 1}),
+        (2, "黃河入海目", {"repeats": 3}),
+        (3, "上上一層樓", {}),  # side by side is as people write
     ],
 )
 def test_a_change_in_one_verse_is_heard(verse: int, text: str, changed: dict[str, float]) -> None:

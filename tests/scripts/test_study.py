@@ -355,26 +355,46 @@ def test_passes_side_by_side(
         call("passes", few, "--passes", "3,8")
 
 
-def test_choosing_gives_weights_and_what_they_keep(call: Study, ar: Path, tmp_path: Path) -> None:
+def test_choosing_gives_weights_and_what_they_keep(
+    call: Study, ar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choices, "TRIED", 5)
     path = marked(tmp_path / "results.md", "choosing")
     out = call("choosing", ar, "-n", 8, "--candidates", "1,3", "--write", path)
-    first, second = (cells(part) for part in out.strip().split("\n\n"))
+    first, tried, second = (cells(part) for part in out.strip().split("\n\n"))
     assert [row[0] for row in first[:-2]] == list(WEIGHTS)
-    assert all(0 <= float(row[4]) <= 1 for row in first)
+    assert all(0 <= float(row[5]) <= 1 for row in first)
+    assert len(tried[0]) == len(choices.BOUNDS) + 2
     assert [row[0] for row in second] == ["1", "3, by bound", "3, by score", "human"]
     assert out.strip() in path.read_text("utf-8")
 
 
+def test_the_best_of_the_first_few_of_each_group_is_kept() -> None:
+    poems = [Poem((char,)) for char in "山水雲月風花"]
+    x = np.zeros((6, len(WEIGHTS)))
+    x[:, list(WEIGHTS).index("rhyme")] = [0, 1, 2, 5, 3, 9]
+    told = choices.Told(poems, x)
+    assert [poem.text for poem in told.best({"rhyme": 1.0}, 2, 3)] == ["水", "月"]
+    assert [poem.text for poem in told.best({"rhyme": 1.0}, 3, 3)] == ["雲", "花"]
+    assert [poem.text for poem in told.best({"rhyme": -1.0}, 3, 3)] == ["山", "風"]
+
+
 def test_logistic_regression_finds_the_weights_that_made_the_labels() -> None:
-    draw = np.random.default_rng(0)
-    x = np.column_stack([draw.normal(-90, 12, 20_000), draw.random(20_000) < 0.3])
-    truth = np.array([0.05, -1.5])
-    human = draw.random(20_000) < 1 / (1 + np.exp(-(x @ truth + 4.6)))
-    fit = choices.logistic(x, human)
+    draw, names = np.random.default_rng(0), ["bound", "repeats", "rhyme"]
+    x = np.zeros((20_000, len(WEIGHTS)))
+    at = [list(WEIGHTS).index(name) for name in names]
+    x[:, at] = np.column_stack([draw.normal(-90, 12, len(x)), draw.random((len(x), 2)) < 0.3])
+    truth = np.array([0.05, -1.5, 0.0])
+    human = draw.random(len(x)) < 1 / (1 + np.exp(-(x[:, at] @ truth + 4.6)))
+    fit = choices.logistic(x[:, at], human)
     assert np.all(np.abs(fit.weights - truth) < 4 * fit.errors)
-    assert np.all(fit.errors < [0.003, 0.06])
-    never = np.column_stack([x[:, 0], ~human & (draw.random(20_000) < 0.1)])
-    assert -20 < choices.logistic(never, human).weights[1] < -3, "finite, though none is human"
+    assert np.all(fit.errors < [0.003, 0.06, 0.06])
+    x[:, at[1]] = ~human & (draw.random(len(x)) < 0.1)
+    x[:, at[2]] = ~human & (draw.random(len(x)) < 0.5)
+    found = choices.signed(x, human, names)
+    assert -20 < found["repeats"][0] < -2, "finite, though no human poem repeats"
+    assert found["rhyme"] == (0, 0), "which would speak against a human hand"
+    assert found["bound"][0] == pytest.approx(0.05, abs=0.01)
 
 
 def test_scansion_counts_poems_without_fault_and_finds_wrong_tones(
