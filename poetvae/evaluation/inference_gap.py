@@ -9,17 +9,15 @@ it with q*, the best diagonal Gaussian of each poem by itself:
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..data.dataset import Batch, TokenStore, derive_seed, evenly
 from ..errors import ConfigError, CorpusError
-from ..models import LatentModel, evaluating
+from ..models import LatentModel, frozen
 from ..models.bounds import effective_samples, iwae
 from ..nn import DiagonalGaussian
 from ..text.codec import PoemCodec
@@ -100,7 +98,7 @@ def inference_gap(
     places = evenly(len(store), poems)
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "gap"))
     chars, weights, refined_weights = 0, [], []
-    with _frozen(model):
+    with frozen(model):
         for start in range(0, len(places), BATCH):
             batch = store.batch(places[start : start + BATCH]).to(model.device)
             chars += int(characters(codec, batch)[0].sum())
@@ -169,15 +167,3 @@ def _log_weights(
     """log p(x, z) - log q(z) of samples of z from q: (K, B) float64."""
     draws = (q.sample(generator) for _ in range(samples))
     return torch.stack([(_log_joint(model, batch, z) - q.log_prob(z)).double() for z in draws])
-
-
-@contextlib.contextmanager
-def _frozen(model: LatentModel) -> Iterator[None]:
-    """In evaluation mode and without gradients of the weights; afterwards as before."""
-    learned = nn.ParameterList(p for p in model.parameters() if p.requires_grad)
-    with evaluating(model):
-        learned.requires_grad_(False)
-        try:
-            yield
-        finally:
-            learned.requires_grad_()

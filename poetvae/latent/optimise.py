@@ -14,7 +14,7 @@ from torch import Tensor
 from ..data.dataset import derive_seed
 from ..errors import ConfigError, ConstraintError
 from ..generation.generate import allowed_tokens, decode, label_ids
-from ..models import LatentModel
+from ..models import LatentModel, frozen
 from ..nn.noise import Noise
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem
@@ -76,13 +76,14 @@ def ascend(
     best, z = z.detach(), z.detach().clone().requires_grad_()
     highest = torch.full((len(z),), -torch.inf, device=z.device)
     optimizer = torch.optim.Adam([z], RATE, maximize=True)
-    for _ in progress(range(steps + 1)):
-        objective = value(z) + near * model.prior(len(z), labels).log_prob(z)
-        better = objective.detach() > highest
-        best = torch.where(better.unsqueeze(1), z.detach(), best)
-        highest = torch.where(better, objective.detach(), highest)
-        (z.grad,) = torch.autograd.grad(objective.sum(), z)
-        optimizer.step()
+    with frozen(model):
+        for _ in progress(range(steps + 1)):
+            objective = value(z) + near * model.prior(len(z), labels).log_prob(z)
+            better = objective.detach() > highest
+            best = torch.where(better.unsqueeze(1), z.detach(), best)
+            highest = torch.where(better, objective.detach(), highest)
+            (z.grad,) = torch.autograd.grad(objective.sum(), z)
+            optimizer.step()
     return best
 
 

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..config import MODELS, ModelConfig
 from .autoregressive import Autoregressive
-from .base import LatentModel, TextModel, evaluating
+from .base import LatentModel, TextModel, evaluating, frozen
 from .bounds import LatentSample
 from .vae import VAE
 from .vqvae import VQVAE
@@ -25,6 +25,7 @@ __all__ = [
     "TextModel",
     "build",
     "evaluating",
+    "frozen",
 ]
 
 

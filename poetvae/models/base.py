@@ -357,3 +357,15 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         yield
     finally:
         model.train(was_training)
+
+
+@contextlib.contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """In evaluation mode and without gradients of the weights; afterwards as before."""
+    learned = nn.ParameterList(p for p in model.parameters() if p.requires_grad)
+    with evaluating(model):
+        learned.requires_grad_(False)
+        try:
+            yield
+        finally:
+            learned.requires_grad_()

@@ -79,7 +79,7 @@ class TokenEmbedding(nn.Embedding):
         once and kept until one of its parts changes."""
         if self.sounds is None:
             return self.weight
-        if self.training or self._learns:
+        if self.training or self._learns or self.weight.is_inference():
             self._kept = None
             return self.weight + self._mean(self.sounds, self.readings)
         parts = self.weight, self.sounds, self.readings, self.heard
@@ -87,7 +87,8 @@ class TokenEmbedding(nn.Embedding):
         now = [(part.data_ptr(), part._version) for part in parts]
         kept = self._kept
         if kept is None or kept[0] != now:
-            whole = self.weight.detach() + self._mean(self.sounds.detach(), self.readings)
+            with torch.inference_mode(False):  # else it is of no use where z learns
+                whole = self.weight.detach() + self._mean(self.sounds.detach(), self.readings)
             self._kept = kept = now, whole, [part.detach() for part in parts]
         table: Tensor = kept[1]
         return table

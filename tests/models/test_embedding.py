@@ -13,7 +13,7 @@ from torch import Tensor
 from poetvae.config import ModelConfig
 from poetvae.data.dataset import Batch
 from poetvae.errors import ConfigError
-from poetvae.models import TextModel, build
+from poetvae.models import TextModel, build, frozen
 from poetvae.models.embedding import TokenEmbedding
 from poetvae.text.codec import PoemCodec
 from poetvae.text.prosody import readings
@@ -154,6 +154,18 @@ def test_the_sum_is_kept_until_a_part_changes(
         expected = copy.deepcopy(table).train().table()
         assert not torch.equal(kept, expected)
         assert torch.equal(table.table(), expected)
+
+
+def test_what_is_kept_serves_a_gradient_of_z(model: TextModel) -> None:
+    """Wherever it was made, and with no gradient of the weights asked for."""
+    with torch.inference_mode():
+        kept = softmax(model.eval()).table()
+    hidden = torch.ones(1, 5, dtype=torch.double, requires_grad=True)
+    with frozen(model):
+        assert softmax(model).table() is kept
+        (slope,) = torch.autograd.grad((hidden @ kept.T).sum(), hidden)
+    assert torch.allclose(slope[0], kept.sum(dim=0))
+    assert softmax(model).table().requires_grad
 
 
 def test_optimizers_that_leave_no_trace_are_seen(model: TextModel, codec: PoemCodec) -> None:
