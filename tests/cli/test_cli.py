@@ -772,7 +772,7 @@ def test_complete_texts_of_stdin(run: Path) -> None:
 def test_couplet(run: Path) -> None:
     couplet: Words = ["couplet", "--model", run, "--seed", "1", "-n", "3"]
     result = shell(*couplet, "瀑響分雲出。", "--json")
-    keys = "upper lower text lines form seed log_prob score tones_ok satisfied"
+    keys = "upper lower text lines form seed log_prob tones_ok satisfied score"
     assert [" ".join(row) for row in result.rows] == [keys] * 3
     for row in result.rows:
         assert row["text"] == f"瀑響分雲出，{row['lower']}。"
