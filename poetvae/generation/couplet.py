@@ -18,12 +18,13 @@ from ..nn.noise import Noise
 from ..text.codec import PoemCodec
 from ..text.form import HAN, Form
 from ..text.prosody import USUAL
-from .generate import BATCH, RANKED, Generated, allowed_tokens, label_ids, stream
+from .generate import BATCH, Generated, allowed_tokens, label_ids, stream
 from .options import SamplingOptions
 from .passes import rows_of, sample
 from .sampling import PLAIN
 from .spelling import as_typed
 
+RANKED = 8  # samples of the bound that lower lines are ranked by
 OTHERS = 16  # upper lines that tell how likely a lower line is after any
 WEIGHT = 0.5  # of that; of 1 human lines are known best, but what a model writes is merely rare
 _MARKS = re.compile(f"[^{HAN}]")

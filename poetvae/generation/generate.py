@@ -31,7 +31,7 @@ from .smc import Particles
 
 BATCH = 256
 SHARED = 8  # poems of the first block that shares a population; each next one has twice as many
-RANKED = 8  # samples of the bound that candidates are ranked by
+RANKED = 1  # samples of the bound that candidates are told by: 8 keep the same ones
 LIKELIEST = SamplingOptions(temperature=0.0)
 Forms = list[Form | None]  # of each poem; None = free form
 
@@ -129,8 +129,8 @@ def generate(
         constraint: what every poem must be, see `constrained`.
         options: z is drawn from the prior, or given the constraint, at any temperature. Labels are
             values by field, as {"dynasty": "tang"}; the others are unknown. Of candidates, each
-            from its own z, the best is kept: see `ranking`. Its log p(x) is an importance-weighted
-            bound with 8 samples, or exact where that is known.
+            from its own z, the best is kept: see `ranking`. Their log p(x) is a bound with
+            one sample of z, or exact where that is known.
         weighed: if not, z is drawn from the prior, so that all the constraint does is to mask
             characters: for comparison.
 
