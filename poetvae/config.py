@@ -70,9 +70,9 @@ def option(
     return field(default=default, metadata={**meaning, "rule": rule, "bare": bare, **shown})
 
 
-def takes_fields(*options: type) -> Callable[[F], F]:
+def takes_fields(*options: type, **defaults: object) -> Callable[[F], F]:
     """Let `help` and editors see by name what a function takes as ``**options``: the fields of
-    these dataclasses, all of which have defaults."""
+    these dataclasses, all of which have defaults, some of which others here."""
 
     def decorate(function: F) -> F:
         signature = inspect.signature(function)
@@ -80,7 +80,9 @@ def takes_fields(*options: type) -> Callable[[F], F]:
         names = {p.name for p in own}
         more = [
             inspect.Parameter(
-                f.name, inspect.Parameter.KEYWORD_ONLY, default=getattr(known, f.name)
+                f.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=defaults.get(f.name, getattr(known, f.name)),
             )
             for known in (kind() for kind in options)
             for f in dataclasses.fields(known)

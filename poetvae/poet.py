@@ -158,7 +158,7 @@ class Poet:
                 written. In free form it is the opening, and blanks are filled.
             form: absent = of the model's forms with lines of this length, the one with the fewest
                 lines that leaves anything to write.
-            options: as of `generate`. With candidates, the best comes first.
+            options: as of `generate`. With candidates, 1 if absent, the best comes first.
 
         Raises:
             ConstraintError: no form that the text fits; and as `generate` does.
@@ -166,11 +166,11 @@ class Poet:
         chosen = Form.parse(form) if form else form_opened_by(self.codec, text)
         if text.strip(BLANKS + " \n"):
             options["template"] = text
-        options |= {"form": str(chosen) if chosen else None, "seed": seed}
+        options = {"candidates": 1} | options | {"form": chosen and str(chosen), "seed": seed}
         rounds = (self.stream(n, start, **options) for start in range(0, ROUNDS * n, n))
         return sorted(distinct(rounds, n), key=lambda poem: -(poem.score or 0.0))
 
-    @takes_fields(SamplingOptions)
+    @takes_fields(SamplingOptions, candidates=CANDIDATES)
     def couplet(
         self, text: str, n: int = 1, *, tones: str = USUAL, **options: Any
     ) -> list[Couplet]:
@@ -243,7 +243,7 @@ class Poet:
         start, end = (content(self.codec.typed(text), form) for text in (a, b))
         for chars in paths.bridge(start, end, steps, BLANKS[0]):
             whole, text = BLANKS[0] not in chars, form.punctuate(chars)
-            how: Any = {"form": str(form), "template": text, "temperature": 0.0}
+            how: Any = {"form": str(form), "template": text, "temperature": 0.0, "plain": True}
             found += [given(text, form)] if whole else self.generate(**how)
         return found
 

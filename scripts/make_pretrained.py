@@ -98,7 +98,8 @@ def measure(poet: Poet, name: str, known: Sequence[Poem], test: Sequence[Poem]) 
     report = evaluate(poet.model, codec, store, samples=SAMPLES, curve_poems=0).as_dict()
     written = []
     for start in range(0, POEMS, BATCH):
-        made = poet.generate(BATCH, form=name, temperature=TEMPERATURE, seed=SEED + start)
+        how: Any = {"temperature": TEMPERATURE, "seed": SEED + start, "plain": True}
+        made = poet.generate(BATCH, form=name, **how)
         written += [poem.poem for poem in made]
     sides = compare(codec, written, test, known, asked=[form] * len(written))
     training, alike = sorted({verse for poem in known for verse in poem.verses}), {}

@@ -62,7 +62,6 @@ class Writing(Command):
 form_option = click.option(
     "--form", metavar="5x2", shell_complete=known(form_names), help="One of the model's forms."
 )
-drawing = options_of(SamplingOptions, leave_out=("labels", "seed"))
 manner_options = common.options(
     common.texts("--label", "pairs", "FIELD=VALUE", "As dynasty=tang; can repeat."),
     click.option(
@@ -87,10 +86,13 @@ count_option = click.option(
 @count_option
 @options_of(Conditions)
 @form_option
-@drawing
+@options_of(SamplingOptions, leave_out=("labels", "seed"), defaults={"candidates": None})
 @manner_options
 def generate(model: ModelChoice, n: int, lines: Texts, manner: Manner, **wanted: Any) -> None:
-    """Write poems. What is asked of them holds in every one, or an error says why it cannot."""
+    """Write poems. What is asked of them holds in every one, or an error says why it cannot.
+
+    Of several candidates for each the best is kept: likely, rhymed, with few characters again.
+    """
     poet, drawn = model.load(), manner.drawn()
     poems = poet.stream(n, lines=_numbered(lines), **drawn, **wanted)
     first = next(poems)  # what goes wrong is told alone
@@ -108,7 +110,7 @@ def generate(model: ModelChoice, n: int, lines: Texts, manner: Manner, **wanted:
 @count_option
 @options_of(Conditions, leave_out=LINES)
 @form_option
-@drawing
+@options_of(SamplingOptions, leave_out=("labels", "seed", "plain"))
 @manner_options
 def complete(text: str, model: ModelChoice, n: int, manner: Manner, **wanted: Any) -> None:
     """Fill the blanks (_) in TEXT, or give a line its partner or the rest of its poem.

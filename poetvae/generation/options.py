@@ -13,6 +13,7 @@ from ..errors import ConfigError, brief
 
 LARGEST_TEMPERATURE = 100
 MOST_CANDIDATES = 1000
+CHOSEN = 8  # candidates for each poem that people ask for; what measures takes plain samples
 CANDIDATES = 32  # for each lower line of a couplet that is wanted
 
 
@@ -31,7 +32,7 @@ class SamplingOptions:
         None, "To write in; the most it was trained for if absent.", label="Passes"
     )
     candidates: int = option(1, "Keep the best of so many.", label="Candidates")
-    plain: bool = option(False, "Each poem as it is drawn: of one candidate.")
+    plain: bool = option(False, f"Each poem as it is drawn, not the best of {CHOSEN}.")
     labels: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
 
@@ -59,7 +60,8 @@ class SamplingOptions:
 
 
 def read_options(options: Mapping[str, Any]) -> tuple[Conditions, SamplingOptions]:
-    """Options by name as what is asked of a poem, and how it is drawn; None = the default.
+    """Options by name as what is asked of a poem, and how it is drawn; None = the default, which
+    of candidates is `CHOSEN`, or 1 of plain poems.
 
     Raises:
         ConfigError, ConstraintError: as the two do.
@@ -70,8 +72,9 @@ def read_options(options: Mapping[str, Any]) -> tuple[Conditions, SamplingOption
     if unknown := sorted(options.keys() - what - how):
         raise TypeError(f"no option {unknown[0]!r}; there are {', '.join(sorted(what | how))}")
     values = {name: value for name, value in options.items() if value is not None}
+    values = {"candidates": 1 if values.get("plain") else CHOSEN} | values
     conditions = Conditions(**{name: values[name] for name in values.keys() & what})
     return conditions, SamplingOptions(**{name: values[name] for name in values.keys() & how})
 
 
-takes_options = takes_fields(Conditions, SamplingOptions)
+takes_options = takes_fields(Conditions, SamplingOptions, candidates=None)

@@ -170,8 +170,8 @@ def _write_tab(poet: Poet) -> gr.HTML:
                 rest = [name for name in handlers.CONDITIONS if name not in controls]
                 controls |= {name: _control(handlers.CONDITIONS[name]) for name in rest}
                 told = "Draw so many for each poem, keep the best"
-                most = handlers.MOST_CANDIDATES
-                controls["candidates"] = Count(most, 1, label="Candidates", info=told)
+                most, usual = handlers.MOST_CANDIDATES, handlers.CANDIDATES
+                controls["candidates"] = Count(most, usual, label="Candidates", info=told)
                 controls["passes"] = gr.Dropdown(
                     [(str(k), k) for k in passes] or [1],
                     value=max(passes, default=1),

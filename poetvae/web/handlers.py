@@ -19,7 +19,7 @@ from ..constraints.room import BLANKS
 from ..data.corpus import read_poems, sample_folder
 from ..errors import ConfigError, CorpusError
 from ..generation.generate import Generated
-from ..generation.options import SamplingOptions
+from ..generation.options import CHOSEN, SamplingOptions
 from ..latent.plane import Plane
 from ..poet import Poet
 from ..text.form import all_tunes
@@ -35,7 +35,7 @@ from . import validation
 MOST_SCORED = 60  # poems
 MOST_CHECKED = 2000  # characters
 MOST_POEMS = 8
-MOST_CANDIDATES = 64
+CANDIDATES, MOST_CANDIDATES = CHOSEN, 64
 MOST_DRAWN = 128  # poems times candidates, a few seconds of one core
 MOST_WORDS = 4  # of a condition that can repeat
 MOST_STEPS = 32
@@ -156,7 +156,7 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
     """
     given = dict(values)
     n = validation.whole("poems", given.pop("n", 1), 1, MOST_POEMS)
-    candidates = given.pop("candidates", 1)
+    candidates = given.pop("candidates", CANDIDATES)
     candidates = validation.whole("candidates", candidates, 1, MOST_CANDIDATES)
     if n * candidates > MOST_DRAWN:
         raise ConfigError(
@@ -245,7 +245,7 @@ def familiar(poet: Poet) -> tuple[list[Poem], bool]:
     fitting = [poem for poem in poems if poet.codec.fits(poem)]
     own = len(fitting) < 3
     if own:
-        written = (poem.poem for poem in poet.generate(100, seed=0))
+        written = (poem.poem for poem in poet.generate(100, plain=True, seed=0))
         fitting = [poem for poem in written if poet.codec.fits(poem)]
     return fitting[:: max(1, -(-len(fitting) // MOST_ON_MAP))], own
 

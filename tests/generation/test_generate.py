@@ -26,7 +26,7 @@ from poetvae.data.dataset import TokenStore
 from poetvae.errors import ConfigError, ConstraintError
 from poetvae.generation import generate as generation
 from poetvae.generation.generate import BATCH, LIKELIEST, Generated, allowed_tokens, decode
-from poetvae.generation.options import SamplingOptions, read_options
+from poetvae.generation.options import CHOSEN, SamplingOptions, read_options
 from poetvae.generation.passes import write
 from poetvae.generation.sampling import choose_tokens, filter_logits
 from poetvae.models import LatentModel, TextModel
@@ -398,8 +398,13 @@ def test_numbers_out_of_bounds(name: str, values: list[Any], expected: str) -> N
 
 def test_options_by_name_are_conditions_and_sampling() -> None:
     named = {"acrostic": "山水", "where": None, "temperature": 0.5, "top_k": None}
-    assert read_options(named) == (Conditions(acrostic="山水"), SamplingOptions(temperature=0.5))
-    assert read_options({}) == (Conditions(), SamplingOptions())
+    asked, chosen = Conditions(acrostic="山水"), SamplingOptions(candidates=CHOSEN)
+    assert read_options(named) == (asked, replace(chosen, temperature=0.5))
+    assert read_options({"candidates": None}) == (Conditions(), chosen)
+    assert read_options({"candidates": 3})[1].candidates == 3
+    assert read_options({"plain": True})[1] == SamplingOptions(plain=True)
+    with pytest.raises(ConfigError, match="candidates is 3 of plain poems; expected 1"):
+        read_options({"plain": True, "candidates": 3})
     with pytest.raises(TypeError, match=r"no option 'rime'; there are acrostic, candidates, con"):
         read_options({"rhyme": "尤", "rime": None})
     with pytest.raises(ConfigError, match="temperature is -1"):
