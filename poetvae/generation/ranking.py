@@ -17,12 +17,12 @@ from ..text.graphemes import clusters
 from ..text.prosody import first_rhymes, levels, regulated, rhyme_ok, self_rhymes
 
 WEIGHTS: Mapping[str, float] = {
-    "bound": 0.02,
-    "repeats": -0.56,
-    "rhyme": 1.52,
-    "self_rhyme": -4.26,
-    "first_verse": 0.1,
-    "tones": 0.11,
+    "bound": 0.01,
+    "repeats": -0.58,
+    "rhyme": 1.22,
+    "self_rhyme": -4.48,
+    "first_verse": 0.14,
+    "tones": 0.45,
 }
 """Of each of `features`: nats of log-odds."""
 MOST = 3  # repeats that count; who has more means it
