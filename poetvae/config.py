@@ -144,8 +144,10 @@ class ModelConfig:
     passes: tuple[int, ...] = setting(
         (), "numbers of passes to write in, each for a share of the batches", 1, 4096
     )
-    pass_layers: int = setting(
-        6, "gated blocks that see earlier passes; two along, one across", 1, 64
+    pass_layers: int = setting(6, "gated blocks that see earlier passes", 1, 64)
+    rows: bool = setting(True, "every third of these looks across the lines of a pass")
+    attend_every: int = setting(
+        0, "an attention to earlier passes after so many of these; 0 = none", 0, 64
     )
     codebook_size: int = setting(512, "codes of a VQ-VAE", 8, 1_000_000)
     code_dim: int = setting(32, "width of a code's vector", 1, 4096)

@@ -328,13 +328,18 @@ def _load_weights(config: ModelConfig, data: bytes) -> TextModel:
     return model
 
 
-# Where the weights of a prior were, before it was a module of its own.
-_RENAMED = {"prior_mean.": "prior_module.mean.", "component_": "prior_module."}
+# Where the weights of a prior were, before it was a module of its own; of the passes, before their
+# blocks were in one list.
+_RENAMED = {
+    r"^prior_mean\.": "prior_module.mean.",
+    r"^component_": "prior_module.",
+    r"^decoder\.weave\.layers\.(\d+)\.blocks\.0\.": r"decoder.weave.stack.blocks.\1.",
+}
 
 
 def current_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Weights by the names that the models of this version have for them."""
     names = {name: name for name in weights}
     for old, new in _RENAMED.items():
-        names |= {n: new + n.removeprefix(old) for n in weights if n.startswith(old)}
+        names = {name: re.sub(old, new, current) for name, current in names.items()}
     return {names[name]: weight for name, weight in weights.items()}

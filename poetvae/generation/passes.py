@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..constraints.constraint import Constraint
 from ..models import LatentModel, TextModel
+from ..models.decoder import Columns
 from ..nn.cross_entropy import linear_cross_entropy
 from ..nn.noise import Source
 from ..text.tokenizer import EOS
@@ -63,7 +64,7 @@ def write(
         The tokens; log p of each in its pass, at temperature 1 and among all tokens, (B, T), in
         nats, 0 for what was known; the log of the chance to keep the draw, (B,): `choose_distinct`.
     """
-    n, length, passes = len(z), allowed.shape[-2], model.check_passes(options.passes)
+    n, length = len(z), allowed.shape[-2]
     written = torch.full((n, length), model.mask_id, device=z.device)
     mask = torch.ones(1, length, dtype=torch.bool, device=z.device)
     used = torch.zeros(n, allowed.shape[-1], dtype=torch.bool, device=z.device)
@@ -75,26 +76,33 @@ def write(
     shown = written != model.mask_id
     log_probs = torch.zeros(n, length, device=z.device)
     kept = torch.zeros(n, device=z.device)
-    decoder = model.decoder
+    decoder, asked = model.decoder, model.check_passes(options.passes)
     common = decoder.start(z, observed, labels, mask)
+    columns = Columns(decoder, common, z, asked)
+    passes, seen, place = columns.passes, written, torch.arange(length, device=z.device)
     for t in range(min(passes, length)):
         part = slice(t, length, passes)
-        history = _before_end(written, model.mask_id) if t else None
-        hidden = decoder.finish(common, z, history, passes, t, mask)[:, : len(range(length)[part])]
-        logits = _logits(model, hidden)
+        history = _before_end(written, model.mask_id)
+        # An end mark hides what earlier passes saw of the places behind it: they begin again.
+        if t and bool((history != seen)[:, place % passes < t - 1].any()):
+            columns = Columns(decoder, common, z, asked)
+            for earlier in range(t):
+                columns(history[:, earlier - 1 : length : passes] if earlier else None)
+        hidden, seen = columns(history[:, t - 1 : length : passes] if t else None), history
+        logits = _logits(model, hidden[:, : len(place[part])])
         can = allowed[..., part, :]
         if once is None or not bool(once[part].any()):
             chosen, scores = choose_scored(logits, can, options, generator)
         else:
-            can, seen = can.expand(logits.shape), shown[:, part]
-            chosen, left = choose_distinct(logits, can, used, once[part], seen, options, generator)
+            can, given = can.expand(logits.shape), shown[:, part]
+            chosen, left = choose_distinct(logits, can, used, once[part], given, options, generator)
             kept = kept + left
             scores = token_scores(logits, chosen)
         written[:, part], log_probs[:, part] = chosen, scores.masked_fill(shown[:, part], 0.0)
     if passes > 1 and bool((written == EOS).any()):
         # A pass may have seen what a later one put past the end: each is asked again without it.
         history = _before_end(written, model.mask_id)
-        hidden = decoder.finish(common, z, history, passes, mask=mask)[:, :length].flatten(0, 1)
+        hidden = decoder.finish(common, z, history, asked, mask)[:, :length].flatten(0, 1)
         nll = linear_cross_entropy(hidden, decoder.softmax.table(), written.flatten(), decoder.bias)
         log_probs = -nll.view(n, length).masked_fill(shown, 0.0)
     return written, log_probs, kept

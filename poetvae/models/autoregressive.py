@@ -14,7 +14,8 @@ from ..data.dataset import Batch
 from .base import ExportModule, ExportPart, TextModel, evaluating, export_inputs
 from .bounds import LatentSample
 from .embedding import TokenEmbedding
-from .layers import Labels, final_norm, initialise, project, small_normal, stack, text_nll
+from .interleaved import InterleavedStack
+from .layers import Labels, final_norm, initialise, project, small_normal, text_nll
 
 
 class Autoregressive(TextModel):
@@ -28,7 +29,7 @@ class Autoregressive(TextModel):
         self.project = project(config.embed_dim, config.d_model)
         self.positions = small_normal(config.max_len, config.d_model)
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
-        self.body = stack(config, config.decoder_layers, causal=True)
+        self.body = InterleavedStack(config, config.decoder_layers)
         self.norm = final_norm(config)
         self.out = project(config.d_model, config.embed_dim)
         self.softmax = self.embedding if config.tied else TokenEmbedding(config)
@@ -41,7 +42,8 @@ class Autoregressive(TextModel):
         x = self.project(self.embedding(before)) + self.positions[: tokens.shape[1]]
         if self.labels is not None and labels is not None:
             x = x + self.labels(labels).unsqueeze(1)
-        hidden: Tensor = self.out(self.norm(self.body(x.transpose(1, 2))).transpose(1, 2))
+        x = self.body(x.transpose(1, 2), tokens.shape[1])
+        hidden: Tensor = self.out(self.norm(x).transpose(1, 2))
         return hidden
 
     def decode(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -89,13 +91,14 @@ class Autoregressive(TextModel):
         gives, for position t and its logits (n, V), the tokens (n,) to stand there."""
         tokens = torch.full((n,), self.bos_id, device=self.device)
         condition = None if self.labels is None or labels is None else self.labels(labels)
-        seen, written, log_probs = self.body.start(n), [], []
+        length = length or self.config.max_len
+        seen, written, log_probs = self.body.start(n, length, length), [], []
         with evaluating(self):
-            for t in range(length or self.config.max_len):
+            for t in range(length):
                 x = self.project(self.embedding(tokens)) + self.positions[t]
-                x, seen = self.body.step(x if condition is None else x + condition, seen)
-                x = self.out(self.norm(x.unsqueeze(2)).squeeze(2))
-                logits = F.linear(x, self.softmax.table(), self.bias)
+                x = x if condition is None else x + condition
+                x = self.norm(self.body.step(x.unsqueeze(2), seen, 1))
+                logits = F.linear(self.out(x.squeeze(2)), self.softmax.table(), self.bias)
                 tokens = choose(t, logits)
                 written.append(tokens)
                 log_probs.append(logits.log_softmax(1).gather(1, tokens.unsqueeze(1)).squeeze(1))

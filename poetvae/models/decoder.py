@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,28 +10,21 @@ from ..config import ModelConfig
 from ..errors import ConfigError
 from ..nn.gated_conv import hide
 from .embedding import TokenEmbedding
+from .interleaved import InterleavedStack
 from .layers import Labels, final_norm, needed, project, stack
 
 
 class InterleavedDecoder(nn.Module):
-    """What earlier passes decided, for the later ones to go on from: all passes in one run.
-
-    In P passes, pass t decides the positions t, t + P, t + 2P and so on: those of one pass lie as
-    far apart as they can. Position i stands in row i // P and column i % P of a grid, so a column
-    is a pass. The history comes in one column late. Along the rows the convolutions are causal,
-    across them they are free; so a position sees all the columns before its own and no other.
-    """
+    """What earlier passes decided, for the later ones to go on from: all passes in one run. The
+    history comes in one column late, so a position sees all the columns before its own and no
+    other; see `interleaved`."""
 
     def __init__(self, config: ModelConfig, embedding: TokenEmbedding, mask_id: int) -> None:
         super().__init__()
         self.mask_id, self.embedding = mask_id, embedding
         self.history = nn.Linear(config.embed_dim, config.d_model)
-        dilations = iter(config.dilations * config.pass_layers)
-        self.layers = nn.ModuleList(
-            stack(config, 1, inject=True)
-            if i % 3 == 2
-            else stack(replace(config, dilations=(next(dilations),)), 1, inject=True, causal=True)
-            for i in range(config.pass_layers)
+        self.stack = InterleavedStack(
+            config, config.pass_layers, inject=True, rows=config.rows
         )
 
     def forward(
@@ -42,36 +33,60 @@ class InterleavedDecoder(nn.Module):
         history: Tensor | None,
         passes: int,
         condition: Tensor | None,
-        turn: int | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """x (B, C, T), history (B, T) or absent, condition (B, D) -> (B, C, T); or of one `turn`
-        the column alone, (B, C, rows), which costs what the columns up to it do. Past what the mask
-        (B, T) says is real there are no rows."""
-        (n, channels, length), rows = x.shape, -(-x.shape[2] // passes)
+        """x (B, C, T), history (B, T) or absent, condition (B, D) -> (B, C, T). Past what the mask
+        (B, T) says is real there is nothing."""
+        length, rows = x.shape[2], -(-x.shape[2] // passes)
         whole = rows * passes  # what ends within a row goes on there, for the other rows to see
         x = F.pad(hide(x, mask), (0, whole - length))
         if history is not None:
             before = F.pad(history, (1, whole - length), value=self.mask_id)[:, :whole]
             first = torch.arange(whole, device=x.device) % passes == 0
-            known = (before != self.mask_id) & ~first
-            shown = self.history(self.embedding(before)) * known.unsqueeze(2)
-            x = x + shown.transpose(1, 2).to(x.dtype)
-        x = x.view(n, channels, rows, passes)
-        real = None
-        if mask is not None:  # a row is there where its first position is
-            real = mask[:, ::passes].unsqueeze(2).expand(-1, -1, passes)
-        if turn is not None:
-            x = x[..., : turn + 1]
-            real = None if real is None else real[..., : turn + 1]
-        for layer in self.layers:
-            free = 2 if layer.causal else 3  # the side of the grid that the layer leaves alone
-            x = x.movedim(free, 1)
-            many = x.shape[1]
-            z = None if condition is None else condition.repeat_interleave(many, dim=0)
-            there = None if real is None else real.movedim(free - 1, 1).flatten(0, 1)
-            x = layer(x.flatten(0, 1), there, z).unflatten(0, (n, many)).movedim(1, free)
-        return x.flatten(2)[:, :, :length] if turn is None else x[..., turn]
+            x = self.shown(x, before.masked_fill(first, self.mask_id))
+        there = None if mask is None else mask[:, ::passes]  # a row is where its first position is
+        real = mask
+        if mask is None and whole > length:
+            real = torch.ones(1, length, dtype=torch.bool, device=x.device)
+        real = None if real is None else F.pad(real, (0, whole - length))
+        y: Tensor = self.stack(x, passes, condition, there, real)
+        return y[:, :, :length]
+
+    def shown(self, x: Tensor, before: Tensor) -> Tensor:
+        """x (B, C, N) that knows what stands before each position, (B, N)."""
+        known = (before != self.mask_id).unsqueeze(2)
+        shown = self.history(self.embedding(before)) * known
+        return x + shown.transpose(1, 2).to(x.dtype)
+
+
+class Columns:
+    """The columns of a decoder one after the other, each computed once from what the ones before
+    have left in each layer: all that `Decoder.finish` gives for the price of one run of it.
+
+    Of x (B, C, T) of `Decoder.start`, in P passes."""
+
+    def __init__(self, decoder: Decoder, x: Tensor, z: Tensor, passes: int) -> None:
+        passes = decoder.check(passes, x.shape[2])
+        self.decoder, self.z, self.passes = decoder, z.to(x.dtype), passes
+        self.length, rows = x.shape[2], -(-x.shape[2] // passes)
+        x = F.pad(x, (0, rows * passes - self.length))
+        self.grid, self.column = x.unflatten(2, (rows, passes)), 0
+        weave = decoder.weave
+        self.seen = [] if weave is None else weave.stack.start(x.shape[0], self.length, passes)
+
+    def __call__(self, before: Tensor | None = None) -> Tensor:
+        """The next column: hidden (B, N, E) of its N positions in the poem, given the tokens (B, N)
+        right before them, the mask token where unknown; absent: none is known."""
+        t, decoder = self.column, self.decoder
+        self.column += 1
+        x, real = self.grid[..., t], len(range(t, self.length, self.passes))
+        if decoder.weave is not None:
+            if before is not None:
+                before = F.pad(before, (0, x.shape[2] - before.shape[1]), value=decoder.mask_id)
+                x = decoder.weave.shown(x, before)
+            x = decoder.weave.stack.step(x, self.seen, real, self.z)
+        hidden: Tensor = decoder.out(decoder.norm(x[..., :real]).transpose(1, 2))
+        return hidden
 
 
 class Decoder(nn.Module):
@@ -148,24 +163,26 @@ class Decoder(nn.Module):
         z: Tensor,
         history: Tensor | None = None,
         passes: int = 1,
-        turn: int | None = None,
         mask: Tensor | None = None,
     ) -> Tensor:
-        """What `forward` gives, from x of `start`, for all that is computed; or of one `turn`, t of
-        0 ... P-1, for the positions t, t + P, t + 2P ... alone."""
+        """What `forward` gives, from x of `start`, for all that is computed."""
+        passes = self.check(passes, x.shape[2])
+        if self.weave is not None:
+            history = None if history is None else self._filled(history, x.shape[2])
+            z, real = z.to(self.heads.weight.dtype), self._hiding(mask, z.shape[0])
+            x = self.weave(x, history, passes, z, real)
+        hidden: Tensor = self.out(self.norm(x).transpose(1, 2))
+        return hidden
+
+    def check(self, passes: int, length: int) -> int:
+        """In how many passes so many positions are written: one position after the other where
+        there are as many passes, or more. ConfigError: it has not learnt to."""
         if passes not in self.passes:
             learnt = ",".join(map(str, sorted(set(self.passes))))
             why = f"passes is {passes}; this model was trained to write in {learnt}"
             how = f"train one with --preset few, or --set passes={learnt},{passes}"
             raise ConfigError(f"{why}; {how}")
-        if self.weave is not None:
-            history = None if history is None else self._filled(history, x.shape[2])
-            z, real = z.to(self.heads.weight.dtype), self._hiding(mask, z.shape[0])
-            x = self.weave(x, history, passes, z, turn, real)
-        elif turn is not None:
-            x = x[:, :, turn::passes]
-        hidden: Tensor = self.out(self.norm(x).transpose(1, 2))
-        return hidden
+        return min(passes, length)
 
     def _filled(self, tokens: Tensor, length: int) -> Tensor:
         """Tokens (B, T) with unknown ones behind them, as many as are computed."""

@@ -18,6 +18,7 @@ from poetvae.config import ModelConfig, configure
 from poetvae.data.dataset import Batch, corrupt
 from poetvae.errors import ConfigError
 from poetvae.models import LatentModel
+from poetvae.models.decoder import Columns
 
 MASK, V, T = 4, 8, 4
 CONFIG = ModelConfig(
@@ -65,19 +66,20 @@ def test_a_position_sees_the_passes_before_its_own(length: int, passes: int) -> 
 
 @pytest.mark.parametrize("length", [4, 7, 10])
 @pytest.mark.parametrize("passes", [1, 2, 3, 4, 8])
-@pytest.mark.parametrize("kind", [{}, {"passes": ()}])
+@pytest.mark.parametrize("kind", [{}, {"passes": ()}, {"rows": False, "attend_every": 2}])
 def test_a_turn_alone_is_what_the_whole_has_there(
     kind: dict[str, Any], passes: int, length: int
 ) -> None:
-    passes = passes if kind == {} else 1
+    passes = 1 if "passes" in kind else passes
     model = build(**{"passes": (1, passes), "observe": 0.5, "max_len": length, **kind})
     z, history = torch.randn(2, 3), torch.randint(5, V, (2, length))
     observed = torch.where(torch.rand(2, length) < 0.3, history, MASK)
     whole = model.decoder(z, observed, None, history, passes)
     common = model.decoder.start(z, observed)
     torch.testing.assert_close(model.decoder.finish(common, z, history, passes), whole)
+    columns = Columns(model.decoder, common, z, passes)
     for turn in range(min(passes, length)):
-        alone = model.decoder.finish(common, z, history, passes, turn)
+        alone = columns(history[:, turn - 1 : length : passes] if turn else None)
         there = len(range(turn, length, passes))
         torch.testing.assert_close(alone[:, :there], whole[:, turn::passes])
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from poetvae.config import ModelConfig
 from poetvae.data.dataset import Batch
-from poetvae.models.decoder import Decoder
+from poetvae.models.decoder import Columns, Decoder
 from poetvae.models.embedding import TokenEmbedding
 from poetvae.models.encoder import Encoder
 from poetvae.models.layers import Labels
@@ -112,17 +112,13 @@ def test_what_is_decoded_does_not_depend_on_what_lies_past_the_poem(
     alone = network(rows[one], given[0], None, given[1], passes, mask[one, short])
     assert (together.shape[1], alone.shape[1]) == (6, length)
     torch.testing.assert_close(together[one, short], alone)
-    written = [
-        network.finish(
-            network.start(rows[one], given[0], None, mask[:1, short]),
-            rows[one],
-            given[1],
-            passes,
-            turn,
-            mask[:1, short],
-        )
-        for turn in range(passes)
-    ]
+    columns = Columns(
+        network, network.start(rows[one], given[0], None, mask[:1, short]), rows[one], passes
+    )
+    written = []
+    for turn in range(columns.passes):
+        before = given[1][:, turn - 1 :: passes] if turn and given[1] is not None else None
+        written.append(columns(before))
     for turn, hidden in enumerate(written):
         column = alone[:, turn::passes]
         torch.testing.assert_close(hidden[:, : column.shape[1]], column)
