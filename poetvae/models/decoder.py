@@ -23,9 +23,7 @@ class InterleavedDecoder(nn.Module):
         super().__init__()
         self.mask_id, self.embedding = mask_id, embedding
         self.history = nn.Linear(config.embed_dim, config.d_model)
-        self.stack = InterleavedStack(
-            config, config.pass_layers, inject=True, rows=config.rows
-        )
+        self.stack = InterleavedStack(config, config.pass_layers, inject=True, rows=config.rows)
 
     def forward(
         self,
@@ -55,7 +53,7 @@ class InterleavedDecoder(nn.Module):
     def shown(self, x: Tensor, before: Tensor) -> Tensor:
         """x (B, C, N) that knows what stands before each position, (B, N)."""
         known = (before != self.mask_id).unsqueeze(2)
-        shown = self.history(self.embedding(before)) * known
+        shown: Tensor = self.history(self.embedding(before)) * known
         return x + shown.transpose(1, 2).to(x.dtype)
 
 
@@ -70,7 +68,7 @@ class Columns:
         self.decoder, self.z, self.passes = decoder, z.to(x.dtype), passes
         self.length, rows = x.shape[2], -(-x.shape[2] // passes)
         x = F.pad(x, (0, rows * passes - self.length))
-        self.grid, self.column = x.unflatten(2, (rows, passes)), 0
+        self.grid, self.column = x.reshape(*x.shape[:2], rows, passes), 0
         weave = decoder.weave
         self.seen = [] if weave is None else weave.stack.start(x.shape[0], self.length, passes)
 

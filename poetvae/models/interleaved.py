@@ -62,7 +62,8 @@ class InterleavedStack(nn.Module):
             if isinstance(block, ColumnAttention):
                 x = block(x, passes, real)
                 continue
-            grid = x.unflatten(2, (rows, passes))
+            assert isinstance(block, GatedResidualBlock)
+            grid = x.view(n, -1, rows, passes)
             if block.gated.causal:
                 y = block(grid.movedim(2, 1).flatten(0, 1), in_rows, by_row)
                 x = y.unflatten(0, (n, rows)).movedim(1, 2).flatten(2)
@@ -98,7 +99,7 @@ class InterleavedStack(nn.Module):
                 assert isinstance(past, Tensor)
                 cells = x.transpose(1, 2).flatten(0, 1)
                 cells, seen[i] = block.step(cells, past, by_row)
-                x = cells.unflatten(0, (n, rows)).transpose(1, 2)
+                x = cells.view(n, rows, -1).transpose(1, 2)
             else:
                 x = block(x, None, condition)
         return x
