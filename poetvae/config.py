@@ -109,6 +109,9 @@ class ModelConfig:
     form_known: bool = setting(
         False, "whether the first label is the form, never dropped; set by the corpus"
     )
+    lines: tuple[int, ...] = setting(
+        (), "lengths of the lines of each form, 0 after each; set by the corpus", 0, 4096
+    )
     by_length: bool = setting(
         False, "poems of one length at a time, nothing computed past them; set by the corpus"
     )
@@ -146,6 +149,10 @@ class ModelConfig:
     )
     pass_layers: int = setting(6, "gated blocks that see earlier passes", 1, 64)
     rows: bool = setting(True, "every third of these looks across the lines of a pass")
+    sight: bool = setting(
+        False,
+        "show a position what stands in its place in the lines around its own",
+    )
     attend_every: int = setting(
         0, "an attention to earlier passes after so many of these; 0 = none", 0, 64
     )

@@ -78,17 +78,17 @@ def write(
     kept = torch.zeros(n, device=z.device)
     decoder, asked = model.decoder, model.check_passes(options.passes)
     common = decoder.start(z, observed, labels, mask)
-    columns = Columns(decoder, common, z, asked)
+    columns = Columns(decoder, common, z, asked, labels)
     passes, seen, place = columns.passes, written, torch.arange(length, device=z.device)
     for t in range(min(passes, length)):
         part = slice(t, length, passes)
         history = _before_end(written, model.mask_id)
         # An end mark hides what earlier passes saw of the places behind it: they begin again.
         if t and bool((history != seen)[:, place % passes < t - 1].any()):
-            columns = Columns(decoder, common, z, asked)
-            for earlier in range(t):
-                columns(history[:, earlier - 1 : length : passes] if earlier else None)
-        hidden, seen = columns(history[:, t - 1 : length : passes] if t else None), history
+            columns = Columns(decoder, common, z, asked, labels)
+            for _ in range(t):
+                columns(history)
+        hidden, seen = columns(history), history
         logits = _logits(model, hidden[:, : len(place[part])])
         can = allowed[..., part, :]
         if once is None or not bool(once[part].any()):
@@ -102,7 +102,7 @@ def write(
     if passes > 1 and bool((written == EOS).any()):
         # A pass may have seen what a later one put past the end: each is asked again without it.
         history = _before_end(written, model.mask_id)
-        hidden = decoder.finish(common, z, history, asked, mask)[:, :length].flatten(0, 1)
+        hidden = decoder.finish(common, z, history, asked, mask, labels)[:, :length].flatten(0, 1)
         nll = linear_cross_entropy(hidden, decoder.softmax.table(), written.flatten(), decoder.bias)
         log_probs = -nll.view(n, length).masked_fill(shown, 0.0)
     return written, log_probs, kept

@@ -16,6 +16,7 @@ from .bounds import LatentSample
 from .embedding import TokenEmbedding
 from .interleaved import InterleavedStack
 from .layers import Labels, final_norm, initialise, project, small_normal, text_nll
+from .lines import Lines, form_of
 
 
 class Autoregressive(TextModel):
@@ -29,6 +30,7 @@ class Autoregressive(TextModel):
         self.project = project(config.embed_dim, config.d_model)
         self.positions = small_normal(config.max_len, config.d_model)
         self.labels = Labels(config.label_sizes, config.d_model) if config.label_sizes else None
+        self.lines = Lines(config, self.embedding, mask_id) if config.lines else None
         self.body = InterleavedStack(config, config.decoder_layers)
         self.norm = final_norm(config)
         self.out = project(config.d_model, config.embed_dim)
@@ -42,6 +44,8 @@ class Autoregressive(TextModel):
         x = self.project(self.embedding(before)) + self.positions[: tokens.shape[1]]
         if self.labels is not None and labels is not None:
             x = x + self.labels(labels).unsqueeze(1)
+        if self.lines is not None:
+            x = x + self.lines(tokens, tokens.shape[1], form_of(self.config, labels))
         x = self.body(x.transpose(1, 2), tokens.shape[1])
         hidden: Tensor = self.out(self.norm(x).transpose(1, 2))
         return hidden
@@ -92,17 +96,20 @@ class Autoregressive(TextModel):
         tokens = torch.full((n,), self.bos_id, device=self.device)
         condition = None if self.labels is None or labels is None else self.labels(labels)
         length = length or self.config.max_len
-        seen, written, log_probs = self.body.start(n, length, length), [], []
+        seen, log_probs = self.body.start(n, length, length), []
+        text = torch.full((n, length), self.mask_id, device=self.device)
         with evaluating(self):
             for t in range(length):
                 x = self.project(self.embedding(tokens)) + self.positions[t]
                 x = x if condition is None else x + condition
+                if self.lines is not None:
+                    forms = form_of(self.config, labels)
+                    x = x + self.lines(text, length, forms, slice(t, t + 1)).squeeze(1)
                 x = self.norm(self.body.step(x.unsqueeze(2), seen, 1))
                 logits = F.linear(self.out(x.squeeze(2)), self.softmax.table(), self.bias)
-                tokens = choose(t, logits)
-                written.append(tokens)
+                text[:, t] = tokens = choose(t, logits)
                 log_probs.append(logits.log_softmax(1).gather(1, tokens.unsqueeze(1)).squeeze(1))
-        return torch.stack(written, dim=1), torch.stack(log_probs, dim=1)
+        return text, torch.stack(log_probs, dim=1)
 
 
 class _CausalPart(ExportModule):

@@ -12,6 +12,7 @@ from ..nn.gated_conv import hide
 from .embedding import TokenEmbedding
 from .interleaved import InterleavedStack
 from .layers import Labels, final_norm, needed, project, stack
+from .lines import Lines, form_of
 
 
 class InterleavedDecoder(nn.Module):
@@ -23,6 +24,7 @@ class InterleavedDecoder(nn.Module):
         super().__init__()
         self.mask_id, self.embedding = mask_id, embedding
         self.history = nn.Linear(config.embed_dim, config.d_model)
+        self.lines = Lines(config, embedding, mask_id) if config.lines else None
         self.stack = InterleavedStack(config, config.pass_layers, inject=True, rows=config.rows)
 
     def forward(
@@ -32,16 +34,17 @@ class InterleavedDecoder(nn.Module):
         passes: int,
         condition: Tensor | None,
         mask: Tensor | None = None,
+        forms: Tensor | None = None,
     ) -> Tensor:
-        """x (B, C, T), history (B, T) or absent, condition (B, D) -> (B, C, T). Past what the mask
+        """x (B, C, T), history (B, T) or absent, condition (B, D), the form of each (B,), absent:
+        the only one -> (B, C, T). Past what the mask
         (B, T) says is real there is nothing."""
         length, rows = x.shape[2], -(-x.shape[2] // passes)
         whole = rows * passes  # what ends within a row goes on there, for the other rows to see
         x = F.pad(hide(x, mask), (0, whole - length))
         if history is not None:
-            before = F.pad(history, (1, whole - length), value=self.mask_id)[:, :whole]
-            first = torch.arange(whole, device=x.device) % passes == 0
-            x = self.shown(x, before.masked_fill(first, self.mask_id))
+            history = F.pad(history, (0, whole - length), value=self.mask_id)
+            x = x + self.shown(history, passes, slice(None), forms).transpose(1, 2).to(x.dtype)
         there = None if mask is None else mask[:, ::passes]  # a row is where its first position is
         real = mask
         if mask is None and whole > length:
@@ -50,11 +53,14 @@ class InterleavedDecoder(nn.Module):
         y: Tensor = self.stack(x, passes, condition, there, real)
         return y[:, :, :length]
 
-    def shown(self, x: Tensor, before: Tensor) -> Tensor:
-        """x (B, C, N) that knows what stands before each position, (B, N)."""
-        known = (before != self.mask_id).unsqueeze(2)
-        shown: Tensor = self.history(self.embedding(before)) * known
-        return x + shown.transpose(1, 2).to(x.dtype)
+    def shown(self, history: Tensor, passes: int, at: slice, forms: Tensor | None = None) -> Tensor:
+        """What the N positions `at` are told of what passes before their own decided, of a history
+        (B, T) in whole rows: (B, N, C)."""
+        before = F.pad(history[:, :-1], (1, 0), value=self.mask_id)[:, at]
+        column = torch.arange(history.shape[1], device=history.device)[at] % passes
+        known = ((before != self.mask_id) & (column > 0)).unsqueeze(2)
+        told: Tensor = self.history(self.embedding(before)) * known
+        return told if self.lines is None else told + self.lines(history, passes, forms, at)
 
 
 class Columns:
@@ -63,8 +69,11 @@ class Columns:
 
     Of x (B, C, T) of `Decoder.start`, in P passes."""
 
-    def __init__(self, decoder: Decoder, x: Tensor, z: Tensor, passes: int) -> None:
+    def __init__(
+        self, decoder: Decoder, x: Tensor, z: Tensor, passes: int, labels: Tensor | None = None
+    ) -> None:
         passes = decoder.check(passes, x.shape[2])
+        self.forms = form_of(decoder.config, labels)
         self.decoder, self.z, self.passes = decoder, z.to(x.dtype), passes
         self.length, rows = x.shape[2], -(-x.shape[2] // passes)
         x = F.pad(x, (0, rows * passes - self.length))
@@ -72,16 +81,19 @@ class Columns:
         weave = decoder.weave
         self.seen = [] if weave is None else weave.stack.start(x.shape[0], self.length, passes)
 
-    def __call__(self, before: Tensor | None = None) -> Tensor:
-        """The next column: hidden (B, N, E) of its N positions in the poem, given the tokens (B, N)
-        right before them, the mask token where unknown; absent: none is known."""
+    def __call__(self, history: Tensor | None = None) -> Tensor:
+        """The next column: hidden (B, N, E) of its N positions in the poem, given what is decided
+        of the poem, tokens (B, T), the mask token where unknown; absent: nothing."""
         t, decoder = self.column, self.decoder
         self.column += 1
         x, real = self.grid[..., t], len(range(t, self.length, self.passes))
         if decoder.weave is not None:
-            if before is not None:
-                before = F.pad(before, (0, x.shape[2] - before.shape[1]), value=decoder.mask_id)
-                x = decoder.weave.shown(x, before)
+            if history is not None and t:
+                whole = self.grid.shape[2] * self.passes
+                history = F.pad(history, (0, whole - history.shape[1]), value=decoder.mask_id)
+                turn = slice(t, None, self.passes)
+                told = decoder.weave.shown(history, self.passes, turn, self.forms)
+                x = x + told.transpose(1, 2)
             x = decoder.weave.stack.step(x, self.seen, real, self.z)
         hidden: Tensor = decoder.out(decoder.norm(x[..., :real]).transpose(1, 2))
         return hidden
@@ -92,7 +104,8 @@ class Decoder(nn.Module):
 
     def __init__(self, config: ModelConfig, embedding: TokenEmbedding, mask_id: int) -> None:
         super().__init__()
-        self.max_len, self.mask_id, self.by_length = config.max_len, mask_id, config.by_length
+        self.config, self.mask_id = config, mask_id
+        self.max_len, self.by_length = config.max_len, config.by_length
         self.embedding = embedding
         self.observe = nn.Linear(config.embed_dim, config.d_model) if config.observe else None
         self.heads = nn.Linear(config.latent_dim, config.max_len * config.d_model)
@@ -125,7 +138,7 @@ class Decoder(nn.Module):
         The softmax is of ``hidden @ softmax.table().T + bias``. Tied weights need no bias: what
         every hidden vector has in common is one."""
         common = self.start(z, observed, labels, mask)
-        hidden = self.finish(common, z, history, passes, mask=mask)
+        hidden = self.finish(common, z, history, passes, mask, labels)
         return hidden if mask is None else hidden[:, : mask.shape[1]]
 
     def start(
@@ -162,13 +175,14 @@ class Decoder(nn.Module):
         history: Tensor | None = None,
         passes: int = 1,
         mask: Tensor | None = None,
+        labels: Tensor | None = None,
     ) -> Tensor:
         """What `forward` gives, from x of `start`, for all that is computed."""
         passes = self.check(passes, x.shape[2])
         if self.weave is not None:
             history = None if history is None else self._filled(history, x.shape[2])
             z, real = z.to(self.heads.weight.dtype), self._hiding(mask, z.shape[0])
-            x = self.weave(x, history, passes, z, real)
+            x = self.weave(x, history, passes, z, real, form_of(self.config, labels))
         hidden: Tensor = self.out(self.norm(x).transpose(1, 2))
         return hidden
 

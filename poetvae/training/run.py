@@ -258,6 +258,8 @@ def _completed(config: Config, codec: PoemCodec, group: Group, goes_on: bool) ->
     """A configuration with what the corpus and the machine decide."""
     sizes = {"vocab_size": len(codec.tokenizer), "label_sizes": codec.label_sizes}
     sizes |= {"max_len": codec.max_len, "form_known": len(codec.forms) > 1}
+    forms = codec.forms if config.model.sight else ()
+    sizes["lines"] = tuple(size for form in forms for size in (*form.lengths, 0))
     sounds = sounds_of(codec) if config.model.sounds else None
     sizes["sound_sizes"] = sounds.sizes if sounds else ()
     values = asdict(config.model) | ({} if goes_on else sizes)

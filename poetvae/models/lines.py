@@ -1,0 +1,87 @@
+"""Lines in sight of each other: what stands in the place of a position in the lines around its own.
+
+A poem is read as a grid of lines and places, counted from the ends of the lines, where they rhyme.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..config import ModelConfig
+from .embedding import TokenEmbedding
+
+SIGHT = 3  # lines before, and as many behind
+_NONE = -1
+
+
+class Lines(nn.Module):
+    """A gated block sees a few positions along the text; this one sees along the columns of verse:
+    the vectors of the tokens as far from the ends of the lines before and behind, each through a
+    map of its own.
+
+    The forms are those of the configuration's `lines`; with several, the first label of a poem is
+    the number of its form, from 1. Shapes: B poems, T positions, E width of a token, C channels.
+    """
+
+    def __init__(self, config: ModelConfig, embedding: TokenEmbedding, mask_id: int) -> None:
+        super().__init__()
+        self.embedding, self.mask_id = embedding, mask_id
+        self.before = nn.Linear(SIGHT * config.embed_dim, config.d_model, bias=False)
+        self.behind = nn.Linear(SIGHT * config.embed_dim, config.d_model, bias=False)
+        self.places = aligned(config.lines, config.max_len)
+
+    def forward(
+        self, tokens: Tensor, passes: int, forms: Tensor | None = None, at: slice = slice(None)
+    ) -> Tensor:
+        """Tokens (B, T), the mask token where unknown, and the form of each (B,), absent: the only
+        one -> (B, N, C) of the N positions `at`; of what passes before their own decided alone."""
+        length = tokens.shape[1]
+        more = max(0, length - self.places.shape[1])  # a row may go on past the last position
+        places = F.pad(self.places, (0, 0, 0, more), value=_NONE).to(tokens.device)[:, :length]
+        places = places[:, at]  # (forms, N, 2 * SIGHT)
+        column = torch.arange(length, device=tokens.device)[at] % passes
+        unseen = (places == _NONE) | (places % passes >= column[:, None]) | (places >= length)
+        places = places.masked_fill(unseen, 0)
+        if forms is None:
+            forms = tokens.new_ones(1)
+        places, unseen = places[forms - 1], unseen[forms - 1]
+        rows = torch.arange(len(tokens), device=tokens.device)[:, None, None]
+        seen = tokens[rows, places].masked_fill(unseen, self.mask_id)
+        told = self._mapped(self.before, seen[..., :SIGHT])
+        if passes < length:  # one position after the other, nothing stands behind
+            told = told + self._mapped(self.behind, seen[..., SIGHT:])
+        return told
+
+    def _mapped(self, to: nn.Linear, seen: Tensor) -> Tensor:
+        vectors = self.embedding(seen) * (seen != self.mask_id).unsqueeze(-1)
+        mapped: Tensor = to(vectors.flatten(2))
+        return mapped
+
+
+def form_of(config: ModelConfig, labels: Tensor | None) -> Tensor | None:
+    """The number of each poem's form, (B,), from labels (B, L); None where there is but one."""
+    return labels[:, 0] if config.form_known and labels is not None else None
+
+
+def aligned(lines: tuple[int, ...], length: int) -> Tensor:
+    """The positions at the same place, counted from the end, of the lines before each of T
+    positions, nearest first, and of the lines behind: (forms, T, 2 * SIGHT), -1 = there is none.
+    The forms are the lengths of their lines, 0 after each form."""
+    forms, form = [], list[int]()
+    for size in lines:
+        if size:
+            form.append(size)
+            continue
+        ends = torch.tensor(form, device="cpu").cumsum(0).tolist()
+        places = torch.full((length, 2 * SIGHT), _NONE, device="cpu")
+        for line, (size, end) in enumerate(zip(form, ends, strict=True)):
+            for back in range(1, size + 1):
+                for k in range(SIGHT):
+                    for other, tap in ((line - k - 1, k), (line + k + 1, SIGHT + k)):
+                        if 0 <= other < len(form) and back <= form[other]:
+                            places[end - back, tap] = ends[other] - back
+        forms.append(places)
+        form = []
+    return torch.stack(forms) if forms else torch.full((1, length, 2 * SIGHT), _NONE, device="cpu")
