@@ -148,13 +148,10 @@ class ModelConfig:
         (), "numbers of passes to write in, each for a share of the batches", 1, 4096
     )
     pass_layers: int = setting(6, "gated blocks that see earlier passes", 1, 64)
-    rows: bool = setting(True, "every third of these looks across the lines of a pass")
+    across: bool = setting(True, "each third of these looks across the positions of a pass")
     sight: bool = setting(
         False,
         "show a position what stands in its place in the lines around its own",
-    )
-    attend_every: int = setting(
-        0, "an attention to earlier passes after so many of these; 0 = none", 0, 64
     )
     codebook_size: int = setting(512, "codes of a VQ-VAE", 8, 1_000_000)
     code_dim: int = setting(32, "width of a code's vector", 1, 4096)

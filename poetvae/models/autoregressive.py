@@ -96,7 +96,7 @@ class Autoregressive(TextModel):
         tokens = torch.full((n,), self.bos_id, device=self.device)
         condition = None if self.labels is None or labels is None else self.labels(labels)
         length = length or self.config.max_len
-        seen, log_probs = self.body.start(n, length, length), []
+        seen, log_probs = self.body.start(n, 1), []
         text = torch.full((n, length), self.mask_id, device=self.device)
         with evaluating(self):
             for t in range(length):
@@ -105,7 +105,7 @@ class Autoregressive(TextModel):
                 if self.lines is not None:
                     forms = form_of(self.config, labels)
                     x = x + self.lines(text, length, forms, slice(t, t + 1)).squeeze(1)
-                x = self.norm(self.body.step(x.unsqueeze(2), seen, 1))
+                x = self.norm(self.body.step(x.unsqueeze(2), seen))
                 logits = F.linear(self.out(x.squeeze(2)), self.softmax.table(), self.bias)
                 text[:, t] = tokens = choose(t, logits)
                 log_probs.append(logits.log_softmax(1).gather(1, tokens.unsqueeze(1)).squeeze(1))

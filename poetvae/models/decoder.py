@@ -25,7 +25,7 @@ class InterleavedDecoder(nn.Module):
         self.mask_id, self.embedding = mask_id, embedding
         self.history = nn.Linear(config.embed_dim, config.d_model)
         self.lines = Lines(config, embedding, mask_id) if config.lines else None
-        self.stack = InterleavedStack(config, config.pass_layers, inject=True, rows=config.rows)
+        self.stack = InterleavedStack(config, config.pass_layers, inject=True, across=config.across)
 
     def forward(
         self,
@@ -46,11 +46,7 @@ class InterleavedDecoder(nn.Module):
             history = F.pad(history, (0, whole - length), value=self.mask_id)
             x = x + self.shown(history, passes, slice(None), forms).transpose(1, 2).to(x.dtype)
         there = None if mask is None else mask[:, ::passes]  # a row is where its first position is
-        real = mask
-        if mask is None and whole > length:
-            real = torch.ones(1, length, dtype=torch.bool, device=x.device)
-        real = None if real is None else F.pad(real, (0, whole - length))
-        y: Tensor = self.stack(x, passes, condition, there, real)
+        y: Tensor = self.stack(x, passes, condition, there)
         return y[:, :, :length]
 
     def shown(self, history: Tensor, passes: int, at: slice, forms: Tensor | None = None) -> Tensor:
@@ -79,7 +75,7 @@ class Columns:
         x = F.pad(x, (0, rows * passes - self.length))
         self.grid, self.column = x.reshape(*x.shape[:2], rows, passes), 0
         weave = decoder.weave
-        self.seen = [] if weave is None else weave.stack.start(x.shape[0], self.length, passes)
+        self.seen = [] if weave is None else weave.stack.start(x.shape[0], rows)
 
     def __call__(self, history: Tensor | None = None) -> Tensor:
         """The next column: hidden (B, N, E) of its N positions in the poem, given what is decided
@@ -94,7 +90,7 @@ class Columns:
                 turn = slice(t, None, self.passes)
                 told = decoder.weave.shown(history, self.passes, turn, self.forms)
                 x = x + told.transpose(1, 2)
-            x = decoder.weave.stack.step(x, self.seen, real, self.z)
+            x = decoder.weave.stack.step(x, self.seen, self.z)
         hidden: Tensor = decoder.out(decoder.norm(x[..., :real]).transpose(1, 2))
         return hidden
 

@@ -66,9 +66,7 @@ def test_a_position_sees_the_passes_before_its_own(length: int, passes: int) -> 
 
 @pytest.mark.parametrize("length", [4, 7, 10])
 @pytest.mark.parametrize("passes", [1, 2, 3, 4, 8])
-@pytest.mark.parametrize(
-    "kind", [{}, {"passes": ()}, {"rows": False, "attend_every": 2}, {"lines": (2, 1, 0)}]
-)
+@pytest.mark.parametrize("kind", [{}, {"passes": ()}, {"across": False}, {"lines": (2, 1, 0)}])
 def test_a_turn_alone_is_what_the_whole_has_there(
     kind: dict[str, Any], passes: int, length: int
 ) -> None:
