@@ -145,7 +145,10 @@ class ModelConfig:
         0.0, "share of poems that are learnt with a part known; 0 = never shown any", 0.0, 1.0
     )
     passes: tuple[int, ...] = setting(
-        (), "numbers of passes to write in, each for a share of the batches", 1, 4096
+        (),
+        "numbers of passes to write in, each for a share of the batches; 0 = position by position",
+        0,
+        4096,
     )
     pass_layers: int = setting(6, "gated blocks that see earlier passes", 1, 64)
     across: bool = setting(True, "each third of these looks across the positions of a pass")
@@ -261,6 +264,12 @@ PRESETS: dict[str, dict[str, Any]] = {
     "few": {
         "passes": (1, 2, 4, 8, 8, 8), "observe": 0.2, "encoder_layers": 1, "decoder_layers": 1,
         "pooling_heads": 2,
+    },
+    # The recipe for weights: sounds, lines in sight of each other, mostly position after position.
+    "poet": {
+        "passes": (1, 2, 4, 8, 8, 8, *(0,) * 12), "pass_layers": 9, "across": False, "sight": True,
+        "sounds": True, "observe": 0.2, "dropout": 0.2, "encoder_layers": 1, "decoder_layers": 1,
+        "pooling_heads": 2, "optimizer": "muon", "lr_schedule": "wsd",
     },
     # One character after the other, as many parameters as base.
     "ar": {

@@ -68,6 +68,8 @@ class TextModel(nn.Module):
             raise ConfigError(f"vocab_size is {config.vocab_size}; expected {wanted}")
         if not config.max_len:
             raise ConfigError("max_len is 0; expected how many positions a poem has")
+        if 0 in config.passes:
+            raise ConfigError(f"passes has 0; expected {config.max_len}, as many as max_len")
         self.config, self.mask_id = config, mask_id
 
     @property

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import ModelConfig
+from ..errors import ConfigError, brief
 from .embedding import TokenEmbedding
 
 SIGHT = 3  # lines before, and as many behind
@@ -22,15 +23,20 @@ class Lines(nn.Module):
     map of its own.
 
     The forms are those of the configuration's `lines`; with several, the first label of a poem is
-    the number of its form, from 1. Shapes: B poems, T positions, E width of a token, C channels.
+    the number of its form, from 1, or 0 where that is unknown. Shapes: B poems, T positions, C
+    channels. ConfigError: lines that are not those of the forms.
     """
 
     def __init__(self, config: ModelConfig, embedding: TokenEmbedding, mask_id: int) -> None:
         super().__init__()
+        forms = config.label_sizes[0] - 1 if config.form_known else 1
+        self.places = aligned(config.lines, config.max_len)
+        if len(self.places) != forms + 1:
+            wanted = f"{forms} forms of {config.max_len} positions at most, each with 0 after it"
+            raise ConfigError(f"lines is {brief(config.lines)}; expected {wanted}")
         self.embedding, self.mask_id = embedding, mask_id
         self.before = nn.Linear(SIGHT * config.embed_dim, config.d_model, bias=False)
         self.behind = nn.Linear(SIGHT * config.embed_dim, config.d_model, bias=False)
-        self.places = aligned(config.lines, config.max_len)
 
     def forward(
         self, tokens: Tensor, passes: int, forms: Tensor | None = None, at: slice = slice(None)
@@ -38,15 +44,16 @@ class Lines(nn.Module):
         """Tokens (B, T), the mask token where unknown, and the form of each (B,), absent: the only
         one -> (B, N, C) of the N positions `at`; of what passes before their own decided alone."""
         length = tokens.shape[1]
-        more = max(0, length - self.places.shape[1])  # a row may go on past the last position
-        places = F.pad(self.places, (0, 0, 0, more), value=_NONE).to(tokens.device)[:, :length]
-        places = places[:, at]  # (forms, N, 2 * SIGHT)
+        places = self.places.to(tokens.device)
+        if (more := length - places.shape[1]) > 0:  # a row may go on past the last position
+            places = F.pad(places, (0, 0, 0, more), value=_NONE)
+        places = places[:, :length][:, at]  # (forms, N, 2 * SIGHT)
         column = torch.arange(length, device=tokens.device)[at] % passes
         unseen = (places == _NONE) | (places % passes >= column[:, None]) | (places >= length)
         places = places.masked_fill(unseen, 0)
         if forms is None:
             forms = tokens.new_ones(1)
-        places, unseen = places[forms - 1], unseen[forms - 1]
+        places, unseen = places[forms], unseen[forms]
         rows = torch.arange(len(tokens), device=tokens.device)[:, None, None]
         seen = tokens[rows, places].masked_fill(unseen, self.mask_id)
         told = self._mapped(self.before, seen[..., :SIGHT])
@@ -67,21 +74,25 @@ def form_of(config: ModelConfig, labels: Tensor | None) -> Tensor | None:
 
 def aligned(lines: tuple[int, ...], length: int) -> Tensor:
     """The positions at the same place, counted from the end, of the lines before each of T
-    positions, nearest first, and of the lines behind: (forms, T, 2 * SIGHT), -1 = there is none.
-    The forms are the lengths of their lines, 0 after each form."""
-    forms, form = [], list[int]()
+    positions, nearest first, and of the lines behind: (forms + 1, T, 2 * SIGHT), -1 = there is
+    none, as in the first, the unknown form. The forms are the lengths of their lines, 0 after each;
+    those from one on that does not fit into T positions are left out."""
+    forms, starts, sizes = [torch.full((length, 2 * SIGHT), _NONE, device="cpu")], [0], list[int]()
     for size in lines:
         if size:
-            form.append(size)
+            sizes.append(size)
+            starts.append(starts[-1] + size)
             continue
-        ends = torch.tensor(form, device="cpu").cumsum(0).tolist()
-        places = torch.full((length, 2 * SIGHT), _NONE, device="cpu")
-        for line, (size, end) in enumerate(zip(form, ends, strict=True)):
-            for back in range(1, size + 1):
-                for k in range(SIGHT):
-                    for other, tap in ((line - k - 1, k), (line + k + 1, SIGHT + k)):
-                        if 0 <= other < len(form) and back <= form[other]:
-                            places[end - back, tap] = ends[other] - back
+        if starts[-1] > length:
+            break
+        places = torch.full_like(forms[0], _NONE)
+        for line, start in enumerate(starts[:-1]):
+            for tap, step in enumerate((*range(-1, -SIGHT - 1, -1), *range(1, SIGHT + 1))):
+                if 0 <= (other := line + step) < len(sizes):
+                    both = min(sizes[line], sizes[other])
+                    ends = start + sizes[line], starts[other] + sizes[other]
+                    here, there = (torch.arange(end - both, end, device="cpu") for end in ends)
+                    places[here, tap] = there
         forms.append(places)
-        form = []
-    return torch.stack(forms) if forms else torch.full((1, length, 2 * SIGHT), _NONE, device="cpu")
+        starts, sizes = [0], []
+    return torch.stack(forms)

@@ -73,6 +73,7 @@ class VQVAE(LatentModel):
             vocab_size=config.codebook_size + 1,  # one more stands before the first code
             sound_sizes=(),
             max_len=self.groups,
+            lines=(),
             embed_dim=config.d_model,
             decoder_layers=config.prior_layers,
         )

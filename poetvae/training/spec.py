@@ -133,7 +133,7 @@ class RunSpec:
         if not self.forms and max(self.config.model.passes, default=1) > 1:
             raise ConfigError(
                 "several passes need a form: where a free text ends is not known to those that "
-                "write behind it; give --form, or --set passes=1"
+                "write behind it; give --form, or --set passes=1, or passes=1,0"
             )
 
     def save(self, run: Path) -> None:
