@@ -307,7 +307,7 @@ def test_every_preset_builds_at_full_width() -> None:
     sizes = {name: model.num_parameters() for name, model in models.items()}
     members = {"ae", "sparse-ae", "vq", "cluster", "iwae", "infill", "few", "tune"}
     assert sorted(sizes.keys() - members, key=lambda name: sizes[name]) == [
-        *("tiny", "seed", "small", "ar", "base", "ar-large", "large"),
+        *("tiny", "seed", "small", "ar", "base", "poet", "ar-large", "large"),
     ]
     for name in members:
         assert sizes[name] == pytest.approx(sizes["base"], rel=0.25), name

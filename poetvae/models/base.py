@@ -68,9 +68,8 @@ class TextModel(nn.Module):
             raise ConfigError(f"vocab_size is {config.vocab_size}; expected {wanted}")
         if not config.max_len:
             raise ConfigError("max_len is 0; expected how many positions a poem has")
-        if 0 in config.passes:
-            raise ConfigError(f"passes has 0; expected {config.max_len}, as many as max_len")
-        self.config, self.mask_id = config, mask_id
+        passes = tuple(number or config.max_len for number in config.passes)
+        self.config, self.mask_id = replace(config, passes=passes), mask_id
 
     @property
     def device(self) -> torch.device:
@@ -195,7 +194,8 @@ class LatentModel(TextModel, ABC):
         super().__init__(config, mask_id)
         self.latent_dim = latent_dim
         self.embedding = TokenEmbedding(config)
-        self.decoder = Decoder(replace(config, latent_dim=latent_dim), self.embedding, mask_id)
+        over_z = replace(self.config, latent_dim=latent_dim)
+        self.decoder = Decoder(over_z, self.embedding, mask_id)
 
     @property
     def latent(self) -> LatentModel:

@@ -258,7 +258,6 @@ def _completed(config: Config, codec: PoemCodec, group: Group, goes_on: bool) ->
     """A configuration with what the corpus and the machine decide."""
     sizes = {"vocab_size": len(codec.tokenizer), "label_sizes": codec.label_sizes}
     sizes |= {"max_len": codec.max_len, "form_known": len(codec.forms) > 1}
-    sizes["passes"] = tuple(passes or codec.max_len for passes in config.model.passes)
     forms = codec.forms if config.model.sight else ()
     sizes["lines"] = tuple(size for form in forms for size in (*form.lengths, 0))
     sounds = sounds_of(codec) if config.model.sounds else None
@@ -316,8 +315,8 @@ def _check_same(
     known, wanted = (
         ChainMap(vars(s), vars(s.reading), *s.config.to_dict().values()) for s in (spec, planned)
     )
-    filled = {"vocab_size", "max_len", "label_sizes", "sound_sizes", "form_known", "by_length"}
-    filled |= {"lines", *(["passes"] if 0 in wanted["passes"] else [])}
+    filled = {"vocab_size", "max_len", "label_sizes", "sound_sizes", "lines"}
+    filled |= {"form_known", "by_length"}
     filled |= {n for n in ("precision", "slices", "validate_every") if wanted[n] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
     pairs["steps"] = spec.steps, min(spec.steps, steps)  # more can be given to it

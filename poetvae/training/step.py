@@ -131,7 +131,7 @@ def accumulate(model: TextModel, part: Slice, config: Config, progress: float) -
         part.batch,
         model.mask_id,
         observe=config.model.observe,
-        passes=config.model.passes,
+        passes=model.config.passes,
         noise=config.objective.noise,
         dropout=config.objective.label_dropout,
         form_known=config.model.form_known,

@@ -191,9 +191,9 @@ def test_free_form_and_labels_resume_too(tmp_path: Path) -> None:
         assert outcome(tmp_path / "stopped" / name) == outcome(tmp_path / name)
 
 
-def test_muon_resumes_too(corpus: Path, tmp_path: Path) -> None:
-    """Of a matrix it keeps one moment, of all else two and their step."""
-    how: dict[str, Any] = {"settings": {**SETTINGS, "optimizer": "muon", "passes": (1, 2)}}
+def test_the_recipe_resumes_too(corpus: Path, tmp_path: Path) -> None:
+    """Of a matrix Muon keeps one moment, of all else two and their step."""
+    how: dict[str, Any] = {"preset": "tiny,poet"}
     start(corpus, tmp_path / "whole", **how)
     for happens, error in ((terminate, trainer.TrainingInterruptedError), (cut, PowerCutError)):
         run = tmp_path / happens.__name__
