@@ -39,8 +39,7 @@ from poetvae.evaluation.ngram import NGram
 from poetvae.evaluation.samples import compare
 from poetvae.generation.generate import generate as write_poems
 from poetvae.generation.options import SamplingOptions
-from poetvae.generation.passes import logits_at
-from poetvae.models import Autoregressive, LatentModel
+from poetvae.models import Autoregressive
 from poetvae.poet import Poet
 from poetvae.runtime import bf16_is_faster, keep_freed_memory
 from poetvae.text.poem import Poem
@@ -83,7 +82,8 @@ def ladder(o: SimpleNamespace) -> None:
         if name not in runs:
             return ngram_rung(1 if name == "unigram" else 4, run, referee, o.samples)
         scores = common.scored(run, o.samples, o.iw, referee, curve=100)
-        many, alone = (in_turn([act], 1, o.seconds).item() for act in writing(run)[:2])
+        loaded = Poet.from_pretrained(run)
+        many, alone = (in_turn([act], 1, o.seconds).item() for act in writing(loaded))
         return {**scores, "poems_per_s": 256 / many, "ms_per_poem": 1000 * alone}
 
     rows, human = [], {}
@@ -118,24 +118,14 @@ def ngram_rung(order: int, run: Path, judge: common.Judge | None, n: int) -> dic
     return found | compare(codec, written, data.test, data.train, asked=asked, judge=judge)
 
 
-def writing(run: Path) -> list[Act]:
-    """Batches of 256 poems, and a poem by itself; beside them what the decoder does alone."""
-    poet = Poet.from_pretrained(run)
-    model, codec = poet.model, poet.codec
+def writing(poet: Poet, passes: int | None = None) -> list[Act]:
+    """Batches of 256 poems, and a poem by itself, in so many passes."""
 
     def write(n: int, number: int) -> None:
-        write_poems(model, codec, n, options=SamplingOptions(1.0, seed=number))
+        options = SamplingOptions(1.0, seed=number, passes=passes)
+        write_poems(poet.model, poet.codec, n, options=options)
 
-    decoding = [partial(decode, model.latent)] if model.has_latent else []
-    return [stepping(act) for act in (partial(write, 256), partial(write, 1), *decoding)]
-
-
-@torch.no_grad()
-def decode(model: LatentModel, number: int) -> None:
-    """Logits of a batch of 256 from new z, in each pass of the positions that it decides."""
-    z = model.prior(256).sample()
-    for t in range(model.passes):
-        logits_at(model, z, slice(t, None, model.passes), passes=model.passes)
+    return [stepping(partial(write, n)) for n in (256, 1)]
 
 
 @command("run", poems=100, candidates=256)
@@ -193,21 +183,20 @@ def one_out(
 
 @command("runs...", seconds=3.0, rounds=3, threads=THREADS)
 def generate(o: SimpleNamespace) -> None:
-    """Poems a second and ms for one poem of trained RUNS, in turn: one pass, or one a character.
-
-    Beside them is what the decoder does by itself, for nothing but the logits, in as many passes.
-    """
+    """Poems a second and ms for one poem of trained RUNS, in each number of passes, in turn."""
     torch.set_num_threads(o.threads)
-    acts = [(run.name, writing(run)) for run in o.runs]
-    spent = iter(in_turn([act for _, own in acts for act in own], o.rounds, o.seconds))
+    poets = [(run.name, Poet.from_pretrained(run)) for run in o.runs]
+    kinds = [(name, p, n) for name, p in poets for n in p.model.pass_choices or (None,)]
+    acts = [act for _, poet, passes in kinds for act in writing(poet, passes)]
     rows = []
-    for name, own in acts:
-        many, alone, *bare = (next(spent) for _ in own)
-        r = {"name": name, "poems": 256 / np.median(many), "ms": 1000 * np.median(alone)}
-        if bare:
-            r |= {"bare": 256 / np.median(bare[0]), "share": np.median(bare[0] / many)}
-        rows.append(cells(r, "name poems:,.0f bare:,.0f share:.0% ms:.1f"))
-    columns = "|poems/s, batches of 256|decoder alone|share of that|ms for one poem"
+    spent = iter(in_turn(acts, o.rounds, o.seconds))
+    first: dict[str, float] = {}
+    for name, poet, passes in kinds:
+        many, alone = (float(np.median(next(spent))) for _ in range(2))
+        r = {"poems": 256 / many, "ms": 1000 * alone, "passes": poet.model.network_passes(passes)}
+        r |= {"name": name, "ratio": many / first.setdefault(name, many)}
+        rows.append(cells(r, "name passes poems:,.0f ratio:.2f ms:.1f"))
+    columns = "|passes|poems/s, batches of 256|time by that of the first|ms for one poem"
     publish(o.write, "generation-speed", table(columns, rows))
 
 
