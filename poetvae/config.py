@@ -267,7 +267,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # The recipe for weights: sounds, lines in sight of each other, mostly position after position.
     "poet": {
-        "passes": (1, 2, 4, 8, 8, 8, *(0,) * 12), "pass_layers": 9, "across": False, "sight": True,
+        "passes": (1, 2, 4, 8, 8, *(0,) * 15), "pass_layers": 9, "across": False, "sight": True,
         "sounds": True, "observe": 0.2, "dropout": 0.2, "encoder_layers": 1, "decoder_layers": 1,
         "pooling_heads": 2, "optimizer": "muon", "lr_schedule": "wsd",
     },
