@@ -977,7 +977,8 @@ def test_stats_of_the_embedded_sample() -> None:
 def test_info(run: Path) -> None:
     values = shell("info --json").answer
     assert values["poetvae"] == poetvae.__version__
-    presets = "base small seed tune tiny ae sparse-ae vq cluster iwae infill few ar ar-large large"
+    presets = "base small seed tune tiny ae sparse-ae vq cluster iwae infill few poet ar ar-large"
+    presets += " large"
     assert values["presets"] == presets.split()
     assert values["settings"]["beta"]
     result = shell("info --json --model", run)
