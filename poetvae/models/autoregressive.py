@@ -45,7 +45,7 @@ class Autoregressive(TextModel):
         if self.labels is not None and labels is not None:
             x = x + self.labels(labels).unsqueeze(1)
         if self.lines is not None:
-            x = x + self.lines(tokens, tokens.shape[1], form_of(self.config, labels))
+            x = self.lines(x, tokens, tokens.shape[1], form_of(self.config, labels))
         x = self.body(x.transpose(1, 2), tokens.shape[1])
         hidden: Tensor = self.out(self.norm(x).transpose(1, 2))
         return hidden
@@ -103,8 +103,8 @@ class Autoregressive(TextModel):
                 x = self.project(self.embedding(tokens)) + self.positions[t]
                 x = x if condition is None else x + condition
                 if self.lines is not None:
-                    forms = form_of(self.config, labels)
-                    x = x + self.lines(text, length, forms, slice(t, t + 1)).squeeze(1)
+                    forms, at = form_of(self.config, labels), slice(t, t + 1)
+                    x = self.lines(x.unsqueeze(1), text, length, forms, at).squeeze(1)
                 x = self.norm(self.body.step(x.unsqueeze(2), seen))
                 logits = F.linear(self.out(x.squeeze(2)), self.softmax.table(), self.bias)
                 text[:, t] = tokens = choose(t, logits)

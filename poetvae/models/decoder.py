@@ -37,26 +37,31 @@ class InterleavedDecoder(nn.Module):
         forms: Tensor | None = None,
     ) -> Tensor:
         """x (B, C, T), history (B, T) or absent, condition (B, D), the form of each (B,), absent:
-        the only one -> (B, C, T). Past what the mask
-        (B, T) says is real there is nothing."""
+        the only one -> (B, C, T). Past what the mask (B, T) says is real there are no rows."""
         length, rows = x.shape[2], -(-x.shape[2] // passes)
         whole = rows * passes  # what ends within a row goes on there, for the other rows to see
         x = F.pad(hide(x, mask), (0, whole - length))
         if history is not None:
             history = F.pad(history, (0, whole - length), value=self.mask_id)
-            x = x + self.shown(history, passes, slice(None), forms).transpose(1, 2).to(x.dtype)
+            x = self.shown(x, history, passes, slice(None), forms)
         there = None if mask is None else mask[:, ::passes]  # a row is where its first position is
         y: Tensor = self.stack(x, passes, condition, there)
         return y[:, :, :length]
 
-    def shown(self, history: Tensor, passes: int, at: slice, forms: Tensor | None = None) -> Tensor:
-        """What the N positions `at` are told of what passes before their own decided, of a history
-        (B, T) in whole rows: (B, N, C)."""
+    def shown(
+        self, x: Tensor, history: Tensor, passes: int, at: slice, forms: Tensor | None = None
+    ) -> Tensor:
+        """x (B, C, N) of the N positions `at`, which are told what passes before their own decided
+        of a history (B, T) in whole rows."""
         before = F.pad(history[:, :-1], (1, 0), value=self.mask_id)[:, at]
         column = torch.arange(history.shape[1], device=history.device)[at] % passes
         known = ((before != self.mask_id) & (column > 0)).unsqueeze(2)
-        told: Tensor = self.history(self.embedding(before)) * known
-        return told if self.lines is None else told + self.lines(history, passes, forms, at)
+        told: Tensor = x.transpose(1, 2) + (self.history(self.embedding(before)) * known).to(
+            x.dtype
+        )
+        if self.lines is not None:
+            told = self.lines(told, history, passes, forms, at).to(x.dtype)
+        return told.transpose(1, 2)
 
 
 class Columns:
@@ -88,8 +93,7 @@ class Columns:
                 whole = self.grid.shape[2] * self.passes
                 history = F.pad(history, (0, whole - history.shape[1]), value=decoder.mask_id)
                 turn = slice(t, None, self.passes)
-                told = decoder.weave.shown(history, self.passes, turn, self.forms)
-                x = x + told.transpose(1, 2)
+                x = decoder.weave.shown(x, history, self.passes, turn, self.forms)
             x = decoder.weave.stack.step(x, self.seen, self.z)
         hidden: Tensor = decoder.out(decoder.norm(x[..., :real]).transpose(1, 2))
         return hidden

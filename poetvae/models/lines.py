@@ -19,8 +19,9 @@ _NONE = -1
 
 class Lines(nn.Module):
     """A gated block sees a few positions along the text; this one sees along the columns of verse:
-    the vectors of the tokens as far from the ends of the lines before and behind, each through a
-    map of its own.
+    ``x + value * sigmoid(gate(x) - 2)``, the value from the vectors of the tokens as far from the
+    ends of the lines before and behind, each through a map of its own. Few positions have a use
+    for it, those that rhyme above all: it is nearly shut at first.
 
     The forms are those of the configuration's `lines`; with several, the first label of a poem is
     the number of its form, from 1, or 0 where that is unknown. Shapes: B poems, T positions, C
@@ -37,12 +38,19 @@ class Lines(nn.Module):
         self.embedding, self.mask_id = embedding, mask_id
         self.before = nn.Linear(SIGHT * config.embed_dim, config.d_model, bias=False)
         self.behind = nn.Linear(SIGHT * config.embed_dim, config.d_model, bias=False)
+        self.gate = nn.Linear(config.d_model, config.d_model)
 
     def forward(
-        self, tokens: Tensor, passes: int, forms: Tensor | None = None, at: slice = slice(None)
+        self,
+        x: Tensor,
+        tokens: Tensor,
+        passes: int,
+        forms: Tensor | None = None,
+        at: slice = slice(None),
     ) -> Tensor:
-        """Tokens (B, T), the mask token where unknown, and the form of each (B,), absent: the only
-        one -> (B, N, C) of the N positions `at`; of what passes before their own decided alone."""
+        """x (B, N, C) of the N positions `at`, tokens (B, T), the mask token where unknown, and the
+        form of each (B,), absent: the only one -> (B, N, C). What passes before its own decided is
+        all that a position sees."""
         length = tokens.shape[1]
         places = self.places.to(tokens.device)
         if (more := length - places.shape[1]) > 0:  # a row may go on past the last position
@@ -56,10 +64,10 @@ class Lines(nn.Module):
         places, unseen = places[forms], unseen[forms]
         rows = torch.arange(len(tokens), device=tokens.device)[:, None, None]
         seen = tokens[rows, places].masked_fill(unseen, self.mask_id)
-        told = self._mapped(self.before, seen[..., :SIGHT])
+        value = self._mapped(self.before, seen[..., :SIGHT])
         if passes < length:  # one position after the other, nothing stands behind
-            told = told + self._mapped(self.behind, seen[..., SIGHT:])
-        return told
+            value = value + self._mapped(self.behind, seen[..., SIGHT:])
+        return x + value * torch.sigmoid(self.gate(x) - 2)
 
     def _mapped(self, to: nn.Linear, seen: Tensor) -> Tensor:
         vectors = self.embedding(seen) * (seen != self.mask_id).unsqueeze(-1)

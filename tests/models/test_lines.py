@@ -66,31 +66,34 @@ def test_places_are_counted_from_the_ends_of_lines(form: tuple[int, ...]) -> Non
 def test_a_position_is_told_of_earlier_passes_alone(form: tuple[int, ...], passes: int) -> None:
     told, size = network(form), sum(form)
     passes = min(passes, size)
-    tokens = torch.randint(5, V, (1, size))
-    before = told(tokens, passes)
+    x, tokens = torch.randn(1, size, 3), torch.randint(5, V, (1, size))
+    before = told(x, tokens, passes)
     around = aligned(lines(form), size)[1].tolist()
     for place in range(size):
         other = tokens.clone()
         other[0, place] = 5 + (other[0, place] - 4) % (V - 5)
-        changed = (told(other, passes) != before)[0].any(dim=1).tolist()
+        changed = (told(x, other, passes) != before)[0].any(dim=1).tolist()
         assert changed == [place in around[i] and place % passes < i % passes for i in range(size)]
     at = slice(size // 2, None, passes)
-    torch.testing.assert_close(told(tokens, passes, at=at), before[:, at])
+    torch.testing.assert_close(told(x[:, at], tokens, passes, at=at), before[:, at])
 
 
 def test_each_poem_is_read_in_its_own_form() -> None:
     forms = (5, 5), (4, 6), (3, 3, 4)
     together, tokens = network(*forms), torch.randint(5, V, (3, 10))
-    found = together(tokens, 10, torch.tensor([1, 2, 3]))
+    x = torch.randn(3, 10, 3)
+    found = together(x, tokens, 10, torch.tensor([1, 2, 3]))
     for i, form in enumerate(forms):
         alone = network(form)
         alone.load_state_dict(together.state_dict())
-        torch.testing.assert_close(alone(tokens[i : i + 1], 10), found[i : i + 1])
-    assert not together(tokens, 10, torch.zeros(3, dtype=torch.long)).any()  # an unknown form
+        torch.testing.assert_close(alone(x[i : i + 1], tokens[i : i + 1], 10), found[i : i + 1])
+    unknown = torch.zeros(3, dtype=torch.long)  # a form that is
+    torch.testing.assert_close(together(x, tokens, 10, unknown), x)
 
 
 def test_what_is_unknown_tells_nothing() -> None:
-    assert not network((2, 2))(torch.full((1, 4), MASK), 4).any()
+    x = torch.randn(1, 4, 3)
+    torch.testing.assert_close(network((2, 2))(x, torch.full((1, 4), MASK), 4), x)
 
 
 @pytest.mark.parametrize("kind", ["vae", "autoregressive"])
