@@ -122,6 +122,7 @@ class ModelConfig:
         (), "tones and rhymes, readings, readings of a token; set by the corpus", 1, 32_767
     )
     embed_dim: int = setting(256, "width of a token's vector", 1, 4096)
+    embed_norm: bool = setting(False, "normalise a token's vector where it is read")
     d_model: int = setting(256, "channels of the gated convolutions", 1, 4096)
     latent_dim: int = setting(128, "dimensions of z", 1, 4096)
     encoder_layers: int = setting(3, "gated blocks of the encoder", 0, 64)
@@ -267,9 +268,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     # The recipe for weights: sounds, lines in sight of each other, mostly position after position.
     "poet": {
-        "passes": (1, 2, 4, 8, 8, *(0,) * 15), "pass_layers": 9, "across": False, "sight": True,
-        "sounds": True, "observe": 0.2, "dropout": 0.2, "encoder_layers": 1, "decoder_layers": 1,
-        "pooling_heads": 2, "optimizer": "muon", "lr_schedule": "wsd",
+        "passes": (1, 2, 4, 8, 8, 8, *(0,) * 14), "pass_layers": 9, "across": False, "sight": True,
+        "sounds": True, "embed_norm": True, "latent_dim": 16, "observe": 0.1, "dropout": 0.2,
+        "encoder_layers": 1, "decoder_layers": 1, "pooling_heads": 2, "optimizer": "muon",
+        "lr_schedule": "wsd",
     },
     # One character after the other, as many parameters as base.
     "ar": {

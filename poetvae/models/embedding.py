@@ -21,6 +21,11 @@ class TokenEmbedding(nn.Embedding):
 
     A token without a known reading has its own vector alone. What the tokens' readings are, and
     what is heard in a reading, is kept with the weights: a later table of facts moves no model.
+
+    With `embed_norm` vectors are read with mean 0 and variance 1; the softmax has them as they are.
+    They begin so small that what is added to them, z above all, would drown those of rare tokens
+    for long.
+
     Shapes: V tokens, E channels, S sounds, N readings, at most R of a token.
     """
 
@@ -29,6 +34,7 @@ class TokenEmbedding(nn.Embedding):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config.vocab_size, config.embed_dim)
+        self.normed = config.embed_norm
         self._kept: tuple[Any, ...] | None = None
         self.sounds: nn.Parameter | None = None
         if sizes := config.sound_sizes:
@@ -68,11 +74,13 @@ class TokenEmbedding(nn.Embedding):
             del self.readings, self.heard
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Tokens (...) -> their rows of `table`, (..., E)."""
+        """Tokens (...) -> their rows of `table`, (..., E), normalised with `embed_norm`."""
         if self.sounds is None or not (self.training or self._learns):
-            return F.embedding(tokens, self.table())
-        heard = self._mean(self.sounds, self.readings[tokens.flatten()])
-        return F.embedding(tokens, self.weight) + heard.view(*tokens.shape, -1)
+            vectors = F.embedding(tokens, self.table())
+        else:
+            heard = self._mean(self.sounds, self.readings[tokens.flatten()])
+            vectors = F.embedding(tokens, self.weight) + heard.view(*tokens.shape, -1)
+        return F.layer_norm(vectors, vectors.shape[-1:]) if self.normed else vectors
 
     def table(self) -> Tensor:
         """The vectors of all tokens, (V, E). In evaluation mode, without gradients, the sum is made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -109,6 +110,19 @@ def test_a_forward_pass_gives_rows_of_the_table(model: TextModel, codec: PoemCod
     with torch.no_grad():
         model.eval()
         assert torch.allclose(table(tokens), table.table()[tokens], atol=1e-12)
+
+
+def test_a_normalised_vector_has_mean_0_and_variance_1_where_it_is_read(
+    model: TextModel, codec: PoemCodec
+) -> None:
+    normed = build(replace(model.config, embed_norm=True)).double()
+    normed.load_state_dict(model.state_dict())
+    tokens = torch.randint(0, len(codec.tokenizer), (3, 4))
+    rows = embedding(model)(tokens)
+    centred = rows - rows.mean(dim=2, keepdim=True)
+    expected = centred / (centred.square().mean(dim=2, keepdim=True) + 1e-5).sqrt()
+    assert torch.allclose(embedding(normed)(tokens), expected, atol=1e-12)
+    assert torch.equal(softmax(normed).table(), softmax(model).table())
 
 
 def test_the_softmax_is_of_the_sum_and_both_parts_learn(
