@@ -157,6 +157,9 @@ class ModelConfig:
         False,
         "show a position what stands in its place in the lines around its own",
     )
+    repeats: bool = setting(
+        False, "learn how seldom a token comes again, by the distance of its places"
+    )
     codebook_size: int = setting(512, "codes of a VQ-VAE", 8, 1_000_000)
     code_dim: int = setting(32, "width of a code's vector", 1, 4096)
     code_stride: int = setting(2, "positions that share a code", 1, 4096)

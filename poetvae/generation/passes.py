@@ -9,7 +9,8 @@ from torch.nn import functional as F
 from ..constraints.constraint import Constraint
 from ..models import LatentModel, TextModel
 from ..models.decoder import Columns
-from ..nn.cross_entropy import linear_cross_entropy
+from ..models.layers import token_nll
+from ..models.repeats import raised
 from ..nn.noise import Source
 from ..text.tokenizer import EOS
 from .options import SamplingOptions
@@ -89,7 +90,7 @@ def write(
             for _ in range(t):
                 columns(history)
         hidden, seen = columns(history), history
-        logits = _logits(model, hidden[:, : len(place[part])])
+        logits = _logits(model, hidden[:, : len(place[part])], history, passes, part)
         can = allowed[..., part, :]
         if once is None or not bool(once[part].any()):
             chosen, scores = choose_scored(logits, can, options, generator)
@@ -102,9 +103,10 @@ def write(
     if passes > 1 and bool((written == EOS).any()):
         # A pass may have seen what a later one put past the end: each is asked again without it.
         history = _before_end(written, model.mask_id)
-        hidden = decoder.finish(common, z, history, asked, mask, labels)[:, :length].flatten(0, 1)
-        nll = linear_cross_entropy(hidden, decoder.softmax.table(), written.flatten(), decoder.bias)
-        log_probs = -nll.view(n, length).masked_fill(shown, 0.0)
+        hidden = decoder.finish(common, z, history, asked, mask, labels)[:, :length]
+        softmax, added = (decoder.softmax.table(), decoder.bias), decoder.repeated(history, passes)
+        nll = token_nll(hidden, *softmax, written, torch.ones_like(shown), added)
+        log_probs = -nll.masked_fill(shown, 0.0)
     return written, log_probs, kept
 
 
@@ -180,12 +182,16 @@ def logits_at(
     """`LatentModel.decode` at some positions of poems of T = `length` (absent: max_len), the others
     costing no softmax: float32."""
     mask = torch.ones(1, length or model.config.max_len, dtype=torch.bool, device=z.device)
-    return _logits(model, model.decoder(z, observed, labels, history, passes, mask)[:, places])
+    hidden = model.decoder(z, observed, labels, history, passes, mask)[:, places]
+    return _logits(model, hidden, history, passes, places)
 
 
-def _logits(model: LatentModel, hidden: Tensor) -> Tensor:
-    """The logits (B, N, V) of hidden (B, N, E), in float32."""
+def _logits(
+    model: LatentModel, hidden: Tensor, history: Tensor | None, passes: int, at: slice | Tensor
+) -> Tensor:
+    """The logits (B, N, V) of hidden (B, N, E) at N positions, in float32."""
     # Position by position in memory: what is done at one of them does not jump.
     hidden = hidden.transpose(0, 1)
     logits = F.linear(hidden, model.decoder.softmax.table(), model.decoder.bias)
-    return logits.float().transpose(0, 1)
+    logits = logits.float().transpose(0, 1)
+    return raised(logits, model.decoder.repeated(history, passes, at))

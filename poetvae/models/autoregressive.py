@@ -15,8 +15,9 @@ from .base import ExportModule, ExportPart, TextModel, evaluating, export_inputs
 from .bounds import LatentSample
 from .embedding import TokenEmbedding
 from .interleaved import InterleavedStack
-from .layers import Labels, final_norm, initialise, project, small_normal, text_nll
+from .layers import Labels, final_norm, initialise, project, small_normal, token_nll
 from .lines import Lines, form_of
+from .repeats import Added, Repeats, raised
 
 
 class Autoregressive(TextModel):
@@ -36,6 +37,7 @@ class Autoregressive(TextModel):
         self.out = project(config.d_model, config.embed_dim)
         self.softmax = self.embedding if config.tied else TokenEmbedding(config)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+        self.repeats = Repeats(config.max_len, mask_id) if config.repeats else None
         self.apply(initialise)
 
     def hidden(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -52,7 +54,8 @@ class Autoregressive(TextModel):
 
     def decode(self, tokens: Tensor, labels: Tensor | None = None) -> Tensor:
         """Logits (B, T, V) of every token given those before it."""
-        return F.linear(self.hidden(tokens, labels), self.softmax.table(), self.bias)
+        logits = F.linear(self.hidden(tokens, labels), self.softmax.table(), self.bias)
+        return raised(logits, self._repeated(tokens))
 
     @property
     def causal(self) -> Autoregressive:
@@ -62,7 +65,8 @@ class Autoregressive(TextModel):
     def nll(self, batch: Batch) -> Tensor:
         """-log p(x) of each poem, exact, in nats: (B,)."""
         hidden = self.hidden(batch.tokens, batch.labels)
-        return text_nll(hidden, self.softmax.table(), self.bias, batch.tokens, batch.mask)
+        softmax, added = (self.softmax.table(), self.bias), self._repeated(batch.tokens)
+        return token_nll(hidden, *softmax, batch.tokens, batch.mask, added).sum(dim=1)
 
     def forward(
         self, batch: Batch, *, passes: int = 1, samples: int = 1, generator: Generator | None = None
@@ -107,9 +111,14 @@ class Autoregressive(TextModel):
                     x = self.lines(x.unsqueeze(1), text, length, forms, at).squeeze(1)
                 x = self.norm(self.body.step(x.unsqueeze(2), seen))
                 logits = F.linear(self.out(x.squeeze(2)), self.softmax.table(), self.bias)
+                added = self._repeated(text, slice(t, t + 1))
+                logits = raised(logits.unsqueeze(1), added).squeeze(1)
                 text[:, t] = tokens = choose(t, logits)
                 log_probs.append(logits.log_softmax(1).gather(1, tokens.unsqueeze(1)).squeeze(1))
         return text, torch.stack(log_probs, dim=1)
+
+    def _repeated(self, tokens: Tensor, at: slice = slice(None)) -> Added | None:
+        return None if self.repeats is None else self.repeats(tokens, tokens.shape[1], at)
 
 
 class _CausalPart(ExportModule):

@@ -25,7 +25,8 @@ from ..text.sounds import Sounds
 from .bounds import LatentSample, iwae, kl_by_unit, log_weights
 from .decoder import Decoder
 from .embedding import TokenEmbedding
-from .layers import text_nll
+from .layers import token_nll
+from .repeats import raised
 
 if TYPE_CHECKING:
     from .autoregressive import Autoregressive
@@ -252,7 +253,8 @@ class LatentModel(TextModel, ABC):
                 passes that it was not trained for.
         """
         hidden = self.decoder(z, observed, labels, history, passes, mask)
-        return F.linear(hidden, self.decoder.softmax.table(), self.decoder.bias)
+        logits = F.linear(hidden, self.decoder.softmax.table(), self.decoder.bias)
+        return raised(logits, self.decoder.repeated(history, passes))
 
     def nll(self, z: Tensor, batch: Batch, passes: int = 1) -> Tensor:
         """-log p(x | z, observed, labels) of each poem in nats, exact in any passes, and the same
@@ -263,7 +265,9 @@ class LatentModel(TextModel, ABC):
         hidden = self.decoder(z, batch.observed, batch.labels, history, passes, mask)
         if batch.observed is not None:
             mask = mask & (batch.observed == self.mask_id)
-        return text_nll(hidden, self.decoder.softmax.table(), self.decoder.bias, batch.tokens, mask)
+        softmax = self.decoder.softmax.table(), self.decoder.bias
+        added = self.decoder.repeated(history, passes)
+        return token_nll(hidden, *softmax, batch.tokens, mask, added).sum(dim=1)
 
     @torch.no_grad()
     def sample_posterior(

@@ -13,6 +13,7 @@ from .embedding import TokenEmbedding
 from .interleaved import InterleavedStack
 from .layers import Labels, final_norm, needed, project, stack
 from .lines import Lines, form_of
+from .repeats import Added, Repeats
 
 
 class InterleavedDecoder(nn.Module):
@@ -118,6 +119,7 @@ class Decoder(nn.Module):
         self.out = project(config.d_model, config.embed_dim)
         self.softmax = embedding if config.tied else TokenEmbedding(config)
         self.bias = None if config.tied else nn.Parameter(torch.zeros(config.vocab_size))
+        self.repeats = Repeats(config.max_len, mask_id) if config.repeats and many else None
 
     def forward(
         self,
@@ -135,8 +137,8 @@ class Decoder(nn.Module):
         by none; so the poems beside a poem make no difference. Without, as where the end of a poem
         is not known, all of max_len are computed.
 
-        The softmax is of ``hidden @ softmax.table().T + bias``. Tied weights need no bias: what
-        every hidden vector has in common is one."""
+        The softmax is of ``hidden @ softmax.table().T + bias``, and what is `repeated` is added.
+        Tied weights need no bias: what every hidden vector has in common is one."""
         common = self.start(z, observed, labels, mask)
         hidden = self.finish(common, z, history, passes, mask, labels)
         return hidden if mask is None else hidden[:, : mask.shape[1]]
@@ -185,6 +187,14 @@ class Decoder(nn.Module):
             x = self.weave(x, history, passes, z, real, form_of(self.config, labels))
         hidden: Tensor = self.out(self.norm(x).transpose(1, 2))
         return hidden
+
+    def repeated(
+        self, history: Tensor | None, passes: int, at: slice | Tensor = slice(None)
+    ) -> Added | None:
+        """What `Repeats` adds to the logits of the positions `at`, given a history (B, T)."""
+        return (
+            None if self.repeats is None or history is None else self.repeats(history, passes, at)
+        )
 
     def check(self, passes: int, length: int) -> int:
         """In how many passes so many positions are written: one position after the other where

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..config import ModelConfig
 from ..nn.cross_entropy import linear_cross_entropy
 from ..nn.gated_conv import GCNN, make_norm
+from .repeats import Added
 
 
 def stack(
@@ -34,16 +35,24 @@ def final_norm(config: ModelConfig) -> nn.Module:
     return make_norm(None if config.norm == "none" else config.norm, config.d_model)
 
 
-def text_nll(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, tokens: Tensor, mask: Tensor
+def token_nll(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    tokens: Tensor,
+    mask: Tensor,
+    added: Added | None = None,
 ) -> Tensor:
-    """-log p of each text, (B,), in nats, of hidden (B, T, E), the softmax's weight (V, E) and bias
-    (V,), tokens and mask (B, T). No logits are kept."""
+    """-log p of each token in nats, (B, T), 0 where the mask hides it: of hidden (B, T, E), the
+    softmax's weight (V, E) and bias (V,), tokens and mask (B, T), and what is added to logits. No
+    logits are kept."""
     if needed(mask) is None:
-        nll = linear_cross_entropy(hidden.flatten(0, 1), weight, tokens.flatten(), bias)
-        return nll.view(tokens.shape).sum(dim=1)
-    nll = linear_cross_entropy(hidden[mask], weight, tokens[mask], bias)
-    return torch.zeros(mask.shape, device=nll.device).masked_scatter(mask, nll).sum(dim=1)
+        rows = None if added is None else (added[0].flatten(0, 1), added[1].flatten(0, 1))
+        nll = linear_cross_entropy(hidden.flatten(0, 1), weight, tokens.flatten(), bias, rows)
+        return nll.view(tokens.shape)
+    rows = None if added is None else (added[0][mask], added[1][mask])
+    nll = linear_cross_entropy(hidden[mask], weight, tokens[mask], bias, rows)
+    return torch.zeros(mask.shape, device=nll.device).masked_scatter(mask, nll)
 
 
 def needed(mask: Tensor | None) -> Tensor | None:

@@ -74,6 +74,7 @@ class VQVAE(LatentModel):
             sound_sizes=(),
             max_len=self.groups,
             lines=(),
+            repeats=False,
             embed_dim=config.d_model,
             decoder_layers=config.prior_layers,
         )

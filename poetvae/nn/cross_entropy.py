@@ -24,9 +24,15 @@ ALIGNMENT = 64  # bytes, a cache line: matrix products into rows that do not beg
 
 
 def linear_cross_entropy(
-    hidden: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None = None
+    hidden: Tensor,
+    weight: Tensor,
+    target: Tensor,
+    bias: Tensor | None = None,
+    added: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
     """-log softmax(hidden (N, C) @ weight (V, C).T + bias (V,))[target (N,)] in nats: (N,) float32.
+    To the logits of some tokens of each row, (N, S) int64, numbers are `added`, (N, S); both, where
+    one is named twice.
     A target of -100 is ignored: that row costs 0 and takes part in no gradient. While gradients are
     recorded a probability below the smallest float32 counts as that (87 nats); otherwise the value
     is exact. Matrix products run in autocast's type.
@@ -42,19 +48,25 @@ def linear_cross_entropy(
             if len(strange):
                 wanted = f"expected 0 to {len(weight) - 1}, or {IGNORED} for a row to ignore"
                 raise IndexError(f"target is {int(strange[0])}; {wanted}")
-            part = linear_cross_entropy(hidden[known], weight, target[known], bias)
+            rest = None if added is None else (added[0][known], added[1][known])
+            part = linear_cross_entropy(hidden[known], weight, target[known], bias, rest)
             return part.new_zeros(target.shape).masked_scatter(known, part)
+    tokens, numbers = added or (None, None)
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        nll: Tensor = _LinearCrossEntropy.apply(hidden, weight, target, bias)  # type: ignore[no-untyped-call]
+        inputs = hidden, weight, target, bias, tokens, numbers
+        nll: Tensor = _LinearCrossEntropy.apply(*inputs)  # type: ignore[no-untyped-call]
         return nll
     dtype = compute_dtype(hidden)
     hidden, weight = hidden.to(dtype), weight.to(dtype)
     bias = None if bias is None else bias.to(dtype)
-    chunks = zip(torch.split(hidden, CHUNK_ROWS), torch.split(target, CHUNK_ROWS), strict=True)
-    rows = [
-        F.cross_entropy(F.linear(h, weight, bias).float(), t, reduction="none") for h, t in chunks
-    ]
-    return torch.cat(rows) if rows else hidden.new_zeros(0, dtype=torch.float32)
+    rows = [hidden.new_zeros(0, dtype=torch.float32)]
+    for start in range(0, len(hidden), CHUNK_ROWS):
+        chunk = slice(start, start + CHUNK_ROWS)
+        logits = F.linear(hidden[chunk], weight, bias).float()
+        if tokens is not None and numbers is not None:
+            logits.scatter_add_(1, tokens[chunk], numbers[chunk].float())
+        rows.append(F.cross_entropy(logits, target[chunk], reduction="none"))
+    return torch.cat(rows)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -63,26 +75,34 @@ class _LinearCrossEntropy(torch.autograd.Function):
     differently, the backward pass makes the gradient again with those weights."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor, bias: Any) -> Tensor:
-        nll, *gradients = _loss_and_gradients(hidden, weight, target, bias, None)
-        ctx.save_for_backward(hidden, weight, target, bias, *gradients)
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        nll, *gradients = _loss_and_gradients(None, *inputs)
+        ctx.save_for_backward(*inputs, *gradients)
         return nll
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         (rows,) = grad_outputs
-        hidden, weight, target, bias, d_hidden, d_weight, d_bias = ctx.saved_tensors
+        inputs, gradients = ctx.saved_tensors[:6], ctx.saved_tensors[6:]
         factor = rows[:1] if len(rows) else rows.new_ones(1)
         if not torch.equal(rows, factor.expand_as(rows)):
-            _, d_hidden, d_weight, d_bias = _loss_and_gradients(hidden, weight, target, bias, rows)
+            _, *gradients = _loss_and_gradients(rows, *inputs)
             factor = torch.ones_like(factor)
-        d_hidden = d_hidden * factor.to(d_hidden.dtype)
-        return d_hidden, d_weight * factor, None, None if d_bias is None else d_bias * factor
+        d_hidden, d_weight, d_bias, d_added = (
+            None if d is None else d * factor.to(d.dtype) for d in gradients
+        )
+        return d_hidden, d_weight, None, d_bias, None, d_added
 
 
 def _loss_and_gradients(
-    hidden: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None, rows: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    rows: Tensor | None,
+    hidden: Tensor,
+    weight: Tensor,
+    target: Tensor,
+    bias: Tensor | None,
+    tokens: Tensor | None,
+    added: Tensor | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
     """Loss by row, and the gradients of its sum weighted by `rows` (absent = 1)."""
     dtype = compute_dtype(hidden)
     multiple = ALIGNMENT // dtype.itemsize
@@ -103,18 +123,23 @@ def _loss_and_gradients(
     nll = torch.empty(n, device=h.device)
     d_hidden = torch.empty_like(h)
     d_bias = torch.zeros(len(w), device=h.device)
+    d_added = None if added is None else torch.empty_like(added)
     d_weight = (torch.empty if n else torch.zeros)(w.shape, device=h.device)
     for start in range(0, n, size):
         chunk = slice(start, min(start + size, n))
         place = row[: chunk.stop - start], target[chunk]
         p = scratch[: chunk.stop - start]
         torch.mm(h[chunk], w.t(), out=p) if b is None else torch.addmm(b, h[chunk], w.t(), out=p)
+        if tokens is not None and added is not None:
+            p.scatter_add_(1, tokens[chunk], added[chunk].to(dtype))
         p[:, vocab:] = -torch.inf
         torch.softmax(p, dim=1, out=p)
         nll[chunk] = -p[place].float().clamp(min=torch.finfo(torch.float32).tiny).log()
         p[place] -= 1  # now the gradient with respect to the logits
         if rows is not None:
             p *= rows[chunk].unsqueeze(1).to(dtype)
+        if tokens is not None and d_added is not None:
+            d_added[chunk] = p.gather(1, tokens[chunk]).to(d_added.dtype)
         if b is not None:
             d_bias += p.sum(dim=0)
         torch.mm(p, w, out=d_hidden[chunk])
@@ -122,9 +147,9 @@ def _loss_and_gradients(
         d_weight.add_(partial) if start else d_weight.copy_(partial)
     d_hidden = d_hidden[:, :channels].to(hidden.dtype)
     if bias is None:
-        return nll, d_hidden, d_weight[:vocab], None
+        return nll, d_hidden, d_weight[:vocab], None, d_added
     d_bias = d_weight[:vocab, channels] if b is None else d_bias[:vocab]
-    return nll, d_hidden, d_weight[:vocab, :channels], d_bias
+    return nll, d_hidden, d_weight[:vocab, :channels], d_bias, d_added
 
 
 @functools.lru_cache(maxsize=8)

@@ -19,30 +19,41 @@ def problem(n: int, c: int, v: int, bias: bool) -> tuple[Tensor, Tensor, Tensor,
     return hidden, weight, torch.randint(0, v, (n,)), b
 
 
-def whole(hidden: Tensor, weight: Tensor, target: Tensor, bias: Tensor | None) -> Tensor:
-    return F.cross_entropy(F.linear(hidden, weight, bias), target, reduction="none")
+def whole(
+    hidden: Tensor,
+    weight: Tensor,
+    target: Tensor,
+    bias: Tensor | None,
+    added: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
+    logits = F.linear(hidden, weight, bias)
+    for token, number in [] if added is None else zip(*(x.T for x in added), strict=True):
+        logits = logits + number.unsqueeze(1) * F.one_hot(token, len(weight))
+    return F.cross_entropy(logits, target, reduction="none")
 
 
 @given(
     st.integers(1, 9), st.integers(1, 4), st.integers(2, 6), st.booleans(), st.booleans(),
-    st.integers(1, 10),
+    st.integers(1, 10), st.integers(0, 4),
 )  # fmt: skip
 @settings(deadline=None, max_examples=80)
 def test_values_and_gradients(
-    n: int, c: int, v: int, bias: bool, uniform: bool, chunk: int
+    n: int, c: int, v: int, bias: bool, uniform: bool, chunk: int, some: int
 ) -> None:
     hidden, weight, target, b = problem(n, c, v, bias)
+    numbers = torch.randn(n, some, requires_grad=True)
+    added = (torch.randint(0, v, (n, some)), numbers) if some else None
     rows = torch.full((n,), 0.3) if uniform else torch.rand(n)
-    inputs = [x for x in (hidden, weight, b) if x is not None]
+    inputs = [x for x in (hidden, weight, b, numbers if some else None) if x is not None]
     before, cross_entropy.CHUNK_ROWS = cross_entropy.CHUNK_ROWS, chunk
     try:
-        ours = linear_cross_entropy(hidden, weight, target, b)
+        ours = linear_cross_entropy(hidden, weight, target, b, added)
         gradients = torch.autograd.grad((ours * rows).sum(), inputs)
         with torch.no_grad():
-            scored = linear_cross_entropy(hidden, weight, target, b)
+            scored = linear_cross_entropy(hidden, weight, target, b, added)
     finally:
         cross_entropy.CHUNK_ROWS = before
-    theirs = whole(hidden, weight, target, b)
+    theirs = whole(hidden, weight, target, b, added)
     torch.testing.assert_close(ours, theirs.float())
     torch.testing.assert_close(scored, theirs.float())
     for a, e in zip(gradients, torch.autograd.grad((theirs * rows).sum(), inputs), strict=True):
