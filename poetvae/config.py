@@ -272,9 +272,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     # The recipe for weights: sounds, lines in sight of each other, mostly position after position.
     "poet": {
         "passes": (1, 2, 4, 8, 8, 8, *(0,) * 14), "pass_layers": 9, "across": False, "sight": True,
-        "sounds": True, "embed_norm": True, "latent_dim": 16, "observe": 0.1, "dropout": 0.2,
-        "encoder_layers": 1, "decoder_layers": 1, "pooling_heads": 2, "optimizer": "muon",
-        "lr_schedule": "wsd",
+        "sounds": True, "embed_norm": True, "repeats": True, "latent_dim": 16, "observe": 0.1,
+        "dropout": 0.2, "encoder_layers": 1, "decoder_layers": 1, "pooling_heads": 2,
+        "optimizer": "muon", "lr_schedule": "wsd",
     },
     # One character after the other, as many parameters as base.
     "ar": {
