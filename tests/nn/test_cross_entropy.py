@@ -41,7 +41,7 @@ def test_values_and_gradients(
     n: int, c: int, v: int, bias: bool, uniform: bool, chunk: int, some: int
 ) -> None:
     hidden, weight, target, b = problem(n, c, v, bias)
-    numbers = torch.randn(n, some, requires_grad=True)
+    numbers = torch.randn(n, some, dtype=torch.double, requires_grad=True)
     added = (torch.randint(0, v, (n, some)), numbers) if some else None
     rows = torch.full((n,), 0.3) if uniform else torch.rand(n)
     inputs = [x for x in (hidden, weight, b, numbers if some else None) if x is not None]
