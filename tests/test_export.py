@@ -113,7 +113,16 @@ def close(found: torch.Tensor, expected: torch.Tensor) -> None:
 @pytest.fixture(scope="module")
 def conditional() -> Poet:
     """A model with every input: of two forms and a label, shown characters, in three passes."""
-    return make(FORMS, FIELDS, passes=(3,), pass_layers=3, observe=0.5, sounds=True)
+    return make(
+        FORMS,
+        FIELDS,
+        passes=(3,),
+        pass_layers=3,
+        observe=0.5,
+        sounds=True,
+        repeats=True,
+        embed_norm=True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +217,7 @@ def test_the_posterior_of_codes_is_a_point(tmp_path: Path) -> None:
 def test_an_autoregressive_model_has_no_encoder(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    poet = make(FORMS, FIELDS, kind="autoregressive", tied=False, sounds=True)
+    poet = make(FORMS, FIELDS, kind="autoregressive", tied=False, sounds=True, repeats=True)
     before = {name: value.clone() for name, value in poet.model.state_dict().items()}
     (path,) = export_onnx(poet, tmp_path / "m.onnx")
     assert capfd.readouterr() == ("", "")
