@@ -9,7 +9,6 @@ from torch.nn import functional as F
 from ..constraints.constraint import Constraint
 from ..models import LatentModel, TextModel
 from ..models.decoder import Columns
-from ..models.layers import token_nll
 from ..models.repeats import raised
 from ..nn.noise import Source
 from ..text.tokenizer import EOS
@@ -104,8 +103,7 @@ def write(
         # A pass may have seen what a later one put past the end: each is asked again without it.
         history = _before_end(written, model.mask_id)
         hidden = decoder.finish(common, z, history, asked, mask, labels)[:, :length]
-        softmax, added = (decoder.softmax.table(), decoder.bias), decoder.repeated(history, passes)
-        nll = token_nll(hidden, *softmax, written, torch.ones_like(shown), added)
+        nll = decoder.token_nll(hidden, written, torch.ones_like(shown), history, passes)
         log_probs = -nll.masked_fill(shown, 0.0)
     return written, log_probs, kept
 

@@ -25,7 +25,6 @@ from ..text.sounds import Sounds
 from .bounds import LatentSample, iwae, kl_by_unit, log_weights
 from .decoder import Decoder
 from .embedding import TokenEmbedding
-from .layers import token_nll
 from .repeats import raised
 
 if TYPE_CHECKING:
@@ -265,9 +264,7 @@ class LatentModel(TextModel, ABC):
         hidden = self.decoder(z, batch.observed, batch.labels, history, passes, mask)
         if batch.observed is not None:
             mask = mask & (batch.observed == self.mask_id)
-        softmax = self.decoder.softmax.table(), self.decoder.bias
-        added = self.decoder.repeated(history, passes)
-        return token_nll(hidden, *softmax, batch.tokens, mask, added).sum(dim=1)
+        return self.decoder.token_nll(hidden, batch.tokens, mask, history, passes).sum(dim=1)
 
     @torch.no_grad()
     def sample_posterior(

@@ -11,7 +11,7 @@ from ..errors import ConfigError
 from ..nn.gated_conv import hide
 from .embedding import TokenEmbedding
 from .interleaved import InterleavedStack
-from .layers import Labels, final_norm, needed, project, stack
+from .layers import Labels, final_norm, needed, project, stack, token_nll
 from .lines import Lines, form_of
 from .repeats import Added, Repeats
 
@@ -187,6 +187,13 @@ class Decoder(nn.Module):
             x = self.weave(x, history, passes, z, real, form_of(self.config, labels))
         hidden: Tensor = self.out(self.norm(x).transpose(1, 2))
         return hidden
+
+    def token_nll(
+        self, hidden: Tensor, tokens: Tensor, mask: Tensor, history: Tensor | None, passes: int
+    ) -> Tensor:
+        """-log p of each token in nats, (B, T), from hidden (B, T, E): see `layers.token_nll`."""
+        softmax, added = (self.softmax.table(), self.bias), self.repeated(history, passes)
+        return token_nll(hidden, *softmax, tokens, mask, added)
 
     def repeated(
         self, history: Tensor | None, passes: int, at: slice | Tensor = slice(None)
