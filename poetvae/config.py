@@ -29,7 +29,12 @@ MODELS = {
     "vqvae": "vqvae.VQVAE",
     "autoregressive": "autoregressive.Autoregressive",
 }
-PRIORS = {"normal": "NormalPrior", "mixture": "MixturePrior", "label": "LabelPrior"}
+PRIORS = {
+    "normal": "NormalPrior",
+    "mixture": "MixturePrior",
+    "label": "LabelPrior",
+    "theme": "ThemePrior",
+}
 
 
 def setting(default: Any, doc: str, low: Any = None, high: Any = None, among: Any = ()) -> Any:
@@ -109,6 +114,7 @@ class ModelConfig:
     form_known: bool = setting(
         False, "whether the first label is the form, never dropped; set by the corpus"
     )
+    theme_len: int = setting(0, "characters of a theme that are read; set by the corpus", 0, 4096)
     lines: tuple[int, ...] = setting(
         (), "lengths of the lines of each form, 0 after each; set by the corpus", 0, 4096
     )
@@ -140,7 +146,11 @@ class ModelConfig:
     inject: bool = setting(True, "give z to every block of the decoder, not the first alone")
     tied: bool = setting(True, "softmax weights are the token vectors")
     sample: bool = setting(True, "draw z from q(z | x); false = an autoencoder, z is the mean")
-    prior: str = setting("normal", "p(z); label = around a mean for each label", among=PRIORS)
+    prior: str = setting(
+        "normal",
+        "p(z); label = around a mean for each label; theme = by what a poem is about",
+        among=PRIORS,
+    )
     components: int = setting(10, "Gaussians of a mixture prior", 1, 10_000)
     observe: float = setting(
         0.0, "share of poems that are learnt with a part known; 0 = never shown any", 0.0, 1.0
@@ -166,6 +176,11 @@ class ModelConfig:
     code_decay: float = setting(0.99, "decay of the codebook's moving averages", 0.0, 0.999999)
     prior_layers: int = setting(4, "gated blocks of a VQ-VAE's prior over codes", 0, 64)
 
+    @property
+    def label_width(self) -> int:
+        """Numbers that tell what a poem is beside its text: its labels, then those of its theme."""
+        return len(self.label_sizes) + self.theme_len
+
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
@@ -174,6 +189,13 @@ class ObjectiveConfig:
     beta: float = setting(1.0, "weight of the KL term", 0.0, 1000.0)
     beta_schedule: str = setting("linear", "how beta comes up", among=SCHEDULES)
     beta_warmup: float = setting(0.2, "share of the training (or cycle) until full beta", 0.0, 1.0)
+    rate: float = setting(
+        0.0,
+        "nats of KL that the longest poems have for free, on average; shorter ones by the root of "
+        "their length",
+        0.0,
+        10_000.0,
+    )
     free_bits: float = setting(0.0, "nats of KL each latent unit has for free", 0.0, 100.0)
     capacity: float = setting(
         0.0, "nats of KL to hold, coming up in beta's stead; 0 = none", 0.0, 10_000.0
@@ -186,6 +208,7 @@ class ObjectiveConfig:
     )
     noise: float = setting(0.0, "share of characters that the encoder does not see", 0.0, 1.0)
     label_dropout: float = setting(0.1, "share of labels made unknown", 0.0, 1.0)
+    theme_dropout: float = setting(0.5, "share of themes made unknown", 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -272,9 +295,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     # The recipe for weights: sounds, lines in sight of each other, mostly position after position.
     "poet": {
         "passes": (1, 2, 4, 8, 8, 8, *(0,) * 14), "pass_layers": 9, "across": False, "sight": True,
-        "sounds": True, "embed_norm": True, "repeats": True, "latent_dim": 16, "observe": 0.1,
-        "dropout": 0.2, "encoder_layers": 1, "decoder_layers": 1, "pooling_heads": 2,
-        "optimizer": "muon", "lr_schedule": "wsd",
+        "sounds": True, "embed_norm": True, "repeats": True, "latent_dim": 16, "rate": 10.0,
+        "observe": 0.1, "dropout": 0.2, "encoder_layers": 4, "decoder_layers": 1,
+        "pooling_heads": 2, "optimizer": "muon", "lr_schedule": "wsd",
     },
     # One character after the other, as many parameters as base.
     "ar": {

@@ -20,6 +20,7 @@ from .constraints.rules import requested
 from .data.dataset import Batch, derive_seed, encode_poems
 from .errors import ConfigError, CorpusError
 from .evaluation import likelihood
+from .evaluation.themes import told
 from .generation.couplet import Couplet, couplets
 from .generation.generate import Forms, Generated, decode, distinct, given, stream
 from .generation.options import CANDIDATES, SamplingOptions, read_options, takes_options
@@ -28,7 +29,7 @@ from .latent import optimise, paths
 from .latent.attributes import Attribute, Direction, codes
 from .latent.index import Index
 from .models import TextModel
-from .nn.distributions import Posterior
+from .nn.distributions import DiagonalGaussian, Posterior
 from .runtime import choose_device
 from .text.codec import PoemCodec
 from .text.poem import Form, Poem, content
@@ -279,6 +280,29 @@ class Poet:
         distances, places = index.search(self.encode(text).mode, n)
         texts = (index.texts[i] for i in places[0].tolist())
         return list(zip(texts, distances[0].tolist(), strict=True))
+
+    @torch.no_grad()
+    def about(
+        self, text: str, n: int = 10, *, among: Sequence[str] = ()
+    ) -> list[tuple[str, float]]:
+        """The n themes that say most of a text, of those given, absent: of the commonest that the
+        model was trained on; each with the nats that it saves, see `evaluation.themes.told`.
+
+        Raises:
+            ConfigError: the model has no themes, knows none by name, or no character of one given.
+            CorpusError: as `encode` does.
+        """
+        self.codec.check_themed()
+        checked = [self.codec.check_theme(theme) for theme in among]
+        if not (names := list(dict.fromkeys(checked)) or list(self.codec.themes)):
+            raise ConfigError("no theme was common in training; give some to choose among")
+        blank = self.codec.labels(None)[: -self.codec.theme_len]
+        rows = [(*blank, *self.codec.theme_ids(name)) for name in names]
+        posterior, model = self.encode(text), self.model.latent
+        assert isinstance(posterior, DiagonalGaussian)
+        nats = told(model, posterior, torch.tensor(rows, device=model.device))[0]
+        best = nats.argsort(descending=True)[:n].tolist()
+        return [(names[i], float(nats[i])) for i in best]
 
     def direction(
         self, attribute: str, poems: Iterable[Poem], limit: int | None = 5000

@@ -1,8 +1,7 @@
-"""The weights in the package: cut the corpus into stanzas, train, store, measure, write the card.
+"""The weights in the package: select poems, train, store, measure, write the card.
 
-A poem gives the quatrains that it is made of, where it has four or eight verses of five or seven
-characters, and one of its couplets. What is held out is held out by poem. Everything is measured on
-the weights as they are stored.
+A poem of the model's forms is learnt whole, of another one couplet. What is held out is held out by
+poem. Everything is measured on the weights as they are stored.
 """
 
 from __future__ import annotations
@@ -30,11 +29,16 @@ from poetvae.evaluation.samples import compare
 from poetvae.files import write_file
 from poetvae.latent.attributes import spread
 from poetvae.runtime import keep_freed_memory
+from poetvae.text.form import parse_forms
 from poetvae.text.poem import Form, Poem, content, select
 from poetvae.training.spec import RunSpec
 from poetvae.training.trainer import train
 
-FORMS = ("5x2", "5x4", "7x2", "7x4")
+FORMS = ("5x2", "7x2", "5x4", "7x4", "5x8", "7x8")
+# The twenty tunes of at most 62 characters of which the Song left most ci.
+TUNES = "浣溪沙 鷓鴣天 菩薩蠻 西江月 蝶戀花 減字木蘭花 臨江仙 點絳唇 清平樂 玉樓春".split()
+TUNES += "好事近 虞美人 漁家傲 南歌子 朝中措 謁金門 卜算子 踏莎行 南鄉子 如夢令".split()
+KEPT = "title", "dynasty", "author", "rhythmic"  # of what is told of a poem
 SIDES = {"train": "train on", "valid": "validate with", "test": "test with"}
 HELD_OUT, SEED, TEMPERATURE = 0.02, 1, 0.8
 POEMS, BATCH = 1000, 250  # of a form, held out and written; written at once
@@ -42,32 +46,28 @@ SAMPLES = 20  # of the importance-weighted bound
 NEAREST = 500  # verses whose nearest in the training text is looked for
 QUALITY = "tone_accuracy:.1% tone_chance:.1% rhyme_accuracy:.1% rhyme_chance:.1% repeat_rate:.1%"
 QUALITY += " copied_lines:.1% novelty:.1% all_but_one:.1% places:.2f reverse_nll_per_char:.2f"
-PRESET = "small,few"
-# Of so many passes none decides two rhymes of a quatrain at once, as 7 or 14 would.
-SETTINGS = {"passes": (1, 4, 8, 16, 16, 16), "learning_rate": 3e-3, "beta_warmup": 0.1}
+PRESET = "poet"
+# The rate is that of the longest tunes: 10 nats of a quatrain of 28 characters.
+SETTINGS = {"embed_dim": 192, "d_model": 224, "rate": 15.0, "batch_size": 256}
 SETTINGS |= {"validate_every": 1000, "seed": SEED}
 
 
-def stanzas(poem: Poem) -> Iterator[Poem]:
-    """The quatrains of a poem of four or eight verses, and one couplet of any poem."""
-    form = poem.form
-    if form and form.uniform in (5, 7) and form.lines in (4, 8):
-        for start in range(0, form.lines, 4):
-            quatrain = "".join(poem.verses[start : start + 4])
-            yield replace(poem, lines=(Form(form.uniform, 4).punctuate(quatrain),))
-    couplets = list(select([poem], [Form(5, 2), Form(7, 2)]))
-    if couplets:
-        yield couplets[int(poem.key, 16) % len(couplets)]
+def learnt(poem: Poem, forms: Sequence[Form]) -> Iterator[Poem]:
+    """A poem, if it has one of the forms; or else one of its couplets."""
+    found = list(select([poem], forms))
+    if found:
+        yield found[int(poem.key, 16) % len(found)]
 
 
 def cut(corpus: Sequence[str], folder: Path) -> None:
-    """Stanzas to train on, to validate and to test with, each once, a file of JSON lines each; to
+    """Poems to train on, to validate and to test with, each once, a file of JSON lines each; to
     test with none that is a near-copy of one to train on."""
     sides: list[dict[str, Poem]] = [{}, {}, {}]
-    for poem in read_poems(*corpus):
+    forms = parse_forms((*FORMS, *TUNES))
+    for poem in read_poems(*corpus, corpus_script="traditional"):
         side = sides[side_of(poem, HELD_OUT)]
-        for stanza in stanzas(poem):
-            side.setdefault(content(stanza, stanza.form), stanza)
+        for one in learnt(poem, forms):
+            side.setdefault(content(one, one.form), one)
     texts, train = list(sides[2]), list(sides[0])
     for chars, near in zip(texts, near_copies(texts, train).tolist(), strict=True):
         if near:
@@ -76,8 +76,8 @@ def cut(corpus: Sequence[str], folder: Path) -> None:
         lines = []
         for chars, poem in sides[number].items():
             if not any(chars in side for side in sides[:number]):
-                record = {"text": poem.text, "dynasty": poem.value("dynasty")}
-                lines.append(json.dumps(record, ensure_ascii=False) + "\n")
+                told = {name: poem.value(name) for name in KEPT if poem.value(name)}
+                lines.append(json.dumps({"text": poem.text, **told}, ensure_ascii=False) + "\n")
         write_file(folder / f"{name}.jsonl", "".join(lines).encode())
 
 
@@ -172,7 +172,7 @@ differ by more than the last digit.
 @click.command()
 @click.argument("corpus", nargs=-1, required=True)
 @click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder to work in.")
-@click.option("--steps", type=int, default=10_500, show_default=True, help="Of the training.")
+@click.option("--steps", type=int, default=14_000, show_default=True, help="Of the training.")
 @click.option("--out", type=click.Path(path_type=Path), default=PACKAGED, show_default=True)
 def main(corpus: tuple[str, ...], work: Path, steps: int, out: Path) -> None:
     """Make the weights that are packaged; a run that stopped goes on."""
@@ -181,8 +181,9 @@ def main(corpus: tuple[str, ...], work: Path, steps: int, out: Path) -> None:
     if not (work / "test.jsonl").exists():
         cut(corpus, work)
     run = work / "run"
-    how: dict[str, Any] = {"preset": PRESET, "settings": SETTINGS, "forms": FORMS, "steps": steps}
-    how |= {"labels": ["dynasty"], "valid": [work / "valid.jsonl"]}
+    how: dict[str, Any] = {"preset": PRESET, "settings": SETTINGS, "steps": steps}
+    how |= {"forms": (*FORMS, *TUNES), "labels": ["dynasty"], "theme": "title"}
+    how |= {"valid": [work / "valid.jsonl"]}
     train([work / "train.jsonl"], run, **how, resume=(run / "train.json").exists())
     trained = Poet.from_pretrained(run)
     trained.save_pretrained(out, overwrite=True, dtype=torch.float16)

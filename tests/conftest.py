@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -43,6 +44,32 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def poet(run: Path) -> Poet:
     """The model of `run`."""
     return Poet.from_pretrained(run)
+
+
+@pytest.fixture(scope="session")
+def themed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on couplets that say at their head what they are about, with 春 or 秋 in them."""
+    folder = tmp_path_factory.mktemp("runs") / "themed"
+    corpus = folder.parent / "poems.jsonl"
+    chars = "山水風月雲雨花鳥江河"
+    rows = []
+    for i in range(240):
+        verse = "".join(chars[i * step % 10] for step in (1, 3, 7, 9))
+        char, title = (("春", "春山"), ("秋", "秋水 二首"))[i % 2]
+        rows.append({"text": f"{char}{verse}，{verse}{chars[i // 24]}。", "title": title})
+    text = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    corpus.write_text(text, encoding="utf-8")
+    trainer.train(
+        [corpus],
+        folder,
+        preset="tiny",
+        settings=SMALL,
+        forms=["5x2"],
+        theme="title",
+        steps=60,
+        quiet=True,
+    )
+    return folder
 
 
 @pytest.fixture(scope="session")

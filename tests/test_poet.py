@@ -285,3 +285,31 @@ def test_a_text_that_opens_no_form(poet: Poet) -> None:
         poet.complete("瀑響，分雲")
     with pytest.raises(ConstraintError, match="opens none"):
         poet.complete(COUPLETS[0])
+
+
+# Themes
+
+
+def test_what_poems_are_about_is_learnt(themed_run: Path) -> None:
+    poet = Poet.from_pretrained(themed_run)
+    assert sorted(poet.codec.themes) == ["春山", "秋水"]
+    texts = ["春山水風月，雲雨花鳥江。", "秋山水風月，雲雨花鳥江。"]
+    spring, autumn = (dict(poet.about(text)) for text in texts)
+    assert spring["春山"] - spring["秋水"] > autumn["春山"] - autumn["秋水"]
+
+
+def test_poems_are_about_what_was_asked_for(themed_run: Path) -> None:
+    poet = Poet.from_pretrained(themed_run)
+    how: dict[str, Any] = {"plain": True, "temperature": 0.3, "seed": 1}
+    spring, autumn = (
+        [poem.text[0] for poem in poet.generate(60, about=theme, **how)] for theme in ("春", "秋水")
+    )
+    assert spring.count("春") > autumn.count("春")
+    assert spring.count("秋") < autumn.count("秋")
+
+
+def test_a_theme_of_simplified_characters_is_the_same(themed_run: Path) -> None:
+    poet = Poet.from_pretrained(themed_run)
+    codec = poet.codec
+    assert codec.theme_ids("风雨") == codec.theme_ids("風雨")
+    assert any(codec.theme_ids("风雨"))

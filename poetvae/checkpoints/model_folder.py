@@ -298,6 +298,9 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
         if codec.label_sizes != model_config.label_sizes:
             sizes = f"{model_config.label_sizes} values; its forms and fields have "
             raise CheckpointError(f"its labels have {sizes}{codec.label_sizes}")
+        if codec.theme_len != model_config.theme_len:
+            sizes = f"{model_config.theme_len} characters; its text has {codec.theme_len}"
+            raise CheckpointError(f"its themes have {sizes}")
         model = _load_weights(model_config, files["model.safetensors"])
     except PoetVAEError as error:
         raise CheckpointError(f"{folder}: {error}") from error

@@ -279,6 +279,9 @@ corpus_options = options(
 )
 passes_option = options_of(SamplingOptions, only=("passes",))
 label_option = texts("--label", "labels", "FIELD", "Condition on dynasty, author, ...")
+theme_option = click.option(
+    "--theme", default="", metavar="FIELD", help="What a poem is about: title, or any text field."
+)
 valid_option = texts("--valid", "valid", "CORPUS", "Held-out poems; repeatable.")
 set_option = texts("--set", "pairs", "KEY=VALUE", "Any setting; repeatable.")
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")

@@ -46,11 +46,18 @@ def stats(corpus: CorpusChoice, as_json: bool) -> None:
 @click.option("--out", required=True, metavar="FOLDER", help="The folder to write.")
 @common.corpus_options
 @common.label_option
+@common.theme_option
 @common.valid_option
 @common.set_option
 @common.number("--workers", None, "Processes; one a core, at most 8, if absent.", least=1)
 def tokenize(
-    corpus: CorpusChoice, out: str, labels: Texts, valid: Texts, pairs: Texts, workers: int | None
+    corpus: CorpusChoice,
+    out: str,
+    labels: Texts,
+    theme: str,
+    valid: Texts,
+    pairs: Texts,
+    workers: int | None,
 ) -> None:
     """Number CORPUS once, for many runs to train on; absent = the embedded sample.
 
@@ -62,9 +69,8 @@ def tokenize(
     from ..training.spec import RunSpec
 
     config = configure("base", {"max_len": 0, **common.settings_of(None, pairs)})
-    spec = RunSpec.plan(
-        config, corpus.sources, valid, corpus.forms, labels, corpus.strict, corpus.reading
-    )
+    what = corpus.sources, valid, corpus.forms, labels, corpus.strict
+    spec = RunSpec.plan(config, *what, corpus.reading, theme=theme)
     spec.check()
     for line in build(spec.corpus, Path(out), workers).lines():
         note(line)

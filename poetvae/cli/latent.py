@@ -145,6 +145,23 @@ def neighbours(
         common.output({"text": poem, "distance": distance}, f"{distance:.3f}\t{line}", as_json)
 
 
+@common.command("poetvae about --model my-poet 山月臨窗白，溪風入座清。 -n 3")
+@click.argument("text")
+@common.model_options
+@common.number("-n", 10, "", least=1)
+@common.texts("--among", "among", "THEME", "Themes to choose from; absent: the commonest learnt.")
+@common.json_option
+def about(text: str, model: ModelChoice, n: int, among: Texts, as_json: bool) -> None:
+    """Tell what TEXT is about: the themes that say most of it, with what they say in nats.
+
+    The number is what the theme saves of the KL of TEXT: log p(z | theme) - log p(z), the mean.
+    """
+    poet = model.load()
+    _note_unknown(poet, text)
+    for theme, nats in poet.about(text, n, among=among):
+        common.output({"theme": theme, "nats": nats}, f"{nats:.2f}\t{theme}", as_json)
+
+
 @common.command("poetvae edit --model my-poet 山月臨窗白，溪風入座清。 --toward contains=雨")
 @click.argument("text")
 @common.model_options

@@ -26,6 +26,7 @@ USES = {
         "edit": "a poem, towards those that have something",
         "optimise": "a poem, up the gradient of a wish",
         "neighbours": "the poems of a corpus that lie nearest",
+        "about": "what a poem is about",
         "map": "a picture of where poems lie, to walk about on",
     },
     "Train and measure": {

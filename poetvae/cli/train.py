@@ -37,6 +37,7 @@ from .terminal import files, known, note, quiet
 @common.strict_option
 @common.reading_flags
 @common.label_option
+@common.theme_option
 @click.option(
     "--init",
     metavar="MODEL",

@@ -46,6 +46,7 @@ class CorpusSpec:
         valid: sources to validate with; none = those that are held out.
         forms: the forms to select, see `poem.select`; none = whole poems in free form.
         labels: fields of the poems to condition on.
+        theme: the field that says what a poem is about; "" = none.
         strict: whether a broken entry is an error.
         held_out: the share of poems kept from training, half to validate and half to test.
         max_len: positions of a poem in free form, 0 = as many as nearly all poems to train on need;
@@ -64,6 +65,7 @@ class CorpusSpec:
     min_count: int = TrainConfig.min_count
     min_label: int = TrainConfig.min_label
     reading: ReadingOptions = PLAIN
+    theme: str = ""
 
     @property
     def tokenized(self) -> Path | None:
@@ -72,8 +74,9 @@ class CorpusSpec:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The fields whose values are counted: where there are forms, they come first."""
-        return tuple(dict.fromkeys(("form", *self.labels))) if self.forms else tuple(self.labels)
+        """The fields that are kept: where there are forms, they come first; a theme comes last."""
+        forms, theme = ["form"][: len(self.forms)], [self.theme][: len(self.theme)]
+        return tuple(dict.fromkeys((*forms, *self.labels, *theme)))
 
 
 @dataclass(frozen=True)

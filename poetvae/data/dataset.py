@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -54,6 +54,14 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
         return Batch(*(None if x is None else x.to(device) for x in vars(self).values()))  # type: ignore[arg-type]
+
+    def untold(self, theme_len: int) -> Batch:
+        """The same poems, nothing known of what they are about: the last labels, so many."""
+        if self.labels is None or not theme_len:
+            return self
+        known = torch.arange(self.labels.shape[1], device=self.labels.device)
+        known = known < self.labels.shape[1] - theme_len
+        return replace(self, labels=self.labels * known)
 
     def repeat(self, times: int) -> Batch:
         """Each poem so many times: all of them, then all again."""
@@ -209,7 +217,7 @@ def encode_poems(codec: PoemCodec, poems: Iterable[Poem]) -> TokenStore:
     """Poems numbered and labelled, those of one key grouped; CorpusError for one of no form of the
     codec, or too long."""
     poems, keys = list(poems), dict[str, int]()
-    labels = [codec.labels_of(p) for p in poems] if codec.label_sizes else []
+    labels = [codec.labels_of(p) for p in poems] if codec.label_width else []
     ids = [codec.encode(p) for p in poems]
     groups = [keys.setdefault(p.key, len(keys)) for p in poems]
     return TokenStore(ids, codec.max_len, codec.tokenizer.pad_id, labels, groups)
@@ -224,6 +232,8 @@ def corrupt(
     noise: float = 0.0,
     dropout: float = 0.0,
     form_known: bool = False,
+    theme_len: int = 0,
+    theme_dropout: float = 0.0,
 ) -> tuple[Batch, int]:
     """What a model is given of a batch in training, and in how many passes it writes that.
 
@@ -236,6 +246,8 @@ def corrupt(
         noise: share of the characters that are masked in `noisy`, what the encoder sees.
         dropout: share of the labels that become unknown.
         form_known: the first label is the form, which stays: it is known to whoever writes.
+        theme_len: so many of the last labels are the characters of a theme.
+        theme_dropout: share of the themes that become unknown, each as a whole.
     """
     tokens, mask, labels = batch.tokens, batch.mask, batch.labels
     (n, length), device = tokens.shape, tokens.device
@@ -256,9 +268,11 @@ def corrupt(
     drawn = passes[int(torch.randint(len(passes), ()))] if passes else 1
     if noise:
         noisy = tokens.masked_fill((rand(n, length) < noise) & mask, mask_id)
-    if dropout and labels is not None:
+    if labels is not None and (dropout or theme_len):
+        known = labels.shape[1] - theme_len
         dropped = rand(*labels.shape) < dropout
         dropped[:, : int(form_known)] = False
+        dropped[:, known:] = rand(n, 1) < theme_dropout
         labels = labels.masked_fill(dropped, 0)
     return Batch(tokens, mask, labels, observed, noisy), drawn
 

@@ -2,9 +2,9 @@
 
 `tokenizer.model`; `store.json`, how the poems are numbered and what was counted; for `train`,
 `valid` and `test` the arrays of a `TokenStore`, little-endian: `.tokens` (2 bytes each for up to
-32,768 tokens, else 4), `.offsets` (8 bytes) and, where there are labels, `.labels` (4 bytes); for
-those that are held out `.groups` (8 bytes), which older folders lack; and `manifest.json`, with
-size and sha256 of the others. A folder appears at once, complete.
+32,768 tokens, else 4), `.offsets` (8 bytes) and, where there are labels or themes, `.labels` (4
+bytes); for those that are held out `.groups` (8 bytes), which older folders lack; and
+`manifest.json`, with size and sha256 of the others. A folder appears at once, complete.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Described:
 
 def _dtypes(codec: PoemCodec, side: str) -> dict[str, torch.dtype]:
     """The types of the arrays of a side, by name."""
-    labels = {"labels": torch.int32} if codec.label_sizes else {}
+    labels = {"labels": torch.int32} if codec.label_width else {}
     groups = {"groups": torch.int64} if side != "train" else {}
     return {"tokens": token_dtype(len(codec.tokenizer)), "offsets": torch.int64, **labels, **groups}
 
@@ -196,7 +196,7 @@ def open_store(folder: Path, codec: PoemCodec | None = None, verify: bool = True
         dtypes = _dtypes(codec, side)
         arrays = {name: _map(folder / file, dtypes[name]) for name, file in files.items()}
         if "labels" in arrays:
-            arrays["labels"] = arrays["labels"].view(-1, len(codec.label_sizes))
+            arrays["labels"] = arrays["labels"].view(-1, codec.label_width)
         sides[side] = TokenStore.of(
             arrays["tokens"],
             arrays["offsets"],
@@ -227,8 +227,10 @@ def _poems(store: TokenStore, codec: PoemCodec) -> Iterator[Poem]:
     for place in range(len(store)):
         labels = [] if store.labels is None else store.labels[place].tolist()
         form = forms[labels.pop(0) - 1 if len(forms) > 1 else 0]
-        named = zip(codec.fields.items(), labels, strict=True)
+        named = zip(codec.fields.items(), labels[: len(codec.fields)], strict=True)
         meta = {name: values[label - 1] for (name, values), label in named if label}
+        if any(theme := labels[len(codec.fields) :]):
+            meta[codec.theme] = codec.tokenizer.decode(theme)
         group = -1 - place if store.groups is None else int(store.groups[place])
         lines = tuple(codec.decode(store.poem(place), form).split("\n"))
         poem = Poem(lines, meta, keys.get(group, ""))

@@ -5,6 +5,7 @@ Memory holds chunks and the distinct characters and label values, however many p
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections import Counter
@@ -26,6 +27,7 @@ from .store import SIDES, Described, StoreWriter, new_store
 
 BLOCK_ITEMS, BLOCK_CODES = 2**18, 2**21  # of a block: whichever is reached first
 HASHES = 2**20  # that are sorted at once
+THEMES = 500  # of the commonest that are kept by name
 LONGEST, MOST = 512, 0.99  # positions that are found by themselves, for this share of the poems
 TESTED = 2**21  # of items to test with that are compared at once with those to train on
 
@@ -135,6 +137,10 @@ def _count(
         unit = chr(code) if code < UNICODE else joined[code - UNICODE]
         seen[unit] = int(characters[code])
     forms = values.pop("form") if spec.forms else Counter[str]()
+    themes = values.pop(spec.theme) if spec.theme else Counter[str]()
+    if spec.theme and not known and sum(n for text, n in themes.items() if text) < spec.min_label:
+        there = ", ".join(name for name, _ in spool.fields.most_common(8)) or "none"
+        raise CorpusError(f"no poem has a {spec.theme}; they have the fields {there}")
     if known:
         counted = {form: forms[str(form)] for form in known.forms}
         codec, unknown = replace(known, forms=counted), _unknown(known.tokenizer, seen)
@@ -143,8 +149,19 @@ def _count(
     fields = {n: known_values(n, c, spec.min_label, spool.fields) for n, c in values.items()}
     counted = {form: forms[str(form)] for form in spec.forms if forms[str(form)]}
     longest = max((form.size for form in counted), default=max_len)
-    codec = PoemCodec(tokenizer, longest, counted, fields)
+    codec = PoemCodec(tokenizer, longest, counted, fields, spec.theme)
+    codec = replace(codec, themes=_common(codec, themes))
     return Described(codec, tuple(spec.labels), report, longer)
+
+
+def _common(codec: PoemCodec, themes: Mapping[str, int]) -> tuple[str, ...]:
+    """The themes that several poems have, as the model reads them, the most frequent first; none
+    that it reads in part only."""
+    read = Counter[str]()
+    for text, n in themes.items():
+        read[codec.theme_text(text)] += n
+    several = (text for text, n in read.most_common() if n > 1 and 0 < len(text) < codec.theme_len)
+    return tuple(itertools.islice(several, THEMES))
 
 
 def _unknown(tokenizer: PoemTokenizer, counts: Mapping[str, int]) -> str:
@@ -186,14 +203,18 @@ def _numbered(
         for i, value in enumerate(values, 1):
             if value in spool.values:
                 label[spool.values[value]] = i
-        labels.append((spec.columns.index(name), label))
+        labels.append((spec.columns.index(name), label[:, None]))
+    if codec.theme:
+        themes = np.array([codec.theme_ids(text) for text in spool.values], np.int32)
+        labels.append((spec.columns.index(codec.theme), themes))
     for block in spool.blocks():
         fits = block.lengths <= codec.max_len
         for number, side in enumerate(SIDES):
             kept = fits & (block.sides == number)
             codes, lengths = block.of(kept)
-            rows = [label[block.columns[kept, column]] for column, label in labels]
-            yield side, ids[codes], lengths, np.array(rows, np.int32).T, block.groups[kept]
+            rows = [np.zeros((len(lengths), 0), np.int32)]
+            rows += [label[block.columns[kept, column]] for column, label in labels]
+            yield side, ids[codes], lengths, np.concatenate(rows, axis=1), block.groups[kept]
 
 
 _DTYPES = {"codes": "<u4", "lengths": "<i4", "hashes": "<u8", "sides": "u1", "columns": "<i4"}

@@ -24,6 +24,7 @@ from ..nn import DiagonalGaussian
 from ..text.codec import PoemCodec
 from ..text.poem import Poem, content
 from .metrics import bootstrap
+from .themes import retrieval
 
 ACTIVE = 0.01  # variance of a unit's posterior mean from which on it counts as active
 TELLING = 0.1  # nats of KL a poem from which on a unit says something
@@ -59,6 +60,8 @@ class Report:
         codes_used, codebook_perplexity: of a VQ-VAE, how many codes the poems use, and the exp of
             the entropy of that use.
         cluster_perplexity: of a mixture prior, the same of the components the poems belong to.
+        theme_nats, theme_top10: what themes say of poems, see `themes.retrieval`; poems are scored
+            without, so that the figures of models with themes and without can be compared.
         ci: 95 % bootstrap intervals, by key; what comes from one poem is drawn together.
         forms: the sums and means of the poems of each form, by name, the most frequent first, with
             intervals of their own; empty in free form.
@@ -88,6 +91,8 @@ class Report:
     codes_used: int | None = None
     codebook_perplexity: float | None = None
     cluster_perplexity: float | None = None
+    theme_nats: float | None = None
+    theme_top10: float | None = None
     ci: dict[str, tuple[float, float]] = field(default_factory=dict)
     forms: dict[str, dict[str, Any]] = field(default_factory=dict)
     iw_curve: list[dict[str, float]] = field(default_factory=list)
@@ -102,6 +107,7 @@ class Rows:
     """What was measured of each of N poems: (N,) float64 each, nats and counts of characters.
 
     `code` (N, D) is the mode of q(z | x), `posterior` q itself where it is Gaussian; None without.
+    `labels` (N, L) are their labels, None without.
     `kl_by_unit` (D,) is the mean over poems; None where the KL has no closed form.
     """
 
@@ -115,6 +121,7 @@ class Rows:
     code: Tensor | None
     posterior: DiagonalGaussian | None
     kl_by_unit: Tensor | None = None
+    labels: Tensor | None = None
 
     def figures(self, bounded: bool, at: Tensor | slice = slice(None)) -> dict[str, Any]:
         """Sums and means over the poems at these places, absent: over all; keys as of `Report`."""
@@ -170,7 +177,8 @@ def by_poem(
     limit: int | None = None,
     progress: Progress = iter,
 ) -> Rows:
-    """Score each poem of a store; arguments and errors as of `evaluate`."""
+    """Score each poem of a store, what it is about unknown; arguments and errors as of
+    `evaluate`."""
     if not len(store):
         raise CorpusError("no poem to score; give some of the model's forms")
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "evaluate"))
@@ -178,11 +186,14 @@ def by_poem(
     codes: list[Tensor] = []
     logvars: list[Tensor] = []
     units: list[Tensor] = []
+    labels: list[Tensor] = []
     parts = store.parts(batch_size, limit, model.config.by_length)
     order = torch.from_numpy(np.concatenate([places for places, _ in parts])).argsort()
     with evaluating(model):
         for batch in progress(store.batch(*part) for part in parts):
             batch = batch.to(model.device)
+            labels += [] if batch.labels is None else [batch.labels.cpu()]
+            batch = batch.untold(model.config.theme_len)
             score = model.score(batch, samples, generator, passes)
             character, unknown = characters(codec, batch)
             right = torch.zeros_like(batch.mask)  # (B, T): restored at z = mode; padding is
@@ -205,7 +216,8 @@ def by_poem(
     recon, kl, bound, chars, unknown, right_chars, right_poem = torch.cat(table, dim=1)[:, order]
     counts = (recon, kl, bound, chars, unknown, right_chars, right_poem)
     by_unit = torch.stack(units).sum(dim=0) / len(recon) if units else None
-    return Rows(*counts, code, posterior, by_unit)
+    known = torch.cat(labels)[order] if labels else None
+    return Rows(*counts, code, posterior, by_unit, known)
 
 
 def anomalies(
@@ -303,6 +315,9 @@ def _carried(model: TextModel, rows: Rows, generator: torch.Generator) -> dict[s
     carried["active_units"] = int((code.var(dim=0) > ACTIVE).sum()) if len(code) > 1 else 0
     if q is not None:
         carried["mutual_information"] = mutual_information(q.to(model.device), generator)
+        if model.config.theme_len and rows.labels is not None:
+            themed = q.to(model.device), rows.labels.to(model.device)
+            carried |= retrieval(model.latent, *themed, generator)
     return carried | model.usage(code)
 
 

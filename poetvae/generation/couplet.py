@@ -106,7 +106,7 @@ def couplets(
     draws = stream(model, codec, n * options.candidates, constraint=wish, options=plain)
     drawn = list({poem.text: poem for poem in draws}.values())
     ids = torch.tensor([codec.ids("".join(one.lines)) for one in drawn], device=model.device)
-    labels = label_ids(codec, [form], options.labels, model.device)
+    labels = label_ids(codec, [form], options.known, model.device)
     scores = fitness(model, codec, form, ids, labels, options.seed)
     found = []
     for poem, value in zip(drawn, scores.tolist(), strict=True):

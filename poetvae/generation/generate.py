@@ -161,7 +161,7 @@ def stream(
     if n < 1:
         raise ConfigError(f"n is {n}; expected at least 1")
     model.check_passes(options.passes)
-    codec.check_labels(options.labels)
+    codec.check_labels(options.known)
     if constraint is None:
         form = form and codec.check_form(form)
         writer = _Writer(model, codec, form, options)
@@ -205,7 +205,7 @@ class _Writer:
             return None
         seed = derive_seed(self.options.seed, "population", block.start)
         generator = Generator(self.model.device).manual_seed(seed)
-        labels = label_ids(self.codec, [self.form], self.options.labels, self.model.device)
+        labels = label_ids(self.codec, [self.form], self.options.known, self.model.device)
         n, how = len(block) * self.options.candidates, (self.options, self.weighed, generator)
         return population(self.model, self.constraint, self.writable, min(n, BATCH), labels, *how)
 
@@ -236,7 +236,7 @@ class _Writer:
         """The poem of each row, places and candidates counted on, with its score if it is one."""
         model, codec, options, n = self.model, self.codec, self.options, len(rows)
         noise = Noise((derive_seed(options.seed, "generate", row) for row in rows), model.device)
-        ids = label_ids(codec, [form] * n, options.labels, model.device)
+        ids = label_ids(codec, [form] * n, options.known, model.device)
         if self.constraint is None:
             allowed = _allowed(codec, form, model.device)
             tokens, log_probs = sample(model, allowed, n, ids, options, noise)
@@ -281,7 +281,7 @@ def decode(
     poems: dict[int, Generated] = {}
     for form, places in _by_form(forms):
         allowed = _allowed(codec, form, model.device)
-        labels = label_ids(codec, [form] * len(places), options.labels, model.device)
+        labels = label_ids(codec, [form] * len(places), options.known, model.device)
         noise = Noise((derive_seed(options.seed, "decode", i) for i in places), model.device)
         written = write(model, z[places], allowed, labels, options=options, generator=noise)
         made = _written(codec, *written[:2], form, options.seed, [True] * len(places))
@@ -354,7 +354,7 @@ def label_ids(
         ConfigError: a label that the model does not know.
     """
     labels = codec.check_labels(labels or {})
-    if not codec.label_sizes:
+    if not codec.label_width:
         return None
     return torch.tensor([codec.labels(form, labels) for form in forms], device=device)
 

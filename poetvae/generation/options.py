@@ -10,6 +10,7 @@ from typing import Any
 from ..config import option, takes_fields
 from ..constraints.options import Conditions
 from ..errors import ConfigError, brief
+from ..text.codec import ABOUT
 
 LARGEST_TEMPERATURE = 100
 MOST_CANDIDATES = 1000
@@ -33,6 +34,7 @@ class SamplingOptions:
     )
     candidates: int = option(1, "Keep the best of so many.", label="Candidates")
     plain: bool = option(False, f"Each poem as it is drawn, not the best of {CHOSEN}.")
+    about: str | None = option(None, "What the poem is about, in any words.", label="About")
     labels: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
 
@@ -52,6 +54,11 @@ class SamplingOptions:
             raise ConfigError(f"top_k is {brief(self.top_k)}; expected at least 1")
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ConfigError(f"top_p is {brief(self.top_p)}; expected more than 0, at most 1")
+
+    @property
+    def known(self) -> Mapping[str, str]:
+        """Labels, and what the poem is about, by name."""
+        return {**self.labels, **({ABOUT: self.about} if self.about else {})}
 
     @property
     def unfiltered(self) -> bool:

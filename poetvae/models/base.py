@@ -312,8 +312,9 @@ class LatentModel(TextModel, ABC):
 
 def export_inputs(model: TextModel) -> tuple[Tensor, dict[str, Tensor]]:
     """Unknown tokens of two poems, (2, T), and their labels where the model has any."""
-    unknown, labels = torch.full((2, model.config.max_len), model.mask_id), model.config.label_sizes
-    return unknown, {"labels": torch.zeros(2, len(labels), dtype=torch.long)} if labels else {}
+    config = model.config
+    unknown, width = torch.full((2, config.max_len), model.mask_id), config.label_width
+    return unknown, {"labels": torch.zeros(2, width, dtype=torch.long)} if width else {}
 
 
 class ExportModule(nn.Module):

@@ -30,7 +30,9 @@ class VAE(LatentModel):
         features = self.encoder.out_features
         self.mean = nn.Linear(features, config.latent_dim)
         self.logvar = nn.Linear(features, config.latent_dim) if config.sample else None
-        self.prior_module: priors.NormalPrior = getattr(priors, PRIORS[config.prior])(config)
+        self.prior_module: priors.NormalPrior = getattr(priors, PRIORS[config.prior])(
+            config, self.embedding
+        )
         self.apply(initialise)
 
     def bound_name(self, samples: int) -> str:

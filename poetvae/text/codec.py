@@ -7,6 +7,7 @@ form the ids are the text, line breaks included, and an end mark.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -19,7 +20,7 @@ from .form import is_verse
 from .graphemes import clusters
 from .names import field_key, value_key
 from .poem import Form, Poem, compose, content, run_of
-from .tokenizer import PoemTokenizer
+from .tokenizer import NEWLINE, PoemTokenizer
 from .variants import (
     respelled,
     script,
@@ -28,6 +29,11 @@ from .variants import (
     to_traditional,
     traditional_variants,
 )
+
+THEME = 12  # characters of a theme
+ABOUT = "about"  # the theme, whatever its field is called
+_NUMBER = "[一二三四五六七八九十百〇]+"
+_PART = re.compile(f"(?:其{_NUMBER}|{_NUMBER}[首絕绝])+$")  # of a title: which of how many poems
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,16 @@ class PoemCodec:
         max_len: positions of a poem; in free form the end mark takes one.
         forms: the fixed forms, with how many poems of each were trained on; empty = free form.
         fields: the labels that poems carry, each with the values that the model knows.
+        theme: the field of the poems that says what they are about, as their title; "" = none.
+        themes: its commonest values, the most frequent first.
     """
 
     tokenizer: PoemTokenizer
     max_len: int
     forms: Mapping[Form, int] = field(default_factory=dict)
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    theme: str = ""
+    themes: tuple[str, ...] = ()
 
     @property
     def label_sizes(self) -> tuple[int, ...]:
@@ -51,22 +61,49 @@ class PoemCodec:
         form = (len(self.forms) + 1,) if len(self.forms) > 1 else ()
         return (*form, *(len(values) + 1 for values in self.fields.values()))
 
+    @property
+    def theme_len(self) -> int:
+        """Characters of a theme that are read."""
+        return THEME if self.theme else 0
+
+    @property
+    def label_width(self) -> int:
+        """Numbers that tell what a poem is beside its text: its labels, then those of its theme."""
+        return len(self.label_sizes) + self.theme_len
+
     def labels(self, form: Form | None, values: Mapping[str, str] | None = None) -> tuple[int, ...]:
-        """The label values of a form, and of fields by name; what the model does not know is 0."""
+        """The label values of a form, and of fields by name, then the theme's characters; what the
+        model does not know is 0."""
         place = list(self.forms).index(form) + 1 if form else 0
         known = (place,) if len(self.forms) > 1 else ()
         values = values or {}
-        return (*known, *(_place(v, values.get(name, "")) for name, v in self.fields.items()))
+        labels = (_place(v, values.get(name, "")) for name, v in self.fields.items())
+        return (*known, *labels, *self.theme_ids(values.get(self.theme, "")))
 
     def labels_of(self, poem: Poem) -> tuple[int, ...]:
         """The label values of a poem. Raises CorpusError: a poem of none of the model's forms."""
-        return self.labels(self.form_of(poem), {name: poem.value(name) for name in self.fields})
+        names = (*self.fields, *[self.theme][: self.theme_len])
+        return self.labels(self.form_of(poem), {name: poem.value(name) for name in names})
+
+    def theme_ids(self, text: str) -> tuple[int, ...]:
+        """The ids of the first characters of a theme that the model knows, 0 behind them; of 秋興八首
+        其一, those of 秋興."""
+        words = _PART.sub("", "".join(filter(str.isalnum, text))) or text
+        ids = [i for i in self.ids(self.spell(words)) if i > NEWLINE]
+        return (*ids[: self.theme_len], *[0] * (self.theme_len - len(ids)))
+
+    def theme_text(self, text: str) -> str:
+        """A theme as the model reads it: those of its first characters that it knows."""
+        return self.tokenizer.decode([i for i in self.theme_ids(text) if i])
 
     def check_labels(self, values: Mapping[str, str]) -> Mapping[str, str]:
         """The values, if the model knows them all, as it spells them: Tang and 唐 as tang.
         Raises ConfigError: a field, or a value of one, that the model does not know."""
         checked = {}
         for name, value in values.items():
+            if name in (ABOUT, self.theme):
+                checked[self.theme] = self.check_theme(value)
+                continue
             if (field := _same(name, self.fields, field_key)) is None:
                 labels = ", ".join(self.fields) or "none"
                 raise ConfigError(f"no label {name!r}; this model's labels: {labels}")
@@ -75,6 +112,19 @@ class PoemCodec:
                 raise ConfigError(f"{name}={value}: this model knows {several(known)}")
             checked[field] = spelling
         return checked
+
+    def check_themed(self) -> None:
+        """Raises ConfigError: the model has no themes."""
+        if not self.theme:
+            raise ConfigError("this model has no themes; train one with --theme title")
+
+    def check_theme(self, text: str) -> str:
+        """What a poem is about. Raises ConfigError: the model has no themes, or knows none of its
+        characters."""
+        self.check_themed()
+        if not any(self.theme_ids(text)):
+            raise ConfigError(f"about is {text!r}, of which this model knows no character")
+        return text
 
     def check_form(self, form: Form | None) -> Form | None:
         """The form, if the model writes it; the most frequent one for None; of a tune the layout
@@ -221,7 +271,7 @@ class PoemCodec:
     def numbers_as(self, other: PoemCodec) -> bool:
         """Whether a poem has the same numbers by another codec."""
         mine, others = (
-            (c.tokenizer.to_bytes(), c.max_len, list(c.forms), list(c.fields.items()))
+            (c.tokenizer.to_bytes(), c.max_len, list(c.forms), list(c.fields.items()), c.theme)
             for c in (self, other)
         )
         return mine == others
@@ -231,23 +281,28 @@ class PoemCodec:
         return {
             "forms": {form.full: count for form, count in self.forms.items()},
             "fields": {name: list(values) for name, values in self.fields.items()},
-        }
+        } | ({"theme": self.theme, "themes": list(self.themes)} if self.theme else {})
 
     @classmethod
     def from_dict(
         cls, tokenizer: PoemTokenizer, max_len: int, values: Mapping[str, Any]
     ) -> PoemCodec:
         """The codec that `to_dict` described. Raises ConfigError: when it describes none."""
-        known = isinstance(values, Mapping) and values.keys() == {"forms", "fields"}
+        themed = {"theme", "themes"}
+        known = isinstance(values, Mapping) and values.keys() - themed == {"forms", "fields"}
         forms, fields = (values["forms"], values["fields"]) if known else (None, None)
         if not isinstance(forms, dict) or not all(map(_is_count, forms.values())):
             raise ConfigError(f"text is {values!r}; expected forms with their counts, and fields")
         if not isinstance(fields, dict) or not all(map(_are_names, fields.values())):
             raise ConfigError(f"fields are {fields!r}; expected the values of each, all different")
+        theme, themes = values.get("theme", ""), values.get("themes", [])
+        if not isinstance(theme, str) or (themes != [] and not (theme and _are_names(themes))):
+            raise ConfigError(f"theme is {theme!r}; expected a field, and themes, all different")
         counts = {Form.parse(name): n for name, n in forms.items()}
         if any(form.size > max_len for form in counts) or [f.full for f in counts] != list(forms):
             raise ConfigError(f"forms are {list(forms)}; expected at most {max_len} characters")
-        return cls(tokenizer, max_len, counts, {name: tuple(v) for name, v in fields.items()})
+        fields = {name: tuple(v) for name, v in fields.items()}
+        return cls(tokenizer, max_len, counts, fields, theme, tuple(themes))
 
 
 @lru_cache(maxsize=8)

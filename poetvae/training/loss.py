@@ -35,10 +35,15 @@ def beta(config: ObjectiveConfig, progress: float) -> float:
     return config.beta * (1.0 if config.capacity else _risen(config, progress))
 
 
-def objective(draw: LatentSample, config: ObjectiveConfig, progress: float = 1.0) -> Terms:
-    """nll + beta * kl + penalties when a share `progress` of the training is done.
+def objective(
+    draw: LatentSample, config: ObjectiveConfig, progress: float = 1.0, length: float = 1.0
+) -> Terms:
+    """nll + beta * kl + penalties when a share `progress` of the training is done, of poems that
+    are on average so long, as a share of the longest.
 
     Beta: Higgins et al. 2017; with beta 1 it is the ELBO of Kingma & Welling 2014.
+    Rate: the KL costs nothing while its mean is below rate * sqrt(length), so that it comes to rest
+    there; what poems of several lengths take where it is not free goes by the root, too.
     Free bits: each latent unit of a poem costs at least that many nats, so that it may use them
     (Kingma et al. 2016, arXiv 1606.04934, appendix C.8). Capacity C: beta * |kl - C| (Burgess et
     al. 2018, arXiv 1804.03599, equation 8). Sparsity: the L1 norm of the code. With K samples:
@@ -60,7 +65,9 @@ def objective(draw: LatentSample, config: ObjectiveConfig, progress: float = 1.0
         loss = nll + weight * (kl - held).abs()
     else:
         paid = units.clamp(min=config.free_bits) if config.free_bits else units
-        loss = nll + weight * paid.sum(dim=1)
+        free = config.rate * math.sqrt(length)
+        over = not free or bool(kl.mean() > free)
+        loss = nll + weight * (paid.sum(dim=1) if over else torch.full_like(kl, free))
     if config.sparsity and draw.posterior is not None:
         loss = loss + config.sparsity * draw.posterior.mode.abs().sum(dim=1)
     if draw.commitment is not None:

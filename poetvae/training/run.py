@@ -258,6 +258,9 @@ def _completed(config: Config, codec: PoemCodec, group: Group, goes_on: bool) ->
     """A configuration with what the corpus and the machine decide."""
     sizes = {"vocab_size": len(codec.tokenizer), "label_sizes": codec.label_sizes}
     sizes |= {"max_len": codec.max_len, "form_known": len(codec.forms) > 1}
+    sizes |= {"theme_len": codec.theme_len}
+    if codec.theme and config.model.prior == "normal":
+        sizes["prior"] = "theme"
     forms = codec.forms if config.model.sight else ()
     sizes["lines"] = tuple(size for form in forms for size in (*form.lengths, 0))
     sounds = sounds_of(codec) if config.model.sounds else None
@@ -315,7 +318,7 @@ def _check_same(
     known, wanted = (
         ChainMap(vars(s), vars(s.reading), *s.config.to_dict().values()) for s in (spec, planned)
     )
-    filled = {"vocab_size", "max_len", "label_sizes", "sound_sizes", "lines"}
+    filled = {"vocab_size", "max_len", "label_sizes", "theme_len", "sound_sizes", "lines"}
     filled |= {"form_known", "by_length"}
     filled |= {n for n in ("precision", "slices", "validate_every") if wanted[n] in ("auto", 0)}
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}

@@ -41,6 +41,7 @@ class RunSpec:
     reading: ReadingOptions = PLAIN
     ends: tuple[int, ...] = ()  # where it was to end before it was given more steps
     init: str = ""  # the model that it goes on from, which is in its folder, too
+    theme: str = ""
 
     @classmethod
     def plan(
@@ -53,6 +54,7 @@ class RunSpec:
         strict: bool = False,
         reading: ReadingOptions = PLAIN,
         init: str | Path = "",
+        theme: str = "",
     ) -> RunSpec:
         """A run by what people give; where the corpus is tokenized, its forms and labels hold.
 
@@ -64,7 +66,8 @@ class RunSpec:
         paths = tuple(map(_absolute, sources)) or (str(sample_folder()),)
         held_out, parsed = tuple(map(_absolute, valid)), parse_forms(forms)
         once, start = tuple(dict.fromkeys(labels)), _absolute(init)
-        spec = cls(config, paths, held_out, parsed, once, strict, reading=reading, init=start)
+        what = paths, held_out, parsed, once, strict
+        spec = cls(config, *what, reading=reading, init=start, theme=theme)
         folder = spec.corpus.tokenized
         if folder is None:
             for source in filter(is_store, (*spec.sources, *spec.valid)):
@@ -75,11 +78,13 @@ class RunSpec:
             raise ConfigError(f"{folder} has held-out poems of its own; leave out --valid")
         there = tuple(described.codec.forms)
         pairs = {"form": (spec.forms, there), "label": (spec.labels, described.labels)}
+        own = tuple(filter(None, [described.codec.theme]))
+        pairs["theme"] = tuple(filter(None, [theme])), own
         for name, (wanted, stored) in pairs.items():
             if wanted and set(wanted) != set(stored):
                 known = ", ".join(map(str, stored)) or "none"
                 raise ConfigError(f"{folder} is tokenized, --{name} {known}; leave out --{name}")
-        return replace(spec, forms=there, labels=described.labels)
+        return replace(spec, forms=there, labels=described.labels, theme=described.codec.theme)
 
     @property
     def corpus(self) -> CorpusSpec:
@@ -87,7 +92,7 @@ class RunSpec:
         train, max_len = self.config.train, self.config.model.max_len
         learnt = self.sources, self.valid, self.forms, self.labels, self.strict
         counts = train.held_out, max_len, train.min_count, train.min_label
-        return CorpusSpec(*learnt, *counts, self.reading)
+        return CorpusSpec(*learnt, *counts, self.reading, self.theme)
 
     def progress(self, step: int) -> float:
         """The share of the training that is done after so many steps. What comes after an earlier
@@ -118,6 +123,8 @@ class RunSpec:
         if self.labels and set(self.labels) != set(codec.fields):
             fields = ", ".join(codec.fields) or "none"
             others.append(f"label {fields}, not {', '.join(self.labels)}")
+        if self.theme not in ("", codec.theme):
+            others.append(f"theme {codec.theme or 'none'}, not {self.theme}")
         if others:
             raise ConfigError(
                 f"{self.init} has {'; has '.join(others)}; a model that learns on keeps what it "
@@ -126,7 +133,7 @@ class RunSpec:
         dropout = asked.dropout if "dropout" in given else network.dropout
         config = replace(self.config, model=replace(network, dropout=dropout))
         forms, labels = self.forms or tuple(codec.forms), tuple(codec.fields)
-        return replace(self, config=config, forms=forms, labels=labels)
+        return replace(self, config=config, forms=forms, labels=labels, theme=codec.theme)
 
     def check(self) -> None:
         """Raises ConfigError for several passes in free form."""
@@ -168,8 +175,9 @@ class RunSpec:
             ends = tuple(map(int, values.get("ends", ())))
             if ends and sorted({0, *ends, steps}) != [0, *ends, steps]:
                 raise ValueError(f"its steps are {[*ends, steps]}")
-            learnt, start = (sources, valid, forms, labels, strict), str(values.get("init", ""))
-            return cls(config, *learnt, steps, fingerprint, of_run, reading, ends, start)
+            learnt = sources, valid, forms, labels, strict, steps, fingerprint, of_run
+            start, theme = (str(values.get(name, "")) for name in ("init", "theme"))
+            return cls(config, *learnt, reading, ends, start, theme)
         except OSError as error:
             raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
         except MALFORMED as error:

@@ -135,11 +135,14 @@ def accumulate(model: TextModel, part: Slice, config: Config, progress: float) -
         noise=config.objective.noise,
         dropout=config.objective.label_dropout,
         form_known=config.model.form_known,
+        theme_len=config.model.theme_len,
+        theme_dropout=config.objective.theme_dropout,
     )
     bf16 = config.train.precision == "bf16"
     with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
         draw = model(batch, passes=passes, samples=config.objective.iw_samples)
-    terms = objective(draw, config.objective, progress)
+    length = float(batch.mask.sum()) / batch.mask.shape[0] / config.model.max_len
+    terms = objective(draw, config.objective, progress, length)
     loss = terms.loss.mean()
     torch.autograd.backward(part.share * loss)
     means = [terms.nll.mean(), terms.kl.mean(), loss, torch.ones_like(loss)]

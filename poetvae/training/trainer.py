@@ -75,6 +75,7 @@ def train(
     quiet: bool = False,
     tensorboard: bool = False,
     init: str | Path | None = None,
+    theme: str = "",
     **reading: Any,
 ) -> Poet:
     """Train a model into a run folder, and give it back as it was best on held-out poems.
@@ -97,6 +98,7 @@ def train(
         tensorboard: write the curves to `out`/tensorboard, too.
         init: a model to go on from, as `Poet.from_pretrained` takes it, or "packaged". Its network,
             its characters, forms and labels hold; no preset = tune.
+        theme: the field that says what a poem is about, as title; "" = none.
         reading: the fields of `ReadingOptions`, how the corpora are read.
 
     Raises:
@@ -113,7 +115,8 @@ def train(
     fitted = {"max_len": 0, **(settings or {})}  # to the poems, where nothing is said
     config = configure(preset or ("tune" if init else "base"), fitted)
     read = ReadingOptions(**reading)
-    planned = RunSpec.plan(config, sources, valid, forms, labels, strict, read, init or "")
+    what = sources, valid, forms, labels, strict
+    planned = RunSpec.plan(config, *what, read, init or "", theme)
     keep_freed_memory()
     with processes(device) as group:
         quiet = quiet or not group.main
@@ -132,7 +135,8 @@ def train(
         with opened(run, None if goes_on else begin, group, force) as opened_run:
             if goes_on:
                 parts: dict[str, Any] = {"sources": sources, "valid": valid, "forms": forms}
-                parts |= {"labels": labels, "strict": strict, "init": init, **read.given}
+                parts |= {"labels": labels, "strict": strict, "init": init, "theme": theme}
+                parts |= read.given
                 whole = preset and not opened_run.spec.init  # else the model's own hold
                 given = [*(fields() if whole else sorted(asked)), *filter(parts.get, parts)]
                 opened_run = going_on(opened_run, planned, length, given, group, log)

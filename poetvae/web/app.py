@@ -156,6 +156,9 @@ def _write_tab(poet: Poet) -> gr.HTML:
     with gr.Row():
         with Column(scale=2):
             controls: dict[str, Any] = {"form": _form_menu(poet)}
+            controls["about"] = gr.Textbox(
+                label="About", placeholder="秋思", max_length=100, visible=bool(poet.codec.theme)
+            )
             for row in FIRST:
                 with gr.Row() if len(row) > 1 else nullcontext():
                     controls |= {name: _control(handlers.CONDITIONS[name]) for name in row}

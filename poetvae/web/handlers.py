@@ -151,8 +151,8 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
     Args:
         poet: who writes.
         values: of `CONDITIONS` by name, and of `n`, `form` (None or "" = the most frequent one),
-            `labels` by field (None or "" = unknown), `temperature`, `passes` (None = the most),
-            `candidates` and `seed` (None or "" = a drawn one); any may be absent.
+            `labels` by field and `about` (None or "" = unknown), `temperature`, `passes` (None =
+            the most), `candidates` and `seed` (None or "" = a drawn one); any may be absent.
     """
     given = dict(values)
     n = validation.whole("poems", given.pop("n", 1), 1, MOST_POEMS)
@@ -169,6 +169,7 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
         n,
         form=_form(poet, given.pop("form", None)),
         labels={name: value for name, value in known.items() if value},
+        about=validation.text("about", given.pop("about", "")) or None,
         temperature=validation.number("temperature", given.pop("temperature", TEMPERATURE), 0, 2),
         passes=_passes(poet, given.pop("passes", None)),
         candidates=candidates,

@@ -34,7 +34,7 @@ from poetvae.checkpoints.model_folder import (
     save_checkpoint,
     save_folder,
 )
-from poetvae.config import PRIORS, ModelConfig
+from poetvae.config import ModelConfig
 from poetvae.data.dataset import Batch
 from poetvae.errors import CheckpointError
 from poetvae.files import write_file
@@ -198,7 +198,7 @@ OLD_NAMES = {
 }
 
 
-@pytest.mark.parametrize("prior", PRIORS)
+@pytest.mark.parametrize("prior", OLD_NAMES)
 def test_weights_of_a_prior_load_by_the_names_they_had(tmp_path: Path, prior: str) -> None:
     saved = make(3, replace(CONFIG, prior=prior), TWO_FORMS)
     save_folder(tmp_path / "model", saved, "card")

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -91,7 +92,7 @@ LEAVES = {line: c for line, c in COMMANDS.items() if not isinstance(c, click.Gro
 
 def test_the_commands_are_these() -> None:
     one_word = "train generate complete reconstruct interpolate vary neighbours edit optimise plot"
-    one_word += " map score evaluate check info completion export demo couplet"
+    one_word += " map score evaluate check info completion export demo couplet about"
     assert set(LEAVES) == {*one_word.split(), "corpus stats", "corpus tokenize", "corpus themes"}
 
 
@@ -124,8 +125,8 @@ def test_examples_have_only_options_that_there_are(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", sorted(LEAVES.keys() - {"train"}))
-def test_examples_work(run: Path, here: Path, line: str) -> None:
-    (here / "my-poet").symlink_to(run)
+def test_examples_work(run: Path, themed_run: Path, here: Path, line: str) -> None:
+    (here / "my-poet").symlink_to(themed_run if line == "about" else run)
     write(here / "poems.txt", COUPLET)
     write(here / "held-out.txt", COUPLET)
     result = shell(example_of(line))
@@ -1057,6 +1058,34 @@ def test_neighbours(run: Path, poet: Poet, corpus: Path, free_model: Path, tmp_p
     other = "was made with another model"
     refused(1, other, "neighbours --index", file, "--model", free_model, "a rose")
     refused(2, "nothing to search among", *how, "--index", tmp_path / "none")
+
+
+def test_about(themed_run: Path, run: Path) -> None:
+    how = ("about", "--model", themed_run, "春山水風月，雲雨花鳥江。", "--json")
+    found = shell(*how).rows
+    assert {one["theme"] for one in found} == {"春山", "秋水"}
+    assert [one["nats"] for one in found] == sorted((one["nats"] for one in found), reverse=True)
+    assert shell(*how, "-n", "1").rows == found[:1]
+    given = shell(*how, "--among", "秋", "--among", "山月").rows
+    assert {one["theme"] for one in given} == {"秋", "山月"}
+    plain = shell(*how[:-1], "-n", "1").out
+    assert re.fullmatch(r"-?\d+\.\d\d\t(春山|秋水)\n", plain)
+    refused(2, "no character", *how, "--among", "龘")
+    refused(2, "this model has no themes", "about", "--model", run, COUPLET)
+
+
+def test_what_a_poem_is_to_be_about(themed_run: Path, run: Path) -> None:
+    how = ("generate", "--model", themed_run, "-n", "20", "--seed", "1", "--json", "--plain")
+    plain, spring = shell(*how).rows, shell(*how, "--about", "春山").rows
+    assert plain != spring
+    assert shell(*how, "--label", "title=春山").rows == spring  # by the field's own name
+    assert shell(*how, "--about", "春山 其一").rows == spring
+    asked = shell(*how, "--about", "秋水", "--acrostic", "山水").rows
+    assert {poem["text"][0] for poem in asked} == {"山"}
+    line = ("complete", "--model", themed_run, "春山水風月", "--about", "春山", "--json")
+    assert shell(*line).rows[0]["text"].startswith("春山水風月")
+    refused(2, "this model has no themes", "generate", "--model", run, "--about", "春")
+    refused(2, "about is '龘'", *how, "--about", "龘")
 
 
 def test_edit(run: Path, poet: Poet, corpus: Path, model: Path) -> None:

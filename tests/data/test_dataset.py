@@ -309,6 +309,21 @@ def test_passes_are_drawn_by_their_share() -> None:
     assert corrupt(bare, MASK, dropout=1.0)[0].labels is None
 
 
+def test_a_theme_is_dropped_as_a_whole() -> None:
+    torch.manual_seed(0)
+    labels = torch.arange(1, 6).repeat(4000, 1)
+    batch = Batch(torch.ones(4000, 2, dtype=torch.long), torch.ones(4000, 2) > 0, labels)
+    given, _ = corrupt(batch, MASK, dropout=0.2, theme_len=3, theme_dropout=0.5)
+    assert given.labels is not None
+    theme = given.labels[:, 2:]
+    assert {*map(tuple, theme.tolist())} == {(0, 0, 0), (3, 4, 5)}
+    assert share(theme == 0) == pytest.approx(0.5, abs=0.03)
+    assert share(given.labels[:, :2] == 0) == pytest.approx(0.2, abs=0.03)
+    whole, _ = corrupt(batch, MASK, theme_len=3)
+    assert whole.labels is not None
+    assert torch.equal(whole.labels, labels)
+
+
 def test_a_form_is_never_dropped() -> None:
     labels = torch.arange(1, 4).repeat(40, 1)
     batch = Batch(torch.ones(40, 2, dtype=torch.long), torch.ones(40, 2, dtype=torch.bool), labels)

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,6 +77,9 @@ def at_once(spec: CorpusSpec) -> Data:
             f" --set max_len={shortest} or more, or select a --form"
         )
     tokenizer = PoemTokenizer.train(map(chars, fitting), spec.min_count)
+    told = [poem.value(spec.theme) for poem in fitting]
+    if spec.theme and not any(told):
+        raise CorpusError(f"no poem has a {spec.theme}")
     there = Counter(name for poem in fitting for name in poem.meta)
     fields = {
         name: known_values(name, Counter(p.value(name) for p in fitting), 1, there)
@@ -85,7 +89,10 @@ def at_once(spec: CorpusSpec) -> Data:
     there_are = Counter(poem.form for poem in fitting)
     counts = {form: there_are[form] for form in spec.forms if there_are[form]}
     longest = max((form.size for form in counts), default=max_len)
-    codec = PoemCodec(tokenizer, longest, counts, fields)
+    codec = PoemCodec(tokenizer, longest, counts, fields, spec.theme)
+    if spec.theme:
+        common = Counter(map(codec.theme_text, told)).most_common()
+        codec = replace(codec, themes=tuple(theme for theme, n in common if theme and n > 1))
     train, valid, test = (
         encode_poems(codec, [p for p in poems if codec.fits(p)])
         for poems in (fitting, corpus.valid, corpus.test)
@@ -114,7 +121,7 @@ def or_error(make: Callable[[], T]) -> T | tuple[type, str]:
     try:
         return make()
     except PoetVAEError as error:
-        message = re.split("; there are|; the poems have", str(error))[0]
+        message = re.split("; there are|; the poems have|; they have", str(error))[0]
         return type(error), re.sub(r"[0-9]+", "N", message)
 
 
@@ -132,10 +139,16 @@ TEXT = st.one_of(
 )
 ROW = st.one_of(
     st.builds(
-        lambda text, author, year: {"text": text, "author": author, "year": year},
+        lambda text, author, year, title: {
+            "text": text,
+            "author": author,
+            "year": year,
+            "title": title,
+        },
         TEXT,
         st.sampled_from(["", "李白", "杜甫", "王維"]),
         st.sampled_from(["", "700", "701"]),
+        st.sampled_from(["", "山月", "水 月一", "月山", "rose"]),
     ),
     st.sampled_from(["{", "3", '{"title": "x"}']),
 )
@@ -153,6 +166,7 @@ ROWS = st.lists(ROW, min_size=1, max_size=14)
     st.sampled_from([0, 1, 5, 9, 128]),
     st.integers(1, 5),
     st.integers(1, 9),
+    st.sampled_from(["", "title"]),
 )
 @settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -167,6 +181,7 @@ def test_the_folder_holds_what_reading_at_once_gives(
     max_len: int,
     chunk: int,
     block: int,
+    theme: str,
 ) -> None:
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder = Path(name)
@@ -176,7 +191,16 @@ def test_the_folder_holds_what_reading_at_once_gives(
         sources = [write(folder / f"{i}.jsonl", rows) for i, rows in enumerate(corpora)]
         given = () if valid is None else (write(folder / "valid.jsonl", valid),)
         spec = CorpusSpec(
-            sources, given, forms, labels, False, held_out, max_len, min_count, min_label=1
+            sources,
+            given,
+            forms,
+            labels,
+            False,
+            held_out,
+            max_len,
+            min_count,
+            min_label=1,
+            theme=theme,
         )
         expected = or_error(lambda: at_once(spec))
         built = or_error(lambda: build(spec, folder / "data", 1, chunk))

@@ -253,7 +253,7 @@ def test_report_of_a_store() -> None:
         "bits_per_char", "recon_per_poem", "kl_per_poem", "mutual_information", "mi_cap",
         "marginal_kl", "active_units", "active_units_01", "recon_char_accuracy",
         "recon_poem_accuracy", "parameters", "passes", "codes_used", "codebook_perplexity",
-        "cluster_perplexity", "ci", "forms", "iw_curve",
+        "cluster_perplexity", "theme_nats", "theme_top10", "ci", "forms", "iw_curve",
     ]  # fmt: skip
 
 

@@ -12,9 +12,12 @@ from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from poetvae.config import PRIORS, ModelConfig
+from poetvae.data.dataset import Batch
 from poetvae.errors import ConfigError
 from poetvae.models import priors
+from poetvae.models.bounds import kl_by_unit
 from poetvae.models.vae import VAE
+from poetvae.nn.distributions import DiagonalGaussian
 
 D, COMPONENTS = 3, 4
 CONFIG = ModelConfig(
@@ -22,7 +25,7 @@ CONFIG = ModelConfig(
     label_sizes=(3, 2),
 )  # fmt: skip
 LABELS = torch.tensor([[2, 0], [0, 1], [1, 1]])
-every = pytest.mark.parametrize("kind", PRIORS)
+every = pytest.mark.parametrize("kind", [kind for kind in PRIORS if kind != "theme"])
 
 
 def make(kind: str) -> tuple[VAE, dict[str, Any]]:
@@ -87,3 +90,40 @@ def test_labels_are_needed_for_their_prior_and_may_be_unknown() -> None:
         VAE(replace(CONFIG, prior="label", label_sizes=()))
     model, _ = make("label")
     assert not model.prior(2).mode.any()  # type: ignore[attr-defined]
+
+
+def themed() -> VAE:
+    torch.manual_seed(0)
+    return VAE(replace(CONFIG, prior="theme", theme_len=3))
+
+
+def test_what_a_poem_is_about_moves_its_prior() -> None:
+    model = themed()
+    told = torch.tensor([[2, 0, 5, 6, 0], [2, 0, 6, 5, 0], [1, 1, 5, 6, 0], [2, 0, 0, 0, 0]])
+    prior = model.prior(4, told)
+    assert isinstance(prior, DiagonalGaussian)
+    assert not torch.allclose(prior.mean[0], prior.mean[1])  # the order of characters counts
+    torch.testing.assert_close(prior.mean[0], prior.mean[2])  # the other labels do not
+    assert not prior.mean[3].any()
+    assert not prior.logvar[3].any()  # nothing is told: N(0, I)
+    torch.testing.assert_close(model.prior_shift(told), prior.mean)
+    assert model.describe_prior() == {"kind": "normal"}
+    for unknown in (None, torch.zeros(4, 5, dtype=torch.long)):
+        standard = model.prior(4, unknown)
+        assert isinstance(standard, DiagonalGaussian)
+        assert not standard.mean.any()
+        assert not standard.logvar.any()
+
+
+def test_a_theme_teaches_its_prior_and_the_encoder() -> None:
+    model = themed()
+    tokens = torch.tensor([[5, 6, 7, 8], [6, 5, 8, 7]])
+    draw = model(Batch.whole(tokens, torch.tensor([[0, 0, 5, 0, 0], [0, 0, 6, 0, 0]])))
+    kl_by_unit(draw).sum().backward()
+    assert all(p.grad is not None for p in model.prior_module.reader.body.parameters())
+    assert model.mean.weight.grad is not None
+
+
+def test_themes_are_needed_for_their_prior() -> None:
+    with pytest.raises(ConfigError, match="prior=theme needs themes: train with --theme FIELD"):
+        VAE(replace(CONFIG, prior="theme"))

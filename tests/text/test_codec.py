@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poetvae.errors import ConfigError, CorpusError
-from poetvae.text.codec import PoemCodec
+from poetvae.text.codec import THEME, PoemCodec
 from poetvae.text.graphemes import clusters
 from poetvae.text.poem import Form, Poem, form_of, is_han
 from poetvae.text.tokenizer import PoemTokenizer
@@ -192,7 +193,40 @@ def test_check_labels() -> None:
         LABELLED.check_labels({"author": ""})
 
 
-@pytest.mark.parametrize("codec", [ONE, TWO, FREE, LABELLED, LABELLED_FREE])
+THEMED = replace(LABELLED, theme="title", themes=("山", "雨山"))
+
+
+def test_a_theme_is_read_character_by_character() -> None:
+    codec = PoemCodec(PoemTokenizer.train(["送別山月東風樓"], min_count=1), 12, theme="title")
+    ids = codec.tokenizer.encode("送山月")
+    assert codec.theme_ids("送山、月") == (*ids, *[0] * (THEME - 3))
+    assert codec.theme_ids("龘送 1" + "月" * 40) == (ids[0], *[ids[2]] * (THEME - 1))
+    assert (
+        codec.theme_ids("山月八首 其一") == codec.theme_ids("山月二绝") == codec.theme_ids("山月")
+    )
+    assert codec.theme_text("送、山 其二") == "送山"
+    assert codec.theme_ids("龘") == codec.theme_ids("") == (0,) * THEME
+    assert codec.theme_ids("东风楼") == codec.theme_ids("東風樓")  # as the model writes it
+    assert THEMED.label_width == 3 + THEME
+    assert THEMED.label_sizes == LABELLED.label_sizes
+    poem = Poem(("山月，臨窗。",), meta={"dynasty": "tang", "title": "山"})
+    assert THEMED.labels_of(poem) == (1, 1, 0, *THEMED.theme_ids("山"))
+    assert any(THEMED.theme_ids("山"))
+
+
+def test_what_a_poem_is_to_be_about_is_checked() -> None:
+    assert THEMED.check_labels({"about": "山", "dynasty": "tang"}) == {
+        "title": "山",
+        "dynasty": "tang",
+    }
+    assert THEMED.check_labels({"title": "山"}) == {"title": "山"}
+    with pytest.raises(ConfigError, match="about is '龘', of which this model knows no character"):
+        THEMED.check_labels({"about": "龘"})
+    with pytest.raises(ConfigError, match="this model has no themes; train one with --theme title"):
+        LABELLED.check_labels({"about": "山"})
+
+
+@pytest.mark.parametrize("codec", [ONE, TWO, FREE, LABELLED, LABELLED_FREE, THEMED])
 def test_stored_and_read_again(codec: PoemCodec) -> None:
     values = json.loads(json.dumps(codec.to_dict()))
     again = PoemCodec.from_dict(TOKENIZER, codec.max_len, values)

@@ -104,6 +104,8 @@ def test_what_is_no_temperature(poet: Poet, value: object) -> None:
         ({"seed": 2**31 + 1}, "seed: 2.14748e[+]09 came; expected a number from 0 to 2147483648"),
         ({"labels": {"dynasty": "tang"}}, "no label 'dynasty'"),
         ({"labels": {"dynasty": 3}}, "dynasty: 3 came; expected a text"),
+        ({"about": "山"}, "this model has no themes"),
+        ({"about": 3}, "about: 3 came; expected a text"),
     ],
 )
 def test_what_cannot_be_asked_for(poet: Poet, asked: dict[str, Any], line: str | None) -> None:
