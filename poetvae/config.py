@@ -296,7 +296,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "poet": {
         "passes": (1, 2, 4, 8, 8, 8, *(0,) * 14), "pass_layers": 9, "across": False, "sight": True,
         "sounds": True, "embed_norm": True, "repeats": True, "latent_dim": 16, "rate": 10.0,
-        "observe": 0.1, "dropout": 0.2, "encoder_layers": 4, "decoder_layers": 1,
+        "observe": 0.1, "dropout": 0.2, "encoder_layers": 3, "decoder_layers": 1,
         "pooling_heads": 2, "optimizer": "muon", "lr_schedule": "wsd",
     },
     # One character after the other, as many parameters as base.

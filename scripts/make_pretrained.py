@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,8 +35,11 @@ from poetvae.training.trainer import train
 
 FORMS = ("5x2", "7x2", "5x4", "7x4", "5x8", "7x8")
 # The twenty tunes of at most 62 characters of which the Song left most ci.
-TUNES = "浣溪沙 鷓鴣天 菩薩蠻 西江月 蝶戀花 減字木蘭花 臨江仙 點絳唇 清平樂 玉樓春".split()
-TUNES += "好事近 虞美人 漁家傲 南歌子 朝中措 謁金門 卜算子 踏莎行 南鄉子 如夢令".split()
+TUNES = (
+    *("浣溪沙", "鷓鴣天", "菩薩蠻", "西江月", "蝶戀花", "減字木蘭花", "臨江仙", "點絳唇", "清平樂"),
+    *("玉樓春", "好事近", "虞美人", "漁家傲", "南歌子", "朝中措", "謁金門", "卜算子", "踏莎行"),
+    *("南鄉子", "如夢令"),
+)
 KEPT = "title", "dynasty", "author", "rhythmic"  # of what is told of a poem
 SIDES = {"train": "train on", "valid": "validate with", "test": "test with"}
 HELD_OUT, SEED, TEMPERATURE = 0.02, 1, 0.8

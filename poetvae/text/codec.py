@@ -86,8 +86,8 @@ class PoemCodec:
         return self.labels(self.form_of(poem), {name: poem.value(name) for name in names})
 
     def theme_ids(self, text: str) -> tuple[int, ...]:
-        """The ids of the first characters of a theme that the model knows, 0 behind them; of 秋興八首
-        其一, those of 秋興."""
+        """The ids of the first characters of a theme that the model knows, 0 behind them; which of
+        how many poems it is, as in 秋興八首其一, is not read."""
         words = _PART.sub("", "".join(filter(str.isalnum, text))) or text
         ids = [i for i in self.ids(self.spell(words)) if i > NEWLINE]
         return (*ids[: self.theme_len], *[0] * (self.theme_len - len(ids)))

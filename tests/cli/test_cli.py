@@ -1071,7 +1071,7 @@ def test_about(themed_run: Path, run: Path) -> None:
     plain = shell(*how[:-1], "-n", "1").out
     assert re.fullmatch(r"-?\d+\.\d\d\t(春山|秋水)\n", plain)
     refused(2, "no character", *how, "--among", "龘")
-    refused(2, "this model has no themes", "about", "--model", run, COUPLET)
+    refused(2, "this model has no themes", "about", "--model", run, COUPLETS[3])
 
 
 def test_what_a_poem_is_to_be_about(themed_run: Path, run: Path) -> None:

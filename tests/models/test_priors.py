@@ -119,8 +119,9 @@ def test_a_theme_teaches_its_prior_and_the_encoder() -> None:
     model = themed()
     tokens = torch.tensor([[5, 6, 7, 8], [6, 5, 8, 7]])
     draw = model(Batch.whole(tokens, torch.tensor([[0, 0, 5, 0, 0], [0, 0, 6, 0, 0]])))
-    kl_by_unit(draw).sum().backward()
-    assert all(p.grad is not None for p in model.prior_module.reader.body.parameters())
+    torch.autograd.backward(kl_by_unit(draw).sum())
+    reader = model.get_submodule("prior_module.reader.body")
+    assert all(p.grad is not None for p in reader.parameters())
     assert model.mean.weight.grad is not None
 
 

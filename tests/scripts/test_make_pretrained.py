@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -9,29 +10,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poetvae.text.cleaning import clean
+from poetvae.text.form import parse_forms
 from poetvae.text.poem import Poem
+from poetvae.text.variants import to_traditional
 
 FOUR = ("山月臨窗白，溪風入座清。", "松聲來遠壑，鶴影下空庭。")
 EIGHT = (*FOUR, "雲起千峰暗，鐘鳴一寺明。", "欲尋歸去路，流水自縱橫。")
 
 
-def test_a_poem_gives_its_quatrains_and_a_couplet() -> None:
-    texts = [poem.text for poem in script.stanzas(Poem(EIGHT, {"dynasty": "tang"}))]
-    assert texts[:2] == ["\n".join(EIGHT[:2]), "\n".join(EIGHT[2:])]
-    assert len(texts) == 3
-    assert texts[2] in EIGHT
-    quatrain, couplet = script.stanzas(Poem(FOUR))
-    assert quatrain.text == "\n".join(FOUR)
-    assert couplet.text in FOUR
-    assert [p.text for p in script.stanzas(Poem(FOUR[:1]))] == [FOUR[0]]
-    six = script.stanzas(Poem(EIGHT[:3]))  # no whole number of quatrains
-    assert [str(p.form) for p in six] == ["5x2"]
+def test_a_poem_of_another_form_gives_one_couplet() -> None:
+    forms = parse_forms(script.FORMS)
+    for lines in (FOUR[:1], FOUR, EIGHT):
+        (whole,) = script.learnt(Poem(lines), forms)
+        assert whole.lines == lines
+    (couplet,) = script.learnt(Poem(EIGHT[:3]), forms)
+    assert couplet.text in EIGHT[:3]
+    assert not list(script.learnt(Poem(("山月，臨窗白。",)), forms))
+
+
+def test_the_tunes_have_at_most_so_many_characters() -> None:
+    assert len(script.TUNES) == len(set(script.TUNES)) == 20
+    assert all(form.tune and form.size <= 62 for form in parse_forms(script.TUNES))
 
 
 def test_nothing_of_a_held_out_poem_is_trained_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chars = [c for c in map(chr, range(0x20000, 0x22000)) if clean(c)[0] == c][:4000]
+    same = (c for c in map(chr, range(0x20000, 0x22000)) if clean(to_traditional(c))[0] == c)
+    chars = [*itertools.islice(same, 4000)]
     verses = ["".join(chars[start : start + 5]) for start in range(0, 4000, 5)]
     poems = ["{}，{}。{}，{}。".format(*verses[i : i + 4]) for i in range(0, len(verses), 4)]
     corpus = tmp_path / "poems.txt"
@@ -41,7 +47,7 @@ def test_nothing_of_a_held_out_poem_is_trained_on(
     files = ((tmp_path / f"{n}.jsonl").read_text("utf-8").splitlines() for n in script.SIDES)
     sides = [[json.loads(line)["text"] for line in lines] for lines in files]
     assert all(sides)
-    assert sum(map(len, sides)) == 2 * len(poems)
+    assert sum(map(len, sides)) == len(poems)
     characters = [set("".join(side)) - set("，。\n") for side in sides]
     assert not characters[0] & characters[1]
     assert not characters[0] & characters[2]

@@ -201,9 +201,8 @@ def test_a_theme_is_read_character_by_character() -> None:
     ids = codec.tokenizer.encode("送山月")
     assert codec.theme_ids("送山、月") == (*ids, *[0] * (THEME - 3))
     assert codec.theme_ids("龘送 1" + "月" * 40) == (ids[0], *[ids[2]] * (THEME - 1))
-    assert (
-        codec.theme_ids("山月八首 其一") == codec.theme_ids("山月二绝") == codec.theme_ids("山月")
-    )
+    for whole in ("山月八首 其一", "山月二绝"):
+        assert codec.theme_ids(whole) == codec.theme_ids("山月")
     assert codec.theme_text("送、山 其二") == "送山"
     assert codec.theme_ids("龘") == codec.theme_ids("") == (0,) * THEME
     assert codec.theme_ids("东风楼") == codec.theme_ids("東風樓")  # as the model writes it

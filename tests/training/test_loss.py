@@ -69,6 +69,23 @@ def test_the_terms(b: int, d: int, config: ObjectiveConfig, progress: float) -> 
     torch.testing.assert_close(risen, nll + 4 * min(1.0, progress / 0.5) * kl.sum(dim=1))
 
 
+@pytest.mark.parametrize("length", [1.0, 0.25])
+def test_a_mean_kl_below_the_rate_is_free(length: float) -> None:
+    """Of 2 and 6 nats: the mean counts, and of poems a quarter as long half of the rate."""
+    mean = torch.tensor([[2.0, 0.0], [0.0, math.sqrt(12.0)]], requires_grad=True)
+    draw = drawn(torch.zeros(2), DiagonalGaussian(mean, torch.zeros(2, 2)))
+    for rate, free in ((5.0, length == 1), (3.9, False), (8.1, True)):
+        terms = objective(draw, ObjectiveConfig(rate=rate), 1.0, length)
+        torch.testing.assert_close(terms.kl, torch.tensor([2.0, 6.0]))
+        if free:
+            torch.testing.assert_close(terms.loss, torch.full((2,), rate * math.sqrt(length)))
+            assert not terms.loss.requires_grad
+        else:
+            torch.testing.assert_close(terms.loss, terms.kl)
+            (gradient,) = torch.autograd.grad(terms.loss.sum(), mean, retain_graph=True)
+            torch.testing.assert_close(gradient, mean)
+
+
 def test_a_unit_below_its_free_bits_is_left_alone() -> None:
     mean = torch.tensor([[0.1, 3.0]], requires_grad=True)
     posterior = DiagonalGaussian(mean, torch.zeros(1, 2))
