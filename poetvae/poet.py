@@ -35,6 +35,7 @@ from .text.codec import PoemCodec
 from .text.poem import Form, Poem, content
 from .text.prosody import USUAL
 
+TELLING = 5.0  # nats from which on z says what a poem is about
 ROUNDS = 5  # of draws for as many different completions as are wanted
 
 
@@ -217,12 +218,30 @@ class Poet:
         forms = [self.codec.form_of(poem) for poem in self._read(typed)]
         return self._write(self.encode(typed).mode, forms, typed)
 
-    def interpolate(self, a: str, b: str, steps: int = 8, mode: str = "lerp") -> list[Generated]:
+    def rate(self, texts: str | Sequence[str]) -> list[float]:
+        """How much z tells of each text, KL(q(z | text) || p(z)) in nats: from `TELLING` on its
+        subject comes back. Infinite of an autoencoder. Errors as of `encode`."""
+        posterior = self.encode(texts)
+        if isinstance(posterior, DiagonalGaussian):
+            return [float(nats) for nats in posterior.kl()]
+        return [float("inf")] * len(posterior.mode)
+
+    def way(self, *texts: str) -> str:
+        """The mode in which `interpolate` goes between texts where none is asked for: "bridge" of
+        a model in several passes whose z says little of them, else "lerp"."""
+        bridges = self.forms and self.model.pass_choices
+        silent = bridges and sum(self.rate(texts)) < TELLING * len(texts)
+        return "bridge" if silent else "lerp"
+
+    def interpolate(
+        self, a: str, b: str, steps: int = 8, mode: str | None = None
+    ) -> list[Generated]:
         """Poems on the way from a text to another of its form, ends included.
 
         Mode "lerp" takes the straight line between the posterior means, "slerp" the great circle:
         the reconstructions of both stand at the ends. In "bridge", for models whose z says little,
-        characters of b take the place of those of a, and what is open between is written.
+        characters of b take the place of those of a, and what is open between is written. Absent:
+        as `way` says.
 
         Raises:
             ConfigError: fewer than two steps, or an unknown mode; a bridge in free form.
@@ -232,7 +251,7 @@ class Poet:
         form, other = map(self.codec.form_of, poems)
         if form != other:
             raise CorpusError(f"{a} and {b} have two forms; give texts of one")
-        if mode == "bridge":
+        if (mode := mode or self.way(a, b)) == "bridge":
             return self._bridge(a, b, form, steps)
         start, end = self._encode(poems).mode
         return self._write(paths.path(start, end, steps, mode), [form] * steps, [a + b] * steps)
@@ -253,8 +272,8 @@ class Poet:
     ) -> list[Generated]:
         """Up to n distinct poems around a text, at posterior mean + distance * stddev * noise.
 
-        Distance 1 draws from q(z | text). How much of the text comes back is what z tells of it:
-        of 2 or 3 nats, little. Fewer are given where 20 * n draws did not have n.
+        Distance 1 draws from q(z | text). How much of the text comes back is what z tells of it,
+        see `rate`. Fewer are given where 20 * n draws did not have n.
 
         Raises:
             ConfigError: n below 1, or a distance that is negative or not finite.
@@ -342,7 +361,8 @@ class Poet:
         near: float = 0.1,
         progress: Callable[[Iterable[int]], Iterable[int]] = iter,
     ) -> list[optimise.Optimised]:
-        """Poems moved towards a property of the decoder's output by gradient ascent on z.
+        """Up to n distinct poems, moved towards a property of the decoder's output by gradient
+        ascent on z; fewer where 5 * n beginnings lead to no more.
 
         Args:
             toward: an attribute. contains=月 and tones=regulated ask for the log probability of
@@ -358,16 +378,18 @@ class Poet:
         """
         if n < 1 or (text is not None and (n > 1 or form)):
             raise ConfigError(f"n is {n}; expected 1 or more, and with a text neither n nor form")
+        latent, codec = self.model.latent, self.codec
+        begun: Iterable[Tensor]
         if text is None:
-            chosen = self.codec.check_form(Form.parse(form) if form else None)
-            z = optimise.start(self.model.latent, self.codec, chosen, n, seed)
+            chosen = codec.check_form(Form.parse(form) if form else None)
+            places = (range(first, first + n) for first in range(0, ROUNDS * n, n))
+            begun = (optimise.start(latent, codec, chosen, some, seed) for some in places)
         else:
             (poem,) = self._read(text)
-            chosen, z = self.codec.form_of(poem), self._encode([poem]).mode
-        attribute = Attribute.parse(toward)
-        wanted = optimise.toward(attribute, self.codec, chosen, poems, limit)
-        latent, how = self.model.latent, (steps, near, progress)
-        found = optimise.optimise(latent, self.codec, z, chosen, wanted, *how)
+            chosen, begun = codec.form_of(poem), [self._encode([poem]).mode]
+        wanted = optimise.toward(Attribute.parse(toward), codec, chosen, poems, limit)
+        how = chosen, wanted, steps, near, progress
+        found = distinct((optimise.optimise(latent, codec, z, *how) for z in begun), n)
         spell = as_typed(self.codec, f"{text or ''}{toward}")
         return [replace(one, text=spell(one.text), start=spell(one.start)) for one in found]
 

@@ -44,6 +44,7 @@ def reconstruct(texts: Texts, model: ModelChoice, as_json: bool) -> None:
     _note_unknown(poet, *lines)
     for text, back in zip(lines, poet.reconstruct(lines), strict=True):
         common.output({"text": text, "reconstruction": back.text}, back.text, as_json)
+    _note_silent(poet, *lines)
 
 
 @common.command(
@@ -55,12 +56,13 @@ def reconstruct(texts: Texts, model: ModelChoice, as_json: bool) -> None:
 @click.option(
     "--mode",
     type=click.Choice(WAYS),
-    default=WAYS[0],
-    show_default=True,
-    help="Straight, along the sphere, or character by character from the one to the other.",
+    help="Straight, along the sphere, or character by character from the one to the other; absent: "
+    "straight, or, of a model whose z says little of TEXTS, character by character.",
 )
 @common.json_option
-def interpolate(texts: Texts, model: ModelChoice, steps: int, mode: str, as_json: bool) -> None:
+def interpolate(
+    texts: Texts, model: ModelChoice, steps: int, mode: str | None, as_json: bool
+) -> None:
     """Write the poems on the way from a text to the next: two TEXTS or more.
 
     Smoothness is the distance between first and last poem over the sum of the distances between
@@ -72,6 +74,7 @@ def interpolate(texts: Texts, model: ModelChoice, steps: int, mode: str, as_json
         raise ConfigError(f"{len(texts)} text; give two or more to go from one to the next")
     poet = model.load()
     _note_unknown(poet, *texts)
+    mode = mode or poet.way(*texts)
     legs = [poet.interpolate(a, b, steps, mode) for a, b in pairwise(texts)]
     poems = [poem.text for poem in (*legs[0], *(p for leg in legs[1:] for p in leg[1:]))]
     smooth = smoothness(poems, fixed=bool(poet.forms))
@@ -79,6 +82,8 @@ def interpolate(texts: Texts, model: ModelChoice, steps: int, mode: str, as_json
     common.output(values, "\n".join(map(common.paragraph, poems)), as_json)
     if not as_json:
         note("smoothness: " + ("the ends are the same" if smooth is None else f"{smooth:.2f}"))
+    if mode != "bridge":
+        _note_silent(poet, *texts)
 
 
 @common.command("poetvae vary --model my-poet 山月臨窗白，溪風入座清。 -n 4 --seed 1")
@@ -93,8 +98,7 @@ def vary(
 ) -> None:
     """Write distinct poems from around the place of TEXT in the latent space.
 
-    They are as near to TEXT as z tells of it. Weights that restore poems say them in other words;
-    of the packaged ones, whose z has 2 to 3 nats of a poem, little comes back: see complete.
+    They are as near to TEXT as z tells of it.
     """
     from ..text.diff import distance as differing
     from ..text.poem import compose, content
@@ -110,6 +114,7 @@ def vary(
         common.output({"text": poem, "changed": changed}, common.paragraph(poem), as_json)
     if len(poems) < n:
         note(f"only {len(poems)} distinct poems came of {20 * n} draws; go to a larger --distance")
+    _note_silent(poet, text)
 
 
 @common.command("poetvae neighbours --model my-poet 山月臨窗白，溪風入座清。 poems.txt -n 3")
@@ -205,6 +210,7 @@ def edit(
     if not as_json:
         note(f"reconstruction: {back}")
         note(f"edited:         {marked(edited, places)}")
+    _note_silent(poet, text)
 
 
 @common.command("poetvae optimise --model my-poet --contains 月 -n 2 --steps 50 --seed 1")
@@ -255,6 +261,8 @@ def optimise(
             value = f"{asked[0]} {one.value_before:.2f} -> {one.value_after:.2f}"
             prior = f"log p(z) {one.log_prior_before:.1f} -> {one.log_prior_after:.1f}"
             note(f"from {start}: {value}, {prior}")
+    if text is not None:
+        _note_silent(poet, text)
 
 
 def _note_unknown(poet: Poet, *texts: str) -> None:
@@ -263,6 +271,15 @@ def _note_unknown(poet: Poet, *texts: str) -> None:
     found = dict.fromkeys(char for text in texts for char in poet.codec.unknown(text))
     if unknown := [char for char in found if not poet.forms or is_han(char)]:
         note(f"characters the model has never seen: {' '.join(unknown)}")
+
+
+def _note_silent(poet: Poet, *texts: str) -> None:
+    """Say so where z says little of texts."""
+    from ..poet import TELLING
+
+    rates = poet.rate(texts)
+    if (mean := sum(rates) / len(rates)) < TELLING:
+        note(f"z says {mean:.1f} nats of a text here: little of it comes back; see complete")
 
 
 def _labelled(poet: Poet, model: ModelChoice, corpus: CorpusChoice) -> list[Poem]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import torch
 from torch import Generator, Tensor
@@ -252,9 +252,19 @@ class _Writer:
         return [poem.ranked(one) for poem, one in zip(poems, bounds.tolist(), strict=True)]
 
 
-def distinct(rounds: Iterable[Iterable[Generated]], n: int) -> list[Generated]:
+class Written(Protocol):
+    """What has the text of a poem."""
+
+    @property
+    def text(self) -> str: ...
+
+
+P = TypeVar("P", bound=Written)
+
+
+def distinct(rounds: Iterable[Iterable[P]], n: int) -> list[P]:
     """Up to n different poems, of as many rounds of draws as that takes."""
-    found: dict[str, Generated] = {}
+    found: dict[str, P] = {}
     for poems in rounds:
         for poem in poems:
             found.setdefault(poem.text, poem)

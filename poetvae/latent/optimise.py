@@ -87,9 +87,11 @@ def ascend(
     return best
 
 
-def start(model: LatentModel, codec: PoemCodec, form: Form | None, n: int, seed: int = 0) -> Tensor:
-    """n draws of the prior of poems of a form, each of the seed and its place: (n, D)."""
-    noise = Noise((derive_seed(seed, "start", i) for i in range(n)), model.device)
+def start(
+    model: LatentModel, codec: PoemCodec, form: Form | None, places: range, seed: int = 0
+) -> Tensor:
+    """Draws of the prior of poems of a form, each of the seed and its place: (places, D)."""
+    n, noise = len(places), Noise((derive_seed(seed, "start", i) for i in places), model.device)
     return model.prior(n, label_ids(codec, [form] * n, None, model.device)).sample(noise)
 
 

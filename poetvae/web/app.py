@@ -274,7 +274,7 @@ def _walk_tab(poet: Poet) -> tuple[gr.Textbox, gr.Textbox]:
     steps = gr.Slider(3, handlers.MOST_STEPS, STEPS, step=1, label="Poems on the way")
     button = gr.Button("Walk", variant="primary")
     told = "The ends are the two poems as the model reads them back."
-    if handlers.bridges(poet):
+    if start and poet.way(start) == "bridge":
         told = "Characters give way one by one; what is open between the two is written."
     way = Html(html.note(told), elem_id="way")
 

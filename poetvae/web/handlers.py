@@ -224,19 +224,13 @@ def alternatives(
     return [text for text in dict.fromkeys(texts) if text != poem.text][:n], seed
 
 
-def bridges(poet: Poet) -> bool:
-    """Whether the way between poems is a bridge: z says little where much is left to passes."""
-    return bool(poet.forms and poet.model.pass_choices)
-
-
 def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
     """The poems on the way from a to b, or on a bridge; see `Poet.interpolate`."""
     start, end = validation.text("from", a), validation.text("to", b)
     if not (start and end):
         raise ConfigError("two poems are needed: one to go from, one to go to")
-    mode = "bridge" if bridges(poet) else "lerp"
     steps = validation.whole("steps", steps, 3, MOST_STEPS)
-    return [poem.text for poem in poet.interpolate(start, end, steps, mode)]
+    return [poem.text for poem in poet.interpolate(start, end, steps)]
 
 
 def familiar(poet: Poet) -> tuple[list[Poem], bool]:

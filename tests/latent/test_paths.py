@@ -198,3 +198,18 @@ def test_no_way_is_smoother_than_straight(poems: list[str]) -> None:
         smooth = latent.smoothness(poems, fixed)
         assert (smooth is None) == (poems[0] == poems[-1])
         assert smooth is None or 0 < smooth <= 1
+
+
+def test_without_a_mode_what_z_says_decides(poet: Poet, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = COUPLETS[:2]
+    assert poet.way(a, b) == "lerp"  # of one pass: what is written is all from z
+    monkeypatch.setattr(type(poet.model), "pass_choices", [1, 8])
+    rates = poet.rate([a, b])
+    posterior = poet.encode([a, b])
+    assert isinstance(posterior, DiagonalGaussian)
+    assert rates == pytest.approx(posterior.kl().tolist())
+    for telling, way in ((sum(rates) / 2 - 0.01, "lerp"), (sum(rates) / 2 + 0.01, "bridge")):
+        monkeypatch.setattr("poetvae.poet.TELLING", telling)
+        assert poet.way(a, b) == way
+    monkeypatch.undo()
+    assert poet.interpolate(a, b) == poet.interpolate(a, b, mode="lerp")
