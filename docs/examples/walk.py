@@ -14,7 +14,7 @@ print("Through the latent space and back:", *poet.reconstruct([start, end]))
 
 # A straight line between the means. Its ends are the two reconstructions.
 print("\nA straight line:")
-for poem in poet.interpolate(start, end, steps=5):
+for poem in poet.interpolate(start, end, steps=5, mode="lerp"):
     print(" ", poem)
 
 # A bridge: characters of the one give way to those of the other, what is open is written anew.

@@ -127,7 +127,7 @@ def draw_map(
         groups["cluster"] = places
     first = next((name for name in (label, "cluster", *USUAL) if name in groups), None)
     nodes = plane.grid(points, grid)
-    lifted = plane.lift(nodes)
+    lifted = plane.beside(nodes, z)
     parts = (lifted[i : i + DECODED] for i in range(0, len(lifted), DECODED))
     forms_of = Counter(map(poet.codec.form_of, poems))
     form = str(max(forms_of, key=lambda form: forms_of[form])) if poet.forms else None

@@ -16,6 +16,7 @@ from ..constraints.rules import of_form
 from ..data.dataset import Batch, derive_seed
 from ..errors import ConfigError
 from ..models import LatentModel, TextModel
+from ..nn.distributions import DiagonalGaussian
 from ..nn.noise import Noise, choose
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem, split_verses
@@ -105,10 +106,11 @@ class Generated:
         hidden = ("satisfied", "bound", "score", "written")
         return {name: value for name, value in values.items() if name not in hidden} | told
 
-    def ranked(self, bound: float) -> Self:
-        """The same as one of several candidates, of which this is a bound of log p(x)."""
+    def ranked(self, bound: float, told: float = 0.0) -> Self:
+        """The same as one of several candidates, of which this is a bound of log p(x), and what
+        speaks for its theme, both in nats."""
         poem = self.poem
-        return replace(self, bound=bound, score=score(poem.verses, bound, poem.form))
+        return replace(self, bound=bound, score=score(poem.verses, bound, poem.form, told))
 
 
 def generate(
@@ -248,8 +250,12 @@ class _Writer:
         poems = _written(codec, tokens, log_probs, form, options.seed, met)
         if options.candidates == 1:
             return poems
-        bounds = -model.score(_batch(codec, tokens, form, ids), RANKED, noise).bound
-        return [poem.ranked(one) for poem, one in zip(poems, bounds.tolist(), strict=True)]
+        found = model.score(_batch(codec, tokens, form, ids), RANKED, noise)
+        told = torch.zeros(n)
+        if model.config.theme_len and isinstance(found.posterior, DiagonalGaussian):
+            told = found.posterior.kl() - found.kl  # 0 where nothing is known of a theme
+        values = zip(poems, (-found.bound).tolist(), told.tolist(), strict=True)
+        return [poem.ranked(bound, nats) for poem, bound, nats in values]
 
 
 class Written(Protocol):

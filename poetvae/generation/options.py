@@ -10,7 +10,7 @@ from typing import Any
 from ..config import option, takes_fields
 from ..constraints.options import Conditions
 from ..errors import ConfigError, brief
-from ..text.codec import ABOUT
+from ..text.names import ABOUT
 
 LARGEST_TEMPERATURE = 100
 MOST_CANDIDATES = 1000

@@ -55,8 +55,11 @@ def features(verses: Sequence[str], bound: float, form: Form | None = None) -> d
     }
 
 
-def score(verses: Sequence[str], bound: float, form: Form | None = None) -> float:
+def score(
+    verses: Sequence[str], bound: float, form: Form | None = None, told: float = 0.0
+) -> float:
     """How much a poem speaks for a human hand, in nats, up to a constant: the sum of its
-    `features`, by their `WEIGHTS`; arguments as of those."""
+    `features`, by their `WEIGHTS`, and how many nats speak for what it was to be about, see
+    `evaluation.themes.told`; the other arguments as of the features."""
     found = features(verses, bound, form)
-    return sum(weight * found[name] for name, weight in WEIGHTS.items())
+    return told + sum(weight * found[name] for name, weight in WEIGHTS.items())

@@ -55,6 +55,13 @@ class Plane:
         """The latent vectors of points of the plane: (M, 2) -> (M, D)."""
         return self.mean + points.to(self.mean) @ self.axes
 
+    def beside(self, points: Tensor, z: Tensor) -> Tensor:
+        """Latent vectors at points (M, 2), as far off the plane as the nearest on it of poems
+        (N, D): (M, D). On the plane alone all poems are of a kind, near the mean."""
+        there = self.project(z)
+        nearest = torch.cdist(points.to(there), there).argmin(dim=1)
+        return self.lift(points) + (z.to(self.mean) - self.lift(there))[nearest]
+
     def grid(self, points: Tensor, n: int) -> Tensor:
         """At most n x n points (M, 2), evenly between the 2% and 98% quantiles of points (N, 2).
 

@@ -18,7 +18,7 @@ from ..errors import ConfigError, CorpusError, cut, several
 from .cleaning import clean
 from .form import is_verse
 from .graphemes import clusters
-from .names import field_key, value_key
+from .names import ABOUT, field_key, value_key
 from .poem import Form, Poem, compose, content, run_of
 from .tokenizer import NEWLINE, PoemTokenizer
 from .variants import (
@@ -31,7 +31,6 @@ from .variants import (
 )
 
 THEME = 12  # characters of a theme
-ABOUT = "about"  # the theme, whatever its field is called
 _NUMBER = "[一二三四五六七八九十百〇]+"
 _PART = re.compile(f"(?:其{_NUMBER}|{_NUMBER}[首絕绝])+$")  # of a title: which of how many poems
 

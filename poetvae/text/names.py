@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+ABOUT = "about"  # what a poem is about, whatever that field is called
 _NUMBERS = {char: n for n, char in enumerate("零一二三四五六七八九十")}
 _NUMBERS |= {"兩": 2, "两": 2, "five": 5, "penta": 5, "wu": 5, "seven": 7, "hepta": 7, "qi": 7}
 _NUMBERS |= {str(n): n for n in range(1, 10)}

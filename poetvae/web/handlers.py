@@ -78,12 +78,13 @@ class Scored:
 
 @dataclass(frozen=True)
 class Atlas:
-    """N poems at `points` (N, 2) of the plane of their first two principal components.
+    """N poems z (N, D), at `points` (N, 2) of the plane of their first two principal components.
 
     A form is "5x2", or "free"; the poems are the model's own where none of the sample fits it.
     """
 
     plane: Plane
+    z: Tensor
     points: Tensor
     texts: list[str]
     forms: list[str]
@@ -258,7 +259,7 @@ def atlas(poet: Poet) -> Atlas:
     z = poet.latents(poems)
     plane = Plane.fit(z)
     forms = [poem.value("form") for poem in poems]
-    return Atlas(plane, plane.project(z), [poem.text for poem in poems], forms, own)
+    return Atlas(plane, z, plane.project(z), [poem.text for poem in poems], forms, own)
 
 
 def look(
@@ -268,7 +269,7 @@ def look(
     (left, low), (right, high) = atlas.bounds
     place = validation.number("x", x, left, right), validation.number("y", y, low, high)
     at = torch.tensor([place])
-    (poem,) = poet.decode(atlas.plane.lift(at), form=_form(poet, form))
+    (poem,) = poet.decode(atlas.plane.beside(at, atlas.z), form=_form(poet, form))
     distance = (atlas.points - at.to(atlas.points)).norm(dim=1)
     nearest = distance.argsort(stable=True)[:n].tolist()
     return poem.text, [atlas.texts[i] for i in nearest]

@@ -107,7 +107,7 @@ def ways(poet: Poet, poems: Sequence[Poem], form: Form, pairs: int) -> list[str]
     different = sum(len(set(leg)) for leg in legs) / len(legs)
     smooth = [s for s in (smoothness(leg, fixed=True) for leg in legs) if s is not None]
     plane = Plane.fit(z)
-    grid = written(poet, plane.lift(plane.grid(plane.project(z), SIDE)), form)
+    grid = written(poet, plane.beside(plane.grid(plane.project(z), SIDE), z), form)
     lines = Counter(text[span.start : span.stop] for text in grid for span in form.spans)
     most = lines.most_common(1)[0][1] / len(grid)
     return [f"{different:.1f}", f"{sum(smooth) / len(smooth):.2f}", f"{most:.1%}"]

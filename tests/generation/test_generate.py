@@ -405,7 +405,9 @@ def test_options_by_name_are_conditions_and_sampling() -> None:
     assert read_options({"plain": True})[1] == SamplingOptions(plain=True)
     with pytest.raises(ConfigError, match="candidates is 3 of plain poems; expected 1"):
         read_options({"plain": True, "candidates": 3})
-    with pytest.raises(TypeError, match=r"no option 'rime'; there are acrostic, candidates, con"):
+    with pytest.raises(
+        TypeError, match=r"no option 'rime'; there are about, acrostic, candidates, con"
+    ):
         read_options({"rhyme": "尤", "rime": None})
     with pytest.raises(ConfigError, match="temperature is -1"):
         read_options({"temperature": -1})

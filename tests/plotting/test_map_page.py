@@ -130,6 +130,20 @@ def test_from_the_plane_to_latent_space_and_back(dims: int, seed: int) -> None:
     torch.testing.assert_close(rest @ plane.axes.T, torch.zeros(20, 2).double())
 
 
+def test_a_point_is_as_far_off_the_plane_as_the_nearest_poem() -> None:
+    z = latents(20, 5).double()
+    plane = Plane.fit(z)
+    torch.testing.assert_close(plane.beside(plane.project(z), z), z)
+    points = latents(9, 2).double()
+    there = plane.beside(points, z)
+    torch.testing.assert_close(plane.project(there), points)
+    for point, lifted in zip(points, there, strict=True):
+        distances = [float((point - other).norm()) for other in plane.project(z)]
+        nearest = z[distances.index(min(distances))]
+        off = nearest - plane.lift(plane.project(nearest[None]))[0]
+        torch.testing.assert_close(lifted - plane.lift(point[None])[0], off)
+
+
 def test_signs_do_not_depend_on_those_of_the_data() -> None:
     z = latents(50, 6).double()
     z -= z.mean(0)

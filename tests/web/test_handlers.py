@@ -229,7 +229,7 @@ def test_the_map_has_the_sample_and_tells_what_is_near(poet: Poet, atlas: handle
     assert left < float(atlas.points[:, 0].min()) <= float(atlas.points[:, 0].max()) < right
     x, y = atlas.points[7].tolist()
     text, near = handlers.look(poet, atlas, x, y, "5x2")
-    assert text == poet.decode(atlas.plane.lift(atlas.points[7:8]))[0].text
+    assert text == poet.reconstruct(atlas.texts[7])[0].text  # a poem's own place is its z
     apart = [float(torch.dist(atlas.points[7], point)) for point in atlas.points]
     assert sorted(apart)[:5] == pytest.approx(
         [apart[atlas.texts.index(one)] for one in near], abs=1e-5
@@ -322,9 +322,8 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'></button><script>alert(2)</script>&lt
 def test_no_text_becomes_an_element_or_an_attribute() -> None:
     scored = handlers.Scored(HOSTILE, 1.0, 0.0, [(char, 1.0) for char in HOSTILE])
     plane = Plane(torch.zeros(2), torch.eye(2), (0.5, 0.5))
-    atlas = handlers.Atlas(
-        plane, torch.tensor([[0.0, 0.0], [1.0, 1.0]]), [HOSTILE] * 2, ["5x2"] * 2, True
-    )
+    z = torch.eye(2)
+    atlas = handlers.Atlas(plane, z, z, [HOSTILE] * 2, ["5x2"] * 2, True)
     written = Generated(HOSTILE, (HOSTILE,), HOSTILE, 1, 0.0)
     for shown in (
         html.note(HOSTILE),
@@ -429,7 +428,7 @@ def test_what_cannot_be_checked() -> None:
 def test_a_map_of_many_forms_has_a_colour_for_each_of_the_most_frequent() -> None:
     forms = [f"{i}x2" for i in range(1, 10) for _ in range(10 - i)]
     points = torch.arange(2.0 * len(forms)).reshape(-1, 2)
-    atlas = handlers.Atlas(Plane.fit(points), points, ["山月"] * len(forms), forms, own=False)
+    atlas = handlers.Atlas(Plane.fit(points), points, points, ["山"] * len(forms), forms, False)
     shown = html.picture(atlas)
     legend = re.findall(r"</svg>(\w+)</li>", shown)
     assert legend == ["1x2", "2x2", "3x2", "4x2", "5x2", "other"]
