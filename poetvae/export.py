@@ -35,7 +35,8 @@ def export_onnx(poet: Poet, out: str | Path, passes: int | None = None) -> list[
     `logits` (B, T, V) of `z` (B, D). The encoder, `out` with -encoder before the suffix, gives
     `mean` and `logvar` (B, D) of `tokens` (B, T) int64 and `mask` (B, T) bool; or `z` (B, D),
     where the posterior is a point. Where the model has them there are further inputs, all int64:
-    `labels` (B, L), 0 = unknown; `observed` (B, T), the characters that are given; and, with more
+    `labels` (B, L), 0 = unknown, the last of a model with themes always 0 (they move p(z), which is
+    no part of the files); `observed` (B, T), the characters that are given; and, with more
     than one pass, `history` (B, T), those that earlier passes decided: pass t of P decides
     positions t, t + P, t + 2P... The mask token in them means unknown. A decoder that learnt from
     poems of one length at a time has a `mask` (B, T) bool, too, True at the positions of a poem. An

@@ -122,6 +122,9 @@ def conditional() -> Poet:
         sounds=True,
         repeats=True,
         embed_norm=True,
+        sight=True,
+        form_known=True,
+        lines=tuple(size for form in FORMS for size in (*form.lengths, 0)),
     )
 
 

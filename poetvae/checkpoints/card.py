@@ -37,6 +37,8 @@ def model_card(model: TextModel, codec: PoemCodec, training: str = "") -> str:
         f"{', ...' if len(values) > _SHOWN else '.'}"
         for name, values in codec.fields.items()
     )
+    if codec.theme:
+        labels += f"\nWhat a poem is about, by its {_plain(codec.theme)}: `--about 秋思`."
     if not training.startswith("##"):
         training = f"## Training\n\n{training.strip() or 'Nothing was recorded.'}\n\n{_LIMITS}"
     return f"""---

@@ -225,6 +225,7 @@ def info(model: ModelChoice, as_json: bool) -> None:
         "parameters": poet.model.num_parameters(),
         "forms": {str(form): count for form, count in poet.codec.forms.items()},
         "fields": {name: list(values) for name, values in poet.codec.fields.items()},
+        "theme": poet.codec.theme,
         **vars(poet.model.config),
     }
     common.show(values, as_json)

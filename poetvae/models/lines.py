@@ -62,7 +62,8 @@ class Lines(nn.Module):
         if forms is None:
             forms = tokens.new_ones(1)
         places, unseen = places[forms], unseen[forms]
-        rows = torch.arange(len(tokens), device=tokens.device)[:, None, None]
+        n = tokens.shape[0]  # an export knows it by this name, not as len
+        rows = torch.arange(n, device=tokens.device)[:, None, None]
         seen = tokens[rows, places].masked_fill(unseen, self.mask_id)
         value = self._mapped(self.before, seen[..., :SIGHT])
         if passes < length:  # one position after the other, nothing stands behind

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -105,6 +106,15 @@ def test_each_condition_has_a_control(blocks: gr.Blocks) -> None:
         ("No repeats", "checkbox"),
     ):
         assert kinds[label] == kind
+
+
+def test_what_a_poem_is_about_can_be_asked_where_it_is_known(
+    blocks: gr.Blocks, themed_run: Path
+) -> None:
+    themed = built(Poet.from_pretrained(themed_run))
+    for page, shown in ((blocks, False), (themed, True)):
+        (about,) = (one for one in controls(page) if one.label == "About")
+        assert about.visible is shown
 
 
 def test_every_input_has_a_label_of_its_own_in_its_tab(blocks: gr.Blocks) -> None:

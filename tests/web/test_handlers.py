@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -447,3 +448,13 @@ def test_a_map_of_many_forms_has_a_colour_for_each_of_the_most_frequent() -> Non
 def test_what_is_told_of_a_written_poem(form: str, text: str, told: str) -> None:
     poem = Generated(text, tuple(text.split("\n")), form, 1, 0.0)
     assert f'<p class="told">{told}</p>' in html.written([poem])
+
+
+def test_poems_about_something(themed_run: Path) -> None:
+    poet = Poet.from_pretrained(themed_run)
+    asked = {"about": "春山", "n": 4, "seed": 1}
+    written = [poem.text for poem in handlers.write(poet, asked)]
+    assert written == [poem.text for poem in poet.generate(4, about="春山", seed=1)]
+    assert written != [poem.text for poem in handlers.write(poet, {**asked, "about": " "})]
+    with pytest.raises(ConfigError, match="about is '龘', of which this model knows no character"):
+        handlers.write(poet, {"about": "龘"})
