@@ -63,7 +63,7 @@ def themed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [corpus],
         folder,
         preset="tiny",
-        settings=SMALL,
+        settings={**SMALL, "held_out": 0.2},
         forms=["5x2"],
         theme="title",
         steps=60,

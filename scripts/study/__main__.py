@@ -594,6 +594,8 @@ def themes(o: SimpleNamespace) -> None:
         tells.of_theme(readable(poems, codec, form=form), o.field, words)
         for poems in (data.train, data.valid + data.test)
     )
+    if rare := [theme for theme in words if not (learnt[theme] and tested[theme])]:
+        raise click.ClickException(f"{', '.join(rare)}: no {o.field} has this; give other --themes")
     size = min(map(len, learnt.values()))
     ids = {v: [poem_ids(codec, p) for p in own] for v, own in balance(learnt, size, o.seed).items()}
     named = label_classifier(ids, len(codec.tokenizer), o.epochs, o.seed)

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from study import __main__ as study
 from study import choosing as choices
 from study import damage, parallel
+from study import telling as tells
 from torch import Tensor
 
 from poetvae.data.dataset import encode_poems
@@ -444,3 +445,44 @@ def test_the_rank_of_true_answers(call: Study, ar: Path, monkeypatch: pytest.Mon
     known.clear()
     known.update(tuple(line(a[0] + b[1])) for a in true for b in true if a != b)
     assert parallel.ranks(Poet.from_pretrained(ar), true, 2, 3)[0.0] == [3, 3]
+
+
+def test_telling_compares_own_codes_with_those_of_others(
+    call: Study, vae: Path, themed_run: Path
+) -> None:
+    (plain,) = cells(call("telling", vae, "--pairs", 3))
+    poet, data = Poet.from_pretrained(vae), read_run(vae)
+    human = data.valid + data.test
+    rate = np.mean(poet.rate([poem.text for poem in data.train]))
+    assert plain[:2] == ["vae", f"{rate:.1f}"]
+    assert plain[3:5] == ["", ""]
+    own = plain[5].split(", ")[1]
+    right = poet.evaluate(human, samples=1).recon_char_accuracy
+    assert own == f"{right:.1%}"
+    assert plain[5] == plain[6]  # of a model of one pass it is the most
+    (themed,) = cells(call("telling", themed_run, "--pairs", 3))
+    assert float(themed[3]) > 0
+    assert 1 <= float(themed[-3]) <= 8
+
+
+def test_the_overlap_counts_characters_one_for_one() -> None:
+    assert tells.overlap(["山山水", "月"], ["水山風", "日"]) == pytest.approx(2 / 4)
+    assert tells.overlap(["山水"], ["水山"]) == 1
+
+
+def test_themes_are_recognised_as_human_ones_are(call: Study, themed_run: Path) -> None:
+    words = ["themes", themed_run, "--themes", "春山=春", "--themes", "秋水=秋", "-n", 20]
+    text = call(*words, "--epochs", 60)
+    rows = {row[0]: row[1:] for row in cells(text)}
+    assert list(rows) == ["春山", "秋水", "mean"]
+    assert rows["春山"][2] == rows["秋水"][2] == "20"
+    human, ours = (float(rows["mean"][i].rstrip("%")) for i in (1, 3))
+    assert human > 90
+    assert f"{ours / human:.0%} of the accuracy on human poems" in text
+
+
+def test_a_poem_is_of_the_one_theme_whose_word_its_title_has() -> None:
+    poems = [Poem(("山",), {"title": title}) for title in ("送春", "送人", "春日", "月", "")]
+    found = tells.of_theme(poems, "title", {"送別": "送", "春日": "春"})
+    titles = {theme: [poem.value("title") for poem in own] for theme, own in found.items()}
+    assert titles == {"送別": ["送人"], "春日": ["春日"]}

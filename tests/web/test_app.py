@@ -95,8 +95,8 @@ def test_the_tabs(blocks: gr.Blocks, reader: Poet) -> None:
 def test_each_condition_has_a_control(blocks: gr.Blocks) -> None:
     assert [one.label for one in controls(blocks)] == [
         "Characters", "Form", "About", "First line", "Keyword", "Acrostic", "Rhyme class",
-        "Regulated tones", "Poems", "Temperature", "Template", "Acrostic at", "No repeats", "Without", "Only",
-        "Candidates", "Passes", "Seed",
+        "Regulated tones", "Poems", "Temperature", "Template", "Acrostic at", "No repeats",
+        "Without", "Only", "Candidates", "Passes", "Seed",
     ]  # fmt: skip
     kinds = {one.label: one.get_block_name() for one in controls(blocks)}
     for label, kind in (
