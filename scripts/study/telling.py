@@ -123,6 +123,18 @@ def of_theme(poems: Iterable[Poem], field: str, words: Mapping[str, str]) -> dic
     return found
 
 
+def probe(z: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> float:
+    """How often a linear probe of z (N, D) by class, equally many of each, tells the class of
+    others, each class counting as much: linear discriminant analysis (Fisher 1936)."""
+    centres = torch.stack([own.mean(dim=0) for own in z.values()]).double()
+    within = torch.cat([own - own.mean(dim=0) for own in z.values()]).double()
+    weights = torch.linalg.solve(within.T @ within / len(within), centres.T)  # (D, classes)
+    offset = 0.5 * (centres @ weights).diagonal()
+    named = ((others[name].double() @ weights - offset).argmax(dim=1) for name in z)
+    right = [float((places == i).double().mean()) for i, places in enumerate(named)]
+    return sum(right) / len(right)
+
+
 def about(poet: Poet, theme: str, n: int, options: SamplingOptions) -> list[Poem]:
     """n poems about a theme."""
     how: dict[str, Any] = {"temperature": options.temperature, "plain": options.plain}

@@ -486,3 +486,17 @@ def test_a_poem_is_of_the_one_theme_whose_word_its_title_has() -> None:
     found = tells.of_theme(poems, "title", {"送別": "送", "春日": "春"})
     titles = {theme: [poem.value("title") for poem in own] for theme, own in found.items()}
     assert titles == {"送別": ["送人"], "春日": ["春日"]}
+
+
+def test_a_linear_probe_tells_what_lies_apart() -> None:
+    torch.manual_seed(0)
+    scale = torch.tensor([1.0, 100.0])  # what does not tell has the larger variance
+    z = {
+        name: torch.randn(500, 2) * scale + torch.tensor([x, 0.0])
+        for name, x in (("a", -4), ("b", 4))
+    }
+    assert tells.probe(z, z) > 0.99
+    same = {name: torch.randn(500, 2) for name in "ab"}
+    assert tells.probe(same, {name: torch.randn(500, 2) for name in "ab"}) == pytest.approx(
+        0.5, abs=0.06
+    )
