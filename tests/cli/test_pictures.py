@@ -61,12 +61,15 @@ def test_a_map_of_a_corpus(run: Path, poet: Poet, corpus: Path) -> None:
     assert data["texts"] == COUPLETS
     assert data["title"] == "20 poems in the latent space of couplets"
     assert len(data["grid"]) == 9
-    # The nodes are decoded where they stand: the same plane, found here from the same texts.
+    # The nodes are decoded where they stand: the same plane, found here from the same texts, and as
+    # far off it as the nearest of them.
     z = poet.encode(COUPLETS).mode.double().numpy()
     _, _, axes = np.linalg.svd(z - z.mean(0))
     axes = axes[:2] * np.sign(np.take_along_axis(axes[:2], np.abs(axes[:2]).argmax(1)[:, None], 1))
+    there = (z - z.mean(0)) @ axes.T
     for x, y, text in data["grid"]:
-        node = torch.from_numpy(z.mean(0) + np.array([x, y]) @ axes).float()
+        nearest = ((there - np.array([x, y])) ** 2).sum(1).argmin()
+        node = torch.from_numpy(z[nearest] + (np.array([x, y]) - there[nearest]) @ axes).float()
         assert [poem.text for poem in poet.decode(node[None], form="5x2")] == [text]
     assert [name.split(" (")[0] for name in data["axes"]] == ["component 1", "component 2"]
 
