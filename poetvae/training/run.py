@@ -321,6 +321,8 @@ def _check_same(
     filled = {"vocab_size", "max_len", "label_sizes", "theme_len", "sound_sizes", "lines"}
     filled |= {"form_known", "by_length"}
     filled |= {n for n in ("precision", "slices", "validate_every") if wanted[n] in ("auto", 0)}
+    if (known["prior"], wanted["prior"]) == ("theme", "normal"):  # as the corpus decided
+        filled.add("prior")
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
     pairs["steps"] = spec.steps, min(spec.steps, steps)  # more can be given to it
     others = [
