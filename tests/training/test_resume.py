@@ -521,3 +521,19 @@ def test_a_second_signal_kills(corpus: Path, tmp_path: Path) -> None:
     assert running.returncode == -signal.SIGTERM
     running.communicate()
     assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_run_with_themes_is_resumed_with_all_that_began_it(
+    themed_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(themed_run, tmp_path / "run")
+    settings = {**SMALL, "held_out": 0.2}
+    how: dict[str, Any] = {"preset": "tiny", "settings": settings, "forms": ["5x2"], "quiet": True}
+    source = themed_run.parent / "poems.jsonl"
+    again = trainer.train([source], run, theme="title", steps=60, resume=True, **how)
+    assert again.model.config.prior == "theme"
+    other = {**how, "settings": {**settings, "prior": "mixture"}}
+    with pytest.raises(ConfigError, match="was begun with prior theme, not mixture"):
+        trainer.train([source], run, theme="title", steps=60, resume=True, **other)
+    with pytest.raises(ConfigError, match="was begun with theme title, not author"):
+        trainer.train(out=run, theme="author", resume=True, quiet=True)
