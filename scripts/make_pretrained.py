@@ -136,14 +136,14 @@ def story(run: Path, counts: dict[str, int], figures: str) -> str:
     return f"""\
 ## Data and licence
 
-Classical Chinese shi of the Tang and the Song from chinese-poetry (MIT licence,
-github.com/chinese-poetry/chinese-poetry; the poems are in the public domain): quatrains, halves of
-eight-line poems, and a couplet of every poem, {sizes}. What is held out is held out by poem. The
-weights are under the MIT licence.
+Classical Chinese shi of the Tang and the Song and ci of the Song from chinese-poetry (MIT licence,
+github.com/chinese-poetry/chinese-poetry; the poems are in the public domain), with their titles:
+poems of these forms, and one couplet of every other, {sizes}. What is held out is held out by poem.
+The weights are under the MIT licence.
 
 ## Training
 
-{steps:,} steps of {job.config.train.batch_size} stanzas, {seconds / 60:.0f} minutes on a CPU, \
+{steps:,} steps of {job.config.train.batch_size} poems, {seconds / 60:.0f} minutes on a CPU, \
 seed {SEED}, torch {torch.__version__}.
 Corpus fingerprint {job.fingerprint}. \
 `python scripts/make_pretrained.py CORPUS --work FOLDER` does all
@@ -151,7 +151,7 @@ of it again.
 
 ## Figures
 
-Held-out test stanzas, with the weights as they are stored (float16): importance-weighted bound of
+Held-out test poems, with the weights as they are stored (float16): importance-weighted bound of
 {SAMPLES} samples. "Stored less trained" is what float16 costs.
 Below: {POEMS:,} samples of a form at temperature {TEMPERATURE} beside held-out human poems. By
 chance: with all characters, or all rhyme words, dealt out anew among the poems. Reverse likelihood
@@ -162,9 +162,9 @@ is that of human poems under an n-gram model of samples, or of as many training 
 ## Limits
 
 It writes verse that scans, not thought: verses fit their neighbours, a quatrain seldom makes one
-point. Unasked its quatrains seldom rhyme and a character often comes twice, see above: `--rhyme
-any` and `--no-repeat` see to that, `--tones` to the tones. z says 2 to 3 nats of a poem,
-the rest is left to the passes. It knows no titles and no prose, repeats favourite words, and puts
+point. How often unasked poems rhyme and a character comes twice stands above: `--rhyme any` and
+`--no-repeat` see to that, `--tones` to the tones. z says what a poem is about, the rest is left
+to the passes. It knows no prose, repeats favourite words, and puts
 characters that it has rarely seen in odd places. It was trained on what survives of two dynasties,
 almost all of it by men of one class, and says such things. One seed, one training: another would
 differ by more than the last digit.

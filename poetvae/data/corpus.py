@@ -75,8 +75,9 @@ class CorpusSpec:
     @property
     def columns(self) -> tuple[str, ...]:
         """The fields that are kept: where there are forms, they come first; a theme comes last."""
-        forms, theme = ["form"][: len(self.forms)], [self.theme][: len(self.theme)]
-        return tuple(dict.fromkeys((*forms, *self.labels, *theme)))
+        forms = ("form",) if self.forms else ()
+        themes = (self.theme,) if self.theme else ()
+        return tuple(dict.fromkeys((*forms, *self.labels, *themes)))
 
 
 @dataclass(frozen=True)

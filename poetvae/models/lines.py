@@ -62,7 +62,7 @@ class Lines(nn.Module):
         if forms is None:
             forms = tokens.new_ones(1)
         places, unseen = places[forms], unseen[forms]
-        n = tokens.shape[0]  # an export knows it by this name, not as len
+        n = tokens.shape[0]  # len(tokens) would be a fixed number in an export
         rows = torch.arange(n, device=tokens.device)[:, None, None]
         seen = tokens[rows, places].masked_fill(unseen, self.mask_id)
         value = self._mapped(self.before, seen[..., :SIGHT])

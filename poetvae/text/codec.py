@@ -81,7 +81,7 @@ class PoemCodec:
 
     def labels_of(self, poem: Poem) -> tuple[int, ...]:
         """The label values of a poem. Raises CorpusError: a poem of none of the model's forms."""
-        names = (*self.fields, *[self.theme][: self.theme_len])
+        names = (*self.fields, self.theme) if self.theme else self.fields
         return self.labels(self.form_of(poem), {name: poem.value(name) for name in names})
 
     def theme_ids(self, text: str) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from poetvae.data.dataset import derive_seed, encode_poems
 from poetvae.evaluation.themes import retrieval
 from poetvae.generation.generate import BATCH, decode
 from poetvae.generation.options import SamplingOptions
-from poetvae.latent.paths import means, smoothness
+from poetvae.latent.paths import means, path, smoothness
 from poetvae.latent.plane import Plane
 from poetvae.models.bounds import mutual_information
 from poetvae.nn import DiagonalGaussian
@@ -43,8 +43,8 @@ def carried(poet: Poet, poems: Sequence[Poem]) -> list[str]:
     q, labels = posterior(poet, poems)
     noise = torch.Generator().manual_seed(derive_seed(0, "telling"))
     cells = [f"{float(q.kl().mean()):.1f}", f"{mutual_information(q, noise):.1f}"]
-    themed = poet.model.config.theme_len and labels is not None
-    found = retrieval(poet.model.latent, q, labels, noise) if themed and labels is not None else {}
+    themed = labels if poet.model.config.theme_len else None
+    found = {} if themed is None else retrieval(poet.model.latent, q, themed, noise)
     nats, top = found.get("theme_nats"), found.get("theme_top10")
     return [*cells, f"{nats:.2f}" if nats else "", f"{top:.1%}" if top else ""]
 
@@ -56,12 +56,12 @@ def by_passes(poet: Poet, poems: Sequence[Poem], passes: int | None) -> list[str
     model, nats, right, count = poet.model.latent, [0.0, 0.0], [0, 0], 0
     for part in encode_poems(poet.codec, poems).batches(BATCH):
         batch = part.untold(model.config.theme_len)
-        z = model.encode(batch).mode
+        z, p = model.encode(batch).mode, model.check_passes(passes)
         history = batch.tokens.masked_fill(~batch.mask, model.mask_id)
         for side, point in enumerate((z, z.roll(1, 0))):
-            nats[side] += float(model.nll(point, batch, model.check_passes(passes)).sum())
+            nats[side] += float(model.nll(point, batch, p).sum())
             known: dict[str, Any] = {"labels": batch.labels, "mask": batch.mask}
-            guess = model.decode(point, history=history, passes=passes or model.passes, **known)
+            guess = model.decode(point, history=history, passes=p, **known)
             right[side] += int(((guess.argmax(dim=2) == batch.tokens) & batch.mask).sum())
         count += int(batch.mask.sum())
     own, other = (n / count for n in right)
@@ -100,8 +100,7 @@ def ways(poet: Poet, poems: Sequence[Poem], form: Form, pairs: int) -> list[str]
     """Cells: of straight ways between two poems, how many of the poems are different, and how
     smooth they are; the share of a grid over the plane of all poems that has the commonest line."""
     z = means(poet.model.latent, encode_poems(poet.codec, poems))
-    between = torch.linspace(0, 1, STEPS)[:, None]
-    points = [torch.lerp(z[i], z[-1 - i], between) for i in range(pairs)]
+    points = [path(z[i], z[-1 - i], STEPS) for i in range(pairs)]
     texts = written(poet, torch.cat(points), form)
     legs = [texts[start : start + STEPS] for start in range(0, len(texts), STEPS)]
     different = sum(len(set(leg)) for leg in legs) / len(legs)
