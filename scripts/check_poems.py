@@ -6,7 +6,7 @@
 Shares no code with what writes poems: it compares characters and reads the raw tables of rhymes
 and of tunes by itself. Characters are compared as they are given, so give those of the poems; a
 kana with the small one behind it is one. Exit code 1, and the first poem that fails, where one
-does.
+does. English verse is for check_english.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 import click
 
-TABLES = Path(__file__).parent.parent / "poetvae" / "text" / "prosody"
+TABLES = Path(__file__).parent.parent / "poetvae" / "text" / "prosody" / "chinese"
 LEVEL = set("東冬江支微魚虞齊佳灰真文元寒刪先蕭肴豪歌麻陽庚青蒸尤侵覃鹽咸")
 NEAR = ["東冬", "江陽", "支微齊灰", "佳灰", "佳麻", "魚虞", "真文元", "元寒刪先", "蕭肴豪"]
 NEAR += ["庚青蒸", "覃鹽咸"]

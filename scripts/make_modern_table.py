@@ -1,4 +1,4 @@
-"""Writes poetvae/text/prosody/modern.tsv: rhymes and tones of Mandarin by the 中華新韻.
+"""Writes poetvae/text/prosody/chinese/modern.tsv: rhymes and tones of Mandarin by the 中華新韻.
 
     pip install pypinyin
     python scripts/make_modern_table.py
@@ -19,11 +19,13 @@ from typing import Any
 
 import click
 
-from poetvae.text.prosody import LEVEL, OBLIQUE, chinese
+from poetvae.text.prosody import LEVEL, OBLIQUE
+from poetvae.text.prosody.chinese import shi
 
-TABLE = Path(__file__).parents[1] / "poetvae" / "text" / "prosody" / "modern.tsv"
+TABLE = Path(__file__).parents[1] / "poetvae" / "text" / "prosody" / "chinese" / "modern.tsv"
 HEADER = """\
-# Rhymes and tones of Mandarin by the 中華新韻; see poetvae/text/prosody/books.py. Written by
+# Rhymes and tones of Mandarin by the 中華新韻; see poetvae/text/prosody/chinese/books.py. \
+Written by
 # scripts/make_modern_table.py from the data of pypinyin (MIT licence).
 # rhyme, tab, 平 or 仄, tab, the characters that are usually read so, tab, those that are rarely
 """
@@ -84,7 +86,7 @@ def table() -> dict[Reading, tuple[list[str], list[str]]]:
     found: dict[Reading, tuple[list[str], list[str]]] = {
         (name, tone): ([], []) for name in RHYMES for tone in (LEVEL, OBLIQUE)
     }
-    for char in sorted(chinese._table()):
+    for char in sorted(shi._table()):
         said = [r for x in data.get(ord(char), "").split(",") if (r := reading(x))]
         if char in _SANDHI:
             said, phrases[char] = said[:1], Counter()

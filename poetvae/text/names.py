@@ -19,12 +19,20 @@ _FORM = re.compile(f"{_OF_LENGTH}({'|'.join(_LINES)})s?")
 _LENGTHS = {
     **dict.fromkeys(("haiku", "俳句", "hokku", "發句", "senryu", "川柳"), (5, 7, 5)),
     **dict.fromkeys(("tanka", "短歌", "waka", "和歌"), (5, 7, 5, 7, 7)),
+    **dict.fromkeys(("ballad", "balladstanza", "commonmetre", "commonmeter"), (8, 6, 8, 6)),
+    **dict.fromkeys(("heroiccouplet", "pentametercouplet"), (10,) * 2),
+    **dict.fromkeys(("heroicquatrain", "pentameterquatrain"), (10,) * 4),
+    "sonnet": (10,) * 14,
+    "tetrametercouplet": (8,) * 2,
+    "tetrameterquatrain": (8,) * 4,
 }
 _SAID = str.maketrans("绝絶诗对联两发", "絕絕詩對聯兩發")
 
 _CALLED = {(5,) * n: f"五言{name}" for n, name in ((2, "對句"), (4, "絕句"), (8, "律詩"))}
 _CALLED |= {(7,) * len(lengths): f"七{name[1:]}" for lengths, name in _CALLED.items()}
-_CALLED |= {(5, 7, 5): "haiku", (5, 7, 5, 7, 7): "tanka"}
+_CALLED |= {(5, 7, 5): "haiku", (5, 7, 5, 7, 7): "tanka", (8, 6, 8, 6): "ballad stanza"}
+_CALLED |= {(10,) * 2: "heroic couplet", (10,) * 4: "pentameter quatrain", (10,) * 14: "sonnet"}
+_CALLED |= {(8,) * 2: "tetrameter couplet", (8,) * 4: "tetrameter quatrain"}
 
 FIELDS = {
     "dynasty": ("朝代", "时代", "年代"),

@@ -15,13 +15,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 from .form import HAN as HAN
-from .form import KANA, MAX_LENGTH, MAX_LINES, forms_of_tune, is_verse
+from .form import KANA, MAX_LENGTH, MAX_LINES, forms_of_tune
 from .form import Form as Form
 from .form import is_han as is_han
-from .graphemes import clusters
+from .graphemes import SYLLABLE, clusters
 from .names import field_key
+
+if TYPE_CHECKING:
+    from .prosody.interface import Language
 
 LACUNA = "□"
 """Stands for a character that is lost, or that Unicode does not have."""
@@ -32,7 +36,6 @@ NAME_END = re.compile(
     r"[・·‧•.．,，、:：()（）【】《》〈〉/／\s]+|[調调]寄|其[一二三四五六七八九十]+|[一二三四五六七八九十]+首"
 )
 """What parts the words of a title: 忆江南三首·其二 names 忆江南."""
-_SENTENCE_END = re.compile(r"[。？！；.?!;]+")
 _VERSE_END = re.compile(r"[，。？！；：、,.?!;:\s]+")
 _STOPS = frozenset("，。？！；：,.?!;:\n")
 _QUOTES = re.compile("[「」『』“”‘’《》〈〉\"']")
@@ -90,6 +93,18 @@ class Poem:
             if name == "title" or field_key(name) == "tune":
                 yield from (part for part in NAME_END.split(value) if part)
 
+    def read_as(self, form: Form) -> Poem:
+        """The same, of a form that its verses can be read in among others; else as it is."""
+        if self.form != form and content(self, form):
+            return self._with(self.lines, form)
+        return self
+
+    def _with(self, lines: tuple[str, ...], form: Form) -> Poem:
+        """These lines of it, known to be of a form."""
+        part = replace(self, lines=lines)
+        vars(part)["form"] = form
+        return part
+
     def value(self, field: str) -> str:
         """What the poem has in a field of its meta, or ""; "form" is its form, or "free"."""
         return str(self.form or "free") if field == "form" else self.meta.get(field, "")
@@ -130,7 +145,7 @@ def run_of(text: str) -> tuple[str, set[int]]:
     a verse ends: where a stop or a line break stands. What else stands between tells nothing."""
     chars, ends = list[str](), {0}
     for char in clusters(text):
-        if char[0].isalnum() or char == LACUNA:
+        if char[0].isalnum() or char == LACUNA or SYLLABLE.fullmatch(char):
             chars.append(char)
         elif char in _STOPS:
             ends.add(len(chars))
@@ -139,10 +154,17 @@ def run_of(text: str) -> tuple[str, set[int]]:
 
 def form_of(verses: Sequence[str]) -> Form | None:
     """The form that verses have, or None if they have none."""
-    if not 2 <= len(verses) <= MAX_LINES or not is_verse("".join(verses)):
+    if not 2 <= len(verses) <= MAX_LINES:
         return None
-    lengths = [len(clusters(verse)) for verse in verses]
-    return Form(lengths) if max(lengths) <= MAX_LENGTH else None
+    language = _language("\n".join(verses))
+    lengths = language.lengths(verses) if language else None
+    return Form(lengths) if lengths and max(lengths) <= MAX_LENGTH else None
+
+
+def _language(text: str) -> Language | None:
+    from .prosody.languages import language_of  # which knows forms
+
+    return language_of(text)
 
 
 def is_regular(verses: Sequence[str]) -> bool:
@@ -152,8 +174,12 @@ def is_regular(verses: Sequence[str]) -> bool:
 
 
 def content(poem: Poem, form: Form | None) -> str:
-    """The characters that are learnt: the verses alone in a fixed form, else the text as it is."""
-    return poem.text if form is None else "".join(poem.verses)
+    """The characters that are learnt: the verses alone in a fixed form, syllable by syllable, else
+    the text as it is; "" where the verses cannot be read in the form."""
+    if form is None:
+        return poem.text
+    language = _language(poem.text)
+    return (language.syllables(poem.verses, form.lengths) or "") if language else ""
 
 
 def compose(chars: str, form: Form | None) -> str:
@@ -166,13 +192,12 @@ def select(poems: Iterable[Poem], forms: Collection[Form] = ()) -> Iterator[Poem
     """What is to be learnt from poems.
 
     Without forms: every poem as it is, save those with a lacuna, which nobody can read whole.
-    With forms: every poem whose form is among them; and where two-line forms are, every couplet of
-    such a form in a longer poem: the pairs of verses of a sentence (…，…。) that has an even number
-    of them, all of one length. So a poem of mixed verse lengths or with a lacuna gives the couplets
-    that it has. A couplet has the key and the meta of the poem that it is from.
+    With forms: every poem whose form is among them; and of any other one what makes a poem by
+    itself in the lengths of such a form, see `Language.parts`: couplets, quatrains. A part has the
+    key and the meta of the poem that it is from.
     """
     wanted = set(forms)
-    couplets = {form.uniform: form for form in wanted if form.lines == 2 and form.uniform}
+    sizes = [form.lengths for form in wanted if not form.tune]
     for poem in poems:
         if not wanted:
             if LACUNA not in poem.text:
@@ -180,16 +205,10 @@ def select(poems: Iterable[Poem], forms: Collection[Form] = ()) -> Iterator[Poem
         elif poem.form in wanted:
             yield poem
         elif poem.form and poem.form.untuned() in wanted:
-            plain = replace(poem)
-            vars(plain)["form"] = poem.form.untuned()
-            yield plain
-        elif couplets:
-            for sentence in _SENTENCE_END.split(poem.text):
-                verses = split_verses(sentence)
-                form = form_of(verses)
-                if form and form.lines % 2 == 0 and (couplet := couplets.get(form.uniform)):
-                    for i in range(0, form.lines, 2):
-                        yield replace(poem, lines=(couplet.punctuate(verses[i] + verses[i + 1]),))
+            yield poem._with(poem.lines, poem.form.untuned())
+        elif sizes and (language := _language(poem.text)):
+            for lines, lengths in language.parts(poem.text, sizes):
+                yield poem._with(lines, Form(lengths))
 
 
 def held_out(key: str, share: float) -> bool:

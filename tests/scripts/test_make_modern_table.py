@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from make_modern_table import RHYMES, reading
 
-from poetvae.text.prosody.books import readings_in
+from poetvae.text.prosody.chinese.books import readings_in
 
 # Characters of each rhyme, level and oblique, as the 中華新韻 lists them, with their pinyin.
 KNOWN = """

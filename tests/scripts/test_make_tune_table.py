@@ -6,7 +6,7 @@ import make_tune_table as script
 import pytest
 from click import ClickException
 
-from poetvae.text.prosody.tunes import Tune
+from poetvae.text.prosody.chinese.tunes import Tune
 
 # For the two tones characters that have no other; and oblique ones of seven groups of rhymes.
 TONES = str.maketrans("平仄", "天月")

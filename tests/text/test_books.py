@@ -6,7 +6,7 @@ import pytest
 
 from poetvae.errors import ConfigError
 from poetvae.text.prosody import RHYMES, readings
-from poetvae.text.prosody.books import BOOKS, CILIN, groups, readings_in
+from poetvae.text.prosody.chinese.books import BOOKS, CILIN, groups, readings_in
 
 # Some level characters of each group, by how handbooks print it; 半 marks a part of a class.
 LEVEL = """

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from poetvae.errors import ConfigError, CorpusError
 from poetvae.text.poem import Form
 from poetvae.text.prosody import FREE, LEVEL, OBLIQUE, levels, patterns, regulated, rhymes
-from poetvae.text.prosody.check import check, check_all
+from poetvae.text.prosody.chinese.check import check, check_all
 from poetvae.text.prosody.report import Report
 
 TOWER = "白日依山盡，黃河入海流。欲窮千里目，更上一層樓。"

@@ -10,7 +10,7 @@ from poetvae.text.codec import PoemCodec
 from poetvae.text.names import DYNASTIES, FIELDS, field_key, value_key
 from poetvae.text.poem import Form, Poem
 from poetvae.text.prosody import RHYMES, rhyme_classes
-from poetvae.text.prosody.rhyme_names import FINALS
+from poetvae.text.prosody.chinese.rhyme_names import FINALS
 from poetvae.text.tokenizer import PoemTokenizer
 from poetvae.text.variants import respelled, to_simplified
 
@@ -33,7 +33,7 @@ def test_a_form_has_names_in_either_script(form: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "詩", "七", "七言", "sonnet", "-5x2", "5x", "絕x4", "couplet2"]
+    "name", ["", "詩", "七", "七言", "limerick", "-5x2", "5x", "絕x4", "couplet2"]
 )
 def test_what_names_no_form(name: str) -> None:
     with pytest.raises(

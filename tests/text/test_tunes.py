@@ -9,8 +9,8 @@ import pytest
 
 from poetvae.text.poem import Form, Poem, split_verses
 from poetvae.text.prosody import FREE, LEVEL, levels
-from poetvae.text.prosody.books import readings_in
-from poetvae.text.prosody.tunes import Tune, tunes, tunes_named
+from poetvae.text.prosody.chinese.books import readings_in
+from poetvae.text.prosody.chinese.tunes import Tune, tunes, tunes_named
 
 TUNES = tuple(tunes().values())
 

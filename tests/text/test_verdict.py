@@ -12,7 +12,6 @@ from poetvae.text.prosody import (
     LENIENT,
     STRICT,
     STRICTNESS,
-    chinese,
     first_rhymes,
     patterns,
     readings_named,
@@ -21,10 +20,10 @@ from poetvae.text.prosody import (
     rhyme_ok,
     rhymes_of,
     self_rhymes,
-    verdict,
 )
-from poetvae.text.prosody.books import readings_in
-from poetvae.text.prosody.tunes import Tune
+from poetvae.text.prosody.chinese import shi, verdict
+from poetvae.text.prosody.chinese.books import readings_in
+from poetvae.text.prosody.chinese.tunes import Tune
 
 KNOWN = {
     "浣溪沙": (
@@ -103,8 +102,8 @@ def test_no_character_rhymes_with_itself_save_from_a_verse_to_the_next() -> None
 
 def test_without_a_form_the_lengths_tell() -> None:
     verses = split_verses(KNOWN["浣溪沙"][0])
-    assert regulated(verses) == chinese.regulated(verses)
-    assert rhyme(verses) == chinese.rhyme(verses)
+    assert regulated(verses) == shi.regulated(verses)
+    assert rhyme(verses) == shi.rhyme(verses)
     assert regulated(verses) is False
     plain = form_of_tune("浣溪沙").untuned()
     assert regulated(verses, form=plain) is False

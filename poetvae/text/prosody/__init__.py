@@ -1,4 +1,4 @@
-"""Sounds and metre: what a language tells of its verse, one module a language."""
+"""Sounds and metre: what a language tells of its verse, a folder or a module a language."""
 
 from .chinese import (
     COMPLIANCE,
@@ -10,13 +10,14 @@ from .chinese import (
     kinds,
     levels,
     opens,
-    readings,
     rhymes,
     schemes,
-    sounds,
     tones,
     unknown,
 )
+from .chinese.rhyme_names import rhyme_classes
+from .chinese.shi import sounds
+from .chinese.verdict import patterns, readings_named, rhymes_of
 from .interface import (
     FREE,
     LENIENT,
@@ -30,20 +31,23 @@ from .interface import (
     Reading,
     Rhyme,
 )
-from .rhyme_names import rhyme_classes
-from .verdict import (
+from .languages import (
+    LANGUAGES,
+    METRES,
+    check_all,
     first_rhymes,
-    patterns,
-    readings_named,
+    language_of,
+    readings,
     regulated,
     rhyme,
     rhyme_ok,
-    rhymes_of,
+    said,
     self_rhymes,
 )
 
-__all__ = ["COMPLIANCE", "FREE", "LENIENT", "LEVEL", "OBLIQUE", "REGULATED", "RHYMES", "STRICT"]
-__all__ += ["STRICTNESS", "TONE_NAMES", "UNHEARD", "USUAL", "Language", "Reading", "Rhyme", "book"]
-__all__ += ["compliance", "first_rhymes", "kinds", "levels", "opens", "patterns", "readings"]
-__all__ += ["readings_named", "regulated", "rhyme", "rhyme_classes", "rhyme_ok", "rhymes"]
-__all__ += ["rhymes_of", "schemes", "self_rhymes", "sounds", "tones", "unknown"]
+__all__ = ["COMPLIANCE", "FREE", "LANGUAGES", "LENIENT", "LEVEL", "METRES", "OBLIQUE", "REGULATED"]
+__all__ += ["RHYMES", "STRICT", "STRICTNESS", "TONE_NAMES", "UNHEARD", "USUAL", "Language"]
+__all__ += ["Reading", "Rhyme", "book", "check_all", "compliance", "first_rhymes", "kinds"]
+__all__ += ["language_of", "levels", "opens", "patterns", "readings", "readings_named", "regulated"]
+__all__ += ["rhyme", "rhyme_classes", "rhyme_ok", "rhymes", "rhymes_of", "said", "schemes"]
+__all__ += ["self_rhymes", "sounds", "tones", "unknown"]

@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain, groupby, zip_longest
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from .interface import FREE
-from .scansion import Fault, Sounds, read
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong in a poem, or only to be remarked.
+
+    Attributes:
+        name: the term, as 失粘.
+        line, position: of the verse and the syllable, from 1; 0 = of the whole poem or verse.
+        why: a sentence.
+        remark: whether poets allow it, so that it is no fault.
+        unit: what a position is called.
+    """
+
+    name: str
+    line: int
+    position: int
+    why: str
+    remark: bool = False
+    unit: str = field(default="character", repr=False)
+
+    def __str__(self) -> str:
+        place = f", {self.unit} {self.position}" if self.position else ""
+        return f"{'·' if self.remark else '✗'} {self.name}{place}: {self.why}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """What there is to say by name, as JSON has it."""
+        return {name: value for name, value in vars(self).items() if name != "unit"}
 
 
 @dataclass(frozen=True)
@@ -16,10 +43,12 @@ class Line:
     """A verse as it was scanned.
 
     Attributes:
-        tones: 平 or 仄 a character, as it is read here; 中 where either would do, ？ = not known.
+        tones: 平 or 仄 a character, as it is read here; 中 where either would do, ？ = not known;
+            in metre / where the beat falls, x where it does not.
         readings: what each may be: 平, 仄, 平仄, or nothing where it is not known.
         pattern: the nearest one, 中 where a place is free; empty without one.
         notes: faults, and what is only to be remarked.
+        units: the syllables as they are written; absent: the characters of the text.
     """
 
     text: str
@@ -27,11 +56,17 @@ class Line:
     readings: tuple[str, ...]
     pattern: str
     notes: tuple[Fault, ...]
+    units: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The syllables as they are written."""
+        return self.units or tuple(self.text)
 
     @property
     def chosen(self) -> str:
         """The characters that may be level or oblique, and are read as the pattern wants them."""
-        told = zip(self.text, self.tones, self.readings, strict=True)
+        told = zip(self.written, self.tones, self.readings, strict=True)
         return "".join(char for char, tone, both in told if tone in both and len(both) > 1)
 
     def as_dict(self) -> dict[str, Any]:
@@ -48,7 +83,7 @@ class Report:
         text: of its verses, punctuated.
         form: line lengths, or a tune.
         kind, scheme: what it was taken for, as 五言律詩; 仄起，首句入韻, of regulated verse.
-        rhyme: in the book; None where none is shared.
+        rhyme: in the book, or how the verses rhyme, as ABAB; None where they do not.
         notes: all faults and remarks; those of the whole poem come first.
     """
 
@@ -76,54 +111,32 @@ class Report:
     @property
     def head(self) -> str:
         """What it is: 五言絕句 · 仄起，首句不入韻 · 5x4 · rhyme 尤 (平水)."""
-        rhyme = f"rhyme {self.rhyme} ({self.book})" if self.rhyme else f"no rhyme ({self.book})"
-        return " · ".join(filter(None, (self.kind, self.scheme, self.form, rhyme)))
+        rhyme = f"{f'rhyme {self.rhyme}' if self.rhyme else 'no rhyme'} ({self.book})"
+        return " · ".join(filter(None, (self.kind, self.scheme, self.form, self.book and rhyme)))
+
+    @property
+    def counts(self) -> str:
+        """How many faults there are, and how many remarks."""
+        faults, remarks = len(self.faults), len(self.notes) - len(self.faults)
+        return f"{_count(faults, 'fault')}, {_count(remarks, 'remark')}"
 
     @property
     def summary(self) -> str:
         """How many faults there are, and how many remarks, and what was read so that it fits."""
-        faults, remarks = len(self.faults), len(self.notes) - len(self.faults)
-        counts = f"{_count(faults, 'fault')}, {_count(remarks, 'remark')}"
         chosen = "".join(dict.fromkeys(chain(*(line.chosen for line in self.lines))))
-        return counts + (f"; of both tones, and read to fit: {chosen}" if chosen else "")
+        return self.counts + (f"; of both tones, and read to fit: {chosen}" if chosen else "")
 
     def __str__(self) -> str:
         parts = [self.head, *(f"    {note}" for note in self.notes if not note.line)]
-        width = max(len(line.text) for line in self.lines)
+        width = max(len(line.written) for line in self.lines)
         for n, line in enumerate(self.lines, 1):
-            chars = "".join(f"{char:4}" for char in line.text)
+            chars = "".join(f"{unit:4}" for unit in line.written)
             tones = "".join(map(_cell, line.tones, line.readings))
-            gap = "     " * (width - len(line.text))
-            parts += [f"{n:2}  {chars}".rstrip(), f"    {tones}{gap}{line.pattern}".rstrip()]
+            gap = "     " * (width - len(line.written))
+            scanned = f"    {tones}{gap}{line.pattern}".rstrip()
+            parts += [f"{n:2}  {chars}".rstrip(), *filter(None, [scanned])]
             parts += [f"    {note}" for note in line.notes]
         return "\n".join([*parts, self.summary])
-
-
-def report(
-    text: str,
-    form: str,
-    kind: str,
-    verses: Sequence[str],
-    sounds: Sounds,
-    notes: Sequence[Fault],
-    patterns: Sequence[str] = (),
-    rhyme: str | None = None,
-    scheme: str = "",
-) -> Report:
-    """A report on verses that were read by these patterns, each empty or as long as its verse."""
-    notes = sorted(notes, key=lambda note: (note.line, note.remark, note.position))
-    of_line = {n: tuple(group) for n, group in groupby(notes, key=lambda note: note.line)}
-    lines = tuple(
-        Line(
-            verse,
-            read(verse, pattern or FREE * len(verse), sounds),
-            tuple(map(sounds.levels, verse)),
-            pattern,
-            of_line.get(n, ()),
-        )
-        for n, (verse, pattern) in enumerate(zip_longest(verses, patterns, fillvalue=""), 1)
-    )
-    return Report(text, form, kind, sounds.book, rhyme, lines, tuple(notes), scheme)
 
 
 def _by_weight(notes: Sequence[Fault]) -> dict[str, Any]:

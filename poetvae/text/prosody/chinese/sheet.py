@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..poem import has_han, split_verses
+from ...poem import has_han, split_verses
 from .ci import named, of_lengths
 
 _BLANK = re.compile(r"\n\s*\n")

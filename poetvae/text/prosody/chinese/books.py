@@ -1,6 +1,6 @@
 """Books of rhyme: the groups in which the readings of a character rhyme, by the book one goes by.
 
-平水 are the 106 classes of `chinese`, by which 詩 rhymes. 詞林正韻 (戈載, 1821) sorts the rhymes of
+平水 are the 106 classes of `shi`, by which 詩 rhymes. 詞林正韻 (戈載, 1821) sorts the rhymes of
 the 集韻 into 19 groups (部) by how the poets of the Song rhymed in 詞: 14 hold the level, rising
 and departing tones of one sound, five the entering tone. A group holds whole classes of the 106,
 save for ten classes that it divides: 元 is 第七部, but 魂 and 痕, which are of that class, are
@@ -14,9 +14,9 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from ...errors import ConfigError
-from . import chinese
-from .interface import Reading
+from ....errors import ConfigError
+from ..interface import Reading
+from . import shi
 
 BOOKS = CLASSES, GROUPS, _ = ("平水", "詞林", "新韻")
 
@@ -72,13 +72,13 @@ def _modern() -> dict[str, dict[Reading, bool]]:
 def readings_in(
     char: str, book: str, simplified: bool = True, usual: bool = False
 ) -> frozenset[Reading]:
-    """The readings of a character, as `chinese.readings`, with the rhymes of a book of `BOOKS`: a
+    """The readings of a character, as `shi.readings`, with the rhymes of a book of `BOOKS`: a
     class of the 106; 第一部 to 第十九部, which tell level from oblique by the tone alone; or one of
     14 of today, of the tone 平 or 仄. Raises ConfigError: another book."""
     if book == "新韻":
         spoken = _modern().get(char, {}).items()
         return frozenset(reading for reading, common in spoken if common or not usual)
-    found = chinese.readings(char, simplified, usual)
+    found = shi.readings(char, simplified, usual)
     if book == "平水":
         return found
     if book != "詞林":

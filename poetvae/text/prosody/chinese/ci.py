@@ -7,11 +7,11 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from ..poem import NAME_END
+from ...poem import NAME_END
+from ..interface import LEVEL, OBLIQUE
+from ..report import Fault
 from .books import CLASSES
-from .interface import LEVEL, OBLIQUE
 from .scansion import (
-    Fault,
     Fit,
     Sounds,
     all_rhyme,

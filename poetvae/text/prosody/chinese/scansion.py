@@ -7,40 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ..interface import FREE, LEVEL, OBLIQUE
+from ..report import Fault
 from .books import readings_in
-from .interface import FREE, LEVEL, OBLIQUE
 
 RARE, WRONG = 0.4, 1.0
 """What it costs to read a character as verse hardly ever means it, and what a wrong tone does."""
 WORDS = ("level", "oblique")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is wrong in a poem, or only to be remarked.
-
-    Attributes:
-        name: the Chinese term, as 失粘.
-        line, position: of the verse and the character, from 1; 0 = of the whole poem or verse.
-        why: a sentence.
-        remark: whether poets allow it, so that it is no fault.
-    """
-
-    name: str
-    line: int
-    position: int
-    why: str
-    remark: bool = False
-
-    def __str__(self) -> str:
-        place = f", character {self.position}" if self.position else ""
-        return f"{'·' if self.remark else '✗'} {self.name}{place}: {self.why}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """The fields by name, as JSON has them."""
-        return vars(self).copy()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What regulated verse (近體詩) has against its rules, verse by verse and between verses.
 
-Of the kinds of verse that `chinese` names, each verse is taken to be of the one that makes the
+Of the kinds of verse that `shi` names, each verse is taken to be of the one that makes the
 fewest faults in the whole poem. A wrong tone costs more than that verses which are sound do not go
 together: that they are not opposite in a couplet (失對), or not of one tone between two (失粘).
 """
@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ..interface import LEVEL, OBLIQUE
+from ..report import Fault
 from .books import CLASSES, GROUPS
-from .chinese import COMPLIANCE, opens, variants
-from .interface import LEVEL, OBLIQUE
 from .scansion import (
-    Fault,
     Fit,
     Sounds,
     common_rhyme,
@@ -24,6 +23,7 @@ from .scansion import (
     out_of_rhyme,
     repeated_rhymes,
 )
+from .shi import COMPLIANCE, opens, variants
 
 _COSTS = dict(zip(COMPLIANCE, (0.0, 0.1, 0.2, 0.0, 0.9, 0.9), strict=False))
 _APART = 0.4  # what it costs that two verses do not go together, each of which is sound

@@ -16,17 +16,18 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
-from ...errors import CorpusError
-from ..form import MAX_LINES, Form, written
-from ..poem import has_han, split_verses
+from ....errors import CorpusError
+from ...form import MAX_LINES, Form, written
+from ...poem import has_han, split_verses
+from ..interface import LEVEL, OBLIQUE
+from ..report import Fault, Report
 from .books import CLASSES, GROUPS
-from .chinese import opens, readings, regulated, rhyme, rhyme_ok
 from .ci import Sung, named, nearest_tune, of_lengths, of_nearly
-from .interface import LEVEL, OBLIQUE
 from .metre import nearest, rhyme_faults, scheme, tone_faults
-from .report import Report, report
-from .scansion import Fault, Sounds, all_rhyme, common_rhyme, repeated
+from .report import report
+from .scansion import Sounds, all_rhyme, common_rhyme, repeated
 from .sheet import split_poems, untitled
+from .shi import opens, readings, regulated, rhyme, rhyme_ok
 
 _NUMBERS = {5: "五言", 7: "七言"}
 _KINDS = {1: "句", 2: "對句", 4: "絕句", 8: "律詩"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from .chinese import RHYMES
+from .shi import RHYMES
 
 _LEVEL = RHYMES["平"]
 _BOOKS = {

@@ -28,10 +28,10 @@ from functools import cache
 from importlib.resources import files
 from itertools import chain, product
 
-from ...errors import ConfigError
-from ..form import Form, is_han, is_kana
-from ..poem import form_of
-from .interface import (
+from ....errors import ConfigError
+from ...form import Form, is_han, is_kana
+from ...poem import form_of
+from ..interface import (
     FREE,
     LENIENT,
     LEVEL,

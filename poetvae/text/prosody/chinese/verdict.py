@@ -1,5 +1,5 @@
 """What verse of a form has to keep, and whether verses keep it: of a tune (詞) the patterns and the
-rhymes of the table, by the groups of 詞林正韻; of other forms what `chinese` says of verse (詩).
+rhymes of the table, by the groups of 詞林正韻; of other forms what `shi` says of verse (詩).
 
 The form of verses is what their lengths tell where none is given, and so that of no tune.
 """
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from ..poem import Form
-from . import chinese
+from ...poem import Form
+from ..interface import FREE, LENIENT, LEVEL, OBLIQUE, STRICT, UNHEARD, USUAL, Reading, Rhyme
+from . import shi
 from .books import CILIN, CLASSES, GROUPS, readings_in
-from .chinese import REGULATED, TONE, sounds
-from .interface import FREE, LENIENT, LEVEL, OBLIQUE, STRICT, UNHEARD, USUAL, Reading, Rhyme
 from .rhyme_names import rhyme_classes
+from .shi import REGULATED, TONE, sounds
 from .tunes import Tune, tunes
 
 _ENTERING = "入"
@@ -30,17 +30,17 @@ def _tune(form: Form | None) -> Tune | None:
 @cache
 def patterns(form: Form) -> tuple[tuple[tuple[str, ...], ...], ...]:
     """The patterns of 平, 仄 and 中 that a form has, by scheme and part: of a tune one scheme, its
-    parts the verses; of regulated verse two, of couplets, see `chinese.patterns`."""
+    parts the verses; of regulated verse two, of couplets, see `shi.patterns`."""
     if tune := _tune(form):
         return (tuple(tuple(pattern.split("|")) for pattern in tune.tones),)
-    return chinese.patterns(form)
+    return shi.patterns(form)
 
 
 @cache
 def rhymes_of(form: Form) -> tuple[Rhyme, ...]:
     """The rhymes that a form has: of a tune one for each letter of the table, in the order in which
     they begin; of others, even in lines, the one of their even verses, which the first verse of
-    four or more joins where it ends level, see `chinese.rhyme_ok`; none with odd lines."""
+    four or more joins where it ends level, see `shi.rhyme_ok`; none with odd lines."""
     if tune := _tune(form):
         letters = dict.fromkeys(tune.rhymes.lower().replace(".", ""))
         return tuple(_of_letter(tune, letter) for letter in letters)
@@ -50,7 +50,7 @@ def rhymes_of(form: Form) -> tuple[Rhyme, ...]:
     for name, tone in TONE.items():
         classes[name] = dict.fromkeys(range(1, form.lines, 2), frozenset({Reading(tone, name)}))
         if form.lines > 2:
-            near = {Reading(TONE[other], other) for other in chinese.opens(name)}
+            near = {Reading(TONE[other], other) for other in shi.opens(name)}
             classes[name][0] = frozenset({*near, UNHEARD})
     return (Rhyme(CLASSES, classes, tuple(classes)),)
 
@@ -92,10 +92,10 @@ def regulated(
     form: Form | None = None,
 ) -> bool | None:
     """Whether verses keep the tones of their form: of a tune each verse one of its patterns, place
-    by place; else those of regulated verse, see `chinese.regulated` for the other arguments. None
+    by place; else those of regulated verse, see `shi.regulated` for the other arguments. None
     where the form has none. Raises ConfigError: another strictness or compliance."""
     if (tune := _tune(form)) is None:
-        return chinese.regulated(verses, strict, strictness, compliance)
+        return shi.regulated(verses, strict, strictness, compliance)
     if strict is not None:
         strictness = STRICT if strict else LENIENT
     every, heard = strictness == STRICT, sounds(strictness)
@@ -121,9 +121,9 @@ def _lengths(verses: Sequence[str]) -> tuple[int, ...]:
 def rhyme(verses: Sequence[str], strictness: str = USUAL, form: Form | None = None) -> str | None:
     """The rhyme that the verses share which have to; of a tune with several the groups in the order
     in which they come, "第三部, 第七部". None where they do not rhyme, or none has to, see
-    `chinese.rhyme`. Raises ConfigError: another strictness."""
+    `shi.rhyme`. Raises ConfigError: another strictness."""
     if form is None or (tune := _tune(form)) is None:
-        return chinese.rhyme(verses, strictness)
+        return shi.rhyme(verses, strictness)
     if _lengths(verses) != tune.lengths:
         return None
     ends = [_heard(verse[-1], strictness) for verse in verses]
@@ -136,10 +136,10 @@ def rhyme_ok(
     verses: Sequence[str], strictness: str = USUAL, form: Form | None = None
 ) -> bool | None:
     """Whether all verses rhyme that have to, in different characters, save that of a tune a verse
-    may end as the one before it (疊韻); None where none has to, see `chinese.rhyme_ok`.
+    may end as the one before it (疊韻); None where none has to, see `shi.rhyme_ok`.
     Raises ConfigError: another strictness."""
     if form is None or _tune(form) is None:
-        return chinese.rhyme_ok(verses, strictness)
+        return shi.rhyme_ok(verses, strictness)
     return rhyme(verses, strictness, form) is not None and not self_rhymes(verses, form)
 
 
@@ -148,7 +148,7 @@ def self_rhymes(verses: Sequence[str], form: Form | None = None) -> bool | None:
     may join them, save by 疊韻; None where none has to rhyme, see `rhyme_ok`."""
     if (tune := _tune(form)) is None:
         ends = [verse[-1] for verse in (*verses[:1], *verses[1::2]) if verse]
-        return None if chinese.rhyme_ok(verses) is None else len(set(ends)) < len(ends)
+        return None if shi.rhyme_ok(verses) is None else len(set(ends)) < len(ends)
     if form is None or _lengths(verses) != tune.lengths:
         return False
     sung = {i: verses[i][-1] for one in rhymes_of(form) for i in one.verses}
@@ -160,19 +160,19 @@ def first_rhymes(
     verses: Sequence[str], strictness: str = USUAL, form: Form | None = None
 ) -> bool | None:
     """Whether the verses share a level rhyme, see `rhyme`, and the first one joins it: ends level
-    in its class, or in one that `chinese.opens` it. None where a first verse has no such choice:
+    in its class, or in one that `shi.opens` it. None where a first verse has no such choice:
     of a tune, or where none has to rhyme. Raises ConfigError: another strictness."""
-    if _tune(form) or chinese.rhyme_ok(verses, strictness) is None:
+    if _tune(form) or shi.rhyme_ok(verses, strictness) is None:
         return None
-    name, usual = chinese.rhyme(verses, strictness), chinese.only_usual(strictness)
+    name, usual = shi.rhyme(verses, strictness), shi.only_usual(strictness)
     if name is None or TONE[name] != LEVEL:
         return False
-    near = chinese.opens(name) & chinese.rhymes(verses[0][-1], usual)
+    near = shi.opens(name) & shi.rhymes(verses[0][-1], usual)
     return any(TONE[one] == LEVEL for one in near)
 
 
 def _heard(char: str, strictness: str) -> frozenset[Reading]:
-    return readings_in(char, GROUPS, usual=chinese.only_usual(strictness))
+    return readings_in(char, GROUPS, usual=shi.only_usual(strictness))
 
 
 def _shared(rhyme: Rhyme, ends: Sequence[frozenset[Reading]], every: bool) -> Iterator[str]:

@@ -1,0 +1,256 @@
+"""Scansion of English verse: where the beat falls, how the lines rhyme, and what is wrong.
+
+    print(check("The curfew tolls the knell of parting day,\\nThe lowing herd winds slowly"))
+
+No model is asked. The metre is the one that the fewest lines are against. Of each line it is told
+how it comes to its syllables, and what of it is a liberty that poets take: an inverted foot, a
+syllable more at the end, a word drawn together or apart.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from ....errors import ConfigError, CorpusError
+from ...form import MAX_LINES, Form, written
+from ..interface import LENIENT, USUAL
+from ..report import Fault, Line, Report
+from .language import lengths
+from .lines import MOST, scans, words
+from .metre import FEET, INVERTED, METRES, STRONG, WEAK, lines_of, pattern, places, rhyme, rhyming
+from .sounds import LETTERS
+from .spelling import eye_rhymes
+from .tokens import ARTICLE, UNSTRESSED, Reading, parsed, readings
+from .words import pronunciations
+
+_NAMES = {2: "monometer", 4: "dimeter", 6: "trimeter", 8: "tetrameter", 10: "pentameter"}
+_NAMES |= {12: "hexameter", 14: "heptameter"}
+_SHAPES = {1: "line", 2: "couplet", 3: "tercet", 4: "quatrain", 14: "sonnet"}
+_WRONG, _LIBERTY, _RARE = 1.0, 0.3, 0.4  # against a stress, an inverted foot, feet of three
+syllable = partial(Fault, unit="syllable")
+
+
+@dataclass(frozen=True)
+class Scansion(Report):
+    """A report that shows the beats over the syllables of each line."""
+
+    @property
+    def head(self) -> str:
+        """What it is: iambic pentameter quatrain · 10x4 · rhymes ABAB."""
+        rhymes = f"rhymes {self.rhyme}" if self.rhyme else "no rhyme"
+        return " · ".join(filter(None, (self.kind, self.form, rhymes)))
+
+    @property
+    def summary(self) -> str:
+        """How many faults there are, and how many remarks."""
+        return self.counts
+
+    def __str__(self) -> str:
+        parts = [self.head, *(f"    {note}" for note in self.notes if not note.line)]
+        for n, line in enumerate(self.lines, 1):
+            marks = "".join(
+                mark.center(len(unit)) for mark, unit in zip(line.tones, line.units, strict=True)
+            )
+            parts += [f"    {marks}".rstrip(), f"{n:2}  {''.join(line.units)}".rstrip()]
+            parts += [f"    {note}" for note in line.notes]
+        return "\n".join([*parts, self.summary])
+
+
+def checked(text: str, form: Form | None = None, book: str | None = None) -> list[Report]:
+    """The report on a poem, stanzas and all. Raises CorpusError: there is no verse in it, or too
+    much; ConfigError: a book of rhymes is named."""
+    return [check(text, form, book)]
+
+
+def check(text: str, form: Form | None = None, book: str | None = None) -> Report:
+    """What is wrong with a poem, and what is to be remarked.
+
+    Args:
+        text: a line of text a verse.
+        form: what it ought to be; absent: told by the lines.
+        book: none: rhymes are told by sound.
+
+    Raises:
+        ConfigError: a book of rhymes is named.
+        CorpusError: there is no line with a word in it, or there are more than 999.
+    """
+    if book:
+        raise ConfigError(
+            f"the book of rhymes is {book!r}; English verse rhymes by sound: name none"
+        )
+    verses = [line.strip() for line in text.split("\n") if words(line)]
+    if not 1 <= len(verses) <= MAX_LINES:
+        raise CorpusError(f"the text has {len(verses)} lines; expected 1 to {MAX_LINES}")
+    sizes = _sizes(verses, form)
+    if 0 in sizes:
+        why = f"line {sizes.index(0) + 1} has no reading of 1 to {MOST} syllables; expected verse"
+        raise CorpusError(why)
+    metre = min(METRES, key=lambda name: (_against(verses, sizes, name), METRES.index(name)))
+    lines, notes = [], []
+    if form and len(verses) != form.lines:
+        notes.append(Fault("length", 0, 0, f"{len(verses)} lines; expected {form.lines}"))
+    for n, (verse, size) in enumerate(zip(verses, sizes, strict=False), 1):
+        line = _line(n, verse, size, metre)
+        lines.append(line)
+        notes += line.notes
+    scheme = rhyme(verses)
+    notes += _end_notes(verses)
+    notes.sort(key=lambda note: (note.line, note.remark, note.position))
+    by_line = [tuple(note for note in notes if note.line == n) for n in range(1, len(lines) + 1)]
+    lines = [
+        Line(line.text, line.tones, line.readings, line.pattern, told, line.units)
+        for line, told in zip(lines, by_line, strict=True)
+    ]
+    kind = _kind(metre, sizes)
+    name = written(sizes)
+    return Scansion(
+        "\n".join(verses), name, kind, "", scheme, tuple(lines), tuple(notes), scheme or ""
+    )
+
+
+def _sizes(verses: Sequence[str], form: Form | None) -> tuple[int, ...]:
+    """How many syllables each line ought to have: a form's, over and over, or what it has."""
+    if form:
+        return tuple(form.lengths[i % form.lines] for i in range(len(verses)))
+    return lengths(verses) or tuple(_best(verse) for verse in verses)
+
+
+def _best(verse: str) -> int:
+    found = scans(verse)
+    return min(found, key=lambda n: found[n].cost, default=0)
+
+
+def _kind(metre: str, sizes: Sequence[int]) -> str:
+    """What verse is called: iambic pentameter quatrain, ballad stanza."""
+    shape = _SHAPES.get(len(sizes), f"{len(sizes)} lines")
+    if tuple(sizes) == (5, 7, 5):
+        return "haiku"
+    if tuple(sizes) == (8, 6, 8, 6) and metre == METRES[0]:
+        return "ballad stanza"
+    length, count = Counter(sizes).most_common(1)[0]
+    even = count > len(sizes) / 2 and len(FEET[metre]) == 2
+    foot = _NAMES.get(length + (length % 2 and (1 if metre == METRES[1] else -1)), "")
+    return " ".join(filter(None, (metre, foot if even else "", shape)))
+
+
+def _against(verses: Sequence[str], sizes: Sequence[int], metre: str) -> float:
+    """How much is against a metre in verses."""
+    found = (_read(verse, size, metre) for verse, size in zip(verses, sizes, strict=False))
+    rare = _RARE * len(verses) * (len(FEET[metre]) > 2)
+    return sum(cost for cost, _, _ in found) + rare
+
+
+def _read(verse: str, size: int, metre: str) -> tuple[float, tuple[Reading, ...], str]:
+    """The reading of a verse that has least against it in a metre: how much, the words, and the
+    pattern that it has."""
+    best: tuple[float, tuple[Reading, ...], str] = 99.0, (), ""
+    for one in lines_of(size, metre, LENIENT) if size else ():
+        reached: dict[int, tuple[float, tuple[Reading, ...]]] = {0: (0.0, ())}
+        for word in words(verse):
+            after: dict[int, tuple[float, tuple[Reading, ...]]] = {}
+            for place, (cost, before) in reached.items():
+                for reading in readings(word):
+                    n = place + len(reading.beats)
+                    if n <= size:
+                        total = cost + reading.cost + _misfit(reading.beats, one[place:n])
+                        if n not in after or total < after[n][0]:
+                            after[n] = total, (*before, reading)
+            reached = after
+        if size in reached:
+            cost, read = reached[size]
+            cost += _LIBERTY * one.count(INVERTED)
+            best = min(best, (cost, read, one), key=lambda found: found[0])
+    return best
+
+
+def _misfit(beats: str, where: str) -> float:
+    fits = _fits(beats, where)
+    soft = sum(b == ARTICLE and p == STRONG for b, p in zip(beats, where, strict=True))
+    return _WRONG * fits.count(False) + 0.1 * soft
+
+
+def _fits(beats: str, where: str) -> list[bool]:
+    last = len(beats) - 1
+    return [
+        place in places(beat, i == 0, i == last, USUAL)
+        for i, (beat, place) in enumerate(zip(beats, where, strict=True))
+    ]
+
+
+def _line(n: int, verse: str, size: int, metre: str) -> Line:
+    """A line as it is scanned, in its own number of syllables where that asked for cannot be."""
+    notes = [
+        Fault("unknown word", n, 0, f"{word} is read by its letters", remark=True)
+        for word in dict.fromkeys(words(verse))
+        if all(one.source == LETTERS for one in pronunciations(word))
+    ]
+    _, read, where = _read(verse, size, metre)
+    if not read:
+        own = _best(verse)
+        notes.append(Fault("length", n, 0, f"{own or 'no'} syllables; expected {size}"))
+        _, read, where = _read(verse, own, metre)
+    notes += _notes(n, verse, read, where, metre)
+    units = list[str]()
+    for word, reading in zip(words(verse), read, strict=False):
+        rest = iter(word)
+        for token in reading.tokens:
+            one = parsed(token)
+            piece = "".join(islice(rest, len(one.piece)))
+            units.append(piece + ("".join(rest) + " " if one.ends else "·"))
+    marks = "".join("/" if place in (STRONG, INVERTED) else WEAK for place in where)
+    beats = tuple(beat for reading in read for beat in reading.beats)
+    told = tuple(_MAY[beat] for beat in beats)
+    return Line(verse, marks, told, pattern(metre, len(where)), tuple(notes), tuple(units))
+
+
+_MAY = {UNSTRESSED: "x", "1": "/", "2": "x/", "3": "x/", "4": "x/", ARTICLE: "x"}
+
+
+def _notes(n: int, verse: str, read: Sequence[Reading], where: str, metre: str) -> Iterator[Fault]:
+    """What is to be said of the words of a line, each where it stands."""
+    place = 0
+    for word, reading in zip(words(verse), read, strict=False):
+        spot = where[place : place + len(reading.beats)]
+        for i, fits in enumerate(_fits(reading.beats, spot)):
+            if not fits:
+                has, wanted = ("stressed", "none") if spot[i] != STRONG else ("unstressed", "one")
+                why = f"{word} is {has} here; the metre has {wanted}"
+                yield syllable("stress", n, place + i + 1, why)
+        if INVERTED in spot:
+            foot = (place + spot.index(INVERTED)) // 2 + 1
+            why = f"foot {foot} begins with the stress of {word}"
+            yield syllable("inversion", n, place + 1, why, True)
+        if reading.cost >= 0.6:
+            many = f"{len(reading.beats)} syllable{'s' * (len(reading.beats) > 1)}"
+            yield syllable("licence", n, place + 1, f"{word} counts as {many}", remark=True)
+        place += len(reading.beats)
+    if len(where) % 2 and metre == METRES[0]:
+        why = "the line ends in a syllable more, without the beat"
+        yield syllable("feminine ending", n, len(where), why, remark=True)
+
+
+def _end_notes(verses: Sequence[str]) -> Iterator[Fault]:
+    """What is to be said of the ends of verses: rhymes for the eye, and of a word with itself."""
+    ends = [words(verse)[-1] for verse in verses]
+    for n, (end, verse) in enumerate(zip(ends, verses, strict=True), 1):
+        for m in range(max(1, n - 3), n):
+            other = ends[m - 1]
+            if end.lower() == other.lower():
+                yield Fault("identical rhyme", n, 0, f"{end} ends line {m} already", remark=True)
+            elif _alike(end, other):
+                why = f"{end} sounds from the rhyme on, and before it, like {other} in line {m}"
+                yield Fault("identical rhyme", n, 0, why, remark=True)
+            elif eye_rhymes(end, other) and not rhyming(verses[m - 1], verse):
+                why = f"{end} is spelt like {other} in line {m}, and sounds otherwise"
+                yield Fault("eye rhyme", n, 0, why, remark=True)
+
+
+def _alike(end: str, other: str) -> bool:
+    """Whether two words rhyme as a word does with itself: knight, night."""
+    pairs = ((a, b) for a in readings(end) for b in readings(other))
+    same = any(a.rhyme and (a.rhyme, a.onset) == (b.rhyme, b.onset) for a, b in pairs)
+    return same and not any(a.rhymes(b) for a in readings(end) for b in readings(other))
