@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from ..errors import CorpusError, several
 from ..text.cleaning import UNBALANCED, clean
 from ..text.graphemes import clusters
 from ..text.poem import Form, Poem, content, held_out, select, text_key
+from ..text.prosody import language_of
 from ..text.variants import script
 from .reading import PLAIN, ReadingOptions
 from .record import Record
@@ -33,6 +35,7 @@ Item = tuple[Poem, str, int]  # what is learnt, a poem or a couplet; its charact
 Keys = set[int] | None
 """Those of the poems before, to which a poem adds its own; None: poems are not compared."""
 
+PEEKED = 2000  # entries that tell the language of a corpus
 _EARLY = 2000  # entries lost when a corpus is given up before its end
 
 
@@ -53,6 +56,7 @@ class CorpusSpec:
             a fixed form has its own.
         min_count, min_label: a character, a label's value seen less often is unknown.
         reading: what the files do not tell themselves.
+        language: of the poems of its forms, of `prosody.LANGUAGES`; "" = any.
     """
 
     sources: Sequence[Source]
@@ -66,6 +70,7 @@ class CorpusSpec:
     min_label: int = TrainConfig.min_label
     reading: ReadingOptions = PLAIN
     theme: str = ""
+    language: str = ""
 
     @property
     def tokenized(self) -> Path | None:
@@ -131,6 +136,7 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
     Raises CorpusError as `read_poems`, and where nothing is of these forms, or left to train on.
     """
     items: list[Item] = []
+    spec = in_one_language(spec)
     report, counts = CorpusReport(), SideCounts()
     for names, side, part in read_parts(spec, report):
         items += select_items(read_records(names, spec, part), spec, side, part, set())
@@ -246,6 +252,8 @@ def select_items(
     for record in records:
         if poem := read_record(record, report, known, spec.reading):
             items, place = list(select([poem], forms)), side_of(poem, share) or side
+            if spec.language:
+                items = [item for item in items if _language(item) == spec.language]
             if items:
                 report.used += 1
             else:
@@ -253,6 +261,23 @@ def select_items(
             report.items += len(items)
             for item in items:
                 yield item, content(item, item.form if forms else None), place
+
+
+def in_one_language(spec: CorpusSpec) -> CorpusSpec:
+    """The same, of the language that most of its first poems have, as tokens of two languages make
+    no verse; as it is in free form, or where it may be read once only."""
+    there = all(Path(source).exists() for source in spec.sources)
+    if not spec.forms or spec.language or not there:
+        return spec
+    report = CorpusReport()
+    records = islice(read_records(map(str, spec.sources), spec, report), PEEKED)
+    found = Counter(_language(poem) for poem, _, _ in select_items(records, spec, 0, report))
+    return replace(spec, language=found.most_common(1)[0][0]) if found else spec
+
+
+def _language(poem: Poem) -> str:
+    language = language_of(poem.text)
+    return language.NAME if language else ""
 
 
 def side_of(poem: Poem, share: float) -> int:

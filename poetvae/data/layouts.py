@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..text.poem import has_han, is_regular, split_verses
-from ..text.prosody.ci import named
-from ..text.prosody.sheet import are_stanzas, is_heading, untitled
+from ..text.prosody.chinese.ci import named
+from ..text.prosody.chinese.sheet import are_stanzas, is_heading, untitled
 from .encoding import BROKEN
 from .reading import ReadingOptions
 from .record import Record, check_size, tidy

@@ -230,7 +230,7 @@ def _poems(store: TokenStore, codec: PoemCodec) -> Iterator[Poem]:
         named = zip(codec.fields.items(), labels[: len(codec.fields)], strict=True)
         meta = {name: values[label - 1] for (name, values), label in named if label}
         if any(theme := labels[len(codec.fields) :]):
-            meta[codec.theme] = codec.tokenizer.decode(theme)
+            meta[codec.theme] = codec.titled(codec.tokenizer.decode(theme))
         group = -1 - place if store.groups is None else int(store.groups[place])
         lines = tuple(codec.decode(store.poem(place), form).split("\n"))
         poem = Poem(lines, meta, keys.get(group, ""))

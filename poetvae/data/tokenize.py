@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from ..errors import CorpusError
 from ..text.codec import PoemCodec
+from ..text.graphemes import clusters
+from ..text.prosody import Language
 from ..text.tokenizer import PoemTokenizer
-from .corpus import CorpusReport, CorpusSpec, complete_report, read_parts
+from .corpus import CorpusReport, CorpusSpec, complete_report, in_one_language, read_parts
 from .repeated import REPEATED, NearCopies, SideCounts, mark_repeated, rank
 from .selection import CHUNK, END, UNICODE, Items, gather
 from .store import SIDES, Described, StoreWriter, new_store
@@ -66,6 +68,7 @@ def build(
     workers = min(os.cpu_count() or 1, 8) if workers is None else workers
     if known and known.script and not spec.reading.corpus_script:
         spec = replace(spec, reading=replace(spec.reading, corpus_script=known.script))
+    spec = replace(spec, language=_name(known.language)) if known else in_one_language(spec)
     with new_store(folder) as temporary:
         spool = Spool(temporary / "spool", len(spec.columns))
         report = CorpusReport()
@@ -84,6 +87,10 @@ def build(
         writer.finish()
         shutil.rmtree(temporary / "spool")
     return described
+
+
+def _name(language: Language | None) -> str:
+    return language.NAME if language else ""
 
 
 def known_values(
@@ -160,7 +167,8 @@ def _common(codec: PoemCodec, themes: Mapping[str, int]) -> tuple[str, ...]:
     read = Counter[str]()
     for text, n in themes.items():
         read[codec.theme_text(text)] += n
-    several = (text for text, n in read.most_common() if n > 1 and 0 < len(text) < codec.theme_len)
+    most = read.most_common()
+    several = (text for text, n in most if n > 1 and 0 < len(clusters(text)) < codec.theme_len)
     return tuple(itertools.islice(several, THEMES))
 
 
@@ -194,8 +202,11 @@ def _numbered(
     ids[ord(END)] = tokenizer.eos_id
     for i in range(tokenizer.newline_id, len(tokenizer)):
         char = tokenizer.decode([i])
-        if len(char) == 1 or char in spool.clusters:
-            ids[spool.clusters.get(char) or ord(char)] = codec.ids(char)[0]
+        if len(char) == 1:
+            ids[ord(char)] = codec.ids(char)[0]
+    for unit, code in spool.clusters.items():
+        known_as = codec.ids(unit)
+        ids[code] = known_as[0] if len(known_as) == 1 else tokenizer.unk_id
     known = {"form": tuple(map(str, codec.forms))} if len(codec.forms) > 1 else {}
     labels = []
     for name, values in {**known, **codec.fields}.items():
@@ -207,8 +218,11 @@ def _numbered(
     if codec.theme:
         themes = np.array([codec.theme_ids(text) for text in spool.values], np.int32)
         labels.append((spec.columns.index(codec.theme), themes))
+    written = [spool.values[name] for name in map(str, codec.forms) if name in spool.values]
     for block in spool.blocks():
         fits = block.lengths <= codec.max_len
+        if codec.forms:  # held-out poems may be of another form that was asked for
+            fits &= np.isin(block.columns[:, spec.columns.index("form")], written)
         for number, side in enumerate(SIDES):
             kept = fits & (block.sides == number)
             codes, lengths = block.of(kept)
