@@ -24,6 +24,7 @@ from .evaluation.themes import told
 from .generation.couplet import Couplet, couplets
 from .generation.generate import Forms, Generated, decode, distinct, given, stream
 from .generation.options import CANDIDATES, SamplingOptions, read_options, takes_options
+from .generation.ranking import score
 from .generation.spelling import as_typed
 from .latent import optimise, paths
 from .latent.attributes import Attribute, Direction, codes
@@ -32,10 +33,12 @@ from .models import TextModel
 from .nn.distributions import DiagonalGaussian, Posterior
 from .runtime import choose_device
 from .text.codec import PoemCodec
+from .text.graphemes import clusters
 from .text.poem import Form, Poem, content
 from .text.prosody import USUAL
 
 TELLING = 5.0  # nats from which on z says what a poem is about
+DRAWN = 0.5  # temperature of draws beside the likeliest poem, which says the same again
 ROUNDS = 5  # of draws for as many different completions as are wanted
 
 
@@ -254,7 +257,9 @@ class Poet:
         if (mode := mode or self.way(a, b)) == "bridge":
             return self._bridge(a, b, form, steps)
         start, end = self._encode(poems).mode
-        return self._write(paths.path(start, end, steps, mode), [form] * steps, [a + b] * steps)
+        return self._write(
+            paths.path(start, end, steps, mode), [form] * steps, [f"{a}\n{b}"] * steps
+        )
 
     def _bridge(self, a: str, b: str, form: Form | None, steps: int) -> list[Generated]:
         if form is None:
@@ -313,7 +318,7 @@ class Poet:
         """
         self.codec.check_themed()
         checked = [self.codec.check_theme(theme) for theme in among]
-        if not (names := list(dict.fromkeys(checked)) or list(self.codec.themes)):
+        if not (names := list(dict.fromkeys(checked)) or list(self.codec.theme_names)):
             raise ConfigError("no theme was common in training; give some to choose among")
         blank = self.codec.labels(None)[: -self.codec.theme_len]
         rows = [(*blank, *self.codec.theme_ids(name)) for name in names]
@@ -399,7 +404,8 @@ class Poet:
         Raises CorpusError: as `encode` does."""
         batch, form = self._one(text)
         nats = paths.surprise(self.model.latent, batch)[0].tolist()
-        return list(zip(content(self.codec.typed(text), form), nats, strict=False))
+        tokens = clusters(content(self.codec.typed(text), form))
+        return list(zip(map(self.codec.letters, tokens), nats, strict=False))
 
     def evaluate(
         self, poems: Iterable[Poem], *, samples: int = 100, seed: int = 0
@@ -431,9 +437,18 @@ class Poet:
         return batch.to(self.model.device), self.codec.form_of(poem)
 
     def _write(self, z: Tensor, forms: Forms, typed: Sequence[str]) -> list[Generated]:
-        """The likeliest poem at each z (B, D), in the form given for each, for what was typed."""
-        found = zip(decode(self.model.latent, self.codec, z, forms), typed, strict=True)
-        return [poem.respelled(as_typed(self.codec, text)(poem.text)) for poem, text in found]
+        """The likeliest poem at each z (B, D), in the form given for each, for what was typed.
+
+        Where tokens are syllables the likeliest words are the same ones again and again: there it
+        is one of several draws that is chosen as candidates are, see `ranking.score`.
+        """
+        found = decode(self.model.latent, self.codec, z, forms)
+        if self.codec.spelt:
+            draws = [SamplingOptions(temperature=DRAWN, seed=seed) for seed in range(CANDIDATES)]
+            tries = [decode(self.model.latent, self.codec, z, forms, how) for how in draws]
+            found = [max(some, key=_told) for some in zip(found, *tries, strict=True)]
+        pairs = zip(found, typed, strict=True)
+        return [poem.respelled(as_typed(self.codec, text)(poem.text)) for poem, text in pairs]
 
     @torch.no_grad()
     def _encode(self, poems: Sequence[Poem]) -> Posterior:
@@ -443,3 +458,8 @@ class Poet:
     def _card(self) -> str:
         """That of the folder it came from, which may tell of its training; or a new one."""
         return self.card or model_card(self.model, self.codec)
+
+
+def _told(poem: Generated) -> float:
+    """How much a poem that was drawn at its z speaks for a human hand."""
+    return score(poem.poem.verses, poem.log_prob, poem.poem.form)

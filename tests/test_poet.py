@@ -143,7 +143,7 @@ def test_help_names_the_options() -> None:
     ("form", "message"),
     [
         *[(form, f"does not write {form}; it writes 5x2") for form in ("7x4", "5x4")],
-        *[(form, "form") for form in ("sonnet", "5", "0x0", "5x2x1")],
+        *[(form, "form") for form in ("limerick", "5", "0x0", "5x2x1")],
     ],
 )
 def test_a_form_it_does_not_write(poet: Poet, form: str, message: str) -> None:

@@ -52,7 +52,7 @@ def _crowd(conditions: Sequence[Condition]) -> str | None:
     """The words for places that would have to share characters, where none may come twice."""
     loose = joint([replace(one.constraint, distinct=frozenset()) for one in conditions])
     distinct = frozenset[int]().union(*(one.constraint.distinct for one in conditions))
-    places = crowded(loose.allowed, distinct) if loose else {}
+    places = crowded(loose.choices, distinct) if loose else {}
     if loose is None:
         return None
     names = [one.name for one in conditions if not one.constraint.distinct or one.words]

@@ -57,6 +57,7 @@ class Constraint:
         parts: one or more, in the order in which paths are drawn.
         distinct: the positions among which no token comes twice; special tokens and line breaks
             may. Of two constraints that have some, one holds those of the other.
+        alike: (V,) numbers, the same for tokens that count as one there; absent: each for itself.
         says, form: the conditions that it is made of, for messages; None in free form.
     """
 
@@ -64,6 +65,7 @@ class Constraint:
     distinct: frozenset[int] = frozenset()
     says: tuple[Condition, ...] = ()
     form: Form | None = None
+    alike: Tensor | None = None
 
     @classmethod
     def union(
@@ -100,6 +102,14 @@ class Constraint:
     def allowed(self) -> Tensor:
         """What may stand at each position, (T, V) bool: no less, and exact for a single path."""
         return torch.stack([part.allowed for part in self.parts]).all(dim=0)
+
+    @property
+    def choices(self) -> Tensor:
+        """What may stand at each position, those that count as one told apart no more: (T, V)."""
+        if self.alike is None:
+            return self.allowed
+        found = torch.zeros_like(self.allowed, dtype=torch.float)
+        return found.index_add_(1, self.alike, self.allowed.float()) > 0
 
     def narrowed(self, writable: Tensor) -> Tensor:
         """The positions (P,) at which some path leaves out some of the tokens `writable` (T, V)."""
@@ -145,7 +155,10 @@ class Constraint:
 
     def satisfied(self, tokens: Tensor) -> Tensor:
         """Which of the strings (B, T) are in the set: (B,) bool."""
-        return (self.count(tokens) > 0) & ~repeats(tokens[:, sorted(self.distinct)])
+        apart = tokens[:, sorted(self.distinct)]
+        if self.alike is not None:
+            apart = torch.where(apart > NEWLINE, self.alike[apart], apart)
+        return (self.count(tokens) > 0) & ~repeats(apart)
 
     def first(self, length: int) -> Constraint:
         """The same without what comes after so many positions, which all paths leave open."""
@@ -154,7 +167,8 @@ class Constraint:
 
     def to(self, device: torch.device | str) -> Constraint:
         """The same on a device."""
-        return replace(self, parts=tuple(part.to(device) for part in self.parts))
+        alike = None if self.alike is None else self.alike.to(device)
+        return replace(self, parts=tuple(part.to(device) for part in self.parts), alike=alike)
 
 
 def joint(constraints: Sequence[Constraint]) -> Constraint | None:
@@ -188,8 +202,9 @@ def joint(constraints: Sequence[Constraint]) -> Constraint | None:
                 parts.append(new)
     if (kept := _trimmed(parts)) is None:
         return None
-    both = replace(first, parts=tuple(kept), distinct=distinct, says=())
-    return None if crowded(both.allowed, distinct) else both
+    alike = next((one.alike for one in constraints if one.alike is not None), None)
+    both = replace(first, parts=tuple(kept), distinct=distinct, alike=alike, says=())
+    return None if crowded(both.choices, distinct) else both
 
 
 def _trimmed(parts: list[Automaton]) -> list[Automaton] | None:

@@ -25,7 +25,7 @@ from .automaton import Automaton
 from .constraint import Condition, Constraint
 from .room import BLANKS
 from .rules import of_form
-from .vocabulary import mask, tokens_of, tone_masks, unknown
+from .vocabulary import mask, slot_masks, tokens_of, unknown
 
 SHORTEST, LONGEST = 4, 11  # characters of a line
 SAME = "々"  # it repeats what stands before it
@@ -165,7 +165,7 @@ def couplet(codec: PoemCodec, upper: Upper, strictness: str = USUAL) -> Constrai
 
 def _opposite(codec: PoemCodec, upper: Upper, strictness: str) -> Iterator[tuple[int, Tensor]]:
     """The places where tones are opposite, each with the tokens that answer there, (V,) bool."""
-    sets = tone_masks(codec.tokenizer, strictness)
+    sets = slot_masks(codec.tokenizer, strictness)
     for t in upper.opposed:
         wanted = upper.wanted(t, usual=strictness != LENIENT)
         tone = min(wanted) if len(wanted) == 1 else FREE

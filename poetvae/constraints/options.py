@@ -14,7 +14,7 @@ from typing import Any
 
 from ..config import option
 from ..errors import ConstraintError
-from ..text.prosody import STRICTNESS, USUAL
+from ..text.prosody import METRES, STRICTNESS, USUAL
 
 WHERE = ("heads", "ends", "diagonal")  # where an acrostic may stand in the lines
 TONES = STRICTNESS  # with every reading, some usual one, or some reading
@@ -52,10 +52,19 @@ class Conditions:
     rhyme: str | None = option(
         None,
         "Of the even lines, or as the tune has it: a class (陽, 七陽), a character of it, a final "
-        "(ang), or any.",
+        "(ang), or any; in English a word of it (light).",
         metavar="尤|any",
         rank=4,
         label="Rhyme class",
+        companion="rhyme_scheme",
+        bare="any",
+    )
+    rhyme_scheme: str | None = option(
+        None,
+        "In English, which lines rhyme: ABAB, AABB, ABCB or any other letters; or none.",
+        metavar="ABAB|none",
+        label="Rhyme scheme",
+        hint="ABAB",
     )
     tones: str | None = option(
         None,
@@ -65,6 +74,15 @@ class Conditions:
         among=TONES,
         rank=2,
         label="Regulated tones",
+    )
+    metre: str | None = option(
+        None, "Of English verse.", among=METRES, rank=3, label="Metre", companion="strictness"
+    )
+    strictness: str = option(
+        USUAL,
+        "How nearly the metre is kept: without an inverted foot, with the first one, or any.",
+        among=STRICTNESS,
+        label="Strictness",
     )
     no_repeat: bool = option(False, "No character comes twice.", rank=1, label="No repeats")
     without: str = option(
@@ -108,6 +126,9 @@ class Conditions:
         companions = {field.metadata["companion"] for field in dataclasses.fields(self)}
         for field in sorted(dataclasses.fields(self), key=lambda field: field.metadata["rank"]):
             value, name = getattr(self, field.name), field.metadata["rule"] or field.name
+            companion = field.metadata["companion"]
+            if value is None and companion and getattr(self, companion) != _DEFAULT[companion]:
+                value = field.metadata["bare"]  # as --rhyme-scheme ABAB asks for any rhyme
             absent = value is None or (not value and field.default is not None)
             if absent or field.name in companions:
                 continue
@@ -115,7 +136,10 @@ class Conditions:
                 pairs = value.items() if isinstance(value, Mapping) else value
                 texts = [value] if isinstance(value, str) else pairs
                 yield from ((name, x if isinstance(x, tuple) else (x,)) for x in texts)
-            elif companion := field.metadata["companion"]:
+            elif companion:
                 yield name, (value, getattr(self, companion))
             else:
                 yield name, () if value is True else (value,)
+
+
+_DEFAULT = {field.name: field.default for field in dataclasses.fields(Conditions)}

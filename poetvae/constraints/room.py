@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import takewhile
 
 from ..errors import ConstraintError
 from ..text.cleaning import clean
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
-from ..text.poem import LACUNA, Form, run_of
-from ..text.prosody import patterns, rhymes_of
+from ..text.poem import LACUNA, Form
 from .options import WHERE, Conditions
+from .vocabulary import language_for, reading_masks
 
 BLANKS = "_＿□"  # what stands for a character that is left open in a template
 
 
-def typed_chars(text: str, form: Form | None) -> list[str]:
-    """The characters of a text that somebody typed; in free form with its marks and blanks."""
-    cleaned = clean(text)[0] or text.strip()
-    return clusters(run_of(cleaned)[0] if form else cleaned)
+def typed_chars(text: str) -> list[str]:
+    """The characters of a text that somebody typed, with its marks and blanks."""
+    return clusters(clean(text)[0] or text.strip())
+
+
+def typed_units(
+    codec: PoemCodec, text: str, form: Form | None, verse: int = 0
+) -> tuple[list[str], set[int]]:
+    """The tokens of a text that somebody typed, and after how many of them a verse ends, see
+    `Language.units`."""
+    return language_for(codec.tokenizer).units(clean(text)[0] or text.strip(), form, verse)
 
 
 def column(form: Form, where: str) -> list[int]:
@@ -48,7 +56,8 @@ def form_for(codec: PoemCodec, conditions: Conditions) -> Form | None:
         return None
     asked = [(name, arguments) for name, arguments in conditions.calls() if name in _ROOM]
     left = {
-        form: [_ROOM[name](form, *arguments) for name, arguments in asked] for form in codec.forms
+        form: [_ROOM[name](codec, form, *arguments) for name, arguments in asked]
+        for form in codec.forms
     }
     fitting = {form: sum(filter(None, rest)) for form, rest in left.items() if None not in rest}
     if not fitting and len(codec.forms) == 1:
@@ -66,10 +75,10 @@ def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
     ConstraintError where there is none."""
     if not codec.forms:
         return None
-    chars = clusters(run_of(opened(text))[0])
     fitting = {}
     for form in codec.forms:
-        left = _template(form, text)
+        chars, _ = typed_units(codec, opened(text), form)
+        left = _template(codec, form, text)
         whole = LACUNA not in chars and not left  # so that more has to be written
         if left is not None and len(chars) + whole <= form.size:
             fitting[form] = (left, form.lines, -codec.forms[form])
@@ -80,40 +89,47 @@ def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
     return min(fitting, key=lambda form: fitting[form])
 
 
-def _line(form: Form, n: int, text: str) -> int | None:
+def _line(codec: PoemCodec, form: Form, n: int, text: str) -> int | None:
     if not 1 <= n <= form.lines:
         return None
-    left = form.lengths[n - 1] - len(typed_chars(text, form))
+    left = form.lengths[n - 1] - len(typed_units(codec, text, form, n - 1)[0])
     return left if left >= 0 and (n == 1 or not left) else None
 
 
-def _template(form: Form, text: str) -> int | None:
-    chars, ends = run_of(opened(text))
-    size = len(clusters(chars))
+def _template(codec: PoemCodec, form: Form, text: str) -> int | None:
+    chars, ends = typed_units(codec, opened(text), form)
+    size = len(chars)
     if size > form.size or not form.has_ends(form.size, ends):
         return None
     return min(span.stop - size for span in form.spans if span.stop >= size)
 
 
-def _acrostic(form: Form, text: str, where: str) -> int | None:
-    return 0 if len(typed_chars(text, form)) <= len(column(form, where)) else None
+def _acrostic(codec: PoemCodec, form: Form, text: str, where: str) -> int | None:
+    chars = language_for(codec.tokenizer).characters(clean(text)[0] or text)
+    return 0 if len(chars) <= len(column(form, where)) else None
 
 
-def _contains(form: Form, text: str) -> int | None:
-    return 0 if len(typed_chars(text, form)) <= max(form.lengths) else None
+def _contains(codec: PoemCodec, form: Form, text: str) -> int | None:
+    return 0 if len(typed_units(codec, text, form)[0]) <= max(form.lengths) else None
 
 
-def _tones(form: Form, strictness: str) -> int | None:
-    return 0 if patterns(form) else None
+def _tones(codec: PoemCodec, form: Form, strictness: str) -> int | None:
+    return 0 if language_for(codec.tokenizer).patterns(form, "", strictness) else None
 
 
-def _rhyme(form: Form, name: str) -> int | None:
-    return 0 if rhymes_of(form) and (form.lines > 2 or name != "any") else None
+def _rhyme(codec: PoemCodec, form: Form, name: str, scheme: str | None) -> int | None:
+    if scheme:
+        return 0 if scheme.casefold() == "none" or len(scheme.strip()) == form.lines else None
+    found = language_for(codec.tokenizer).rhymes_of(
+        form, "", partial(reading_masks, codec.tokenizer)
+    )
+    several = any(len(one.verses) > 1 for one in found)
+    return 0 if found and (several or name != "any") else None
 
 
 # How many characters of its line a condition leaves open in a form; None where it has no room.
 _ROOM: dict[str, Callable[..., int | None]] = {
-    "first_line": lambda form, text: _line(form, 1, text),
+    "first_line": lambda codec, form, text: _line(codec, form, 1, text),
     "line": _line,
     "template": _template,
     "acrostic": _acrostic,

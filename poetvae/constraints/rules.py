@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from itertools import chain
 from operator import and_
 
@@ -17,29 +17,27 @@ import torch
 from torch import Tensor
 
 from ..errors import ConstraintError, brief, cut
+from ..text.cleaning import clean
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
-from ..text.poem import LACUNA, Form, run_of
-from ..text.prosody import (
-    FREE,
-    LEVEL,
-    OBLIQUE,
-    STRICT,
-    UNHEARD,
-    USUAL,
-    Reading,
-    Rhyme,
-    patterns,
-    readings_named,
-    rhymes_of,
-)
-from ..text.prosody.books import GROUPS
+from ..text.poem import LACUNA, Form
+from ..text.prosody import FREE, LEVEL, STRICT, UNHEARD, USUAL, Reading, Rhyme
+from ..text.prosody.chinese.books import GROUPS
+from ..text.prosody.interface import ANY, END, HEAD, WHOLE
 from ..text.tokenizer import PoemTokenizer
 from .automaton import Automaton
 from .constraint import Condition, Constraint
 from .options import WHERE, Conditions
-from .room import column, opened, typed_chars
-from .vocabulary import mask, reading_masks, sound, tokens_of, tone_masks
+from .room import column, opened, typed_chars, typed_units
+from .vocabulary import (
+    language_for,
+    mask,
+    reading_masks,
+    slot_masks,
+    sound,
+    sounds_alike,
+    tokens_of,
+)
 
 
 def of_form(codec: PoemCodec, form: Form | None) -> Constraint:
@@ -80,14 +78,14 @@ def line(codec: PoemCodec, form: Form | None, n: int, text: str) -> Constraint:
     """
     name = "the first line" if n == 1 else f"line {brief(n)}"
     if form is None and n == 1:
-        chars = typed_chars(text, form)
+        chars = typed_chars(text)
         _check_length(name, chars, 1, codec.max_len - 2)
         return _fixed(codec, form, dict(enumerate((*chars, "\n"))), name)
     form = _fixed_form(form, name)
     if not 1 <= n <= form.lines:
         raise ConstraintError(f"{name} of {form}: expected 1 to {form.lines}")
-    chars = typed_chars(text, form)
     span = form.spans[n - 1]
+    chars = typed_units(codec, text, form, n - 1)[0]
     _check_length(name, chars, 1 if n == 1 else len(span), len(span), text)
     return _fixed(codec, form, dict(zip(span, chars, strict=False)), name)
 
@@ -106,14 +104,14 @@ def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     if form is None:
         _check_length(name, clusters(text), 1, codec.max_len - 1)
         return _fixed(codec, form, dict(enumerate(clusters(text))), name)
-    run, ends = run_of(text)
-    chars = clusters(run)
+    chars, ends = typed_units(codec, text, form)
     for end in sorted(ends):
         if end < form.size and not form.has_ends(form.size, [end]):
             verse = form.place(end)[0]
             line, span = f"line {verse + 1} of the template", form.spans[verse]
             start = max((other for other in ends if other < end), default=0)
-            _check_length(line, chars[max(start, span.start) : end], len(span), len(span))
+            part = chars[max(start, span.start) : end]
+            _check_length(line, part, len(span), len(span), _as_typed(codec, part))
     if len(chars) > form.size:
         sizes = f"the template has {len(chars)} characters, {form} has {form.size}"
         raise ConstraintError(f"{sizes} in {form.lines} lines")
@@ -130,10 +128,11 @@ def acrostic(codec: PoemCodec, form: Form | None, text: str, where: str = "heads
     form = _fixed_form(form, name)
     if where not in WHERE:
         raise ConstraintError(f"an acrostic at {where!r}: expected {', '.join(WHERE)}")
-    chars = typed_chars(text, form)
+    chars = language_for(codec.tokenizer).characters(clean(text)[0] or text)
     places = column(form, where)
     _check_length(name, chars, 1, len(places), text)
-    return _fixed(codec, form, dict(zip(places, chars, strict=False)), name)
+    part = END if where == "ends" else HEAD
+    return _fixed(codec, form, dict(zip(places, chars, strict=False)), name, part)
 
 
 def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
@@ -142,10 +141,11 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     Raises:
         ConstraintError: a text longer than a line, characters that the model lacks.
     """
-    chars = typed_chars(text, form)
-    name = f"the text {''.join(chars)}"
+    chars = typed_units(codec, text, form)[0] if form else typed_chars(text)
+    name = f"the text {text.strip() if codec.spelt else ''.join(chars)}"
     masks = [mask(codec, ids) for ids in tokens_of(codec, chars)]
-    _check_length(name, chars, 1, max(form.lengths) if form else codec.max_len - 1)
+    most = max(form.lengths) if form else codec.max_len - 1
+    _check_length(name, chars, 1, most, _as_typed(codec, chars))
     goes_on = ~mask(codec, [codec.tokenizer.eos_id])  # What comes after the end is not read.
     wants = []
     for span in form.spans if form else (range(codec.max_len),):
@@ -164,11 +164,36 @@ def tones(codec: PoemCodec, form: Form | None, strictness: str = USUAL) -> Const
         ConstraintError: a form that has no tones.
     """
     form = _fixed_form(form, f"regulated verse ({strictness} tones)")
-    name, strict = f"{form.tune or 'regulated verse'} ({strictness} tones)", strictness == STRICT
-    if not (schemes := patterns(form)):
-        wanted = "lines of 5 or 7 characters, even in number, and a tune those of the table"
-        raise ConstraintError(f"regulated verse has {wanted}; not {form}")
-    slots = tone_masks(codec.tokenizer, strictness)
+    language = language_for(codec.tokenizer)
+    if not (schemes := language.patterns(form, "", strictness)):
+        raise ConstraintError(language.SAYS["no tones"].format(form=form))
+    name = f"{form.tune or 'regulated verse'} ({strictness} tones)"
+    return _by_pattern(codec, form, schemes, strictness, name)
+
+
+def metre(codec: PoemCodec, form: Form | None, name: str, strictness: str = USUAL) -> Constraint:
+    """The lines keep a metre, as `prosody.english.metre` has it: without any liberty ("strict"),
+    with the usual ones, or with all ("lenient").
+
+    Raises:
+        ConstraintError: free form, or a language without that metre.
+    """
+    form, language = _fixed_form(form, "a metre"), language_for(codec.tokenizer)
+    if name not in language.METRES:
+        raise ConstraintError(f"the metre is {name!r}; {language.SAYS['no metre']}")
+    schemes = language.patterns(form, name, strictness)
+    return _by_pattern(codec, form, schemes, strictness, f"{name} metre ({strictness})")
+
+
+def _by_pattern(
+    codec: PoemCodec,
+    form: Form,
+    schemes: Sequence[Sequence[Sequence[str]]],
+    strictness: str,
+    name: str,
+) -> Constraint:
+    """Tokens that fill some pattern of each part of one of the schemes."""
+    slots, strict = slot_masks(codec.tokenizer, strictness), strictness == STRICT
 
     def wants(parts: Sequence[Sequence[str]]) -> Iterator[list[dict[int, Tensor]]]:
         start = 0
@@ -178,7 +203,7 @@ def tones(codec: PoemCodec, form: Form | None, strictness: str = USUAL) -> Const
             if all(some):  # where one is open, all may stand
                 yield some
 
-    meaning = {LEVEL: "a level tone", OBLIQUE: "an oblique tone"}
+    meaning = language_for(codec.tokenizer).PLACES
     either, one = "a known tone" if strict else "any tone", "a tone of one kind"
     parts = (chain(*of_part) for of_part in zip(*schemes, strict=True))
     columns = enumerate(set(slots) for one in parts for slots in zip(*one, strict=True))
@@ -187,39 +212,45 @@ def tones(codec: PoemCodec, form: Form | None, strictness: str = USUAL) -> Const
     return _union(codec, form, branches, name, words, by_sound=True)
 
 
-def rhyme(codec: PoemCodec, form: Form | None, name: str = "any") -> Constraint:
+def rhyme(
+    codec: PoemCodec, form: Form | None, name: str = "any", scheme: str | None = None
+) -> Constraint:
     """The verses rhyme that have to, in usual readings and in different characters, as
     `prosody.rhyme_ok` has it: the even ones in one class, and the first with them where it ends
     level; of a tune those of each letter in one group of 詞林正韻. A couplet's second line ends in
-    the class.
+    the class. Where a language leaves that open, as English does, those with one letter of the
+    scheme rhyme, by sound, and none as a word does with itself; "none": no verse has to.
 
     `name` is one of the 106 classes or a final of pinyin, or another character, which stands for
-    its classes, see `readings_named`, or "any". Of several rhymes of a tune it is meant for the
-    first that has its tone, as a group; the others are any. Any rhyme that a tune has in the
-    entering tone is in that tone.
+    its classes, see `readings_named`, or "any"; in English a word. Of several rhymes of a form it
+    is meant for the first that has its sound, as a group; the others are any. Any rhyme that a tune
+    has in the entering tone is in that tone.
 
     Raises:
         ConstraintError: free form, odd lines, any class for a couplet, a name without a reading or
             of a tone that the tune rhymes nowhere in, a class of which the model knows too few
-            characters.
+            characters; a scheme of another length, or where the form has its own.
     """
-    form = _fixed_form(form, "the rhyme")
-    if not (found := rhymes_of(form)):
-        raise ConstraintError(f"even lines rhyme, and {form} has {form.lines}; take an even number")
-    if name == "any" and form.lines == 2:
+    if scheme and scheme.casefold() == "none":
+        return of_form(codec, form)
+    form, language = _fixed_form(form, "the rhyme"), language_for(codec.tokenizer)
+    found = language.rhymes_of(form, scheme or "", partial(reading_masks, codec.tokenizer))
+    if not found:
+        raise ConstraintError(language.SAYS["no rhyme"].format(form=form, lines=form.lines))
+    if name == "any" and max(len(one.verses) for one in found) == 1:
         raise ConstraintError(f"{form} has one line to rhyme; name a rhyme class, such as 尤")
-    named = frozenset() if name == "any" else readings_named(name, found[0].book)
+    named = frozenset() if name == "any" else language.readings_named(name, found[0].book)
     if not named and name != "any":
-        wanted = "a rhyme class such as 尤, 七陽 or ang, or a character of a known sound"
-        raise ConstraintError(f"rhyme {name!r}: expected {wanted}")
+        raise ConstraintError(f"rhyme {name!r}: expected {language.SAYS['rhyme']}")
     among = []
     for one in found:
         meant = tuple(x for x, ends in one.sounds.items() if _is_meant(named, x, ends.values()))
         among.append(meant or one.held)
         named = frozenset() if meant else named
     if named:
-        raise ConstraintError(f"{form} has no rhyme of the tone of {name}; take another")
-    ends = frozenset(form.ends[i] for one in found for i in one.verses if form.lines > 2)
+        raise ConstraintError(f"{form} has no rhyme that {name} fits; take another")
+    apart = (one for one in found if form.lines > 2 or len(one.verses) > 1)
+    ends = frozenset(form.ends[i] for one in apart for i in one.verses)
     each = (_rhyme(codec, form, *pair, ends, name) for pair in zip(found, among, strict=True))
     return reduce(and_, each)
 
@@ -243,17 +274,22 @@ def _rhyme(
     readings = {end for ends in rhyme.sounds.values() for end in ends.values()}
     masks = {end: torch.stack([table.get(one, none) for one in end]).any(0) for end in readings}
 
+    alike = sounds_alike(codec.tokenizer, rhyme.book) if codec.spelt else None
+
+    def many(tokens: Tensor) -> int:
+        return int(tokens.sum() if alike is None else len(set(alike[tokens].tolist())))
+
     def known(sound: str) -> bool:
         ends = Counter(end for end in rhyme.sounds[sound].values() if UNHEARD not in end)
-        return all(masks[end].sum() >= n for end, n in ends.items())
+        return all(many(masks[end]) >= n for end, n in ends.items())
 
     wants = [
         {form.ends[i]: masks[end] for i, end in rhyme.sounds[sound].items()}
         for sound in filter(known, among)
     ]
     if not wants:
-        many = sum(UNHEARD not in end for end in rhyme.sounds[among[0]].values())
-        wanted = f"{many} different characters of the rhyme {name}"
+        least = sum(UNHEARD not in end for end in rhyme.sounds[among[0]].values())
+        wanted = f"{least} different characters of the rhyme {name}"
         raise ConstraintError(f"this model knows fewer than {wanted}; take another")
     of_tune = rhyme.book == GROUPS
     said = ("one group" if of_tune else "one class") if name == "any" else " or ".join(among)
@@ -264,13 +300,22 @@ def _rhyme(
         elif of_tune:
             tone = "a level" if any(one.tone == LEVEL for one in end) else "an oblique"
             words[form.ends[i]] = f"{said} in {tone} tone"
-    return _union(codec, form, [[wants]], "the rhyme", words, by_sound=True, distinct=distinct)
+    found = _union(codec, form, [[wants]], "the rhyme", words, by_sound=True, distinct=distinct)
+    return found if alike is None else _alike(found, alike)
+
+
+def _alike(constraint: Constraint, alike: Tensor) -> Constraint:
+    """The same, in which tokens of one number count as one."""
+    says = (
+        replace(one, constraint=replace(one.constraint, alike=alike)) for one in constraint.says
+    )
+    return replace(constraint, alike=alike, says=tuple(says))
 
 
 def without(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
     """None of the characters comes."""
-    typed = typed_chars(chars, form)
-    ids = {i for found in tokens_of(codec, typed, missing=True) for i in found}
+    typed = _listed(codec, form, chars)
+    ids = {i for found in tokens_of(codec, typed, missing=True, part=ANY) for i in found}
     words = f"none of {cut(''.join(typed), 12)}"
     return _everywhere(codec, form, ~mask(codec, ids), "the ban", words)
 
@@ -281,11 +326,21 @@ def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
     Raises:
         ConstraintError: characters that the model lacks.
     """
-    typed = typed_chars(chars, form)
-    ids = {i for found in tokens_of(codec, typed) for i in found}
+    typed = _listed(codec, form, chars)
+    ids = {i for found in tokens_of(codec, typed, part=ANY) for i in found}
+    if codec.spelt:
+        others = "".join(char for char in map(chr, range(97, 123)) if char not in typed)
+        ids -= {i for found in tokens_of(codec, others, missing=True, part=ANY) for i in found}
     marks = [i for i in codec.writable() if not codec.tokenizer.decode([i]).isalnum()]
     allowed = mask(codec, ids | (set(marks) if form is None else set()))
     return _everywhere(codec, form, allowed, "the choice", f"one of {cut(''.join(typed), 12)}")
+
+
+def _listed(codec: PoemCodec, form: Form | None, chars: str) -> list[str]:
+    """The characters, or letters, of a list that somebody typed."""
+    if form is None:
+        return typed_chars(chars)
+    return language_for(codec.tokenizer).characters(clean(chars)[0] or chars)
 
 
 def no_repeat(codec: PoemCodec, form: Form | None) -> Constraint:
@@ -348,16 +403,23 @@ def _union(
     return replace(alone, says=(condition,))
 
 
-def _fixed(codec: PoemCodec, form: Form | None, at: Mapping[int, str], name: str) -> Constraint:
+def _fixed(
+    codec: PoemCodec, form: Form | None, at: Mapping[int, str], name: str, part: str = WHOLE
+) -> Constraint:
     """Characters at positions; `LACUNA` is any character, in free form none that ends a line."""
     breaks = [codec.tokenizer.eos_id, codec.tokenizer.newline_id]
     wants = dict.fromkeys((t for t in at if at[t] == LACUNA), ~mask(codec, breaks))
     at = {t: char for t, char in at.items() if char != LACUNA}
-    found = dict(zip(at, tokens_of(codec, [*at.values()]), strict=True))
+    found = dict(zip(at, tokens_of(codec, [*at.values()], part=part), strict=True))
     chars = {t: [codec.tokenizer.decode([i]) for i in ids] for t, ids in found.items()}
     wants |= {t: mask(codec, ids) for t, ids in found.items()}
-    words = {t: "/".join(options) for t, options in chars.items()}
-    sounds = {t: sound(options) for t, options in chars.items()} if form else {}
+    if codec.spelt:
+        letters = language_for(codec.tokenizer).letters
+        words = {t: at[t] if part != WHOLE else letters(options[0]) for t, options in chars.items()}
+        heard = {t: options for t, options in chars.items() if part == WHOLE}
+    else:
+        words, heard = {t: "/".join(options) for t, options in chars.items()}, chars
+    sounds = {t: sound(codec, options) for t, options in heard.items()} if form else {}
     return _union(codec, form, [[[wants]]], name, words, sounds)
 
 
@@ -368,6 +430,11 @@ def _everywhere(
     places = range(form.size if form else codec.max_len)
     wants = [dict.fromkeys(places, allowed)]
     return _union(codec, form, [[wants]], name, dict.fromkeys(places, word))
+
+
+def _as_typed(codec: PoemCodec, chars: Sequence[str]) -> str:
+    """Characters, or syllables by their letters, end to end."""
+    return "".join(codec.letters(char) for char in chars) if codec.spelt else "".join(chars)
 
 
 def _check_length(

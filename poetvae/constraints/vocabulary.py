@@ -13,25 +13,11 @@ import torch
 from torch import Tensor
 
 from ..errors import ConstraintError
-from ..text.codec import PoemCodec
-from ..text.prosody import (
-    FREE,
-    LEVEL,
-    OBLIQUE,
-    RHYMES,
-    STRICT,
-    TONE_NAMES,
-    UNHEARD,
-    USUAL,
-    Reading,
-    levels,
-    readings,
-)
-from ..text.prosody.books import readings_in
+from ..text.codec import PoemCodec, language_of_tokens
+from ..text.prosody import LANGUAGES, UNHEARD, Language, Reading
+from ..text.prosody.interface import WHOLE
 from ..text.tokenizer import PoemTokenizer
 from ..text.variants import is_simplified, to_simplified, traditional_variants
-
-CLASSES = "".join(RHYMES.values())  # the names of all rhyme classes
 
 
 def mask(codec: PoemCodec, ids: Iterable[int]) -> Tensor:
@@ -41,26 +27,35 @@ def mask(codec: PoemCodec, ids: Iterable[int]) -> Tensor:
     return found
 
 
-def tokens_of(codec: PoemCodec, typed: Sequence[str], missing: bool = False) -> list[list[int]]:
-    """By character as typed the tokens that it may be: none where it may be missing.
+def tokens_of(
+    codec: PoemCodec, typed: Sequence[str], missing: bool = False, part: str = WHOLE
+) -> list[list[int]]:
+    """By character or syllable as typed the tokens that it may be, or may be a part of, see
+    `Language.means`: none where it may be missing.
 
     Raises:
         ConstraintError: characters that the model cannot write.
     """
     writable = set(codec.writable()) - {codec.tokenizer.eos_id}
     simplified = is_simplified("".join(typed)) and not codec.simplified
+    language = language_of_tokens(codec.tokenizer)
 
     def known(chars: Iterable[str]) -> list[int]:
         return sorted(writable.intersection(codec.ids("".join(chars))))
 
-    found = [
-        (known(traditional_variants(char)) if simplified else known(char))
-        or known(traditional_variants(char) | {to_simplified(char)})
-        for char in typed
-    ]
-    lacking = [char for char, ids in zip(typed, found, strict=True) if not ids]
+    def meant(unit: str) -> list[int]:
+        if language and codec.spelt:
+            tokens = _chars(codec.tokenizer)
+            return [i for i in sorted(writable) if language.means(unit, tokens[i], part)]
+        return (known(traditional_variants(unit)) if simplified else known(unit)) or known(
+            traditional_variants(unit) | {to_simplified(unit)}
+        )
+
+    found = [meant(unit) for unit in typed]
+    lacking = [unit for unit, ids in zip(typed, found, strict=True) if not ids]
     if lacking and not missing:
-        raise unknown(lacking)
+        whole = language and codec.spelt and part == WHOLE
+        raise unknown(map(language.letters, lacking) if language and whole else lacking)
     return found
 
 
@@ -71,37 +66,48 @@ def unknown(chars: Iterable[str]) -> ConstraintError:
     )
 
 
-def sound(chars: Iterable[str]) -> str:
-    """How characters sound, in words: "陌, entering tone"."""
-    found = {reading for char in chars for reading in readings(char)}
-    ordered = sorted(found, key=lambda reading: CLASSES.index(reading.rhyme))
-    words = [f"{reading.rhyme}, {TONE_NAMES[reading.tone]} tone" for reading in ordered]
-    return " or ".join(words) or "no known sound"
+def language_for(tokenizer: PoemTokenizer) -> Language:
+    """The language of a model's tokens; Chinese where that cannot be told, to say what it lacks."""
+    return language_of_tokens(tokenizer) or LANGUAGES["chinese"]
 
 
-@lru_cache(maxsize=4)
-def tone_masks(tokenizer: PoemTokenizer, strictness: str) -> dict[str, Tensor]:
-    """Which tokens fit a level place, and which an oblique one, (V,) bool: by every reading
-    ("strict"), by some usual one ("usual") or by some. In the first case what is not known fits
-    nowhere, a free place included; else it fits everywhere, and free places are left out."""
-    found = [levels(char, strictness == USUAL) for char in _chars(tokenizer)]
-    level, oblique = (torch.tensor([tone in tones for tones in found]) for tone in (LEVEL, OBLIQUE))
-    if strictness == STRICT:
-        return {LEVEL: level & ~oblique, OBLIQUE: oblique & ~level, FREE: level | oblique}
-    return {LEVEL: level | ~oblique, OBLIQUE: oblique | ~level}
+def sound(codec: PoemCodec, tokens: Iterable[str]) -> str:
+    """How tokens sound, in words: "陌, entering tone"."""
+    language = language_for(codec.tokenizer)
+    return " or ".join(dict.fromkeys(map(language.heard, tokens)))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
+def slot_masks(tokenizer: PoemTokenizer, strictness: str) -> dict[str, Tensor]:
+    """Which tokens may stand at each kind of place, (V,) bool, see `Language.slots`."""
+    language = language_for(tokenizer)
+    found = [language.slots(char, strictness) for char in _chars(tokenizer)]
+    kinds = sorted(set[str]().union(*found))
+    return {kind: torch.tensor([kind in some for some in found]) for kind in kinds}
+
+
+@lru_cache(maxsize=8)
 def reading_masks(tokenizer: PoemTokenizer, book: str) -> dict[Reading, Tensor]:
     """By reading in a book of rhymes, which tokens usually have it, (V,) bool; by `UNHEARD` those
     that have none."""
     table: dict[Reading, Tensor] = {}
+    language = language_for(tokenizer)
     for i, char in enumerate(_chars(tokenizer)):
-        for reading in readings_in(char, book, usual=True) or (UNHEARD,):
+        for reading in language.rhyme_readings(char, book) or (UNHEARD,):
             if reading not in table:
                 table[reading] = torch.zeros(len(tokenizer), dtype=torch.bool)
             table[reading][i] = True
     return table
+
+
+@lru_cache(maxsize=8)
+def sounds_alike(tokenizer: PoemTokenizer, book: str) -> Tensor:
+    """Numbers (V,), the same for tokens of one sound from the consonants before the rhyme on, which
+    rhyme with each other as a word does with itself."""
+    language, numbers = language_for(tokenizer), dict[object, int]()
+    heard = (language.rhyme_readings(char, book) for char in _chars(tokenizer))
+    keys = (next(iter(some)) if len(some) == 1 else i for i, some in enumerate(heard))
+    return torch.tensor([numbers.setdefault(key, i) for i, key in enumerate(keys)])
 
 
 @lru_cache(maxsize=4)

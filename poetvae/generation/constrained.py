@@ -21,11 +21,13 @@ one that some path still has, which is not p(x | C).
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
 from ..constraints.constraint import Constraint, fixed
+from ..constraints.words import Words
 from ..errors import ConstraintError
 from ..models import TextModel
 from ..nn.noise import Noise, Source, rand
@@ -75,6 +77,7 @@ def sample_constrained(
     labels: Tensor | None = None,
     options: SamplingOptions = PLAIN,
     generator: Source = None,
+    words: Words | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Tokens (n, T) that meet a constraint, and log p of each character, (n, T), in nats.
 
@@ -91,25 +94,32 @@ def sample_constrained(
         once[sorted(constraint.distinct), NEWLINE + 1 :] = True
     greedy = options.temperature == 0
     common = _shown(model, constraint)
+    form = constraint.form
+    narrow = partial(words.narrow, form=form) if words and form else None
 
     def propose(n: int) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (n, T), log p of each (n, T), and the log of the chance to keep each draw (n,)."""
         some = rows_of(labels, n)
         if particles is None:
-            choose = Stepwise(constraint, n, once, options, generator)
+            choose = Stepwise(constraint, n, once, options, generator, narrow)
             tokens, log_probs = model.causal.sample(n, choose, some, constraint.length)
             return tokens, log_probs, log_probs.new_zeros(n)
         latent, (z, paths) = model.latent, particles.draw(n, generator)
         allowed = constraint.within(paths)
         shown = None if common is None else fixed(allowed, model.mask_id)
-        tokens, log_probs, left = write(latent, z, allowed, some, shown, once, options, generator)
+        tokens, log_probs, left = write(
+            latent, z, allowed, some, shown, once, options, generator, narrow
+        )
         return tokens, log_probs, left - constraint.count(tokens).clamp(min=1).log().to(left)
 
     pending, written = torch.arange(n, device=model.device), None
     weights = torch.full((n,), -torch.inf, device=model.device)  # log of their sum so far
     for count in range(1, TRIES + 1):
         tokens, log_probs, chance = propose(len(pending))
-        chance = chance.float().masked_fill(~constraint.satisfied(tokens), -torch.inf)
+        met = constraint.satisfied(tokens)
+        if words and form:
+            met &= words.satisfied(tokens, form, constraint.allowed)
+        chance = chance.float().masked_fill(~met, -torch.inf)
         levels = rand(generator, (len(pending), 2), model.device).log()
         keep = chance > (-torch.inf if greedy else levels[:, 0])
         weight = chance - torch.log1p(-chance.exp())  # for who has not been kept by that chance

@@ -11,14 +11,18 @@ import torch
 from torch import Tensor
 
 from ..constraints.couplet import Upper, couplet
+from ..constraints.options import Conditions
+from ..constraints.room import typed_units
+from ..constraints.rules import requested
+from ..constraints.vocabulary import language_for
 from ..data.dataset import Batch, derive_seed
-from ..errors import ConfigError
+from ..errors import ConfigError, ConstraintError, cut
 from ..models import TextModel
 from ..nn.noise import Noise
 from ..text.codec import PoemCodec
 from ..text.form import HAN, Form
-from ..text.prosody import USUAL
-from .generate import BATCH, Generated, allowed_tokens, label_ids, stream
+from ..text.prosody import USUAL, regulated
+from .generate import BATCH, Generated, allowed_tokens, distinct, label_ids, stream
 from .options import SamplingOptions
 from .passes import rows_of, sample
 from .sampling import PLAIN
@@ -26,6 +30,7 @@ from .spelling import as_typed
 
 RANKED = 8  # samples of the bound that lower lines are ranked by
 OTHERS = 16  # upper lines that tell how likely a lower line is after any
+ROUNDS = 3  # times as many draws as couplets are wanted that rhyme
 WEIGHT = 0.5  # of that; of 1 human lines are known best, but what a model writes is merely rare
 _MARKS = re.compile(f"[^{HAN}]")
 
@@ -78,6 +83,25 @@ class Couplet(Generated):
         return {"upper": self.upper, "lower": self.lower, **values, "score": self.score}
 
 
+@dataclass(frozen=True)
+class Rhymed(Couplet):
+    """A couplet of a language whose couplets rhyme: its second line was written to the first."""
+
+    def split(self, text: str) -> tuple[str, ...]:
+        """Its two lines."""
+        return tuple(text.split("\n"))
+
+    @property
+    def ends_level(self) -> bool:
+        """Never: the line that was given comes first."""
+        return False
+
+    @property
+    def tones_ok(self) -> bool:
+        """Whether both lines keep the metre of their form."""
+        return bool(regulated(self.lines))
+
+
 def couplets(
     model: TextModel,
     codec: PoemCodec,
@@ -90,8 +114,10 @@ def couplets(
     """Up to n distinct couplets with an upper line, the best lower line first.
 
     Args:
-        text: 4 to 11 Han characters, with marks inside them or without.
-        tones: how exactly they are opposite: see `constraints.couplet`.
+        text: 4 to 11 Han characters, with marks inside them or without; in English a line, which
+            the second one rhymes with.
+        tones: how exactly they are opposite: see `constraints.couplet`; in English, how nearly the
+            metre is kept, where the first line keeps it.
         options: of n * candidates draws the best are kept.
 
     Raises:
@@ -100,6 +126,8 @@ def couplets(
     """
     if n < 1:
         raise ConfigError(f"n is {n}; expected at least 1")
+    if codec.spelt:
+        return _rhymed(model, codec, text, n, tones, options)
     upper = Upper.read(codec, text)
     form, size, spell = upper.form(codec), len(upper.chars), as_typed(codec, text)
     wish, plain = couplet(codec, upper, tones), replace(options, candidates=1)
@@ -117,6 +145,32 @@ def couplets(
         one = Couplet(**vars(poem) | {"text": whole, "lines": lines, "score": value})
         found.append(one.respelled(spell(whole)))
     return sorted(found, key=lambda one: -one.score)[:n]
+
+
+def _rhymed(
+    model: TextModel, codec: PoemCodec, text: str, n: int, tones: str, options: SamplingOptions
+) -> list[Couplet]:
+    """Up to n couplets of which a text is the first line and the second one rhymes."""
+    lines = {form.lengths: form for form in codec.forms if form.lines == 2 and form.uniform}
+    sizes = [form.uniform for form in lines.values()]
+    if not lines or "\n" in text.strip():
+        raise ConstraintError(f"{cut(text, 24)!r}: expected one line, and a model of couplets")
+    fitting = [s for s in sizes if len(typed_units(codec, text, Form(s, 2))[0]) == s]
+    if not fitting:
+        wanted = " or ".join(map(str, sizes))
+        raise ConstraintError(f"{cut(text, 24)!r} has no reading of {wanted} syllables; shorten it")
+    form = lines[fitting[0], fitting[0]]
+    how: dict[str, Any] = {"first_line": text, "rhyme": "any", "strictness": tones}
+    metres = language_for(codec.tokenizer).METRES[:1]
+    if metres and regulated([text, text], strictness=tones, form=form):
+        how["metre"] = metres[0]
+    wish, spell = requested(codec, form, Conditions(**how)), as_typed(codec, text)
+    draws = stream(model, codec, ROUNDS * n, form=form, constraint=wish, options=options)
+    found = [
+        Rhymed(**vars(poem) | {"score": poem.score or poem.log_prob}).respelled(spell(poem.text))
+        for poem in distinct([draws], n)
+    ]
+    return sorted(found, key=lambda one: -one.score)
 
 
 @torch.no_grad()

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol, Self, TypeVar
 
 import torch
@@ -13,6 +15,7 @@ from torch import Generator, Tensor
 
 from ..constraints.constraint import Constraint
 from ..constraints.rules import of_form
+from ..constraints.words import words_of
 from ..data.dataset import Batch, derive_seed
 from ..errors import ConfigError
 from ..models import LatentModel, TextModel
@@ -70,7 +73,10 @@ class Generated:
         """The same as a poem, which has no more than its lines and perhaps a tune, in the model's
         own characters."""
         lines = tuple((self.written or self.text).split("\n"))
-        return Poem(lines, {"tune": self.form} if self.form else {})
+        poem = Poem(lines, {"tune": self.form} if self.form else {})
+        with suppress(ConfigError):  # a form that has no such name any more
+            return poem.read_as(Form.parse(self.form)) if self.form else poem
+        return poem
 
     def in_script(self, script: str | None) -> str:
         """Its text in simplified or traditional characters; None: as it is."""
@@ -239,12 +245,14 @@ class _Writer:
         model, codec, options, n = self.model, self.codec, self.options, len(rows)
         noise = Noise((derive_seed(options.seed, "generate", row) for row in rows), model.device)
         ids = label_ids(codec, [form] * n, options.known, model.device)
+        words = words_of(codec.tokenizer)
         if self.constraint is None:
             allowed = _allowed(codec, form, model.device)
-            tokens, log_probs = sample(model, allowed, n, ids, options, noise)
+            narrow = words and form and partial(words.narrow, form=form)
+            tokens, log_probs = sample(model, allowed, n, ids, options, noise, narrow or None)
             met = [True] * n
         else:
-            row, how = None if ids is None else ids[:1], (options, noise)
+            row, how = None if ids is None else ids[:1], (options, noise, words)
             tokens, log_probs = sample_constrained(model, self.constraint, particles, n, row, *how)
             met = self.constraint.satisfied(tokens).tolist()
         poems = _written(codec, tokens, log_probs, form, options.seed, met)
@@ -295,11 +303,14 @@ def decode(
     """
     z = z.to(model.device)
     poems: dict[int, Generated] = {}
+    words = words_of(codec.tokenizer)
     for form, places in _by_form(forms):
         allowed = _allowed(codec, form, model.device)
         labels = label_ids(codec, [form] * len(places), options.known, model.device)
         noise = Noise((derive_seed(options.seed, "decode", i) for i in places), model.device)
-        written = write(model, z[places], allowed, labels, options=options, generator=noise)
+        narrow = words and form and partial(words.narrow, form=form)
+        how: Any = {"options": options, "generator": noise, "words": narrow or None}
+        written = write(model, z[places], allowed, labels, **how)
         made = _written(codec, *written[:2], form, options.seed, [True] * len(places))
         poems |= zip(places, made, strict=True)
     return [poems[place] for place in range(len(forms))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -15,6 +17,9 @@ from ..text.tokenizer import EOS
 from .options import SamplingOptions
 from .sampling import PLAIN, choose_distinct, choose_scored, choose_tokens, token_scores
 
+Narrow = Callable[[Tensor, Tensor, int], Tensor]
+"""By what is allowed, what stands and a position what may stand there, as `Words.narrow` does."""
+
 
 def sample(
     model: TextModel,
@@ -23,17 +28,23 @@ def sample(
     labels: Tensor | None,
     options: SamplingOptions,
     generator: Source,
+    words: Narrow | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Tokens (n, T) of poems under no constraint, and log p of each, (n, T), in nats. T positions
     are written, those of `allowed`, and what the model could write behind them stays unknown."""
 
+    written = torch.full((n, allowed.shape[-2]), model.mask_id, device=allowed.device)
+
     def choose(t: int, logits: Tensor) -> Tensor:
-        return choose_tokens(logits, allowed[..., t, :], options, generator)
+        can = words(allowed, written, t) if words else allowed[..., t, :]
+        written[:, t] = choose_tokens(logits, can, options, generator)
+        return written[:, t]
 
     if not model.has_latent:
         return model.causal.sample(n, choose, labels, allowed.shape[-2])
     z = model.latent.prior(n, labels).sample(generator)
-    return write(model.latent, z, allowed, labels, options=options, generator=generator)[:2]
+    how = options, generator, words
+    return write(model.latent, z, allowed, labels, None, None, *how)[:2]
 
 
 def write(
@@ -45,6 +56,7 @@ def write(
     once: Tensor | None = None,
     options: SamplingOptions = PLAIN,
     generator: Source = None,
+    words: Narrow | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Tokens (B, T) at each z (B, D), decided in P passes of the decoder.
 
@@ -58,6 +70,8 @@ def write(
         known: (B, T) tokens that the decoder sees from the start, the mask token elsewhere; it
             takes a model that learnt to be shown characters.
         once: (T, V) bool, the tokens of which none may come twice where it is marked; absent: none.
+        words: narrows what is allowed at a position to what makes words with what stands, see
+            `Words.narrow`; absent: does not.
         options: as of `choose_tokens`; P is `options.passes`, or the most of those it learnt.
 
     Returns:
@@ -90,15 +104,23 @@ def write(
                 columns(history)
         hidden, seen = columns(history), history
         logits = _logits(model, hidden[:, : len(place[part])], history, passes, part)
-        can = allowed[..., part, :]
-        if once is None or not bool(once[part].any()):
-            chosen, scores = choose_scored(logits, can, options, generator)
-        else:
-            can, given = can.expand(logits.shape), shown[:, part]
-            chosen, left = choose_distinct(logits, can, used, once[part], given, options, generator)
-            kept = kept + left
-            scores = token_scores(logits, chosen)
-        written[:, part], log_probs[:, part] = chosen, scores.masked_fill(shown[:, part], 0.0)
+        # Where they make words, syllables of a pass are chosen one after the other.
+        whole = [(slice(None), part)]
+        several = [
+            (slice(k, k + 1), slice(at, at + 1)) for k, at in enumerate(place[part].tolist())
+        ]
+        for own, at in several if words else whole:
+            can, some = allowed[..., at, :], logits[:, own]
+            if words:
+                can = words(allowed, written, at.start).unsqueeze(1)
+            if once is None or not bool(once[at].any()):
+                chosen, scores = choose_scored(some, can, options, generator)
+            else:
+                can, given = can.expand(some.shape), shown[:, at]
+                chosen, left = choose_distinct(some, can, used, once[at], given, options, generator)
+                kept = kept + left
+                scores = token_scores(some, chosen)
+            written[:, at], log_probs[:, at] = chosen, scores.masked_fill(shown[:, at], 0.0)
     if passes > 1 and bool((written == EOS).any()):
         # A pass may have seen what a later one put past the end: each is asked again without it.
         history = _before_end(written, model.mask_id)
@@ -127,10 +149,12 @@ class Stepwise:
         once: Tensor | None,
         options: SamplingOptions = PLAIN,
         generator: Source = None,
+        words: Narrow | None = None,
     ) -> None:
-        self.constraint, self.once = constraint, once
+        self.constraint, self.once, self.words = constraint, once, words
         self.options, self.generator = options, generator
         allowed = constraint.allowed
+        self.written = torch.zeros(n, len(allowed), dtype=torch.long, device=allowed.device)
         self.alive = [allowed.new_ones(n, 1) for _ in constraint.parts]
         self.used = allowed.new_zeros(n, allowed.shape[1])
         if once is not None:
@@ -150,6 +174,10 @@ class Stepwise:
             allowed &= taken @ part.sets.float() > 0
         if self.once is not None:  # nor what has to stand later on
             allowed &= ~((self.used | self.later[t]) & self.once[t])
+        if self.words:
+            every = self.constraint.allowed.expand(len(logits), -1, -1)
+            own = torch.cat([every[:, :t], allowed.unsqueeze(1), every[:, t + 1 :]], dim=1)
+            allowed = self.words(own, self.written, t)
         lost = ~allowed.any(dim=1, keepdim=True)
         tokens = choose_tokens(logits, allowed | lost, self.options, self.generator)
         for i, part in enumerate(parts):
@@ -157,6 +185,7 @@ class Stepwise:
             taken = (self.alive[i][:, source] & part.sets[:, tokens].T[:, by]).float()
             after = taken.new_zeros(len(tokens), int(target.max()) + 1)
             self.alive[i] = after.index_add_(1, target, taken) > 0
+        self.written[:, t] = tokens
         if self.once is not None:
             self.used[torch.arange(len(tokens)), tokens] |= self.once[t, tokens]
         return tokens

@@ -13,8 +13,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from ..text.form import Form
-from ..text.graphemes import clusters
-from ..text.prosody import first_rhymes, levels, regulated, rhyme_ok, self_rhymes
+from ..text.prosody import first_rhymes, regulated, rhyme_ok, said, self_rhymes
 
 WEIGHTS: Mapping[str, float] = {
     "bound": 0.01,
@@ -37,12 +36,12 @@ def features(verses: Sequence[str], bound: float, form: Form | None = None) -> d
         form: theirs; absent: told by their lengths.
 
     Returns:
-        `bound`; `repeats`, how many characters of known sound come again, save side by side (年年),
-            up to `MOST`; and, each 1, or 0 where not so or where the form does not ask: `rhyme`
-            (`prosody.rhyme_ok`), `self_rhyme`, `first_verse` (`prosody.first_rhymes`), `tones`
-            (`prosody.regulated`).
+        `bound`; `repeats`, how many characters or words come again, see `Language.said`, save side
+            by side (年年), up to `MOST`; and, each 1, or 0 where not so or where the form does not
+            ask: `rhyme` (`prosody.rhyme_ok`), `self_rhyme`, `first_verse`
+            (`prosody.first_rhymes`), `tones` (`prosody.regulated`).
     """
-    heard = [[char for char in clusters(verse) if levels(char)] for verse in verses]
+    heard = [said(verse) for verse in verses]
     doubled = sum(a == b for chars in heard for a, b in pairwise(chars))
     again = sum(map(len, heard)) - len(set().union(*heard)) - doubled
     return {

@@ -38,6 +38,7 @@ MOVES = 1  # Metropolis moves at each temperature
 STEPS = 40  # temperatures at most
 ACCEPTANCE = 0.3  # of the moves, which their step size is adapted to
 CELLS = 2**22  # logits held at once, and masses
+WORK = 2**28  # logits of the draws of the prior for poems that are wanted, at most
 log = logging.getLogger(__name__)
 Weigh = Callable[[Tensor], tuple[Tensor, Tensor]]
 
@@ -88,11 +89,11 @@ def choose_z(
         ConstraintError: no z of many has a path.
     """
     places = constraint.narrowed(writable)
-    most = POOL + POOL_EACH * n
     if observed is not None:
         places = places[observed[places] == model.mask_id]
     unwritable = ~writable[places]
-    rows = max(1, CELLS // max(1, len(places) * writable.shape[1]))
+    cells = max(1, len(places) * writable.shape[1])
+    rows, most = max(1, CELLS // cells), POOL + min(POOL_EACH * n, max(2 * n, WORK // cells))
 
     def weigh(z: Tensor, likeliest: bool = False) -> tuple[Tensor, Tensor]:
         """The log weight of each z, (N,), and its paths."""

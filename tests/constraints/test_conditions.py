@@ -11,7 +11,7 @@ import pytest
 from poetvae.constraints import rules
 from poetvae.constraints.options import Conditions
 from poetvae.errors import ConstraintError
-from poetvae.text.prosody import STRICTNESS
+from poetvae.text.prosody import METRES, STRICTNESS
 
 FIELDS = {field.name: field.metadata for field in fields(Conditions)}
 COMPANIONS = {about["companion"] for about in FIELDS.values()} - {""}
@@ -33,13 +33,15 @@ def test_every_field_has_a_rule_that_takes_what_it_says(name: str) -> None:
 
 
 def test_companions_are_fields() -> None:
-    assert {"where"} == COMPANIONS
+    assert {"where", "rhyme_scheme", "strictness"} == COMPANIONS
     assert FIELDS.keys() >= COMPANIONS
 
 
 def test_what_is_none_of_the_choices_is_refused() -> None:
     chosen = [(name, among) for name, about in FIELDS.items() if (among := about["among"])]
-    assert chosen == [("where", ("heads", "ends", "diagonal")), ("tones", STRICTNESS)]
+    places, metres = ("heads", "ends", "diagonal"), METRES
+    known = [("where", places), ("tones", STRICTNESS), ("metre", metres)]
+    assert chosen == [*known, ("strictness", STRICTNESS)]
     for name, among in chosen:
         for value in among:
             assert getattr(of(name, value), name) == value
@@ -72,9 +74,18 @@ def test_large_unions_are_called_last() -> None:
         ("only", ("山",)),
         ("no_repeat", ()),
         ("tones", ("strict",)),
-        ("rhyme", ("any",)),
+        ("rhyme", ("any", None)),
         ("contains", ("月",)),
         ("contains", ("明月",)),
+    ]
+
+
+def test_a_scheme_asks_for_any_rhyme() -> None:
+    assert list(Conditions(rhyme_scheme="ABAB").calls()) == [("rhyme", ("any", "ABAB"))]
+    asked = Conditions(rhyme="light", rhyme_scheme="AABB", metre="iambic", strictness="strict")
+    assert list(asked.calls()) == [
+        ("metre", ("iambic", "strict")),
+        ("rhyme", ("light", "AABB")),
     ]
 
 

@@ -14,9 +14,10 @@ from poetvae.constraints.options import Conditions
 from poetvae.errors import ConstraintError
 from poetvae.text.codec import PoemCodec
 from poetvae.text.form import Form, forms_of_tune
-from poetvae.text.prosody import STRICTNESS, regulated, rhyme, rhyme_ok, verdict
-from poetvae.text.prosody.books import readings_in
-from poetvae.text.prosody.tunes import Tune
+from poetvae.text.prosody import STRICTNESS, regulated, rhyme, rhyme_ok
+from poetvae.text.prosody.chinese import verdict
+from poetvae.text.prosody.chinese.books import readings_in
+from poetvae.text.prosody.chinese.tunes import Tune
 from poetvae.text.tokenizer import PoemTokenizer
 
 
@@ -82,7 +83,7 @@ def test_rhymes_are_those_of_the_verdict(tiny: tuple[Form, PoemCodec], name: str
         return groups[name == "月" and len(groups) > 1] in named
 
     if (name == "秋" and not high) or (name == "月" and not low):
-        with pytest.raises(ConstraintError, match=f"has no rhyme of the tone of {name}"):
+        with pytest.raises(ConstraintError, match=f"has no rhyme that {name} fits"):
             rules.rhyme(codec, form, name)
         return
     expected = list(map(meets, poems))
@@ -136,7 +137,7 @@ def test_a_conflict_is_named_by_its_verse_and_its_rhyme() -> None:
     tones = said(lines={2: "白河依山盡天"}, tones="strict")
     assert "line 2, position 4: line 2 wants 山" in tones
     assert "西江月 (strict tones) wants an oblique tone" in tones
-    assert said(rhyme="月") == "西江月 has no rhyme of the tone of 月; take another"
+    assert said(rhyme="月") == "西江月 has no rhyme that 月 fits; take another"
 
 
 def test_a_whole_long_tune_has_no_character_twice_where_the_vocabulary_is_large_enough() -> None:
