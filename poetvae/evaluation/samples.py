@@ -26,8 +26,8 @@ from ..generation.options import SamplingOptions
 from ..models import Autoregressive, TextModel
 from ..runtime import without_bar
 from ..text.codec import PoemCodec
-from ..text.graphemes import clusters
-from ..text.poem import Form, Poem, content
+from ..text.graphemes import SYLLABLE, clusters
+from ..text.poem import Form, Poem, content, has_verses
 from ..text.prosody import (
     LENIENT,
     LEVEL,
@@ -37,6 +37,7 @@ from ..text.prosody import (
     regulated,
     rhyme_ok,
     rhymes_of,
+    said,
     self_rhymes,
     unknown,
 )
@@ -49,11 +50,13 @@ __all__ = [
     "compare",
     "fit_judge",
     "judged",
+    "lettered",
     "poem_ids",
     "sample_quality",
     "two_sample_auc",
 ]
 ORDER = 4  # of the n-gram judge
+LETTERS = 0xF0000  # stand for tokens of several letters
 SELF_BLEU = 1000  # texts that self-BLEU compares; it depends on how many they are
 Values = NDArray[np.float64]
 Chance = dict[str, float | None]
@@ -159,10 +162,10 @@ def compare(
             values["form_accuracy"] = np.array(kept, dtype=np.float64)
         told = {key: v for key, v in values.items() if not np.isnan(v).all()}
         keys = np.array([poem.key if name == "human" else i for i, poem in enumerate(poems)])
-        verses = [poem.verses for poem in poems[:compared]]
+        verses = lettered(codec, poems[:compared])
         chance = by_chance(poems, seed)
         reverse = judged(fit_judge(codec, texts), codec, human) if texts else None
-        lines = {line for poem in known for line in poem.verses}
+        lines = {line for verses in lettered(codec, known) for line in verses}
         sides[name] = {
             "n": len(poems),
             "compared": compared,
@@ -170,7 +173,7 @@ def compare(
             **chance.pop("", {}),
             **{f"distinct_{k}": distinct(verses, k) for k in range(1, 5)},
             **{f"self_bleu_{k}": self_bleu(verses[:SELF_BLEU], k) for k in range(2, 5)},
-            "copied_lines": copied_lines([p.verses for p in poems], lines) if known else None,
+            "copied_lines": copied_lines(lettered(codec, poems), lines) if known else None,
             "reverse_nll_per_char": None if reverse is None else float(reverse.mean()),
             "reverse_of": len(texts),
             "two_sample_auc": two_sample_auc(
@@ -240,7 +243,7 @@ def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[s
 # What is told of poems whose characters are all dealt out anew, or those that rhyme.
 _ALL: dict[str, Callable[[Text, Form], bool | None]] = {
     "tone_chance": lambda verses, form: regulated(verses, form=form),
-    "repeat_chance": lambda verses, _: bool(repeats([verses])[0]),
+    "repeat_chance": lambda verses, _: _repeats(verses),
 }
 _ENDS: dict[str, Callable[[Text, Form], bool | None]] = {
     "rhyme_chance": lambda verses, form: rhyme_ok(verses, form=form),
@@ -275,9 +278,9 @@ def judged(judge: NGram | Autoregressive, codec: PoemCodec, poems: Sequence[Poem
         poems: by whomever.
     """
     if isinstance(judge, NGram):
-        return judge.nll([poem_ids(codec, poem) for poem in poems]) / _mean_chars(poems)
+        return judge.nll([poem_ids(codec, poem) for poem in poems]) / _mean_chars(codec, poems)
     poems = [poem for poem in poems if codec.fits(poem)]
-    return _exact_nll(judge, codec, poems) / _mean_chars(poems) if poems else np.empty(0)
+    return _exact_nll(judge, codec, poems) / _mean_chars(codec, poems) if poems else np.empty(0)
 
 
 def poem_ids(codec: PoemCodec, poem: Poem) -> list[int]:
@@ -344,9 +347,11 @@ def _by_poem(
         "rhyme_accuracy": applicable([rhyme_ok(v, form=f) for v, f in pairs]),
         "first_verse_rhymes": applicable([first_rhymes(v, form=f) for v, f in pairs]),
         "self_rhyme_rate": applicable([self_rhymes(v, f) for v, f in pairs]),
-        "repeat_rate": repeats(verses).astype(np.float64),
+        "repeat_rate": np.array(list(map(_repeats, verses)), dtype=np.float64),
         "novelty": (
-            novel(verses, [p.verses for p in known]).astype(np.float64) if known else never
+            novel(lettered(codec, poems), lettered(codec, known)).astype(np.float64)
+            if known
+            else never
         ),
         "judge_nll_per_char": judged(forward, codec, poems) if forward else never,
         "judge_ar_nll_per_char": exact,
@@ -360,5 +365,26 @@ def _exact_nll(judge: Autoregressive, codec: PoemCodec, poems: Sequence[Poem]) -
     return torch.cat(nll).numpy()
 
 
-def _mean_chars(poems: Sequence[Poem]) -> float:
-    return sum(len("".join(content(p, p.form).split("\n"))) for p in poems) / max(len(poems), 1)
+def _repeats(verses: Text) -> bool:
+    """Whether a character comes twice, or a word that says something, see `Language.said`."""
+    if SYLLABLE.search(verses[0]) or not has_verses("".join(verses)):
+        words = [word for verse in verses for word in said(verse)]
+        return len(set(words)) < len(words)
+    return bool(repeats([verses])[0])
+
+
+def lettered(codec: PoemCodec, poems: Sequence[Poem]) -> list[Text]:
+    """The verses of poems, a character a token, also where tokens are syllables."""
+    if not codec.spelt:
+        return [poem.verses for poem in poems]
+    return [
+        form.lay_out("".join(chr(LETTERS + i) for i in codec.ids(content(poem, form))))
+        if (form := poem.form)
+        else poem.verses
+        for poem in poems
+    ]
+
+
+def _mean_chars(codec: PoemCodec, poems: Sequence[Poem]) -> float:
+    texts = (content(poem, poem.form if codec.forms else None) for poem in poems)
+    return sum(len(clusters(text.replace("\n", ""))) for text in texts) / max(len(poems), 1)

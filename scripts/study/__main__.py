@@ -52,6 +52,8 @@ from poetvae.text.poem import Form, Poem, content, held_out
 from poetvae.training.spec import read_run
 from study import choosing as choices
 from study import damage, known_poems, parallel
+from study import scansion as scanned
+from study import syllables as by_syllable
 from study import telling as tells
 
 Values = NDArray[Any]
@@ -629,6 +631,36 @@ def scansion(o: SimpleNamespace) -> None:
     good = [report for report in own if report.scheme and not report.faults]
     tables = known_poems.shares(reports), known_poems.frequent(own), known_poems.found(good, o.seed)
     publish(o.write, "scansion", "\n\n".join(tables))
+
+
+@command("corpora...", title="", scheme="ABABCDCDEFEFGG", examples=5, failures=0, seed=0)
+def english_scansion(o: SimpleNamespace) -> None:
+    """Are English sonnets found to be iambic, and to rhyme, and how often would chance do it?
+
+    The texts are those of CORPORA whose title has --title in it. Those with as many lines as
+    --scheme has letters are to rhyme so, the others in a couplet at the end, if it has one.
+    --failures shows so many lines and pairs that fail.
+    """
+    poems = (poem for poem in read_poems(*o.corpora) if o.title in poem.meta.get("title", ""))
+    texts = [verses for poem in poems if (verses := scanned.verses_of(poem.text))]
+    if not texts:
+        raise click.ClickException(f"no title has {o.title!r} in it; give another --title")
+    tables = [scanned.metres(texts, o.seed), scanned.natural(texts)]
+    tables.append(scanned.rhymes(texts, o.scheme, o.examples))
+    publish(o.write, "english-scansion", "\n\n".join(tables))
+    if o.failures:
+        click.echo(f"\n{scanned.failures(texts, o.scheme, o.failures)}")
+
+
+@command("runs...", train=Path, test=Path, iw=20)
+def syllables(o: SimpleNamespace) -> None:
+    """What do syllables cost models of verse in a language of letters, by form, and letters?
+
+    --train and --test are poems of the forms, held out by book; RUNS know the same forms.
+    """
+    poets = [Poet.from_pretrained(run) for run in o.runs]
+    known, test = (list(read_poems(str(path))) for path in (o.train, o.test))
+    publish(o.write, "syllables", by_syllable.ladder(poets, known, test, o.iw))
 
 
 @command("corpora...", out=Path, held=None, most=130_000, seed=1)

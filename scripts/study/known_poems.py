@@ -12,7 +12,7 @@ from common import table
 
 from poetvae.text.form import Form
 from poetvae.text.prosody import FREE, LEVEL, OBLIQUE, levels, regulated
-from poetvae.text.prosody.check import check
+from poetvae.text.prosody.chinese.check import check
 from poetvae.text.prosody.report import Report
 
 REGULATED = ("五言絕句", "七言絕句", "五言律詩", "七言律詩")
