@@ -1,5 +1,8 @@
 """The weights in the package: select poems, train, store, measure, write the card.
 
+    python scripts/make_pretrained.py chinese poet.*.json ci.song.*.json --work FOLDER
+    python scripts/make_pretrained.py english STANZAS.jsonl... --work FOLDER
+
 A poem of the model's forms is learnt whole, of another one couplet. What is held out is held out by
 poem. Everything is measured on the weights as they are stored.
 """
@@ -7,12 +10,14 @@ poem. Everything is measured on the weights as they are stored.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import english_verse
 import numpy as np
 import torch
 from common import cells, loop_seconds, once, table
@@ -24,12 +29,14 @@ from poetvae.data.corpus import read_poems, side_of
 from poetvae.data.dataset import encode_poems
 from poetvae.data.repeated import near_copies
 from poetvae.evaluation.likelihood import evaluate
-from poetvae.evaluation.samples import compare
+from poetvae.evaluation.samples import compare, lettered
 from poetvae.files import write_file
 from poetvae.latent.attributes import spread
+from poetvae.models import build
 from poetvae.runtime import keep_freed_memory
 from poetvae.text.form import parse_forms
 from poetvae.text.poem import Form, Poem, content, select
+from poetvae.text.tokenizer import NEWLINE, PoemTokenizer
 from poetvae.training.spec import RunSpec
 from poetvae.training.trainer import train
 
@@ -49,9 +56,11 @@ NEAREST = 500  # verses whose nearest in the training text is looked for
 QUALITY = "tone_accuracy:.1% tone_chance:.1% rhyme_accuracy:.1% rhyme_chance:.1% repeat_rate:.1%"
 QUALITY += " copied_lines:.1% novelty:.1% all_but_one:.1% places:.2f reverse_nll_per_char:.2f"
 PRESET = "poet"
-# The rate is that of the longest tunes: 10 nats of a quatrain of 28 characters.
+# The rates are those of the longest poems: 10 nats of a quatrain of 28 characters.
 SETTINGS = {"embed_dim": 192, "d_model": 224, "rate": 15.0, "batch_size": 256}
 SETTINGS |= {"validate_every": 1000, "seed": SEED}
+ENGLISH = {"embed_dim": 160, "d_model": 192, "rate": 12.0, "batch_size": 256}
+ENGLISH |= {"validate_every": 500, "seed": SEED, "min_count": 10}
 
 
 def learnt(poem: Poem, forms: Sequence[Form]) -> Iterator[Poem]:
@@ -104,11 +113,12 @@ def measure(poet: Poet, name: str, known: Sequence[Poem], test: Sequence[Poem]) 
         made = poet.generate(BATCH, form=name, **how)
         written += [poem.poem for poem in made]
     sides = compare(codec, written, test, known, asked=[form] * len(written))
-    training, alike = sorted({verse for poem in known for verse in poem.verses}), {}
+    training, alike = sorted({v for verses in lettered(codec, known) for v in verses}), {}
     for side, poems in (("samples", written), ("human", test)):
-        verses = [verse for poem in poems for verse in poem.verses][:NEAREST]
+        verses = [verse for verses in lettered(codec, poems) for verse in verses][:NEAREST]
         places = np.array(nearest(verses, training))
-        close = float((places >= form.uniform - 1).mean())
+        sizes = np.array([len(verse) for verse in verses])
+        close = float((places >= sizes - 1).mean())
         alike[side] = {"places": float(places.mean()), "all_but_one": close}
     return {**report, **sides, "nearest": alike}
 
@@ -129,24 +139,99 @@ def by_form(rows: dict[str, dict[str, Any]], store: dict[str, float]) -> str:
     return f"{table(columns, likelihood)}\n\n{table(names, quality)}"
 
 
-def story(run: Path, counts: dict[str, int], figures: str) -> str:
-    """The card's sections on data, training and figures."""
-    job, (steps, seconds) = RunSpec.load(run), loop_seconds(run)
-    sizes = ", ".join(f"{n:,} to {SIDES[name]}" for name, n in counts.items())
-    return f"""\
-## Data and licence
-
+CHINESE_DATA = """\
 Classical Chinese shi of the Tang and the Song and ci of the Song from chinese-poetry (MIT licence,
 github.com/chinese-poetry/chinese-poetry; the poems are in the public domain), with their titles:
 poems of these forms, and one couplet of every other, {sizes}. What is held out is held out by poem.
-The weights are under the MIT licence.
+The weights are under the MIT licence."""
+CHINESE_LIMITS = """\
+It writes verse that scans, not thought: verses fit their neighbours, a quatrain seldom makes one
+point. How often unasked poems rhyme and a character comes twice stands above: `--rhyme any` and
+`--no-repeat` see to that, `--tones` to the tones. z says what a poem is about, the rest is left
+to the passes. It knows no prose, repeats favourite words, and puts
+characters that it has rarely seen in odd places. It was trained on what survives of two dynasties,
+almost all of it by men of one class, and says such things. One seed, one training: another would
+differ by more than the last digit."""
+ENGLISH_DATA = """\
+English verse of the sixteenth to the twentieth century out of books of Project Gutenberg
+(github.com/tnhaider/english-gutenberg-poetry; public domain in the United States), with titles:
+stanzas of these forms, couplets and quatrains that rhyme out of longer ones, and sentences that
+fall into 5, 7 and 5 syllables, by scripts/english_verse.py: {sizes}. What is held out is held out
+by book. Sounds are those of the CMU Pronouncing Dictionary (BSD licence). The weights are under the
+MIT licence."""
+ENGLISH_LIMITS = """\
+It writes verse that scans and rhymes, not thought: phrases are of a kind, sentences often lose
+their way. A figure *by character* is by syllable. It writes words of the dictionary alone, and no
+marks inside a line; those at its end are the form's. A rhyme is a rhyme of today, by one American
+dictionary. It was trained on books of four centuries, most of the nineteenth, and says such things
+as they do. One seed, one training: another would differ by more than the last digit."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the weights of one language are made; fields of poems to know, and words for the card."""
+
+    forms: tuple[str, ...]
+    cut: Callable[[Sequence[str], Path], object]
+    settings: Mapping[str, Any]
+    steps: int
+    data: str
+    limits: str
+    most: int = 0  # tokens that are kept; 0 = all
+    tunes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+RECIPES = {
+    "chinese": Recipe(
+        FORMS, cut, SETTINGS, 14_000, CHINESE_DATA, CHINESE_LIMITS, 0, TUNES, ("dynasty",)
+    ),
+    "english": Recipe(
+        english_verse.FORMS,
+        english_verse.cut,
+        ENGLISH,
+        4_400,
+        ENGLISH_DATA,
+        ENGLISH_LIMITS,
+        11_000,
+    ),
+}
+
+
+def pruned(poet: Poet, most: int) -> Poet:
+    """The same model without its rarest tokens of several letters, so that so many are left."""
+    tokenizer, model = poet.codec.tokenizer, poet.model
+    several = [i for i in range(len(tokenizer)) if len(tokenizer.decode([i])) > 1]
+    kept = [i for i in range(len(tokenizer)) if i not in set(several[most - len(tokenizer) :])]
+    counts = {tokenizer.decode([i]): len(tokenizer) - i for i in kept if i > NEWLINE}
+    codec = replace(poet.codec, tokenizer=PoemTokenizer.from_counts(counts))
+    smaller = build(replace(model.config, vocab_size=len(kept)))
+    state = {
+        name: values[kept] if len(values.shape) and len(values) == len(tokenizer) else values
+        for name, values in model.state_dict().items()
+    }
+    smaller.load_state_dict(state)
+    assert [codec.tokenizer.decode([i]) for i in range(len(kept))] == [
+        tokenizer.decode([i]) for i in kept
+    ]
+    return Poet(smaller, codec, poet.card)
+
+
+def story(run: Path, name: str, counts: dict[str, int], figures: str) -> str:
+    """The card's sections on data, training and figures."""
+    job, (steps, seconds), recipe = RunSpec.load(run), loop_seconds(run), RECIPES[name]
+    sizes = ", ".join(f"{n:,} to {SIDES[side]}" for side, n in counts.items())
+    return f"""\
+## Data and licence
+
+{recipe.data.format(sizes=sizes)}
 
 ## Training
 
 {steps:,} steps of {job.config.train.batch_size} poems, {seconds / 60:.0f} minutes on a CPU, \
 seed {SEED}, torch {torch.__version__}.
 Corpus fingerprint {job.fingerprint}. \
-`python scripts/make_pretrained.py CORPUS --work FOLDER` does all
+`python scripts/make_pretrained.py {name} CORPUS --work FOLDER` does all
 of it again.
 
 ## Figures
@@ -161,44 +246,44 @@ is that of human poems under an n-gram model of samples, or of as many training 
 
 ## Limits
 
-It writes verse that scans, not thought: verses fit their neighbours, a quatrain seldom makes one
-point. How often unasked poems rhyme and a character comes twice stands above: `--rhyme any` and
-`--no-repeat` see to that, `--tones` to the tones. z says what a poem is about, the rest is left
-to the passes. It knows no prose, repeats favourite words, and puts
-characters that it has rarely seen in odd places. It was trained on what survives of two dynasties,
-almost all of it by men of one class, and says such things. One seed, one training: another would
-differ by more than the last digit.
+{recipe.limits}
 """
 
 
 @click.command()
+@click.argument("name", type=click.Choice(list(RECIPES)))
 @click.argument("corpus", nargs=-1, required=True)
 @click.option("--work", type=click.Path(path_type=Path), required=True, help="Folder to work in.")
-@click.option("--steps", type=int, default=14_000, show_default=True, help="Of the training.")
-@click.option("--out", type=click.Path(path_type=Path), default=PACKAGED, show_default=True)
-def main(corpus: tuple[str, ...], work: Path, steps: int, out: Path) -> None:
-    """Make the weights that are packaged; a run that stopped goes on."""
+@click.option("--steps", type=int, default=None, help="Of the training; absent = as packaged.")
+@click.option("--out", type=click.Path(path_type=Path), default=None, help="absent = the package")
+def main(
+    name: str, corpus: tuple[str, ...], work: Path, steps: int | None, out: Path | None
+) -> None:
+    """Make the weights of one language that are packaged; a run that stopped goes on."""
     keep_freed_memory()
     work.mkdir(parents=True, exist_ok=True)
+    recipe, out = RECIPES[name], out or PACKAGED[name]
     if not (work / "test.jsonl").exists():
-        cut(corpus, work)
+        recipe.cut(corpus, work)
     run = work / "run"
-    how: dict[str, Any] = {"preset": PRESET, "settings": SETTINGS, "steps": steps}
-    how |= {"forms": (*FORMS, *TUNES), "labels": ["dynasty"], "theme": "title"}
-    how |= {"valid": [work / "valid.jsonl"]}
+    how: dict[str, Any] = {"preset": PRESET, "settings": recipe.settings}
+    how |= {"steps": steps or recipe.steps, "forms": (*recipe.forms, *recipe.tunes)}
+    how |= {"labels": recipe.labels, "theme": "title", "valid": [work / "valid.jsonl"]}
     train([work / "train.jsonl"], run, **how, resume=(run / "train.json").exists())
     trained = Poet.from_pretrained(run)
+    if recipe.most:
+        trained = pruned(trained, recipe.most)
     trained.save_pretrained(out, overwrite=True, dtype=torch.float16)
     stored, rows, cost = Poet.from_pretrained(out), {}, {}
-    sides = {name: list(read_poems(work / f"{name}.jsonl")) for name in SIDES}
-    for form in FORMS:
+    sides = {side: list(read_poems(work / f"{side}.jsonl")) for side in SIDES}
+    for form in recipe.forms:
         known, test = ([p for p in sides[x] if str(p.form) == form] for x in ("train", "test"))
         rows[form] = once(work / f"{form}.json", partial(measure, stored, form, known, test))
         before = trained.evaluate(spread(test, POEMS), samples=SAMPLES)
         cost[form] = rows[form]["nll_per_char"] - before.nll_per_char
-    training = story(run, {name: len(poems) for name, poems in sides.items()}, by_form(rows, cost))
-    text = licensed(model_card(stored.model, stored.codec, training), "mit")
-    write_file(out / CARD, text.encode())
+    counts = {side: len(poems) for side, poems in sides.items()}
+    text = model_card(stored.model, stored.codec, story(run, name, counts, by_form(rows, cost)))
+    write_file(out / CARD, licensed(text, "mit").encode())
     click.echo(text)
 
 

@@ -8,7 +8,9 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import check_english
 import pytest
 
 from poetvae import Poet
@@ -63,7 +65,7 @@ def test_it_knows_verse_from_shuffled_verse(poet: Poet) -> None:
 
 
 def test_its_card_tells_what_it_is(poet: Poet) -> None:
-    card = (PACKAGED / "README.md").read_text("utf-8")
+    card = (PACKAGED["chinese"] / "README.md").read_text("utf-8")
     for word in ("chinese-poetry", "MIT", "licence", "nats", "95 %", "copied", "nearest", "Limits"):
         assert word in card, word
     assert f"{poet.model.num_parameters():,} parameters" in card
@@ -72,6 +74,42 @@ def test_its_card_tells_what_it_is(poet: Poet) -> None:
     )
     assert manner in card
     assert manner in model_card(poet.model, poet.codec)
+
+
+@pytest.fixture(scope="module")
+def english() -> Poet:
+    return Poet.from_pretrained("english")
+
+
+@pytest.mark.parametrize("name", ["10x2", "10x4", "8x2", "8x4", "8-6-8-6", "5-7-5"])
+def test_it_writes_every_form_of_english(english: Poet, name: str) -> None:
+    form = Form.parse(name)
+    for poem in english.generate(2, form=name, seed=1, candidates=2):
+        assert len(poem.lines) == form.lines
+        assert poem.poem.read_as(form).form == form
+
+
+def test_english_metre_and_rhyme_hold_by_the_dictionary_alone(english: Poet) -> None:
+    how: Any = {"form": "10x4", "rhyme_scheme": "ABAB", "metre": "iambic", "seed": 1}
+    checker = check_english.Checker(check_english.read(check_english.TABLE), scheme="ABAB")
+    for poem in english.generate(4, candidates=1, **how):
+        assert poem.satisfied
+        assert (poem.tones_ok, poem.rhyme) == (True, "ABAB")
+        assert checker.check({"text": poem.text}, "10x4")[0] == []
+
+
+def test_english_verse_is_known_from_shuffled_verse(english: Poet) -> None:
+    first = "The curfew tolls the knell of parting day,"
+    real = f"{first}\nAnd leaves the world to darkness all the way"
+    shuffled = f"{first}\nAnd world the leaves to all darkness the way"
+    a, b = (english.score(text)[0]["nll"] for text in (real, shuffled))
+    assert a < b
+
+
+def test_the_packaged_weights_are_small() -> None:
+    for name, most in (("chinese", 14), ("english", 12)):
+        size = sum(path.stat().st_size for path in PACKAGED[name].iterdir())
+        assert size < most * MEGABYTE
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +122,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_the_weights_and_no_more_than_it_should(wheel: Path) -> None:
-    assert wheel.stat().st_size < 12 * MEGABYTE
+    assert wheel.stat().st_size < 20 * MEGABYTE
     with zipfile.ZipFile(wheel) as archive:
         infos = {info.filename: info for info in archive.infolist()}
     package = {name for name in infos if not name.split("/")[0].endswith(".dist-info")}
@@ -96,8 +134,8 @@ def test_the_wheel_holds_the_weights_and_no_more_than_it_should(wheel: Path) -> 
         wanted = {name.replace("data/sample", "poetvae/sample") for name in tracked}
         assert package == wanted
     for name in ("config.json", "model.safetensors", "tokenizer.model", "manifest.json"):
-        data = zipfile.ZipFile(wheel).read(f"poetvae/pretrained/{name}")
-        assert data == (PACKAGED / name).read_bytes()
+        data = zipfile.ZipFile(wheel).read(f"poetvae/pretrained/chinese/{name}")
+        assert data == (PACKAGED["chinese"] / name).read_bytes()
     for name, info in infos.items():
         assert info.external_attr >> 16 & 0o444 == 0o444, f"{name} is not for all to read"
 
@@ -107,7 +145,8 @@ def test_the_wheel_names_those_whose_work_is_in_it(wheel: Path) -> None:
         (place,) = [name for name in archive.namelist() if name.endswith("/licenses/NOTICE")]
         notice = archive.read(place).decode()
         names = ("chinese", "cilin", "tunes")
-        tables = [archive.read(f"poetvae/text/prosody/{name}.tsv").decode() for name in names]
+        folder = "poetvae/text/prosody/chinese"
+        tables = [archive.read(f"{folder}/{name}.tsv").decode() for name in names]
         own = archive.read(place.replace("NOTICE", "LICENSE")).decode()
     lines = [line for table in tables for line in table.splitlines()]
     head = "\n".join(line for line in lines if line.startswith("#"))

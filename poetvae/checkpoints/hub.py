@@ -47,14 +47,16 @@ def load_model(
 
 
 def locate(name: Name = None, revision: str | None = None, log: Log | None = None) -> Path:
-    """The folder of a model: what exists as a path, or leads through a link, is one; else
-    `owner/name` is a hub name.
+    """The folder of a model: what exists as a path, or leads through a link, is one; else what is
+    packaged has its name, and `owner/name` is a hub name.
 
-    What begins with `.`, `/` or `~`, or is a `Path`, is no hub name. None is the packaged model.
+    What begins with `.`, `/` or `~`, or is a `Path`, is no hub name. None is the first of the
+    packaged models.
 
     Raises CheckpointError: as `fetch` does; or a revision of a folder, which has none.
     """
-    name = PACKAGED if name is None else name
+    if name is None or (name in PACKAGED and not _is_path(str(name))):
+        name = PACKAGED[str(name or next(iter(PACKAGED)))]
     if isinstance(name, Path) or _is_path(name) or not _NAME.fullmatch(name):
         if revision is not None:
             raise CheckpointError(f"{name} is no name on a hub; leave out revision {revision!r}")

@@ -48,7 +48,9 @@ from ..text.codec import PoemCodec
 from ..text.tokenizer import PoemTokenizer
 
 FORMAT_VERSION = 1
-PACKAGED = Path(__file__).parent.parent / "pretrained"
+_PRETRAINED = Path(__file__).parent.parent / "pretrained"
+PACKAGED = {name: _PRETRAINED / name for name in ("chinese", "english")}
+"""The weights that come with the package, by name; the first are those for who names none."""
 """The weights that come with the package: a model folder."""
 CARD = "README.md"  # for people, who may edit it: not in the manifest
 MODEL_FILES = frozenset({"config.json", "model.safetensors", "tokenizer.model"})

@@ -249,7 +249,8 @@ model_options = options(
         "--model",
         metavar="MODEL",
         shell_complete=files,
-        help="Run or model folder, or owner/name on the hub; absent = packaged weights.",
+        help="Run or model folder, owner/name on the hub, or packaged weights, chinese or english; "
+        "absent = chinese.",
     ),
     device_option,
     gathered("model", ModelChoice, "model", "device"),

@@ -11,7 +11,7 @@ import click
 from .. import __version__
 from ..config import PRESETS, fields
 from ..errors import ConfigError, CorpusError
-from ..text.prosody.books import BOOKS
+from ..text.prosody.chinese.books import BOOKS
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import files, known, note, quiet, table
@@ -183,17 +183,18 @@ def check(source: str, form: str | None, book: str | None, strict: bool, as_json
     """Scan the poems of FILE, blank lines between them, or of JSON: tones, rhyme, every fault.
 
     A fault is marked ✗, and · what is only to be remarked, since good poets allow it. Under each
-    character stands its tone as it is read here, 平 or 仄, and then what else it may be.
+    character stands its tone as it is read here, 平 or 仄, and then what else it may be; over each
+    syllable of an English poem, which may have blank lines in it, / where the beat falls, or x.
     """
     from ..data.sources import poems_in
-    from ..text.poem import Form, has_han
-    from ..text.prosody.check import check_all
+    from ..text.poem import Form
+    from ..text.prosody import check_all, language_of
 
     text = "\n".join(common.lines_of(source, blank=True))
     if not text.strip():
         raise CorpusError(f"{source}: no text came; give a poem")
     wanted, sound = Form.parse(form) if form else None, True
-    for poem in [*filter(has_han, poems_in(text, source))] or [""]:
+    for poem in [*filter(language_of, poems_in(text, source))] or [""]:
         for one in check_all(poem, wanted, book):
             common.output(one.as_dict(), common.paragraph(str(one)), as_json)
             sound &= not one.faults

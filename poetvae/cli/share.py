@@ -60,6 +60,27 @@ def export(model: ModelChoice, kind: str, out: str, passes: int | None) -> None:
         common.output(None, str(path), False)
 
 
+@common.command("poetvae models")
+@common.json_option
+def models(as_json: bool) -> None:
+    """The weights in the package: their names for --model, languages, forms and sizes."""
+    from ..checkpoints.model_folder import PACKAGED
+    from ..poet import Poet
+
+    for name, folder in PACKAGED.items():
+        poet = Poet.from_pretrained(folder)
+        language = poet.codec.language
+        values = {
+            "name": name,
+            "language": language.NAME if language else None,
+            "forms": list(map(str, poet.forms)),
+            "parameters": poet.model.num_parameters(),
+            "megabytes": round(sum(x.stat().st_size for x in folder.iterdir()) / 1e6, 1),
+        }
+        size = f"{values['parameters']:,} parameters, {values['megabytes']} MB"
+        common.output(values, f"{name}: {size}; {' '.join(map(str, poet.forms))}", as_json)
+
+
 @common.command("poetvae completion bash")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

@@ -42,6 +42,7 @@ USES = {
     "Share": {
         "demo": "a page to write on, in the browser",
         "export": "a model for programs that know nothing of poetvae",
+        "models": "the weights in the package",
     },
     "Besides": {
         "info": "versions, presets, settings, and what a model is",
@@ -49,7 +50,7 @@ USES = {
     },
 }
 WELCOME = """\
-A machine that writes classical Chinese verse from a latent space.
+A machine that writes verse from a latent space: classical Chinese, and English.
 
   poetvae generate
       prints a poem

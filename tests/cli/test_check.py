@@ -63,7 +63,7 @@ def test_an_encoding_other_than_utf_8_is_read() -> None:
 
 def test_what_is_no_poem_is_one_line() -> None:
     refused(1, "no text came", "check")
-    refused(1, "no verse of Chinese characters", "check", stdin=b"no verse\n\nat all")
+    refused(1, "no verse of Chinese characters", "check", stdin=b"rien\n\nde rien")
     refused(1, "is not in utf-8", "check", stdin=TOWER.encode() + b"\xff\xfe\xfa\n")
     refused(1, "no-such-file", "check no-such-file")
     refused(2, "form 'x'", "check --form x", stdin=TOWER.encode())

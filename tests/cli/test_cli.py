@@ -92,7 +92,7 @@ LEAVES = {line: c for line, c in COMMANDS.items() if not isinstance(c, click.Gro
 
 def test_the_commands_are_these() -> None:
     one_word = "train generate complete reconstruct interpolate vary neighbours edit optimise plot"
-    one_word += " map score evaluate check info completion export demo couplet about"
+    one_word += " map score evaluate check info completion export demo couplet about models"
     assert set(LEAVES) == {*one_word.split(), "corpus stats", "corpus tokenize", "corpus themes"}
 
 
@@ -228,7 +228,7 @@ def test_a_wrong_file_of_settings(tmp_path: Path, text: str, says: str) -> None:
     ("line", "code", "says"),
     [
         ("--form 9x9", 2, "this model does not write 9x9; it writes 5x2"),
-        ("--form sonnet", 2, "form 'sonnet': expected"),
+        ("--form limerick", 2, "form 'limerick': expected"),
         ("--temperature -1", 2, "temperature is -1.0; expected 0 to 100"),
         ("--temperature nan", 2, "temperature is nan"),
         ("--top-k 0", 2, "top_k is 0; expected at least 1"),
@@ -356,7 +356,7 @@ def test_without_a_model_it_is_the_packaged_one() -> None:
     for line in ("generate --seed 1 --form 5x4", f"reconstruct {COUPLETS[0]}"):
         result = shell(line)
         assert (result.code, result.out > "") == (0, True)
-        assert result == shell(f"{line} --model", checkpoint.PACKAGED)
+        assert result == shell(f"{line} --model", checkpoint.PACKAGED["chinese"])
     assert shell("info --json").answer["model"] == "the packaged model"
 
 
@@ -976,7 +976,7 @@ def test_stats(corpus: Path) -> None:
 def test_stats_of_the_embedded_sample() -> None:
     values = shell("corpus stats --json").answer
     assert values["kept"] > 500
-    assert {"5x2", "7x2", "free"} <= values["forms"].keys()
+    assert {"5x2", "7x2", "8-6-8-6"} <= values["forms"].keys()
 
 
 def test_info(run: Path) -> None:

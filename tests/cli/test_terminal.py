@@ -70,7 +70,8 @@ def test_alone_it_says_what_it_is_and_three_commands() -> None:
     done = process()
     assert (done.returncode, done.stderr) == (0, "")
     first, *rest = done.stdout.splitlines()
-    assert first == "A machine that writes classical Chinese verse from a latent space."
+    said = "A machine that writes verse from a latent space: classical Chinese, and English."
+    assert first == said
     shown = [line.split()[1] for line in rest if line.startswith("  poetvae ")]
     assert shown == ["generate", "train", "demo"]
     assert "poetvae --help" in rest[-1]
