@@ -19,7 +19,7 @@ from typing import Any
 from ..errors import ConfigError, PoetVAEError
 from ..generation.generate import Generated
 from ..poet import Poet
-from ..text.poem import Form
+from ..text.poem import Form, Poem
 from . import handlers, html, validation
 from .admission import Admission
 from .middleware import App
@@ -53,7 +53,7 @@ WAITING_OF_ONE = WAITING // 4  # of one client: there is room for others
 SESSIONS = 100  # whose state is kept, about 0.1 MB each, and whose answers wait to be fetched
 STEPS = 9
 # The conditions that are seen at once, by row; all others stand under More, as they are declared.
-FIRST = (("first_line",), ("contains", "acrostic"), ("rhyme", "tones"))
+FIRST = (("first_line",), ("contains", "acrostic"), ("rhyme", "tones", "metre"))
 Column = partial(gr.Column, min_width=280)
 Count = partial(gr.Slider, 1, step=1)
 PoemBox = partial(gr.Textbox, max_length=validation.MOST_TEXT)
@@ -156,12 +156,13 @@ def _write_tab(poet: Poet) -> gr.HTML:
     with gr.Row():
         with Column(scale=2):
             controls: dict[str, Any] = {"form": _form_menu(poet)}
+            known = handlers.conditions_of(poet)
             controls["about"] = gr.Textbox(
                 label="About", placeholder="秋思", max_length=100, visible=bool(poet.codec.theme)
             )
             for row in FIRST:
                 with gr.Row() if len(row) > 1 else nullcontext():
-                    controls |= {name: _control(handlers.CONDITIONS[name]) for name in row}
+                    controls |= {n: _control(poet, known[n]) for n in row if n in known}
             labels = [
                 gr.Dropdown([("any", ""), *((v, v) for v in values)], value="", label=name.title())
                 for name, values in fields.items()
@@ -170,8 +171,8 @@ def _write_tab(poet: Poet) -> gr.HTML:
             temperature = handlers.TEMPERATURE
             controls["temperature"] = gr.Slider(0, 2, temperature, step=0.05, label="Temperature")
             with gr.Accordion("More", open=False):
-                rest = [name for name in handlers.CONDITIONS if name not in controls]
-                controls |= {name: _control(handlers.CONDITIONS[name]) for name in rest}
+                rest = [name for name in known if name not in controls]
+                controls |= {name: _control(poet, known[name]) for name in rest}
                 told = "Draw so many for each poem, keep the best"
                 most, usual = handlers.MOST_CANDIDATES, handlers.CANDIDATES
                 controls["candidates"] = Count(most, usual, label="Candidates", info=told)
@@ -208,12 +209,12 @@ def _write_tab(poet: Poet) -> gr.HTML:
     return poems
 
 
-def _control(field: handlers.Field) -> Any:
+def _control(poet: Poet, field: handlers.Field) -> Any:
     """What a condition is typed in, ticked in or chosen from, by its declaration."""
     label = field.metadata["label"]
     if field.default is False:
         return gr.Checkbox(label=label)
-    if words := handlers.menu(field):
+    if words := handlers.menu(poet, field):
         choices = [(word, value) for value, word in words.items()]
         if field.default is None:
             return gr.Dropdown(choices, value=handlers.NOTHING, label=label, min_width=120)
@@ -236,6 +237,11 @@ def _revise_tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
     opened = Html(html.note("Revise turns each character into a button."), elem_id="opened")
     offers = Html("", elem_id="offers")
 
+    def opened_poem(poem: Poem) -> str:
+        if poet.codec.spelt:
+            return html.open_words(poem.text, handlers.in_words(poet, poem))
+        return html.open_poem(poem.text, bool(poet.forms))
+
     def complete(text: object) -> tuple[str, str]:
         found = handlers.complete(poet, text)
         choices = html.choices([poem.text for poem in found], found[0].seed)
@@ -245,7 +251,7 @@ def _revise_tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
         poem = handlers.read(poet, text)
         if poem is None:
             return complete(text)
-        return html.open_poem(poem.text, bool(poet.forms)), html.taken()
+        return opened_poem(poem), html.taken()
 
     def anew(event: gr.EventData) -> str:
         poem = _sent(event, "poem")
@@ -257,7 +263,7 @@ def _revise_tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
         if poem is None:
             raise ConfigError("that is no whole poem of this model; press Revise")
         back = html.taken(validation.text("poem before", before))
-        return poem.text, html.open_poem(poem.text, bool(poet.forms)), back
+        return poem.text, opened_poem(poem), back
 
     _on(revise.click, begin, [text], [opened, offers])
     _on(rest.click, complete, [text], [opened, offers])

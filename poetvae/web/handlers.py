@@ -7,6 +7,7 @@ one line; what no poem can be, or no model can read, the errors of `Poet`, as of
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from ..constraints.options import Conditions
 from ..constraints.room import BLANKS
+from ..constraints.vocabulary import language_for
 from ..data.corpus import read_poems, sample_folder
 from ..errors import ConfigError, CorpusError
 from ..generation.generate import Generated
@@ -26,8 +28,9 @@ from ..text.form import all_tunes
 from ..text.graphemes import clusters
 from ..text.names import called
 from ..text.poem import LACUNA, Form, Poem, content, select
-from ..text.prosody import LENIENT, RHYMES, STRICT, TONE_NAMES, USUAL, books
-from ..text.prosody.check import check_all
+from ..text.prosody import LENIENT, STRICT, USUAL, check_all
+from ..text.prosody.chinese import books
+from ..text.prosody.interface import SOUND
 from ..text.prosody.report import Report
 from ..text.variants import to_simplified, to_traditional
 from . import validation
@@ -51,14 +54,13 @@ Field = dataclasses.Field[Any]
 CONDITIONS: dict[str, Field] = {
     field.name: field for field in dataclasses.fields(Conditions) if field.metadata["label"]
 }
-"""What can be asked of a poem on the page: the conditions that have a label."""
+"""What can be asked of a poem on the page: the conditions that have a label, where the language of
+the poem has them, see `conditions_of`."""
 NOTHING = "none"
 # Menus that have more than the values that are declared, or other words for them, by value.
 MENUS = {
     "where": {"heads": "heads of lines", "ends": "ends", "diagonal": "diagonal"},
     "tones": {name: name for name in (NOTHING, USUAL, STRICT, LENIENT)},
-    "rhyme": {NOTHING: NOTHING, "any": "any"}
-    | {name: f"{name} ({TONE_NAMES[tone]})" for tone, names in RHYMES.items() for name in names},
 }
 
 
@@ -126,19 +128,28 @@ def text_in(poem: Generated, script: object) -> str:
     return poem.in_script(validation.choice("script", script, SCRIPTS))
 
 
-def menu(field: Field) -> dict[str, str]:
+def conditions_of(poet: Poet) -> dict[str, Field]:
+    """The conditions that a model's language has."""
+    unasked = SOUND - language_for(poet.codec.tokenizer).ASKS
+    return {name: field for name, field in CONDITIONS.items() if name not in unasked}
+
+
+def menu(poet: Poet, field: Field) -> dict[str, str]:
     """The words for each value that a condition can have; none where it is typed or ticked."""
+    if field.name == "rhyme":
+        names = language_for(poet.codec.tokenizer).rhyme_names()
+        return {NOTHING: NOTHING, "any": "any", **names} if names else {}
     among = field.metadata["among"]
     plain = {NOTHING: NOTHING} if among and field.default is None else {}
     return MENUS.get(field.name, plain | {value: value for value in among})
 
 
-def asked(field: Field, value: object) -> Any:
+def asked(poet: Poet, field: Field, value: object) -> Any:
     """A value of a condition, as its declaration has it; None where nothing is asked."""
     name = field.metadata["label"].lower()
     if field.default is False:
         return validation.truth(name, value)
-    if choices := menu(field):
+    if choices := menu(poet, field):
         absent = field.default is None and value in (None, "", NOTHING)
         return None if absent else validation.choice(name, value, choices)
     if field.metadata["repeat"]:
@@ -175,7 +186,7 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
         passes=_passes(poet, given.pop("passes", None)),
         candidates=candidates,
         seed=validation.seed(given.pop("seed", None)),
-        **{name: asked(CONDITIONS[name], value) for name, value in given.items()},
+        **{name: asked(poet, CONDITIONS[name], value) for name, value in given.items()},
     )
 
 
@@ -225,6 +236,22 @@ def alternatives(
     return [text for text in dict.fromkeys(texts) if text != poem.text][:n], seed
 
 
+def in_words(poet: Poet, poem: Poem) -> list[list[tuple[str, int, int]]]:
+    """By line of a poem whose tokens are syllables what stands between blanks, with the first and
+    the last of its syllables; -1 where it has none, as of the blanks."""
+    pieces = map(poet.codec.letters, clusters(content(poem, poet.codec.form_of(poem))))
+    rows, place = [], 0
+    for verse in poem.verses:
+        row = []
+        for part in re.findall(r"\s+|\S+", verse):
+            first, letters = place, sum(map(str.isalpha, part))
+            while letters > 0 and (piece := next(pieces, "")):
+                letters, place = letters - sum(map(str.isalpha, piece)), place + 1
+            row.append((part, first, place - 1) if place > first else (part, -1, -1))
+        rows.append(row)
+    return rows
+
+
 def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
     """The poems on the way from a to b, or on a bridge; see `Poet.interpolate`."""
     start, end = validation.text("from", a), validation.text("to", b)
@@ -258,7 +285,7 @@ def atlas(poet: Poet) -> Atlas:
     poems, own = familiar(poet)
     z = poet.latents(poems)
     plane = Plane.fit(z)
-    forms = [poem.value("form") for poem in poems]
+    forms = [poem.value("form") if poet.forms else "free" for poem in poems]
     return Atlas(plane, z, plane.project(z), [poem.text for poem in poems], forms, own)
 
 
@@ -291,8 +318,8 @@ def score(poet: Poet, value: object) -> list[Scored]:
 
 
 def check(value: object, form: object = None, book: object = None) -> list[Report]:
-    """What is wrong with the poems of a text, see `prosody.check`; form and book None or "": as the
-    poem asks."""
+    """What is wrong with the poems of a text, see `prosody.check_all`; form and book None or "":
+    as the poem asks."""
     text = validation.text("poem", value, MOST_CHECKED)
     if not text:
         raise ConfigError("there is no poem yet; paste one")
@@ -306,7 +333,15 @@ def _nats(poet: Poet, text: str) -> list[tuple[str, float | None]]:
     """The characters of a text, those that are learnt with their nats."""
     text = poet.codec.typed(text).text
     learnt = poet.surprise(text)[::-1] if poet.model.has_latent else []
-    return [learnt.pop() if learnt and learnt[-1][0] == char else (char, None) for char in text]
+    found: list[tuple[str, float | None]] = []
+    place = 0
+    while place < len(text):
+        unit = learnt[-1][0] if learnt else ""
+        here = text[place : place + max(len(unit), 1)]
+        told = bool(unit) and here.casefold() == unit.casefold()
+        found.append((here, learnt.pop()[1]) if told else (text[place], None))
+        place += len(found[-1][0])
+    return found
 
 
 def _form(poet: Poet, value: object) -> str | None:

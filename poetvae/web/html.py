@@ -12,8 +12,7 @@ from ..text.diff import changed
 from ..text.graphemes import clusters
 from ..text.poem import has_han, has_verses
 from ..text.prosody.interface import FREE
-from ..text.prosody.report import Line, Report
-from ..text.prosody.scansion import Fault
+from ..text.prosody.report import Fault, Line, Report
 from ..text.variants import is_simplified
 from .handlers import Atlas, Scored, in_script, text_in
 
@@ -108,6 +107,26 @@ def open_poem(text: str, fixed: bool) -> str:
     )
 
 
+def open_words(text: str, rows: Sequence[Sequence[tuple[str, int, int]]]) -> str:
+    """A poem whose words, and lines, are buttons: see `handlers.in_words`."""
+    found = []
+    for n, row in enumerate(rows, 1):
+        line = "".join(
+            _button(part, {"ask": "anew", "first": first, "last": last}, f"the word {part}")
+            if first >= 0
+            else escape(part)
+            for part, first, last in row
+        )
+        spots = [spot for _, first, last in row for spot in (first, last) if spot >= 0]
+        whole = {"ask": "anew", "first": min(spots), "last": max(spots)}
+        again = _button("↻", whole, f"the whole line {n}")
+        found.append(f'<p class="verse"><span{_lang(text)}>{line}</span>{again}</p>')
+    return (
+        f'<div class="open" role="group" aria-label="The poem" data-poem="{escape(text)}">'
+        f"{''.join(found)}</div>"
+    )
+
+
 def way(poems: Sequence[str], fixed: bool) -> str:
     """Poems with a slider that shows one of them; what changed since the one before is marked."""
     steps = "".join(
@@ -163,7 +182,7 @@ def checked(reports: Iterable[Report]) -> str:
 def _scanned(line: Line) -> str:
     wrong = {note.position: note.remark for note in sorted(line.notes, key=lambda n: not n.remark)}
     chars = ""
-    read = zip(line.text, line.tones, line.readings, strict=True)
+    read = zip(line.written, line.tones, line.readings, strict=True)
     for place, (char, tone, known) in enumerate(read, 1):
         kind = {None: "", True: " class='odd'", False: " class='wrong'"}[wrong.get(place)]
         other = "" if tone == FREE else known.replace(tone, "")

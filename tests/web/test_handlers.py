@@ -152,7 +152,7 @@ def test_what_is_declared_with_a_label_is_on_the_page(poet: Poet) -> None:
     assert declared >= {"template", "no_repeat", "without", "only"}
     for name in ("where", "tones"):
         field = handlers.CONDITIONS[name]
-        assert set(handlers.menu(field)) - {handlers.NOTHING} == set(field.metadata["among"])
+        assert set(handlers.menu(poet, field)) - {handlers.NOTHING} == set(field.metadata["among"])
 
 
 def test_blanks_are_filled_and_a_lone_line_goes_on(poet: Poet) -> None:
