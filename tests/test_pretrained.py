@@ -16,6 +16,7 @@ import pytest
 from poetvae import Poet
 from poetvae.checkpoints.card import model_card
 from poetvae.checkpoints.model_folder import PACKAGED
+from poetvae.latent.clusters import characteristic
 from poetvae.text.poem import Form, split_verses
 from poetvae.text.prosody import regulated, rhyme
 
@@ -104,6 +105,16 @@ def test_english_verse_is_known_from_shuffled_verse(english: Poet) -> None:
     shuffled = f"{first}\nAnd world the leaves to all darkness the way"
     a, b = (english.score(text)[0]["nll"] for text in (real, shuffled))
     assert a < b
+
+
+def test_english_words_are_asked_for_and_told_apart(english: Poet) -> None:
+    assert english.codec.unknown("The zxq moon is bright") == ["zxq"]
+    (found,) = english.optimise("contains=silver sea", form="10x2", steps=2)
+    assert english.codec.typed(found.text).verses
+    texts = ["The wind is on the sea", "The sea is cold", "My love is young"]
+    words = characteristic(texts, ["a", "a", "b"], 2)
+    assert words["a"].split()[0] == "sea"
+    assert set(words["b"].split()) <= {"love", "young"}
 
 
 def test_the_packaged_weights_are_small() -> None:

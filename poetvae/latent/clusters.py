@@ -12,6 +12,8 @@ from torch import Tensor
 from ..data.dataset import derive_seed
 from ..errors import ConfigError
 from ..models import TextModel
+from ..text.poem import has_verses
+from ..text.prosody import language_of, said
 
 ITERATIONS = 100
 CHUNK = 65536
@@ -79,14 +81,15 @@ def purity(assignment: Sequence[object], labels: Sequence[str]) -> float:
 
 
 def characteristic(texts: Sequence[str], clusters: Sequence[str], n: int = 12) -> dict[str, str]:
-    """The characters that a cluster's texts have more often than all texts: cluster -> n of them.
+    """The characters, or words of a language of letters that is known, that a cluster's texts have
+    more often than all texts: cluster -> n of them.
 
     Sorted by p(c | cluster) log(p(c | cluster) / p(c)), the character's share of the KL divergence
     between the two; counted once a text, so that one text does not make a theme.
     """
     inside: dict[str, Counter[str]] = {}
     for text, cluster in zip(texts, clusters, strict=True):
-        inside.setdefault(cluster, Counter()).update({c for c in text if c.isalpha()})
+        inside.setdefault(cluster, Counter()).update(_said(text))
     everywhere = sum(inside.values(), Counter[str]())
     total = everywhere.total()
 
@@ -95,9 +98,17 @@ def characteristic(texts: Sequence[str], clusters: Sequence[str], n: int = 12) -
         share = {
             c: k / size * math.log(k / size / (everywhere[c] / total)) for c, k in counts.items()
         }
-        return "".join(sorted(share, key=lambda c: (-share[c], c))[:n])
+        words = sorted(share, key=lambda c: (-share[c], c))[:n]
+        return ("" if all(len(word) == 1 for word in words) else " ").join(words)
 
     return {cluster: first(counts) for cluster, counts in inside.items()}
+
+
+def _said(text: str) -> set[str]:
+    """What of a text tells of its theme."""
+    if has_verses(text) or language_of(text) is None:
+        return set(filter(str.isalpha, text))
+    return set(said(text))
 
 
 def _start(points: Tensor, k: int, generator: torch.Generator) -> Tensor:

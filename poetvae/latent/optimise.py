@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..constraints.room import typed_units
 from ..data.dataset import derive_seed
 from ..errors import ConfigError, ConstraintError
 from ..generation.generate import allowed_tokens, decode, label_ids
@@ -167,8 +168,9 @@ def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
 
     Raises ConstraintError: a character that the model never writes, or a text longer than a verse.
     """
-    writable, ids = set(codec.writable()), codec.ids(codec.spell(text))
-    strange = [char for char, i in zip(text, ids, strict=True) if i not in writable]
+    units = typed_units(codec, text, form)[0] if codec.spelt else list(text)
+    writable, ids = set(codec.writable()), codec.ids(codec.spell("".join(units)))
+    strange = [codec.letters(u) for u, i in zip(units, ids, strict=True) if i not in writable]
     if strange or not text:
         raise ConstraintError(f"{text!r}: this model never writes {' '.join(strange) or 'nothing'}")
     size = form.size if form else codec.max_len

@@ -289,7 +289,10 @@ class PoemCodec:
         return "".join(char if self._knows(char) else self._nearest(was) for char, was in pairs)
 
     def unknown(self, text: str) -> list[str]:
-        """The characters of a typed text that the model does not know in any spelling."""
+        """The characters, or syllables, of a typed text that the model knows in no spelling."""
+        if self.spelt and self.language:
+            units = self.language.units(text)[0]
+            return list(dict.fromkeys(self.letters(u) for u in units if self.ids(u) == [UNK]))
         typed = self.typed(text).text
         pairs = zip(clusters(typed), clusters(self.spell(typed)), strict=True)
         return list(dict.fromkeys(was for was, char in pairs if not self._knows(char)))
