@@ -27,7 +27,8 @@ def model_card(model: TextModel, codec: PoemCodec, training: str = "") -> str:
     on data, steps and figures; or, beginning with ##, sections, which then tell of limits, too."""
     kind, tag, manner = model.description()
     config = model.config
-    language = "language: zh\n" if codec.forms else ""
+    known = codec.language if codec.forms else None
+    language = f"language: {known.CODE}\n" if known else ""
     passes = max(model.pass_choices, default=1)
     short = " and ".join(str(form) for form in codec.forms if form.size <= passes)
     manner += f"; {short}, having no more characters, a character a pass" if short else ""
@@ -38,7 +39,7 @@ def model_card(model: TextModel, codec: PoemCodec, training: str = "") -> str:
         for name, values in codec.fields.items()
     )
     if codec.theme:
-        labels += f"\nWhat a poem is about, by its {_plain(codec.theme)}: `--about 秋思`."
+        labels += f"\nWhat a poem is about, by its {_plain(codec.theme)}: `--about WORDS`."
     if not training.startswith("##"):
         training = f"## Training\n\n{training.strip() or 'Nothing was recorded.'}\n\n{_LIMITS}"
     return f"""---

@@ -69,7 +69,7 @@ class Language(Protocol):
     that `graphemes` takes for one.
 
     Attributes:
-        NAME: the language.
+        NAME, CODE: the language, in English and by ISO 639-1.
         ASKS: what may be asked of how verse sounds, of `SOUND`.
         METRES: those that may be asked for; none where verse has tones, or neither.
         PLACES: the places of `patterns`, in words: "a level tone".
@@ -78,6 +78,7 @@ class Language(Protocol):
     """
 
     NAME: str
+    CODE: str
     ASKS: frozenset[str]
     METRES: tuple[str, ...]
     PLACES: Mapping[str, str]

@@ -31,7 +31,7 @@ from .characters import (
 from .interface import FREE, USUAL, Known, Part, Reading, Rhyme
 from .report import Fault, Line, Report
 
-NAME = "japanese"
+NAME, CODE = "japanese", "ja"
 ASKS = frozenset[str]()
 METRES: tuple[str, ...] = ()
 PLACES: Mapping[str, str] = {}
@@ -41,9 +41,9 @@ SAYS: Mapping[str, str] = {
     "no rhyme": "verse in kana does not rhyme; leave out the rhyme",
     "rhyme": "none: verse in kana does not rhyme",
 }
-__all__ = ["ASKS", "METRES", "NAME", "PLACES", "SAYS", "characters", "checked", "first_rhymes"]
-__all__ += ["heading", "heard", "joins", "lengths", "letters", "lexicon", "means", "parts"]
-__all__ += ["patterns", "readings", "readings_named", "regulated", "rhyme", "rhyme_names"]
+__all__ = ["ASKS", "CODE", "METRES", "NAME", "PLACES", "SAYS", "characters", "checked"]
+__all__ += ["first_rhymes", "heading", "heard", "joins", "lengths", "letters", "lexicon", "means"]
+__all__ += ["parts", "patterns", "readings", "readings_named", "regulated", "rhyme", "rhyme_names"]
 __all__ += ["rhyme_ok", "rhyme_readings", "rhymes_of", "said", "self_rhymes", "slots", "speaks"]
 __all__ += ["spellings", "syllables", "titled", "units", "unknown", "written"]
 

@@ -32,6 +32,7 @@ from .verdict import (
 )
 from .writing import (
     ASKS,
+    CODE,
     METRES,
     NAME,
     PLACES,
@@ -59,7 +60,7 @@ from .writing import (
     written,
 )
 
-__all__ = ["ASKS", "COMPLIANCE", "METRES", "NAME", "PLACES", "REGULATED", "RHYMES", "SAYS"]
+__all__ = ["ASKS", "CODE", "COMPLIANCE", "METRES", "NAME", "PLACES", "REGULATED", "RHYMES", "SAYS"]
 __all__ += ["TONE_NAMES", "book", "characters", "checked", "compliance", "first_rhymes", "heading"]
 __all__ += ["heard", "joins", "kinds", "lengths", "letters", "levels", "lexicon", "means"]
 __all__ += ["only_usual", "opens", "parts", "patterns", "readings", "readings_named", "regulated"]

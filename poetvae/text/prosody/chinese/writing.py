@@ -30,7 +30,7 @@ from .books import readings_in
 from .shi import TONE, TONE_NAMES, levels, readings
 from .tunes import tunes
 
-NAME = "chinese"
+NAME, CODE = "chinese", "zh"
 ASKS = frozenset(("tones", "rhyme"))
 METRES: tuple[str, ...] = ()
 PLACES: Mapping[str, str] = {LEVEL: "a level tone", OBLIQUE: "an oblique tone"}
@@ -41,8 +41,8 @@ SAYS: Mapping[str, str] = {
     "no rhyme": "even lines rhyme, and {form} has {lines}; take an even number",
     "rhyme": "a rhyme class such as 尤, 七陽 or ang, or a character of a known sound",
 }
-__all__ = ["ASKS", "METRES", "NAME", "PLACES", "SAYS", "characters", "heading", "heard", "joins"]
-__all__ += ["lengths", "letters", "lexicon", "means", "parts", "patterns", "rhyme_names"]
+__all__ = ["ASKS", "CODE", "METRES", "NAME", "PLACES", "SAYS", "characters", "heading", "heard"]
+__all__ += ["joins", "lengths", "letters", "lexicon", "means", "parts", "patterns", "rhyme_names"]
 __all__ += ["rhyme_readings", "rhymes_of", "said", "slots", "speaks", "spellings", "syllables"]
 __all__ += ["titled", "units", "written"]
 

@@ -2,6 +2,7 @@
 
 from .check import checked
 from .language import (
+    CODE,
     NAME,
     characters,
     heading,
@@ -53,9 +54,9 @@ from .words import (
     rhyme_kind,
 )
 
-__all__ = ["ARCHAIC", "ASKS", "DICTIONARY", "DIERESIS", "FUNCTION_WORDS", "IDENTICAL", "LETTERS"]
-__all__ += ["LICENCES", "METRES", "NAME", "PERFECT", "PLACES", "PLAIN", "RULE", "Pronunciation"]
-__all__ += ["SAYS", "SOUNDED", "SOURCES", "SYNCOPE", "SYNERESIS", "Syllable", "characters"]
+__all__ = ["ARCHAIC", "ASKS", "CODE", "DICTIONARY", "DIERESIS", "FUNCTION_WORDS", "IDENTICAL"]
+__all__ += ["LETTERS", "LICENCES", "METRES", "NAME", "PERFECT", "PLACES", "PLAIN", "Pronunciation"]
+__all__ += ["RULE", "SAYS", "SOUNDED", "SOURCES", "SYNCOPE", "SYNERESIS", "Syllable", "characters"]
 __all__ += ["checked", "dictionary", "first_rhymes", "heading", "heard", "is_function_word"]
 __all__ += ["joins", "lengths", "letters", "lexicon", "means", "parts", "patterns"]
 __all__ += ["pronunciations", "readings", "readings_named", "regulated", "rhyme", "rhyme_kind"]

@@ -21,7 +21,7 @@ from .tokens import ARTICLE, CONTENT, EITHER, FUNCTION, STRESSED, UNSTRESSED, To
 from .tokens import readings as spoken
 from .words import FUNCTION_WORDS, is_function_word, pronunciations
 
-NAME = "english"
+NAME, CODE = "english", "en"
 COMMON, SURELY, JOINING, FEW = 0.7, 0.95, 0.1, 4
 """Shares of the words of a text that is taken for English: of those that verse uses so many, or all
 but a few; in the first case of those that join words in English alone so many, too, in the second
