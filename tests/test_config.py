@@ -81,7 +81,7 @@ def excluded(values: dict[str, Any]) -> bool:
     )
     held = (free_bits > 0) + (capacity > 0) + (iw_samples > 1)
     autoencoder = kind == "vae" and not sample
-    closed = gradient == "standard" and prior != "mixture"
+    closed = gradient == "standard" and prior in ("normal", "label")
     return bool(
         held > 1
         or (passes and 1 not in passes)
