@@ -20,11 +20,11 @@ from ...form import MAX_LINES, Form, written
 from ..interface import LENIENT, USUAL
 from ..report import Fault, Line, Report
 from .language import lengths
-from .lines import MOST, scans, words
+from .lines import MOST, best_size, read, words
 from .metre import FEET, INVERTED, METRES, STRONG, WEAK, lines_of, pattern, places, rhyme, rhyming
 from .sounds import LETTERS
 from .spelling import eye_rhymes
-from .tokens import ARTICLE, UNSTRESSED, Reading, parsed, readings
+from .tokens import ARTICLE, LICENCE, UNSTRESSED, Reading, parsed, readings
 from .words import pronunciations
 
 _NAMES = {2: "monometer", 4: "dimeter", 6: "trimeter", 8: "tetrameter", 10: "pentameter"}
@@ -116,12 +116,7 @@ def _sizes(verses: Sequence[str], form: Form | None) -> tuple[int, ...]:
     """How many syllables each line ought to have: a form's, over and over, or what it has."""
     if form:
         return tuple(form.lengths[i % form.lines] for i in range(len(verses)))
-    return lengths(verses) or tuple(_best(verse) for verse in verses)
-
-
-def _best(verse: str) -> int:
-    found = scans(verse)
-    return min(found, key=lambda n: found[n].cost, default=0)
+    return lengths(verses) or tuple(best_size(verse) for verse in verses)
 
 
 def _kind(metre: str, sizes: Sequence[int]) -> str:
@@ -149,25 +144,15 @@ def _read(verse: str, size: int, metre: str) -> tuple[float, tuple[Reading, ...]
     pattern that it has."""
     best: tuple[float, tuple[Reading, ...], str] = 99.0, (), ""
     for one in lines_of(size, metre, LENIENT) if size else ():
-        reached: dict[int, tuple[float, tuple[Reading, ...]]] = {0: (0.0, ())}
-        for word in words(verse):
-            after: dict[int, tuple[float, tuple[Reading, ...]]] = {}
-            for place, (cost, before) in reached.items():
-                for reading in readings(word):
-                    n = place + len(reading.beats)
-                    if n <= size:
-                        total = cost + reading.cost + _misfit(reading.beats, one[place:n])
-                        if n not in after or total < after[n][0]:
-                            after[n] = total, (*before, reading)
-            reached = after
-        if size in reached:
-            cost, read = reached[size]
-            cost += _LIBERTY * one.count(INVERTED)
-            best = min(best, (cost, read, one), key=lambda found: found[0])
+        found = read(verse, partial(_misfit, pattern=one), size).get(size)
+        if found:
+            cost = found.cost + _LIBERTY * one.count(INVERTED)
+            best = min(best, (cost, found.words, one), key=lambda found: found[0])
     return best
 
 
-def _misfit(beats: str, where: str) -> float:
+def _misfit(beats: str, place: int, pattern: str) -> float:
+    where = pattern[place : place + len(beats)]
     fits = _fits(beats, where)
     soft = sum(b == ARTICLE and p == STRONG for b, p in zip(beats, where, strict=True))
     return _WRONG * fits.count(False) + 0.1 * soft
@@ -188,21 +173,21 @@ def _line(n: int, verse: str, size: int, metre: str) -> Line:
         for word in dict.fromkeys(words(verse))
         if all(one.source == LETTERS for one in pronunciations(word))
     ]
-    _, read, where = _read(verse, size, metre)
-    if not read:
-        own = _best(verse)
+    _, heard, where = _read(verse, size, metre)
+    if not heard:
+        own = best_size(verse)
         notes.append(Fault("length", n, 0, f"{own or 'no'} syllables; expected {size}"))
-        _, read, where = _read(verse, own, metre)
-    notes += _notes(n, verse, read, where, metre)
+        _, heard, where = _read(verse, own, metre)
+    notes += _notes(n, verse, heard, where, metre)
     units = list[str]()
-    for word, reading in zip(words(verse), read, strict=False):
+    for word, reading in zip(words(verse), heard, strict=False):
         rest = iter(word)
         for token in reading.tokens:
             one = parsed(token)
             piece = "".join(islice(rest, len(one.piece)))
             units.append(piece + ("".join(rest) + " " if one.ends else "·"))
     marks = "".join("/" if place in (STRONG, INVERTED) else WEAK for place in where)
-    beats = tuple(beat for reading in read for beat in reading.beats)
+    beats = tuple(beat for reading in heard for beat in reading.beats)
     told = tuple(_MAY[beat] for beat in beats)
     return Line(verse, marks, told, pattern(metre, len(where)), tuple(notes), tuple(units))
 
@@ -210,10 +195,10 @@ def _line(n: int, verse: str, size: int, metre: str) -> Line:
 _MAY = {UNSTRESSED: "x", "1": "/", "2": "x/", "3": "x/", "4": "x/", ARTICLE: "x"}
 
 
-def _notes(n: int, verse: str, read: Sequence[Reading], where: str, metre: str) -> Iterator[Fault]:
+def _notes(n: int, verse: str, heard: Sequence[Reading], where: str, metre: str) -> Iterator[Fault]:
     """What is to be said of the words of a line, each where it stands."""
     place = 0
-    for word, reading in zip(words(verse), read, strict=False):
+    for word, reading in zip(words(verse), heard, strict=False):
         spot = where[place : place + len(reading.beats)]
         for i, fits in enumerate(_fits(reading.beats, spot)):
             if not fits:
@@ -224,7 +209,7 @@ def _notes(n: int, verse: str, read: Sequence[Reading], where: str, metre: str) 
             foot = (place + spot.index(INVERTED)) // 2 + 1
             why = f"foot {foot} begins with the stress of {word}"
             yield syllable("inversion", n, place + 1, why, True)
-        if reading.cost >= 0.6:
+        if reading.cost >= LICENCE:
             many = f"{len(reading.beats)} syllable{'s' * (len(reading.beats) > 1)}"
             yield syllable("licence", n, place + 1, f"{word} counts as {many}", remark=True)
         place += len(reading.beats)

@@ -14,7 +14,7 @@ from ...form import Form
 from ...graphemes import SYLLABLE, clusters
 from ..interface import END, HEAD, WHOLE, Part
 from ..interface import Reading as Sound
-from .lines import ELIDED, Scan, scans, words
+from .lines import ELIDED, Scan, best_size, scans, words
 from .metre import rhyming
 from .sounds import ARCHAIC, LETTERS
 from .tokens import ARTICLE, CONTENT, EITHER, FUNCTION, STRESSED, UNSTRESSED, Token, parsed
@@ -167,9 +167,8 @@ def units(text: str, form: Form | None = None, verse: int = 0) -> tuple[list[str
     for i, line in enumerate((line for line in text.split("\n") if words(line)), verse):
         wanted = form.lengths[i] if form and i < form.lines else 0
         read = scans(line)
-        best = min(read, key=lambda n: read[n].cost, default=0)
         if read:
-            chosen = read.get(wanted) or read[best]
+            chosen = read.get(wanted) or read[best_size(line)]
             found += (token for word in chosen.words for token in word.tokens)
         ends.add(len(found))
     return found, ends - {0, len(found)}

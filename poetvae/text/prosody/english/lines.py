@@ -3,9 +3,10 @@ stresses come out best."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from ...poem import LACUNA
@@ -51,22 +52,36 @@ class Scan(NamedTuple):
 def scans(line: str) -> Mapping[int, Scan]:
     """By number of syllables, at most `MOST`, the best reading of a line, whose beats fall on every
     other one; empty where it has no words, or one without letters of Latin writing."""
-    spoken = [readings(word) for word in words(line)]
     best: dict[int, Scan] = {}
-    if not spoken or not all(spoken):
-        return best
     for on in (1, 0):
-        reached = {0: Scan(0.0, ())}
-        for options in spoken:
-            after: dict[int, Scan] = {}
-            for place, (cost, before) in reached.items():
-                for one in options:
-                    n = place + len(one.beats)
-                    total = cost + one.cost + _against(one.beats, place, on)
-                    if n <= MOST and (n not in after or total < after[n].cost):
-                        after[n] = Scan(total, (*before, one))
-            reached = after
-        for n, found in reached.items():
+        for n, found in read(line, partial(_against, on=on), MOST).items():
             if n not in best or found.cost < best[n].cost:
                 best[n] = found
     return best
+
+
+def read(line: str, against: Callable[[str, int], float], most: int) -> dict[int, Scan]:
+    """By number of syllables, up to so many, the reading of a line with the least cost, to which
+    adds what speaks against the beats of a word at its place, infinite where they cannot stand."""
+    spoken = [readings(word) for word in words(line)]
+    if not spoken or not all(spoken):
+        return {}
+    reached = {0: Scan(0.0, ())}
+    for options in spoken:
+        after: dict[int, Scan] = {}
+        for place, (cost, before) in reached.items():
+            for one in options:
+                n = place + len(one.beats)
+                if n > most:
+                    continue
+                total = cost + one.cost + against(one.beats, place)
+                if total < (after[n].cost if n in after else math.inf):
+                    after[n] = Scan(total, (*before, one))
+        reached = after
+    return reached
+
+
+def best_size(line: str) -> int:
+    """The number of syllables in which a line reads best; 0 where it has no reading."""
+    found = scans(line)
+    return min(found, key=lambda n: found[n].cost, default=0)

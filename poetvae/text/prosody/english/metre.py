@@ -11,6 +11,7 @@ one; "lenient" any but the last, no two beside each other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -20,7 +21,7 @@ from ...graphemes import SYLLABLE
 from ...poem import form_of
 from ..interface import STRICT, USUAL, Known, Rhyme
 from ..interface import Reading as Sound
-from .lines import words
+from .lines import read, words
 from .tokens import ARTICLE, STRESSED, UNSTRESSED, Reading, parsed, readings
 
 FEET = {"iambic": "x/", "trochaic": "/x", "anapaestic": "xx/", "dactylic": "/xx"}
@@ -107,18 +108,13 @@ def fitting(line: str, pattern: str, strictness: str) -> tuple[Reading, ...] | N
             place in slots(token, strictness) for token, place in zip(tokens, pattern, strict=True)
         )
         return tuple(_alone(token) for token in tokens) if fits else None
-    reached: dict[int, tuple[float, tuple[Reading, ...]]] = {0: (0.0, ())}
-    for word in words(line):
-        after: dict[int, tuple[float, tuple[Reading, ...]]] = {}
-        for place, (cost, before) in reached.items():
-            for one in readings(word):
-                n = place + len(one.beats)
-                if _fill(one.beats, pattern[place:n], strictness) and (
-                    n not in after or cost + one.cost < after[n][0]
-                ):
-                    after[n] = cost + one.cost, (*before, one)
-        reached = after
-    return reached.get(len(pattern), (0.0, None))[1] or None
+
+    def against(beats: str, place: int) -> float:
+        fills = _fill(beats, pattern[place : place + len(beats)], strictness)
+        return 0.0 if fills else math.inf
+
+    found = read(line, against, len(pattern)).get(len(pattern))
+    return found.words if found else None
 
 
 def _fill(beats: str, pattern: str, strictness: str) -> bool:
@@ -177,9 +173,7 @@ def rhymes_of(form: Form, scheme: str = "", known: Known | None = None) -> tuple
     names = tuple(sorted(filter(None, by_rhyme)))
     held = tuple(name for name in names if len(by_rhyme[name]) > RICH) or names
     return tuple(
-        Rhyme(
-            BOOK, {n: dict.fromkeys(verses, frozenset(by_rhyme[n])) for n in names}, held or names
-        )
+        Rhyme(BOOK, {n: dict.fromkeys(verses, frozenset(by_rhyme[n])) for n in names}, held)
         for verses in groups.values()
         if len(verses) > 1 and names
     )

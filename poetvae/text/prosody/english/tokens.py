@@ -2,8 +2,8 @@
 
 A token is a piece of a word with what makes it unambiguous, between angle brackets: ⟨de-0⟩⟨-light1:
 L:AY.T⟩ is delight. A hyphen stands where the word has a syllable before or behind; the digit tells
-how the beat may fall, see `Beat`; where the word ends there, the consonants before the rhyme and
-the rhyme follow.
+how the beat may fall, see `UNSTRESSED`; where the word ends there, the consonants before the rhyme
+and the rhyme follow.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ and the hardly bear it."""
 _ARTICLES = frozenset(("a", "an", "the"))
 TOKEN = re.compile(r"⟨(-?)([^⟨⟩:-]+)(-?)([0-5])(?::([A-Z.]*):([A-Z.]+))?⟩")
 
-_LICENCE, _GUESS, _LATER = 0.6, 0.5, 0.4  # what a reading costs: bent, guessed, not the first
+LICENCE, _GUESS, _LATER = 0.6, 0.5, 0.4  # what a reading costs: bent, guessed, not the first
 
 
 class Token(NamedTuple):
@@ -109,7 +109,7 @@ def readings(word: str) -> tuple[Reading, ...]:
         last = len(beat) - 1
         place = one.stressed if beat[last] == UNSTRESSED else last
         rhyme, onset = one.rhyme_from(place) or "", one.syllables[place].onset or ""
-        cost = _LICENCE * (one.licence != PLAIN) + _GUESS * (one.source == LETTERS)
+        cost = LICENCE * (one.licence != PLAIN) + _GUESS * (one.source == LETTERS)
         cost += _LATER * (rank > 0 and one.licence == PLAIN)
         if not any(t.startswith("⟨-0") for t in tokens):
             found.setdefault(tokens, Reading(tokens, beat, cost, onset, rhyme))
