@@ -9,15 +9,21 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import click
+import torch
+from torch import Tensor
 
-from poetvae.data.dataset import encode_poems
+from poetvae.data.dataset import derive_seed, encode_poems
 from poetvae.errors import PoetVAEError
 from poetvae.evaluation.likelihood import evaluate
 from poetvae.evaluation.samples import sample_quality
 from poetvae.files import write_file
+from poetvae.generation.generate import BATCH
 from poetvae.models import Autoregressive
+from poetvae.models.bounds import mutual_information
+from poetvae.nn import DiagonalGaussian
 from poetvae.poet import Poet
 from poetvae.text.codec import PoemCodec
+from poetvae.text.poem import Poem
 from poetvae.training.spec import read_run
 from poetvae.training.trainer import train
 
@@ -81,6 +87,43 @@ def timed_lines(run: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl that say how long the training took so far."""
     lines = map(json.loads, (run / "metrics.jsonl").read_text("utf-8").splitlines())
     return [line for line in lines if "seconds" in line]
+
+
+def posterior(poet: Poet, poems: Sequence[Poem]) -> tuple[DiagonalGaussian, Tensor | None]:
+    """q(z | x) of poems, and their labels."""
+    found, labels = [], []
+    with torch.no_grad():
+        for batch in encode_poems(poet.codec, poems).batches(BATCH):
+            q = poet.model.latent.encode(batch)
+            assert isinstance(q, DiagonalGaussian)
+            found.append(q)
+            labels += [] if batch.labels is None else [batch.labels]
+    mean, logvar = (torch.cat([getattr(q, name) for q in found]) for name in ("mean", "logvar"))
+    return DiagonalGaussian(mean, logvar), torch.cat(labels) if labels else None
+
+
+def informed(q: DiagonalGaussian) -> float:
+    """Mutual information of z and the poems with these posteriors, nats."""
+    return mutual_information(q, torch.Generator().manual_seed(derive_seed(0, "telling")))
+
+
+@torch.no_grad()
+def by_passes(poet: Poet, poems: Sequence[Poem], passes: int | None) -> list[str]:
+    """Cells: how many nats a poem another's z costs; of the likeliest characters, given those of
+    earlier passes, the share that is right by a poem's own z, by another's."""
+    model, nats, right, count = poet.model.latent, [0.0, 0.0], [0, 0], 0
+    for part in encode_poems(poet.codec, poems).batches(BATCH):
+        batch = part.untold(model.config.theme_len)
+        z, p = model.encode(batch).mode, model.check_passes(passes)
+        history = batch.tokens.masked_fill(~batch.mask, model.mask_id)
+        for side, point in enumerate((z, z.roll(1, 0))):
+            nats[side] += float(model.nll(point, batch, p).sum())
+            known: dict[str, Any] = {"labels": batch.labels, "mask": batch.mask}
+            guess = model.decode(point, history=history, passes=p, **known)
+            right[side] += int(((guess.argmax(dim=2) == batch.tokens) & batch.mask).sum())
+        count += int(batch.mask.sum())
+    own, other = (n / count for n in right)
+    return [f"{(nats[1] - nats[0]) / len(poems):.1f}", f"{own:.1%}", f"{other:.1%}"]
 
 
 def load_judge(run: Path | None) -> Judge | None:

@@ -10,6 +10,7 @@ poem. Everything is measured on the weights as they are stored.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +21,7 @@ import click
 import english_verse
 import numpy as np
 import torch
-from common import cells, loop_seconds, once, table
+from common import by_passes, cells, informed, loop_seconds, once, posterior, table
 
 from poetvae import Poet
 from poetvae.checkpoints.card import licensed, model_card
@@ -53,8 +54,17 @@ HELD_OUT, SEED, TEMPERATURE = 0.02, 1, 0.8
 POEMS, BATCH = 1000, 250  # of a form, held out and written; written at once
 SAMPLES = 20  # of the importance-weighted bound
 NEAREST = 500  # verses whose nearest in the training text is looked for
-QUALITY = "tone_accuracy:.1% tone_chance:.1% rhyme_accuracy:.1% rhyme_chance:.1% repeat_rate:.1%"
-QUALITY += " copied_lines:.1% novelty:.1% all_but_one:.1% places:.2f reverse_nll_per_char:.2f"
+INFORMED = 20_000  # training poems that the mutual information is measured on: at most log of it
+FEW = 1, 8  # passes that cost less than all
+# How samples are drawn: as the model has it, at the usual temperature, and as people get them.
+WAYS: dict[str, dict[str, Any]] = {
+    "T = 1": {"temperature": 1.0, "plain": True},
+    f"T = {TEMPERATURE}": {"temperature": TEMPERATURE, "plain": True},
+    "as written": {},
+}
+SHARES = "tone_accuracy", "rhyme_accuracy", "first_verse_rhymes", "self_rhyme_rate", "repeat_rate"
+CHANCE = "tone_chance", "rhyme_chance", "first_verse_chance", "self_rhyme_chance", "repeat_chance"
+QUALITY = "copied_lines:.1% novelty:.1% all_but_one:.1% places:.1% reverse_nll_per_char:.2f"
 PRESET = "poet"
 # The rates are those of the longest poems: 10 nats of a quatrain of 28 characters.
 SETTINGS = {"embed_dim": 192, "d_model": 224, "rate": 15.0, "batch_size": 256}
@@ -102,41 +112,79 @@ def nearest(verses: Sequence[str], known: Sequence[str]) -> list[int]:
     return found
 
 
-def measure(poet: Poet, name: str, known: Sequence[Poem], test: Sequence[Poem]) -> dict[str, Any]:
-    """Held-out likelihood of a form, what samples are like, and what is copied of training."""
-    form, codec = Form.parse(name), poet.codec
-    store = encode_poems(codec, spread(test, POEMS))
-    report = evaluate(poet.model, codec, store, samples=SAMPLES, curve_poems=0).as_dict()
-    written = []
-    for start in range(0, POEMS, BATCH):
-        how: Any = {"temperature": TEMPERATURE, "seed": SEED + start, "plain": True}
-        made = poet.generate(BATCH, form=name, **how)
-        written += [poem.poem for poem in made]
-    sides = compare(codec, written, test, known, asked=[form] * len(written))
-    training, alike = sorted({v for verses in lettered(codec, known) for v in verses}), {}
-    for side, poems in (("samples", written), ("human", test)):
-        verses = [verse for verses in lettered(codec, poems) for verse in verses][:NEAREST]
+def samples(
+    poet: Poet, forms: Sequence[str], how: Mapping[str, Any]
+) -> tuple[list[Poem], list[Form]]:
+    """`POEMS` samples, equally many of each form, and the form that each was asked for."""
+    share, written = math.ceil(POEMS / len(forms)), []
+    for form in forms:
+        for start in range(0, share, BATCH):
+            made = poet.generate(min(BATCH, share - start), form=form, seed=SEED + start, **how)
+            written += [poem.poem for poem in made]
+    return written, [Form.parse(form) for form in forms for _ in range(share)]
+
+
+def measure(
+    poet: Poet, forms: Sequence[str], known: Sequence[Poem], test: Sequence[Poem]
+) -> dict[str, Any]:
+    """Held-out likelihood of poems of some forms, what z says of them, what samples are like, each
+    form asked for as often, and what is copied of training."""
+    codec, test = poet.codec, spread(test, POEMS)
+    store = encode_poems(codec, test)
+    found: dict[str, Any] = {}
+    for passes in (*FEW, None):
+        report = evaluate(poet.model, codec, store, samples=SAMPLES, passes=passes, curve_poems=0)
+        found[f"in_{passes}"] = report.nll_per_char
+    q, _ = posterior(poet, spread(known, INFORMED))
+    found |= report.as_dict() | {"mutual_information": informed(q)}
+    found["right"] = {str(passes): by_passes(poet, test, passes)[1:] for passes in (1, None)}
+    training, nearby = sorted({v for verses in lettered(codec, known) for v in verses}), {}
+    for way, how in WAYS.items():
+        written, asked = samples(poet, forms, how)
+        sides = compare(codec, written, test, known, asked=asked)
+        found[way], found["human"] = sides["samples"], sides["human"]
+        nearby[way] = written
+    for way, poems in {**nearby, "human": test}.items():
+        verses = [verse for verses in lettered(codec, poems) for verse in verses]
+        verses = verses[:: max(1, len(verses) // NEAREST)][:NEAREST]
         places = np.array(nearest(verses, training))
         sizes = np.array([len(verse) for verse in verses])
-        close = float((places >= sizes - 1).mean())
-        alike[side] = {"places": float(places.mean()), "all_but_one": close}
-    return {**report, **sides, "nearest": alike}
+        found[way]["all_but_one"] = float((places >= sizes - 1).mean())
+        found[way]["places"] = float((places / sizes).mean())
+    return found
+
+
+def interval(row: Mapping[str, Any], key: str) -> str:
+    """A share and its 95 % interval by poem; empty where it does not apply."""
+    if row.get(key) is None:
+        return ""
+    low, high = row["ci"][key]
+    return f"{row[key]:.1%} ({low:.1%}–{high:.1%})".replace("%–", "–")
 
 
 def by_form(rows: dict[str, dict[str, Any]], store: dict[str, float]) -> str:
     """The figures of the card."""
     likelihood, quality = [], []
-    for form, row in rows.items():
+    for name, row in rows.items():
         low, high = row["ci"]["nll_per_char"]
-        interval = f"{row['nll_per_char']:.3f} ({low:.3f}–{high:.3f})"
-        cost, kl = f"{store[form]:+.4f}", f"{row['kl_per_poem']:.1f}"
-        likelihood.append([form, f"{row['poems']:,}", interval, cost, kl])
-        for who in ("samples", "human"):
-            quality.append([f"{form}, {who}", *cells({**row[who], **row["nearest"][who]}, QUALITY)])
-    columns = "form|poems|nats per character (95 %)|stored less trained|rate, nats"
-    names = "|regulated|by chance|rhymed|by chance|a character twice|copied verses|new 4-grams"
-    names += "|nearest training verse: all but one alike|places alike|reverse, nats"
-    return f"{table(columns, likelihood)}\n\n{table(names, quality)}"
+        cost = f"{store[name]:+.4f}"
+        own = [f"{row['right'][p][0]}, {row['right'][p][1]}" for p in ("1", "None")]
+        likelihood.append(
+            [name, f"{row['poems']:,}", f"{row['nll_per_char']:.3f} ({low:.3f}–{high:.3f})", cost]
+            + [f"{row[f'in_{passes}']:.3f}" for passes in reversed(FEW)]
+            + [f"{row['kl_per_poem']:.1f}, {row['mutual_information']:.1f}", *own]
+        )
+        for way in (*WAYS, "human"):
+            told, shares = row[way], [interval(row[way], key) for key in SHARES]
+            quality.append([f"{name}, {way}", *shares, *cells(told, QUALITY)])
+        own_chance = [f"{row['human'][key]:.1%}" if row["human"].get(key) else "" for key in CHANCE]
+        quality.append([f"{name}, by chance", *own_chance, *[""] * len(QUALITY.split())])
+    columns = "form|poems|nats per character (95 %)|stored less trained"
+    columns += "".join(f"|in {passes} passes" for passes in reversed(FEW)).replace("1 passes", "1")
+    columns += "|rate, mutual information|right by own z, by another's: one pass|all passes"
+    names = "|tones (95 %)|rhymed|first verse rhymes|rhymes with itself|a character twice"
+    names += "|copied verses|new 4-grams|nearest training verse: all but one alike|places alike"
+    return f"{table(columns, likelihood)}\n\n{table(names + '|reverse, nats', quality)}"
 
 
 CHINESE_DATA = """\
@@ -184,7 +232,7 @@ class Recipe:
 
 RECIPES = {
     "chinese": Recipe(
-        FORMS, cut, SETTINGS, 14_000, CHINESE_DATA, CHINESE_LIMITS, 0, TUNES, ("dynasty",)
+        FORMS, cut, SETTINGS, 10_000, CHINESE_DATA, CHINESE_LIMITS, 0, TUNES, ("dynasty",)
     ),
     "english": Recipe(
         english_verse.FORMS,
@@ -237,10 +285,13 @@ of it again.
 ## Figures
 
 Held-out test poems, with the weights as they are stored (float16): importance-weighted bound of
-{SAMPLES} samples. "Stored less trained" is what float16 costs.
-Below: {POEMS:,} samples of a form at temperature {TEMPERATURE} beside held-out human poems. By
-chance: with all characters, or all rhyme words, dealt out anew among the poems. Reverse likelihood
-is that of human poems under an n-gram model of samples, or of as many training poems.
+{SAMPLES} samples. "Stored less trained" is what float16 costs. The mutual information is of z and
+{INFORMED:,} training poems. Right: greedy characters, given those of earlier passes.
+Below: {POEMS:,} samples beside as many held-out human poems, with 95 % intervals: as the model has
+it, at the usual temperature, and "as written", which is what `generate` gives unasked, the best of
+eight. By chance: with all characters, or all rhyme words, dealt out anew among the
+poems. Reverse likelihood is that of human poems under an n-gram model of samples, or of as many
+training poems.
 
 {figures}
 
@@ -276,11 +327,13 @@ def main(
     trained.save_pretrained(out, overwrite=True, dtype=torch.float16)
     stored, rows, cost = Poet.from_pretrained(out), {}, {}
     sides = {side: list(read_poems(work / f"{side}.jsonl")) for side in SIDES}
-    for form in recipe.forms:
-        known, test = ([p for p in sides[x] if str(p.form) == form] for x in ("train", "test"))
-        rows[form] = once(work / f"{form}.json", partial(measure, stored, form, known, test))
+    groups = {form: (form,) for form in recipe.forms}
+    for group, forms in {**groups, **({"ci": recipe.tunes} if recipe.tunes else {})}.items():
+        own = set(parse_forms(forms))
+        known, test = ([p for p in sides[x] if p.form in own] for x in ("train", "test"))
+        rows[group] = once(work / f"{group}.json", partial(measure, stored, forms, known, test))
         before = trained.evaluate(spread(test, POEMS), samples=SAMPLES)
-        cost[form] = rows[form]["nll_per_char"] - before.nll_per_char
+        cost[group] = rows[group]["nll_per_char"] - before.nll_per_char
     counts = {side: len(poems) for side, poems in sides.items()}
     text = model_card(stored.model, stored.codec, story(run, name, counts, by_form(rows, cost)))
     write_file(out / CARD, licensed(text, "mit").encode())

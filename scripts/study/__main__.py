@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # where a folder is run, it 
 
 import common
 from check_poems import Wanted
-from common import Judge, cells, load_judge, publish, table
+from common import Judge, by_passes, cells, load_judge, publish, table
 
 from poetvae.constraints.constraint import fixed
 from poetvae.constraints.options import Conditions
@@ -52,6 +52,7 @@ from poetvae.text.poem import Form, Poem, content, held_out
 from poetvae.training.spec import read_run
 from study import choosing as choices
 from study import damage, known_poems, parallel
+from study import reading as readings
 from study import scansion as scanned
 from study import syllables as by_syllable
 from study import telling as tells
@@ -572,7 +573,7 @@ def telling(o: SimpleNamespace) -> None:
         human = readable(data.valid + data.test, poet.codec, form=form, limit=o.n)
         learnt = readable(data.train, poet.codec, form=form, limit=tells.INFORMED)
         row = [run.name, *tells.carried(poet, learnt)[:2], *tells.carried(poet, human)[2:]]
-        row += [", ".join(tells.by_passes(poet, human, passes)) for passes in (1, None)]
+        row += [", ".join(by_passes(poet, human, passes)) for passes in (1, None)]
         rows.append(
             [*row, *tells.restored(poet, human, form), *tells.ways(poet, human, form, o.pairs)]
         )
@@ -618,6 +619,29 @@ def themes(o: SimpleNamespace) -> None:
     told = f"Chance is {1 / len(words):.1%}; {ours / human:.0%} of the accuracy on human poems. "
     told += f"A linear probe of z tells {tells.probe(*codes):.1%} of the held-out ones."
     publish(o.write, "themes", f"{table(columns, rows)}\n\n{told}")
+
+
+@command(
+    "corpus", model="chinese", form=("7x4",), n=10, first=11, human=3, sheet=Path, key=Path, seed=0
+)
+def reading(o: SimpleNamespace) -> None:
+    """Are the poems worth reading? Writes a sheet to read them blind, and the key to it.
+
+    Of each --form stand -n poems as --model writes them unasked with seeds from --first on, and
+    --human ones of CORPUS, in any order. --form tunes takes one tune after the other.
+    """
+    poet = Poet.from_pretrained(o.model)
+    human = readable(read_poems(o.corpus), poet.codec)
+    rows = readings.drawn(poet, human, o.form, o.n, o.first, o.human, o.seed)
+    readings.write(rows, o.sheet, o.key)
+
+
+@command("key", "marks...")
+def agreement(o: SimpleNamespace) -> None:
+    """What readers of a sheet found, and how far they agree. KEY and each of MARKS are files of
+    JSON lines with the "number" of a poem; MARKS have whether it is "good", and "why"."""
+    key, *marks = map(readings.load, (o.key, *o.marks))
+    publish(o.write, "reading", readings.agreed(key, marks))
 
 
 @command("poems", seed=0)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
+from common import informed, posterior
 from torch import Tensor
 
 from poetvae.data.dataset import derive_seed, encode_poems
@@ -15,8 +16,6 @@ from poetvae.generation.generate import BATCH, decode
 from poetvae.generation.options import SamplingOptions
 from poetvae.latent.paths import means, path, smoothness
 from poetvae.latent.plane import Plane
-from poetvae.models.bounds import mutual_information
-from poetvae.nn import DiagonalGaussian
 from poetvae.poet import Poet
 from poetvae.text.poem import Form, Poem, content
 
@@ -25,47 +24,15 @@ STEPS, SIDE = 8, 9  # poems on a way; of the side of a grid
 DISTANCES = (0.5, 1.0, 2.0)
 
 
-def posterior(poet: Poet, poems: Sequence[Poem]) -> tuple[DiagonalGaussian, Tensor | None]:
-    """q(z | x) of poems, and their labels."""
-    found, labels = [], []
-    with torch.no_grad():
-        for batch in encode_poems(poet.codec, poems).batches(BATCH):
-            q = poet.model.latent.encode(batch)
-            assert isinstance(q, DiagonalGaussian)
-            found.append(q)
-            labels += [] if batch.labels is None else [batch.labels]
-    mean, logvar = (torch.cat([getattr(q, name) for q in found]) for name in ("mean", "logvar"))
-    return DiagonalGaussian(mean, logvar), torch.cat(labels) if labels else None
-
-
 def carried(poet: Poet, poems: Sequence[Poem]) -> list[str]:
     """Cells: rate and mutual information of poems, what their themes say of them."""
     q, labels = posterior(poet, poems)
+    cells = [f"{float(q.kl().mean()):.1f}", f"{informed(q):.1f}"]
     noise = torch.Generator().manual_seed(derive_seed(0, "telling"))
-    cells = [f"{float(q.kl().mean()):.1f}", f"{mutual_information(q, noise):.1f}"]
     themed = labels if poet.model.config.theme_len else None
     found = {} if themed is None else retrieval(poet.model.latent, q, themed, noise)
     nats, top = found.get("theme_nats"), found.get("theme_top10")
     return [*cells, f"{nats:.2f}" if nats else "", f"{top:.1%}" if top else ""]
-
-
-@torch.no_grad()
-def by_passes(poet: Poet, poems: Sequence[Poem], passes: int | None) -> list[str]:
-    """Cells: how many nats a poem another's z costs; of the likeliest characters, given those of
-    earlier passes, the share that is right by a poem's own z, by another's."""
-    model, nats, right, count = poet.model.latent, [0.0, 0.0], [0, 0], 0
-    for part in encode_poems(poet.codec, poems).batches(BATCH):
-        batch = part.untold(model.config.theme_len)
-        z, p = model.encode(batch).mode, model.check_passes(passes)
-        history = batch.tokens.masked_fill(~batch.mask, model.mask_id)
-        for side, point in enumerate((z, z.roll(1, 0))):
-            nats[side] += float(model.nll(point, batch, p).sum())
-            known: dict[str, Any] = {"labels": batch.labels, "mask": batch.mask}
-            guess = model.decode(point, history=history, passes=p, **known)
-            right[side] += int(((guess.argmax(dim=2) == batch.tokens) & batch.mask).sum())
-        count += int(batch.mask.sum())
-    own, other = (n / count for n in right)
-    return [f"{(nats[1] - nats[0]) / len(poems):.1f}", f"{own:.1%}", f"{other:.1%}"]
 
 
 def overlap(texts: Sequence[str], others: Sequence[str]) -> float:

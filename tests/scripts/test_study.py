@@ -500,3 +500,36 @@ def test_a_linear_probe_tells_what_lies_apart() -> None:
     assert tells.probe(same, {name: torch.randn(500, 2) for name in "ab"}) == pytest.approx(
         0.5, abs=0.06
     )
+
+
+def test_a_sheet_to_be_read_does_not_say_who_wrote(
+    call: Study, corpus: Path, vae: Path, tmp_path: Path
+) -> None:
+    sheet, key = tmp_path / "sheet.txt", tmp_path / "key.jsonl"
+    words = ["reading", corpus, "--model", vae, "--form", "5x2", "-n", 4, "--human", 3]
+    call(*words, "--first", 5, "--sheet", sheet, "--key", key)
+    rows = [json.loads(line) for line in key.read_text("utf-8").splitlines()]
+    assert [row["number"] for row in rows] == list(range(1, 8))
+    assert sorted(row["seed"] for row in rows if row["who"] == "model") == [5, 6, 7, 8]
+    assert sheet.read_text("utf-8") == "\n".join(
+        f"{row['number']}. (5x2)\n{row['text']}\n" for row in rows
+    )
+    poems = {one["paragraphs"][0] for one in json.loads(corpus.read_text("utf-8"))}
+    assert {row["text"] for row in rows if row["who"] == "human"} <= poems
+    (own,) = Poet.from_pretrained(vae).generate(1, form="5x2", seed=5)
+    assert [row["text"] for row in rows if row.get("seed") == 5] == [own.text]
+
+
+def test_agreement_is_that_of_the_marks(call: Study, tmp_path: Path) -> None:
+    # Of the model's eight: both good 3, one alone 1 and 1, none 3; kappa (.75 - .5) / (1 - .5).
+    key = [{"number": i, "who": "human" if i > 8 else "model", "form": "7x4"} for i in range(1, 11)]
+    files: dict[str, list[dict[str, Any]]] = {"key": key}
+    for name, own in (("one", {1, 2, 3, 4, 9, 10}), ("two", {1, 2, 3, 5, 9, 10})):
+        files[name] = [{"number": i, "good": i in own} for i in range(1, 11)]
+    for name, lines in files.items():
+        (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    text = call("agreement", *(tmp_path / name for name in files))
+    rows = {row[0]: row[1:] for row in cells(text)}
+    assert rows["7x4, model"] == ["8", "4", "4", "3", "75%", "0.50"]
+    assert rows["7x4, human"] == ["2", "2", "2", "2", "100%", ""]
+    assert rows["all, model"] == rows["7x4, model"]
