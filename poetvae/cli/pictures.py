@@ -102,11 +102,12 @@ def draw_map(
 
     The plane is that of the first two principal components. An .html map is one file that works
     offline: zoom, search, colour by any label, read what the model writes at points of the plane.
-    CORPUS absent: the embedded sample.
+    Clusters go by the words that set them apart; in a picture a poem that is written in the middle
+    of each stands beside the map. CORPUS absent: the embedded sample.
     """
     suffix = check_suffix(Path(out), (".html", ".png", ".svg"))
     from ..latent.attributes import spread
-    from ..latent.clusters import clusters_of, purity
+    from ..latent.clusters import clusters_of, named, purity, regions
     from ..latent.plane import Plane
     from ..plotting.map_image import plot_map
     from ..plotting.map_page import write_map
@@ -124,14 +125,14 @@ def draw_map(
     if places := clusters_of(poet.model, z, clusters, seed):
         for name, values in groups.items():
             note(f"purity of the clusters by {name}: {purity(places, values):.3f}")
-        groups["cluster"] = places
+        groups["cluster"] = named([poem.text for poem in poems], places)
     first = next((name for name in (label, "cluster", *USUAL) if name in groups), None)
     nodes = plane.grid(points, grid)
     lifted = plane.beside(nodes, z)
-    parts = (lifted[i : i + DECODED] for i in range(0, len(lifted), DECODED))
+    chunks = (lifted[i : i + DECODED] for i in range(0, len(lifted), DECODED))
     forms_of = Counter(map(poet.codec.form_of, poems))
     form = str(max(forms_of, key=lambda form: forms_of[form])) if poet.forms else None
-    decoded = (poem.text for part in parts for poem in poet.decode(part, form=form))
+    decoded = (poem.text for part in chunks for poem in poet.decode(part, form=form))
     written = [(x, y, text) for (x, y), text in zip(nodes.tolist(), decoded, strict=True)]
     name = "poetvae" if model.name is None else Path(model.name).resolve().name
     title = f"{len(poems):,} poems in the latent space of {visible(name, keep='')}"
@@ -142,7 +143,11 @@ def draw_map(
     else:
         colours = groups[first] if first else None
         title += f", by {first}" if first else ""
-        plot_map(out, points.numpy(), colours, written, plane.names(), title=title)
+        names = groups["cluster"] if first == "cluster" else ()
+        parts = regions(poet.model, poet.codec, z, points, names, form, seed)
+        if parts:
+            written = []
+        plot_map(out, points.numpy(), colours, written, plane.names(), title=title, regions=parts)
     common.output(None, out, False)
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from ..data.dataset import derive_seed
 from ..errors import ConfigError
+from ..generation.generate import decode
+from ..generation.options import CHOSEN, SamplingOptions
+from ..generation.ranking import score
 from ..models import TextModel
+from ..text.codec import PoemCodec
+from ..text.form import Form
 from ..text.poem import has_verses
 from ..text.prosody import language_of, said
+from .plane import Region
 
 ITERATIONS = 100
 CHUNK = 65536
@@ -87,21 +93,70 @@ def characteristic(texts: Sequence[str], clusters: Sequence[str], n: int = 12) -
     Sorted by p(c | cluster) log(p(c | cluster) / p(c)), the character's share of the KL divergence
     between the two; counted once a text, so that one text does not make a theme.
     """
+    shares = _shares(texts, clusters)
+    return {cluster: _first(share, n) for cluster, share in shares.items()}
+
+
+def named(texts: Sequence[str], clusters: Sequence[str], n: int = 4) -> list[str]:
+    """The cluster of each text by a name: its n most `characteristic` characters or words, each
+    left to the one cluster that it tells most of; a cluster that is left none keeps its own."""
+    shares = _shares(texts, clusters)
+    most: dict[str, tuple[float, str]] = {}
+    for cluster, share in shares.items():
+        for word, value in share.items():
+            if value > most.get(word, (0.0, ""))[0]:
+                most[word] = value, cluster
+    own = {
+        cluster: _first({w: v for w, (v, of) in most.items() if of == cluster}, n)
+        for cluster in shares
+    }
+    return [own[cluster] or cluster for cluster in clusters]
+
+
+def regions(
+    model: TextModel,
+    codec: PoemCodec,
+    z: Tensor,
+    points: Tensor,
+    names: Sequence[str],
+    form: str | None = None,
+    seed: int = 0,
+) -> list[Region]:
+    """What clusters, by the names of the poems at z (N, D), are on a plane where these lie at
+    `points` (N, 2): half of the poems on each side of the middle, and the best of `CHOSEN` poems
+    of a form, by `generation.ranking`, at the z that is nearest to the mean of its cluster."""
+    forms = [codec.check_form(Form.parse(form) if form else None)] * CHOSEN
+    options, found = SamplingOptions(seed=seed), []
+    for name in dict.fromkeys(names):
+        own = torch.tensor([other == name for other in names])
+        nearest = (z[own] - z[own].mean(dim=0)).square().sum(dim=1).argmin()
+        there = z[own][nearest].expand(CHOSEN, -1)
+        made = decode(model.latent, codec, there, forms, options)
+        best = max(made, key=lambda one: score(one.poem.verses, one.log_prob, one.poem.form))
+        x, y = points[own].median(dim=0).values.tolist()
+        found.append(Region(x, y, name, best.text))
+    return found
+
+
+def _shares(texts: Sequence[str], clusters: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Of each cluster, what each of its words adds to its KL divergence from all texts."""
     inside: dict[str, Counter[str]] = {}
     for text, cluster in zip(texts, clusters, strict=True):
         inside.setdefault(cluster, Counter()).update(_said(text))
     everywhere = sum(inside.values(), Counter[str]())
     total = everywhere.total()
-
-    def first(counts: Counter[str]) -> str:
+    found = {}
+    for cluster, counts in inside.items():
         size = counts.total()
-        share = {
+        found[cluster] = {
             c: k / size * math.log(k / size / (everywhere[c] / total)) for c, k in counts.items()
         }
-        words = sorted(share, key=lambda c: (-share[c], c))[:n]
-        return ("" if all(len(word) == 1 for word in words) else " ").join(words)
+    return found
 
-    return {cluster: first(counts) for cluster, counts in inside.items()}
+
+def _first(share: Mapping[str, float], n: int) -> str:
+    words = sorted(share, key=lambda c: (-share[c], c))[:n]
+    return ("" if all(len(word) == 1 for word in words) else " ").join(words)
 
 
 def _said(text: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +13,15 @@ from ..errors import CorpusError
 
 GridPoint = tuple[float, float, str]
 """Where on the plane, and the poem decoded there."""
+
+
+class Region(NamedTuple):
+    """A part of the plane: where its middle is, its name, and a poem that is written there."""
+
+    x: float
+    y: float
+    name: str
+    text: str
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
     from numpy.typing import ArrayLike
 
-    from ..latent.plane import GridPoint
+    from ..latent.plane import GridPoint, Region
 
 SUFFIXES = (".png", ".svg")
 
@@ -39,9 +39,15 @@ FONTS = (
 # A verse, with the mark that ends it.
 _VERSE = re.compile(r"[^\n，。！？；]*\S[，。！？；]?")
 LINES, LENGTH = 4, 12
-SMALLEST = 6
+MIDDLE = (0.26, 0.09, 0.48, 0.83)  # of the picture, for a map with regions beside it
+SMALLEST, LARGEST = 8, 11  # points of type
+WIDE = 20  # of a verse beside the map, in ems
 MANY = 5000
-VALUES = (*COLOURS, "#882255", "#999933", "#332288")
+# With Okabe and Ito's those of Tol (2021) that are dark enough to be read as letters.
+VALUES = (
+    *("#0072B2", "#D55E00", "#007A5A", "#AA3377", "#9A6A00"),
+    *("#332288", "#117799", "#661100", "#666633", "#000000"),
+)
 OTHER = "#b2b2b2"
 
 
@@ -53,12 +59,14 @@ def plot_map(
     axes_names: tuple[str, str],
     font: str | Path | None = None,
     title: str = "",
+    regions: Sequence[Region] = (),
 ) -> None:
     """Draw poems at `points` (N, 2) of a plane, and texts at those of `grid`, to a .png or .svg.
 
     A text is drawn where the font (absent: the first known one that has most of the characters) has
     all of its own; one warning tells how many are not. `groups` is the value of one label for each
-    poem, "" = unknown: the ten most frequent ones have a colour.
+    poem, "" = unknown: the ten most frequent ones have a colour. Where `regions` of these names
+    are given, they stand beside the map with their poems, and there is no other legend.
 
     Raises:
         ConfigError: the font cannot be read, and as `curves.picture` does.
@@ -73,8 +81,10 @@ def plot_map(
     each = np.array([colours.get(value, OTHER) for value in groups or ()] or [COLOURS[0]] * n)
     # In the order of the corpus the last poems would cover the others.
     order = np.random.default_rng(0).permutation(n)
-    laid = [(x, y, _lay_out(text)) for x, y, text in grid]
-    with picture(out, SUFFIXES, (8.8, 7.2), dpi=200) as figure:
+    laid = [(x, y, _lay_out(text, LENGTH)) for x, y, text in grid]
+    beside = [r._replace(text=_lay_out(r.text, WIDE)) for r in regions if r.name in colours]
+    texts = [text for *_, text in laid] + [region.text for region in beside]
+    with picture(out, SUFFIXES, (12 if beside else 8.8, 7.2), dpi=200) as figure:
         from matplotlib.lines import Line2D
 
         if title:
@@ -87,25 +97,61 @@ def plot_map(
             places[order, 0],
             places[order, 1],
             c=each[order],
-            s=min(30, max(1.5, 60_000 / n)),
+            s=min(30, max(3, 60_000 / n)),
             alpha=min(0.8, max(0.15, 4000 / n)) * (0.5 if grid else 1),
             linewidths=0,
             rasterized=n > MANY,  # so many marks make an .svg that nothing opens
         )
-        properties, has = _font([text for *_, text in laid] + list(colours), font)
+        properties, has = _font([*texts, *colours], font)
+        names = {name: name if has(name) else plain(name) for name in colours}
+        if colours and not beside:
+            told = [(names[name], colours[name]) for name in colours]
+            told += [("other", OTHER)] if len(set(each)) > len(colours) else []
+            mark: Any = {"marker": "o", "linestyle": ""}
+            handles = [Line2D([], [], color=color, label=name, **mark) for name, color in told]
+            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), prop=properties)
+        if beside:
+            figure.set_layout_engine("none")
+            axes.set_position(MIDDLE)
         figure.draw_without_rendering()  # which settles where things are
         _write_grid(axes, [point for point in laid if has(point[2])], properties)
-        if colours:
-            named = [(name if has(name) else plain(name), colours[name]) for name in colours]
-            named += [("other", OTHER)] if len(set(each)) > len(colours) else []
-            mark: Any = {"marker": "o", "linestyle": ""}
-            handles = [Line2D([], [], color=color, label=name, **mark) for name, color in named]
-            axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1, 1), prop=properties)
-    if missing := sum(not has(text) for *_, text in laid):
+        for side in (False, True):
+            ranked = sorted(beside, key=lambda region: region.x)
+            own = ranked[len(ranked) // 2 :] if side else ranked[: len(ranked) // 2]
+            own = [r._replace(text=r.text if has(r.text) else "") for r in own]
+            _write_regions(axes, own, names, colours, properties, side)
+    if missing := sum(not has(text) for text in texts):
         warnings.warn(
-            f"{missing} of {len(grid)} texts are left out: no font here has their characters; "
+            f"{missing} of {len(texts)} texts are left out: no font here has their characters; "
             "install fonts-noto-cjk or fonts-wqy-zenhei, or write an .html map",
             stacklevel=2,
+        )
+
+
+def _write_regions(
+    axes: Axes,
+    regions: Sequence[Region],
+    names: Mapping[str, str],
+    colours: Mapping[str, str],
+    properties: FontProperties,
+    right: bool,
+) -> None:
+    """Regions under each other on one side of the map, each with a line to its middle."""
+    from matplotlib.patches import ConnectionPatch
+
+    figure = axes.figure
+    left, bottom, width, height = MIDDLE
+    look: Any = {"fontproperties": properties, "va": "top", "parse_math": False}
+    for i, region in enumerate(sorted(regions, key=lambda region: -region.y)):
+        x, y = (left + width + 0.03 if right else 0.012), bottom + height * (1 - i / len(regions))
+        color = colours[region.name]
+        figure.text(x, y, names[region.name], color=color, fontsize=15, **look)
+        figure.text(x, y - 0.045, region.text, fontsize=LARGEST, linespacing=1.35, **look)
+        edge = (x - 0.008 if right else left - 0.015, y - 0.018)
+        line: Any = {"coordsA": "figure fraction", "coordsB": "data", "color": color, "zorder": 5}
+        place = (region.x, region.y)
+        figure.add_artist(
+            ConnectionPatch(edge, place, axesB=axes, arrowstyle="-|>", linewidth=0.8, **line)
         )
 
 
@@ -126,7 +172,7 @@ def _write_grid(axes: Axes, grid: Sequence[GridPoint], properties: FontPropertie
         2 ** math.ceil(math.log2(max(1, SMALLEST * needed / space)))
         for needed, space in ((length + 1, wide), (1.3 * depth + 0.5, high))
     )
-    size = min(10, wide * across / (length + 1), high * up / (1.3 * depth + 0.5))
+    size = min(LARGEST, wide * across / (length + 1), high * up / (1.3 * depth + 0.5))
     look: Any = {"fontproperties": properties, "fontsize": size, "linespacing": 1.1, "bbox": paper}
     look |= {"ha": "center", "va": "center", "in_layout": False, "parse_math": False}
     for x, y, text in grid:
@@ -134,11 +180,11 @@ def _write_grid(axes: Axes, grid: Sequence[GridPoint], properties: FontPropertie
             axes.text(x, y, text, **look)
 
 
-def _lay_out(text: str) -> str:
-    """The first verses of a text, a line each, and of a long verse its beginning."""
+def _lay_out(text: str, length: int) -> str:
+    """The first verses of a text, a line each, and of one longer than so many ems its beginning."""
     lines = [verse.strip() for verse in _VERSE.findall(text)[:LINES]]
     for i, line in enumerate(lines):
-        while _ems(line) > LENGTH:
+        while _ems(line) > length:
             line = line.removesuffix("…")[:-1].rstrip() + "…"
         lines[i] = line
     return "\n".join(lines)

@@ -93,7 +93,9 @@ def test_labels_are_those_that_tell_poems_apart(run: Path, corpus: Path) -> None
         assert names(out)[0] == label
     result, _ = drawn(run, corpus, "--grid", "0", "--clusters", "3")
     assert names(out) == ["cluster", "author", "dynasty", "title"]
-    assert {"1", "2", "3"} >= set(content(out)["groups"][0]["values"])
+    clusters = content(out)["groups"][0]["values"]
+    assert len(clusters) == 3
+    assert set("".join(clusters)) < set("".join(COUPLETS))  # they go by their words
     said = re.findall(r"purity of the clusters by (\w+): (\d\.\d{3})", result.err)
     assert [name for name, _ in said] == ["author", "dynasty", "title"]
     assert float(dict(said)["title"]) <= 3 / 20 < 0.5 <= float(dict(said)["dynasty"])
@@ -142,6 +144,16 @@ def test_a_picture(run: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, suf
     assert out.read_bytes().startswith({"png": b"\x89PNG", "svg": b"<?xml"}[suffix])
     if suffix == "svg":
         assert ">\\u5510<" in out.read_text(encoding="utf-8")  # 唐
+
+
+def test_clusters_stand_beside_a_picture_with_a_poem_each(run: Path, corpus: Path) -> None:
+    out = corpus.parent / "map.svg"
+    result = shell("map --clusters 3 --seed 2", corpus, "--model", run, "--out", out)
+    assert (result.code, result.out) == (0, f"{out}\n")
+    written = re.findall(r">([^<>]{5}[，。])<", out.read_text("utf-8"))
+    assert len(written) == 6
+    shell("map --clusters 3 --seed 2 --label dynasty", corpus, "--model", run, "--out", out)
+    assert re.findall(r">([^<>]{5}[，。])<", out.read_text("utf-8")) != written
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from torch import Tensor
 from poetvae.config import ModelConfig
 from poetvae.errors import ConfigError
 from poetvae.latent import clusters
-from poetvae.latent.clusters import characteristic, clusters_of, kmeans, purity
+from poetvae.latent.clusters import characteristic, clusters_of, kmeans, named, purity, regions
 from poetvae.models import VAE
 from poetvae.poet import Poet
+from poetvae.text.poem import Form, Poem
 
 LABELS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc")), min_size=1, max_size=30)
 
@@ -128,6 +129,34 @@ def test_characteristic_characters(rows: list[tuple[str, str]]) -> None:
 
         assert set(first) <= set(here)
         assert not here or share(first) >= max(map(share, set(here))) - 1e-12
+
+
+@given(st.lists(st.tuples(st.text("山水月風花鳥", min_size=1, max_size=5), st.sampled_from("abc"))))
+def test_a_word_names_one_cluster(rows: list[tuple[str, str]]) -> None:
+    texts, clusters = [text for text, _ in rows], [cluster for _, cluster in rows]
+    names = dict(zip(clusters, named(texts, clusters, 2), strict=True))
+    assert len("".join(names.values())) == len(set("".join(names.values())))
+    for cluster, name in names.items():
+        own = "".join(text for text, c in rows if c == cluster)
+        assert name == cluster or set(name) <= set(own)
+
+
+def test_names_are_the_words_that_tell_most() -> None:
+    texts = ["山風", "山月", "水舟", "水舟風"]
+    assert named(texts, ["1", "1", "2", "2"], 2) == ["山月"] * 2 + ["水舟"] * 2
+    assert named(["山", "山"], ["1", "2"]) == ["1", "2"]  # nothing tells them apart
+
+
+def test_a_region_has_its_middle_and_a_poem(poet: Poet) -> None:
+    z = torch.randn(9, poet.model.config.latent_dim, generator=torch.Generator().manual_seed(0))
+    points, names = z[:, :2], ["a"] * 5 + ["b"] * 4
+    found = regions(poet.model, poet.codec, z, points, names, seed=3)
+    assert [region.name for region in found] == ["a", "b"]
+    for region, own in zip(found, (points[:5], points[5:]), strict=True):
+        lower = own.sort(dim=0).values[(len(own) - 1) // 2]
+        assert [region.x, region.y] == lower.tolist()
+        assert Poem((region.text,)).form == Form(5, 2)
+    assert regions(poet.model, poet.codec, z, points, names, seed=3) == found
 
 
 def test_a_mixture_prior_has_clusters_of_its_own(poet: Poet) -> None:
