@@ -7,7 +7,8 @@ those with which some word goes on from the syllables before it, and ends in its
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -19,6 +20,9 @@ from ..text.tokenizer import NEWLINE, PoemTokenizer
 
 FEW = 20  # tokens that are spelt alike, at most
 MOST = 6  # syllables of a word that is written
+
+Narrow = Callable[[Tensor, Tensor, int], Tensor]
+"""By what is allowed, what stands and a position what may stand there, see `Words.narrow`."""
 
 
 class Words:
@@ -123,6 +127,11 @@ class Words:
                         return False
                     start = t + 1
         return True
+
+
+def narrowing(words: Words | None, form: Form | None) -> Narrow | None:
+    """`Words.narrow` of poems of a form; None where every syllable is a word, or in free form."""
+    return partial(words.narrow, form=form) if words and form else None
 
 
 @lru_cache(maxsize=2)

@@ -21,13 +21,12 @@ one that some path still has, which is not p(x | C).
 from __future__ import annotations
 
 import math
-from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
 from ..constraints.constraint import Constraint, fixed
-from ..constraints.words import Words
+from ..constraints.words import Words, narrowing
 from ..errors import ConstraintError
 from ..models import TextModel
 from ..nn.noise import Noise, Source, rand
@@ -95,7 +94,7 @@ def sample_constrained(
     greedy = options.temperature == 0
     common = _shown(model, constraint)
     form = constraint.form
-    narrow = partial(words.narrow, form=form) if words and form else None
+    narrow = narrowing(words, form)
 
     def propose(n: int) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (n, T), log p of each (n, T), and the log of the chance to keep each draw (n,)."""

@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from typing import Any, Protocol, Self, TypeVar
 
 import torch
@@ -15,7 +14,7 @@ from torch import Generator, Tensor
 
 from ..constraints.constraint import Constraint
 from ..constraints.rules import of_form
-from ..constraints.words import words_of
+from ..constraints.words import narrowing, words_of
 from ..data.dataset import Batch, derive_seed
 from ..errors import ConfigError
 from ..models import LatentModel, TextModel
@@ -248,8 +247,8 @@ class _Writer:
         words = words_of(codec.tokenizer)
         if self.constraint is None:
             allowed = _allowed(codec, form, model.device)
-            narrow = words and form and partial(words.narrow, form=form)
-            tokens, log_probs = sample(model, allowed, n, ids, options, noise, narrow or None)
+            narrow = narrowing(words, form)
+            tokens, log_probs = sample(model, allowed, n, ids, options, noise, narrow)
             met = [True] * n
         else:
             row, how = None if ids is None else ids[:1], (options, noise, words)
@@ -308,8 +307,7 @@ def decode(
         allowed = _allowed(codec, form, model.device)
         labels = label_ids(codec, [form] * len(places), options.known, model.device)
         noise = Noise((derive_seed(options.seed, "decode", i) for i in places), model.device)
-        narrow = words and form and partial(words.narrow, form=form)
-        how: Any = {"options": options, "generator": noise, "words": narrow or None}
+        how: Any = {"options": options, "generator": noise, "words": narrowing(words, form)}
         written = write(model, z[places], allowed, labels, **how)
         made = _written(codec, *written[:2], form, options.seed, [True] * len(places))
         poems |= zip(places, made, strict=True)

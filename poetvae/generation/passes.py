@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..constraints.constraint import Constraint
+from ..constraints.words import Narrow
 from ..models import LatentModel, TextModel
 from ..models.decoder import Columns
 from ..models.repeats import raised
@@ -16,9 +15,6 @@ from ..nn.noise import Source
 from ..text.tokenizer import EOS
 from .options import SamplingOptions
 from .sampling import PLAIN, choose_distinct, choose_scored, choose_tokens, token_scores
-
-Narrow = Callable[[Tensor, Tensor, int], Tensor]
-"""By what is allowed, what stands and a position what may stand there, as `Words.narrow` does."""
 
 
 def sample(
