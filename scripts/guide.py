@@ -1,9 +1,9 @@
-"""The guide's blocks: run them from top to bottom, and put in what they print.
+"""The blocks of documents: run them from top to bottom, and put in what they print.
 
 A block of ```console holds commands, each after "$ ", and what they print on both streams; one of
 ```pycon holds Python, each statement after ">>> ", and shares its names with those above. "..."
-stands for any lines. All run in one folder, which is new. Commands of other programs are run by
-bash.
+stands for any lines. Those of one document run in one folder, which is new. Commands of other
+programs are run by bash.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import warnings
 from code import InteractiveInterpreter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,8 @@ import click
 from poetvae import cli
 from poetvae.files import write_file
 
-GUIDE = Path(__file__).parent.parent / "docs" / "guide.md"
+DOCS = Path(__file__).parent.parent / "docs"
+DOCUMENTS = "guide.md", "gallery.md"
 BLOCK = re.compile(r"^```(console|pycon)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U000323af]")
 
@@ -118,12 +120,14 @@ def fill(text: str) -> str:
 
 
 @click.command()
-def main() -> None:
-    """Run the guide, and put what its commands print into it."""
-    text = GUIDE.read_text("utf-8")
-    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
-        text = fill(text)
-    write_file(GUIDE, text.encode())
+@click.argument("names", nargs=-1, type=click.Choice(DOCUMENTS))
+def main(names: Sequence[str]) -> None:
+    """Run the documents, or those of these names, and put what their commands print into them."""
+    for name in names or DOCUMENTS:
+        text = (DOCS / name).read_text("utf-8")
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            text = fill(text)
+        write_file(DOCS / name, text.encode())
 
 
 if __name__ == "__main__":

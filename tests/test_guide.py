@@ -1,4 +1,4 @@
-"""The guide runs from top to bottom, and prints what it shows."""
+"""The guide and the gallery run from top to bottom, and print what they show."""
 
 from __future__ import annotations
 
@@ -16,17 +16,27 @@ SETTINGS = re.findall(r"`((?:--(?:preset|set) [^` ]+ ?)+)`", GUIDE)
 
 
 @pytest.mark.slow
-def test_it_prints_what_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", guide.DOCUMENTS)
+def test_it_prints_what_it_shows(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    steps = [step for block in guide.BLOCK.findall(GUIDE) for step in guide.steps(block[1])]
-    words = [step.typed.split() for step in steps]
+    names: dict[str, object] = {}
+    for step in typed((guide.DOCS / name).read_text("utf-8")):
+        printed = guide.take(step, names)
+        assert guide.agrees(step, printed), (step, printed)
+
+
+def test_it_shows_every_use() -> None:
+    words = [step.typed.split() for step in typed(GUIDE)]
     uses = "train generate complete reconstruct interpolate vary neighbours edit optimise map"
     wanted = {*uses.split(), "score", "evaluate", "plot", "corpus", "demo", "export"}
     assert wanted <= {typed[2] for typed in words if typed[:2] == ["$", "poetvae"]}
-    names: dict[str, object] = {}
-    for step in steps:
-        printed = guide.take(step, names)
-        assert guide.agrees(step, printed), (step, printed)
+
+
+def typed(page: str) -> list[guide.Step]:
+    """What is typed on a page."""
+    return [step for block in guide.BLOCK.findall(page) for step in guide.steps(block[1])]
 
 
 def test_every_block_is_run() -> None:
