@@ -5,8 +5,8 @@ from poetvae import Poet
 poet = Poet.from_pretrained()
 start, end = "山月臨窗白，溪風入座清。", "雨後雲歸寺，燈前雁過樓。"
 
-# Encoding a poem gives a Gaussian over z; its mean decodes to what z has kept of the poem. A model
-# trained at beta 1 keeps little there: its passes find most characters from each other.
+# Encoding a poem gives a Gaussian over z; its mean decodes to what z has kept of the poem: its
+# subject and its manner, not its words, which the passes find from each other.
 q = poet.encode([start, end])
 apart = (q.mode[0] - q.mode[1]).norm()
 print(f"z has {q.mode.shape[1]} dimensions, in which the two means are {apart:.1f} apart.")
@@ -22,7 +22,7 @@ print("\nA bridge:")
 for poem in poet.interpolate(start, end, steps=5, mode="bridge"):
     print(" ", poem)
 
-# Distance 1 draws from q(z | poem). z tells 2 nats of it here, so that little of it comes back.
+# Distance 1 draws from q(z | poem): the same in other words.
 print("\nAround the first one:")
 for poem in poet.vary(start, n=4, distance=1.0, seed=1):
     print(" ", poem)

@@ -26,7 +26,7 @@ class SamplingOptions:
         ConfigError: a number out of its bounds.
     """
 
-    temperature: float = option(0.8, "0 = likeliest, 1 = as the model has it.", label="Temperature")
+    temperature: float = option(0.5, "0 = likeliest, 1 = as the model has it.", label="Temperature")
     top_k: int | None = option(None, "Draw from the k likeliest characters.")
     top_p: float | None = option(None, "Draw from the likeliest characters that make up p.")
     passes: int | None = option(

@@ -238,7 +238,7 @@ def validate(
             values |= dict.fromkeys(("active_units", "active_units_01"))
         valid = {f"valid_{key}": values[key] for key in keys if values[key] is not None}
         lines.append((METRICS, {"step": step, "valid_score": score, **valid}))
-    options = SamplingOptions(temperature=0.8, seed=derive_seed(config.seed, step))
+    options = SamplingOptions(seed=derive_seed(config.seed, step))
     with evaluating(model):
         poems = generate(model, data.codec, 4, options=options)
     lines += [(SAMPLES, {"step": step, "text": poem.text}) for poem in poems]

@@ -683,4 +683,4 @@ def test_weights_of_any_type_write(name: str, dtype: torch.dtype) -> None:
 def test_one_temperature_is_the_default_everywhere() -> None:
     option = {one.name: one.default for one in cli.generate.params}
     keyword = inspect.signature(Poet.generate).parameters["temperature"].default
-    assert option["temperature"] == keyword == SamplingOptions().temperature == 0.8
+    assert option["temperature"] == keyword == SamplingOptions().temperature == 0.5

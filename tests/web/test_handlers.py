@@ -179,7 +179,7 @@ def test_alternatives_stand_in_the_place_alone(poet: Poet) -> None:
 
 def test_alternatives_come_the_likeliest_first(poet: Poet) -> None:
     texts, seed = handlers.alternatives(poet, POEM, 4, 4, n=8)
-    drawn = poet.complete("瀑響分雲_，橋形得水成。", 24, seed=seed, temperature=0.8)
+    drawn = poet.complete("瀑響分雲_，橋形得水成。", 24, seed=seed)
     likely = {poem.text: poem.log_prob for poem in drawn}
     assert [likely[text] for text in texts] == sorted(
         (value for text, value in likely.items() if text != POEM), reverse=True
