@@ -4,7 +4,8 @@ from poetvae import Poet
 from poetvae.errors import ConstraintError
 
 poet = Poet.from_pretrained()  # or the folder of a run of your own
-print("It writes", ", ".join(map(str, poet.forms)), "- the length of a line x how many lines.")
+shi = [str(form) for form in poet.forms if not form.tune]
+print("It writes", ", ".join(shi), "- the length of a line x how many lines - and tunes of ci.")
 
 # The model draws z from its prior, and decodes it. A seed writes the same poems again.
 for poem in poet.generate(3, form="5x2", temperature=0.7, seed=1):
