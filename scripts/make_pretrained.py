@@ -64,7 +64,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "as written": {},
 }
 SHARES = "tone_accuracy", "rhyme_accuracy", "first_verse_rhymes", "self_rhyme_rate", "repeat_rate"
-CHANCE = "tone_chance", "rhyme_chance", "first_verse_chance", "self_rhyme_chance", "repeat_chance"
+CHANCE = "tone_chance:.1% rhyme_chance:.1% first_verse_chance:.1% self_rhyme_chance:.1%"
+CHANCE += " repeat_chance:.1%"
 QUALITY = "copied_lines:.1% novelty:.1% all_but_one:.1% places:.1% reverse_nll_per_char:.2f"
 PRESET = "poet"
 # The rates are those of the longest poems: 10 nats of a quatrain of 28 characters.
@@ -179,8 +180,8 @@ def by_form(rows: dict[str, dict[str, Any]], store: dict[str, float]) -> str:
         for way in (*WAYS, "human"):
             told, shares = row[way], [interval(row[way], key) for key in SHARES]
             quality.append([f"{name}, {way}", *shares, *cells(told, QUALITY)])
-        own_chance = [f"{row['human'][key]:.1%}" if row["human"].get(key) else "" for key in CHANCE]
-        quality.append([f"{name}, by chance", *own_chance, *[""] * len(QUALITY.split())])
+        chance = cells(row["human"], CHANCE)
+        quality.append([f"{name}, by chance", *chance, *[""] * len(QUALITY.split())])
     columns = "form|poems|nats per character (95 %)|stored less trained"
     columns += "|in 8 passes|in one"
     columns += "|rate, mutual information|right by own z, by another's: one pass|all passes"

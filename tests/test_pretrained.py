@@ -12,6 +12,7 @@ from typing import Any
 
 import check_english
 import pytest
+from make_pretrained import TUNES
 
 from poetvae import Poet
 from poetvae.checkpoints.card import model_card
@@ -22,8 +23,6 @@ from poetvae.text.prosody import regulated, rhyme, rhyme_ok
 
 ROOT = Path(__file__).parent.parent
 FORMS = ["5x2", "5x4", "5x8", "7x2", "7x4", "7x8"]
-TUNES = """浣溪沙 鷓鴣天 菩薩蠻 西江月 蝶戀花 減字木蘭花 臨江仙 點絳唇 清平樂 玉樓春 好事近 虞美人 漁家傲 南歌子
-朝中措 謁金門 卜算子 踏莎行 南鄉子 如夢令""".split()
 MEGABYTE = 10**6
 
 

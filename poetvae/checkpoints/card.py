@@ -30,8 +30,11 @@ def model_card(model: TextModel, codec: PoemCodec, training: str = "") -> str:
     known = codec.language if codec.forms else None
     language = f"language: {known.CODE}\n" if known else ""
     passes = max(model.pass_choices, default=1)
-    short = " and ".join(str(form) for form in codec.forms if form.size <= passes)
-    manner += f"; {short}, having no more characters, a character a pass" if short else ""
+    short = [str(form) for form in codec.forms if form.size <= passes]
+    if len(short) == len(codec.forms) > 1:
+        manner += "; all forms, having no more characters, a character a pass"
+    elif short:
+        manner += f"; {' and '.join(short)}, having no more characters, a character a pass"
     forms = ", ".join(f"{form} ({n:,} poems)" for form, n in codec.forms.items())
     labels = "".join(
         f"\nLabel {_plain(name)}: {len(values):,} values, {', '.join(map(_plain, values[:_SHOWN]))}"
