@@ -55,8 +55,8 @@ def test_generate(tmp_path: Path) -> None:
 def test_complete(tmp_path: Path) -> None:
     _, partners, blanks, rhymes = re.split(r"^\w.*:$", printed(tmp_path, "complete"), flags=re.M)
     assert [text[:5] for text in couplets(partners)] == ["山月臨窗白"] * 3
-    bounds = [float(bound) for bound in re.findall(r"> (-[\d.]+) nats", partners)]
-    assert bounds == sorted(bounds, reverse=True)
+    scores = [float(score) for score in re.findall(r"score (-?[\d.]+)", partners)]
+    assert (len(scores), scores) == (3, sorted(scores, reverse=True))
     assert len(couplets(blanks)) == 3
     assert all(re.fullmatch("山月.窗白，溪風入..。", text) for text in couplets(blanks))
     assert len(couplets(rhymes)) == 3

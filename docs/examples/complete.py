@@ -4,10 +4,10 @@ from poetvae import Poet
 
 poet = Poet.from_pretrained()
 
-# A line gets its partner. Candidates are ranked by a bound on their likelihood, the best first.
+# A line gets its partner. Candidates are ranked, see poetvae.generation.ranking: the best first.
 print("A line and its partner:")
 for poem in poet.complete("山月臨窗白", n=3, candidates=4, seed=1):
-    print(" ", poem.text, f" log p(x) > {poem.bound:.1f} nats")
+    print(" ", poem.text, f" log p(x) > {poem.bound:.1f} nats, score {poem.score:.1f}")
 
 # Blanks are filled; what is there stays as it is.
 print("Blanks:")

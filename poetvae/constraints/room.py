@@ -47,7 +47,7 @@ def opened(text: str) -> str:
 
 def form_for(codec: PoemCodec, conditions: Conditions) -> Form | None:
     """The model's form in which all that is asked for has room, lines as whole as they can be, the
-    most frequent one of several; None in free form.
+    most frequent one of several, a tune only where no other has; None in free form.
 
     Raises:
         ConstraintError: there is none, with the forms that there are.
@@ -67,12 +67,12 @@ def form_for(codec: PoemCodec, conditions: Conditions) -> Form | None:
         names = ", ".join(" ".join(map(str, text)).replace("_", " ") for text in texts)
         why = f"{names}: no form of this model has room for it"
         raise ConstraintError(f"{why}; it writes {codec.known_forms}")
-    return min(fitting, key=lambda form: (fitting[form], -codec.forms[form]))
+    return min(fitting, key=lambda form: (bool(form.tune), fitting[form], -codec.forms[form]))
 
 
 def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
-    """The model's form with the fewest lines that a text, with or without blanks, opens; a
-    ConstraintError where there is none."""
+    """The model's form with the fewest lines that a text, with or without blanks, opens, a tune
+    only where no other is opened by it; a ConstraintError where there is none."""
     if not codec.forms:
         return None
     fitting = {}
@@ -81,7 +81,7 @@ def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
         left = _template(codec, form, text)
         whole = LACUNA not in chars and not left  # so that more has to be written
         if left is not None and len(chars) + whole <= form.size:
-            fitting[form] = (left, form.lines, -codec.forms[form])
+            fitting[form] = (bool(form.tune), left, form.lines, -codec.forms[form])
     if not fitting:
         forms = f"none of the model's forms, {codec.known_forms},"
         why = f"{text!r} opens {forms} with anything left to write"

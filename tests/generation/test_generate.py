@@ -165,7 +165,8 @@ def test_a_seed_writes_the_same_poems(name: str) -> None:
 
 
 def test_more_poems_than_a_batch() -> None:
-    poems = generate(MODELS["two", None], TWO, 2 * BATCH + 3, form=QUATRAIN, seed=5)
+    how: Any = {"form": QUATRAIN, "temperature": 1.0, "seed": 5}
+    poems = generate(MODELS["two", None], TWO, 2 * BATCH + 3, **how)
     assert len(poems) == 2 * BATCH + 3
     assert len({poem.text for poem in poems}) > 2 * BATCH
 
