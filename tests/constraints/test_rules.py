@@ -431,9 +431,10 @@ HAIKU, TUNE = Form.parse("haiku"), Form.parse("浣溪沙")
     [
         ({}, HAIKU),
         ({"acrostic": "春夏秋"}, HAIKU),
-        ({"acrostic": "春夏秋冬"}, TUNE),
-        ({"tones": "strict"}, TUNE),
-        ({"rhyme": "any"}, TUNE),
+        ({"acrostic": "春夏秋冬"}, QUATRAIN),
+        ({"acrostic": "春夏秋冬春夏"}, TUNE),  # nothing else has so many lines
+        ({"tones": "strict"}, COUPLET),
+        ({"rhyme": "any"}, QUATRAIN),
         ({"rhyme": "尤", "first_line": "白日依山盡"}, COUPLET),
         ({"rhyme": "any", "first_line": "白日依山盡"}, QUATRAIN),
         ({"tones": "usual", "lines": {2: "黃河入海流"}}, COUPLET),
