@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
-def changed(before: str, after: str, fixed: bool) -> list[int]:
-    """The places of `after` where it differs from `before`. If `fixed` they have one form, so that
-    places correspond; if not, they are aligned with the fewest changes (Levenshtein 1966), and what
-    was only left out has no place."""
-    if fixed:
+def changed(before: Sequence[str], after: Sequence[str], fixed: bool) -> list[int]:
+    """The places of `after`, a text or its words, where it differs from `before`. If `fixed` they
+    have one form: where they are as long as each other, places correspond. English syllables have
+    letters as they have, and other texts no form: these are aligned with the fewest changes
+    (Levenshtein 1966), and what was only left out has no place."""
+    if fixed and len(before) == len(after):
         return [i for i, (x, y) in enumerate(zip(before, after, strict=True)) if x != y]
     table = _edits(before, after)
     i, j, places = len(before), len(after), []
@@ -27,11 +28,14 @@ def changed(before: str, after: str, fixed: bool) -> list[int]:
 
 
 def distance(a: str, b: str, fixed: bool) -> int:
-    """How many characters differ: the Hamming distance in a fixed form, else Levenshtein's."""
-    return len(changed(a, b, fixed=True)) if fixed else _edits(a, b)[-1][-1]
+    """How many characters differ: the Hamming distance in a fixed form, else Levenshtein's, and so
+    too where the texts of a form are not of one length, as in English."""
+    if fixed and len(a) == len(b):
+        return len(changed(a, b, fixed=True))
+    return _edits(a, b)[-1][-1]
 
 
-def _edits(a: str, b: str) -> list[list[int]]:
+def _edits(a: Sequence[str], b: Sequence[str]) -> list[list[int]]:
     """The edit distance of every beginning of a (rows) and every beginning of b (columns)."""
     table = [list(range(len(b) + 1))]
     for i, x in enumerate(a):
