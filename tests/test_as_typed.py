@@ -117,9 +117,7 @@ def test_a_first_line_decides_the_form() -> None:
     assert [verse[0] for verse in poem.lines[:2]] == ["白", "黃"]
     (poem,) = poet().generate(lines={3: "欲窮千里目"}, contains="樓")
     assert (poem.form in {"5x4", "5x8"}, poem.lines[2]) == (True, "欲窮千里目")
-    (poem,) = poet().generate(
-        first_line="西江月", form="謁金門"
-    )  # a tune is named, or all that fits
+    (poem,) = poet().generate(first_line="西江月", form="謁金門")  # a tune has to be named
     assert poem.lines[0] == "西江月"
     (poem,) = poet().complete("白日依山盡，黃河", 1)
     assert poem.lines[0] == "白日依山盡"

@@ -127,7 +127,8 @@ def draw_map(
             note(f"purity of the clusters by {name}: {purity(places, values):.3f}")
         groups["cluster"] = named([poem.text for poem in poems], places)
     first = next((name for name in (label, "cluster", *USUAL) if name in groups), None)
-    nodes = plane.grid(points, grid)
+    beside = suffix != ".html" and first == "cluster"  # regions stand in place of the grid
+    nodes = plane.grid(points, 0 if beside else grid)
     lifted = plane.beside(nodes, z)
     chunks = (lifted[i : i + DECODED] for i in range(0, len(lifted), DECODED))
     forms_of = Counter(map(poet.codec.form_of, poems))
@@ -143,10 +144,8 @@ def draw_map(
     else:
         colours = groups[first] if first else None
         title += f", by {first}" if first else ""
-        names = groups["cluster"] if first == "cluster" else ()
+        names = groups["cluster"] if beside else ()
         parts = regions(poet.model, poet.codec, z, points, names, form, seed)
-        if parts:
-            written = []
         plot_map(out, points.numpy(), colours, written, plane.names(), title=title, regions=parts)
     common.output(None, out, False)
 
