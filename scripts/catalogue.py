@@ -1,0 +1,120 @@
+"""The catalogue of what poetvae says: gather its texts, compile it, and list what lacks.
+
+    python scripts/catalogue.py            # after a change of a text, and after translating
+    python scripts/catalogue.py --check    # changes nothing; exit 1 where something is left to do
+
+Translations are edited in `poetvae/locales/zh_TW/LC_MESSAGES/poetvae.po`, in traditional characters
+alone: the simplified catalogue is made of it by OpenCC.
+"""
+
+from __future__ import annotations
+
+import inspect
+import io
+import re
+import sys
+from collections.abc import Iterator
+
+import click
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+from opencc import OpenCC
+
+from poetvae.cli import cli
+from poetvae.files import write_file
+from poetvae.i18n import DOMAIN, LOCALES
+
+SOURCE, MADE = "zh_TW", "zh_CN"
+PACKAGE = LOCALES.parent
+
+
+def gathered() -> Catalog:
+    """What is said: texts in `_` and `N_`, and the help of all commands."""
+    found = Catalog(domain=DOMAIN)
+    texts = extract_from_dir(PACKAGE, [("**.py", "python")], keywords={"_": None, "N_": None})
+    for _, _, message, _, _ in sorted(texts, key=lambda one: (one[0], one[1])):
+        if message:
+            found.add(message)
+    for text in _helps(cli):
+        found.add(text)
+    return found
+
+
+def _helps(command: click.Command) -> Iterator[str]:
+    if command.help:
+        yield inspect.cleandoc(command.help)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.help:
+            yield parameter.help
+    if isinstance(command, click.Group):
+        for other in command.commands.values():
+            yield from _helps(other)
+
+
+def updated() -> Catalog:
+    """The catalogue as it is translated, with today's texts."""
+    with (LOCALES / SOURCE / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
+        known = read_po(file, locale=SOURCE, domain=DOMAIN)
+    fresh = gathered()
+    about = {"project": DOMAIN, "header_comment": f"# What {DOMAIN} says, in Chinese."}
+    found = Catalog(locale=SOURCE, domain=DOMAIN, fuzzy=False, **about)
+    for message in fresh:
+        if message.id:
+            translated = known.get(message.id)
+            found.add(message.id, translated.string if translated else "")
+    return found
+
+
+def compiled(catalogue: Catalog, convert: OpenCC | None = None) -> bytes:
+    """A catalogue for gettext, its translations converted."""
+    found = Catalog(locale=SOURCE if convert is None else MADE, domain=DOMAIN)
+    for message in catalogue:
+        if message.id and message.string:
+            text = str(message.string)
+            found.add(message.id, convert.convert(text) if convert else text)
+    out = io.BytesIO()
+    write_mo(out, found)
+    return out.getvalue()
+
+
+def _po(catalogue: Catalog) -> bytes:
+    """A catalogue for people to edit, the same whoever writes it, and when."""
+    out, kept = io.BytesIO(), (b'"Language:', b'"MIME', b'"Content')
+    write_po(out, catalogue, width=100, sort_output=True)
+    lines = out.getvalue().split(b"\n")
+    head = lines.index(b"")
+    top = [line for line in lines[:head] if not re.match(rb'"[\w-]+: ', line)]
+    told = [line for line in lines[:head] if line.startswith(kept)]
+    return b"\n".join([*top, *told, *lines[head:]])
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Change nothing; exit 1 where something is to do.")
+def main(check: bool) -> None:
+    """Gather, compile, and list what lacks a translation."""
+    catalogue = updated()
+    made = {
+        f"{SOURCE}/LC_MESSAGES/{DOMAIN}.po": _po(catalogue),
+        f"{SOURCE}/LC_MESSAGES/{DOMAIN}.mo": compiled(catalogue),
+        f"{MADE}/LC_MESSAGES/{DOMAIN}.mo": compiled(catalogue, OpenCC("tw2sp")),
+    }
+    stale = []
+    for name, content in made.items():
+        path = LOCALES / name
+        if not path.exists() or path.read_bytes() != content:
+            stale.append(name)
+            if not check:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_file(path, content)
+    lacking = [str(message.id) for message in catalogue if message.id and not message.string]
+    for text_ in lacking:
+        click.echo(f"no translation: {text_!r}")
+    if check and stale:
+        click.echo(f"stale: {', '.join(stale)}; run python scripts/catalogue.py")
+    sys.exit(1 if lacking or (check and stale) else 0)
+
+
+if __name__ == "__main__":
+    main()
