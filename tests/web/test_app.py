@@ -227,6 +227,6 @@ def test_free_form_has_a_page(free_poet: Poet) -> None:
 
 def test_without_gradio_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gradio", None)
-    monkeypatch.delitem(sys.modules, "poetvae.web.app")
+    monkeypatch.delitem(sys.modules, "poetvae.web.controls")
     with pytest.raises(ConfigError, match=r"pip install 'poetvae\[demo\]'"):
-        importlib.import_module("poetvae.web.app")
+        importlib.import_module("poetvae.web.controls")

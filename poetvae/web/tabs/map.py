@@ -1,0 +1,24 @@
+"""Map: where poems lie, and what the model writes there."""
+
+from __future__ import annotations
+
+from ...poet import Poet
+from .. import handlers, html
+from ..controls import Column, Html, form_menu, gr, on, sent
+
+
+def tab(poet: Poet) -> gr.HTML:
+    atlas = handlers.atlas(poet)
+    with gr.Row():
+        with Column(scale=3):
+            picture = Html(html.picture(atlas), elem_id="picture")
+        with Column(scale=2):
+            form = form_menu(poet)
+            told = html.note("Click on the map to read what the model writes there.")
+            there = Html(told, elem_id="there")
+
+    def look(form: object, event: gr.EventData) -> str:
+        return html.place(*handlers.look(poet, atlas, sent(event, "x"), sent(event, "y"), form))
+
+    on(picture.select, look, [form], [there])
+    return there
