@@ -4,7 +4,7 @@
     python scripts/catalogue.py --check    # changes nothing; exit 1 where something is left to do
 
 Translations are edited in `poetvae/locales/zh_TW/LC_MESSAGES/poetvae.po`, in traditional characters
-alone: the simplified catalogue is made of it by OpenCC.
+alone: OpenCC makes the simplified catalogue of it, and README.zh-CN.md of README.zh-TW.md.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from poetvae.i18n import DOMAIN, LOCALES
 
 SOURCE, MADE = "zh_TW", "zh_CN"
 PACKAGE = LOCALES.parent
+README = PACKAGE.parent / "README.zh-TW.md"
+TO_SIMPLIFIED = OpenCC("tw2sp")
 
 
 def gathered() -> Catalog:
@@ -67,13 +69,13 @@ def updated() -> Catalog:
     return found
 
 
-def compiled(catalogue: Catalog, convert: OpenCC | None = None) -> bytes:
-    """A catalogue for gettext, its translations converted."""
-    found = Catalog(locale=SOURCE if convert is None else MADE, domain=DOMAIN)
+def compiled(catalogue: Catalog, language: str) -> bytes:
+    """A catalogue for gettext, its translations in the characters of a language."""
+    found = Catalog(locale=language, domain=DOMAIN)
     for message in catalogue:
         if message.id and message.string:
             text = str(message.string)
-            found.add(message.id, convert.convert(text) if convert else text)
+            found.add(message.id, TO_SIMPLIFIED.convert(text) if language == MADE else text)
     out = io.BytesIO()
     write_mo(out, found)
     return out.getvalue()
@@ -90,27 +92,42 @@ def _po(catalogue: Catalog) -> bytes:
     return b"\n".join([*top, *told, *lines[head:]])
 
 
+def simplified(readme: str) -> str:
+    """The README in simplified characters; poems and commands stay as they are."""
+    switch = {"繁體中文": "[繁體中文](README.zh-TW.md)", "[简体中文](README.zh-CN.md)": "简体中文"}
+    lines, code = [], False
+    for line in readme.splitlines():
+        code ^= line.startswith("```")
+        if line.startswith("[English]"):
+            line = " · ".join(switch.get(part, part) for part in line.split(" · "))
+        elif not (code or line.startswith(">")):
+            line = TO_SIMPLIFIED.convert(line)
+        lines.append(line)
+    return "\n".join([*lines, ""])
+
+
 @click.command()
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 where something is to do.")
 def main(check: bool) -> None:
     """Gather, compile, and list what lacks a translation."""
     catalogue = updated()
-    made = {
-        f"{SOURCE}/LC_MESSAGES/{DOMAIN}.po": _po(catalogue),
-        f"{SOURCE}/LC_MESSAGES/{DOMAIN}.mo": compiled(catalogue),
-        f"{MADE}/LC_MESSAGES/{DOMAIN}.mo": compiled(catalogue, OpenCC("tw2sp")),
+    source, made = (LOCALES / language / "LC_MESSAGES" for language in (SOURCE, MADE))
+    contents = {
+        source / f"{DOMAIN}.po": _po(catalogue),
+        source / f"{DOMAIN}.mo": compiled(catalogue, SOURCE),
+        made / f"{DOMAIN}.mo": compiled(catalogue, MADE),
+        README.with_name("README.zh-CN.md"): simplified(README.read_text("utf-8")).encode(),
     }
     stale = []
-    for name, content in made.items():
-        path = LOCALES / name
+    for path, content in contents.items():
         if not path.exists() or path.read_bytes() != content:
-            stale.append(name)
+            stale.append(path.name)
             if not check:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_file(path, content)
     lacking = [str(message.id) for message in catalogue if message.id and not message.string]
-    for text_ in lacking:
-        click.echo(f"no translation: {text_!r}")
+    for text in lacking:
+        click.echo(f"no translation: {text!r}")
     if check and stale:
         click.echo(f"stale: {', '.join(stale)}; run python scripts/catalogue.py")
     sys.exit(1 if lacking or (check and stale) else 0)
