@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .errors import ConfigError, brief
+from .i18n import _
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -333,12 +334,24 @@ def configure(preset: str = "base", settings: Mapping[str, Any] | None = None) -
     values: dict[str, Any] = {}
     for name in preset.split(","):
         if name not in PRESETS:
-            raise ConfigError(f"no preset {name!r}; there are {', '.join(sorted(PRESETS))}")
+            raise ConfigError(
+                _(
+                    "no preset {name!r}; there are {presets}",
+                    name=name,
+                    presets=", ".join(sorted(PRESETS)),
+                )
+            )
         values |= PRESETS[name]
     values |= settings or {}
     unknown = sorted(values.keys() - fields().keys())
     if unknown:
-        raise ConfigError(f"no setting {unknown[0]!r}; there are {', '.join(sorted(fields()))}")
+        raise ConfigError(
+            _(
+                "no setting {unknown!r}; there are {fields}",
+                unknown=unknown[0],
+                fields=", ".join(sorted(fields())),
+            )
+        )
 
     def part(cls: type[T]) -> T:
         names = typing.get_type_hints(cls)
@@ -383,11 +396,24 @@ def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
     """A dataclass of settings from plain values, strictly.
     Raises ConfigError: an unknown key, a value of a wrong type or out of bounds."""
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{cls.__name__} is {brief(values)}; expected settings by name")
+        raise ConfigError(
+            _(
+                "{name} is {values}; expected settings by name",
+                name=cls.__name__,
+                values=brief(values),
+            )
+        )
     known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(str(key) for key in values.keys() - known.keys())
     if unknown:
-        raise ConfigError(f"{cls.__name__} has no {unknown[0]!r}; it has {', '.join(known)}")
+        raise ConfigError(
+            _(
+                "{name} has no {unknown!r}; it has {known}",
+                name=cls.__name__,
+                unknown=unknown[0],
+                known=", ".join(known),
+            )
+        )
     types = typing.get_type_hints(cls)
     return cls(**{k: _read(known[k], types[k], v) for k, v in values.items()})
 
@@ -400,16 +426,38 @@ def _read(item: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
             parts = value.split(",") if isinstance(value, str) else value
         read = tuple(_scalar(int, part) for part in parts) if several else _scalar(kind, value)
     except (TypeError, ValueError, OverflowError):
-        wanted = "whole numbers, as 1,2,4" if several else kind.__name__
-        raise ConfigError(f"{item.name} is {brief(value)}; expected {wanted}") from None
+        wanted = _("whole numbers, as 1,2,4") if several else kind.__name__
+        raise ConfigError(
+            _(
+                "{name} is {value}; expected {wanted}",
+                name=item.name,
+                value=brief(value),
+                wanted=wanted,
+            )
+        ) from None
     low, high, among = (item.metadata[k] for k in ("low", "high", "among"))
     if among and read not in among:
-        raise ConfigError(f"{item.name} is {brief(value)}; expected one of {', '.join(among)}")
+        raise ConfigError(
+            _(
+                "{name} is {value}; expected one of {among}",
+                name=item.name,
+                value=brief(value),
+                among=", ".join(among),
+            )
+        )
     for number in read if several else (read,):
         if low is not None and not low <= number <= high:
-            raise ConfigError(f"{item.name} is {brief(value)}; expected {low} to {high}")
+            raise ConfigError(
+                _(
+                    "{name} is {value}; expected {low} to {high}",
+                    name=item.name,
+                    value=brief(value),
+                    low=low,
+                    high=high,
+                )
+            )
     if item.name == "dilations" and not read:
-        raise ConfigError("dilations is empty; give at least one, as 1,2,4")
+        raise ConfigError(_("dilations is empty; give at least one, as 1,2,4"))
     return read
 
 

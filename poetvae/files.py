@@ -26,6 +26,7 @@ except ImportError:  # on Windows a temporary is not held, and not swept after i
     fcntl = None  # type: ignore[assignment]
 
 from .errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError
+from .i18n import _
 
 MANIFEST = "manifest.json"
 MOST = {
@@ -66,7 +67,13 @@ def check_suffix(out: Path, suffixes: tuple[str, ...]) -> str:
     """The suffix of a name, in lower case; raises ConfigError for any other than these."""
     suffix = out.suffix.lower()
     if suffix not in suffixes:
-        raise ConfigError(f"{out}: expected a name that ends in {', '.join(suffixes)}")
+        raise ConfigError(
+            _(
+                "{out}: expected a name that ends in {suffixes}",
+                out=out,
+                suffixes=", ".join(suffixes),
+            )
+        )
     return suffix
 
 
@@ -97,7 +104,13 @@ def write_files(
                 os.replace(path, folder / name)
             sync(folder)
         except OSError as cause:
-            raise error(f"{folder / name}: cannot be written ({cause.strerror})") from cause
+            raise error(
+                _(
+                    "{value}: cannot be written ({reason})",
+                    value=folder / name,
+                    reason=cause.strerror,
+                )
+            ) from cause
 
 
 @contextlib.contextmanager
@@ -223,10 +236,23 @@ def read_manifest(folder: Path, error: type[PoetVAEError], remedy: str) -> dict[
         if all(e.keys() == {"size", "sha256"} and type(e["size"]) is int for e in listed.values()):
             return dict(listed)
     except OSError as cause:
-        raise error(f"{path}: cannot be read ({cause.strerror}); {remedy}") from cause
+        raise error(
+            _(
+                "{path}: cannot be read ({reason}); {remedy}",
+                path=path,
+                reason=cause.strerror,
+                remedy=remedy,
+            )
+        ) from cause
     except MALFORMED:
         pass
-    raise error(f"{path} is damaged: it lists no files with size and sha256; {remedy}")
+    raise error(
+        _(
+            "{path} is damaged: it lists no files with size and sha256; {remedy}",
+            path=path,
+            remedy=remedy,
+        )
+    )
 
 
 @contextlib.contextmanager
@@ -240,7 +266,7 @@ def locked(folder: Path) -> Iterator[Callable[[], bool]]:
     from filelock import FileLock, Timeout  # of use to trainings alone; other commands start sooner
 
     if (folder / ".lock").is_symlink():
-        raise CheckpointError(f"{folder}/.lock is a link; remove it")
+        raise CheckpointError(_("{folder}/.lock is a link; remove it", folder=folder))
     lock = FileLock(folder / ".lock")
     # Open it keeps its number, which another folder might get otherwise.
     handle = -1 if fcntl is None else os.open(folder, os.O_RDONLY)
@@ -249,9 +275,13 @@ def locked(folder: Path) -> Iterator[Callable[[], bool]]:
             try:
                 lock.acquire(blocking=False)
             except Timeout as error:
-                remedy = "wait for it, or choose another --out"
+                remedy = _("wait for it, or choose another --out")
                 raise CheckpointError(
-                    f"{folder} is in use by another training; {remedy}"
+                    _(
+                        "{folder} is in use by another training; {remedy}",
+                        folder=folder,
+                        remedy=remedy,
+                    )
                 ) from error
         yield lambda: folder.is_dir() if handle < 0 else _is(handle, folder)
     finally:

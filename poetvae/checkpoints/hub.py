@@ -18,6 +18,7 @@ import torch
 from .. import __version__
 from ..errors import CheckpointError
 from ..files import MANIFEST
+from ..i18n import _
 from ..models import TextModel
 from ..runtime import silenced
 from .model_folder import (
@@ -59,7 +60,13 @@ def locate(name: Name = None, revision: str | None = None, log: Log | None = Non
         name = PACKAGED[str(name or next(iter(PACKAGED)))]
     if isinstance(name, Path) or _is_path(name) or not _NAME.fullmatch(name):
         if revision is not None:
-            raise CheckpointError(f"{name} is no name on a hub; leave out revision {revision!r}")
+            raise CheckpointError(
+                _(
+                    "{name} is no name on a hub; leave out revision {revision!r}",
+                    name=name,
+                    revision=revision,
+                )
+            )
         return Path(name)
     return fetch(name, revision, log)
 
@@ -85,7 +92,7 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
             folder of poetvae, or a damaged one.
     """
     repo, revision = _parse(name, revision)
-    where = f"{repo}@{revision}" if revision else repo
+    where = _("{repo}@{revision}", repo=repo, revision=revision) if revision else repo
     from huggingface_hub import HfApi, constants, snapshot_download
 
     damaged = None
@@ -96,9 +103,9 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
         except CheckpointError as error:
             damaged = error
     if constants.HF_HUB_OFFLINE:
-        why = "HF_HUB_OFFLINE is set, so no hub is asked: unset it, or check the path"
+        why = _("HF_HUB_OFFLINE is set, so no hub is asked: unset it, or check the path")
         raise damaged or CheckpointError(
-            f"{where}: no such folder, nor was it fetched before; {why}"
+            _("{where}: no such folder, nor was it fetched before; {why}", where=where, why=why)
         )
     if log is not None:
         log(f"{where}: no such folder; asking the hub {constants.ENDPOINT}")
@@ -109,8 +116,12 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
         siblings = api.model_info(repo, revision=revision, timeout=timeout).siblings or []
         names = {sibling.rfilename for sibling in siblings}
         if missing := ", ".join(name for name in _NEEDED if name not in names):
-            why = f"it has no {missing}{pickle_hint(names, 'fetched')}"
-            raise CheckpointError(f"{where} on the hub is no model of poetvae: {why}")
+            why = _(
+                "it has no {missing}{names}", missing=missing, names=pickle_hint(names, "fetched")
+            )
+            raise CheckpointError(
+                _("{where} on the hub is no model of poetvae: {why}", where=where, why=why)
+            )
         fetched = Path(
             snapshot_download(
                 repo,
@@ -147,7 +158,13 @@ def push(
     """
     repo, revision = _parse(name, None)
     if revision is not None:
-        raise CheckpointError(f"{name}: a model is put on the main branch; leave out @{revision}")
+        raise CheckpointError(
+            _(
+                "{name}: a model is put on the main branch; leave out @{revision}",
+                name=name,
+                revision=revision,
+            )
+        )
     from huggingface_hub import HfApi
 
     with tempfile.TemporaryDirectory(prefix="poetvae-") as scratch:
@@ -167,11 +184,13 @@ def push(
 
 def _parse(name: str, revision: str | None) -> tuple[str, str | None]:
     """`owner/name` and the revision of a hub name, which may not have two."""
-    text = f"{name}@{revision}" if revision is not None else name
+    text = _("{name}@{revision}", name=name, revision=revision) if revision is not None else name
     match = _NAME.fullmatch(text)
     if match is None or ".." in text:
-        expected = "owner/name or owner/name@revision"
-        raise CheckpointError(f"{text!r} is no name on a hub; expected {expected}")
+        expected = _("owner/name or owner/name@revision")
+        raise CheckpointError(
+            _("{text!r} is no name on a hub; expected {expected}", text=text, expected=expected)
+        )
     return match[1], match[2]
 
 
@@ -212,7 +231,9 @@ def _asking(start: str) -> Iterator[None]:
         other = f"gave no answer that could be used ({reason}); check the name, the network, and "
         other += "`hf auth login`"
         why = next((text for kind, text in known.items() if isinstance(error, kind)), other)
-        raise CheckpointError(f"{start} the hub {constants.ENDPOINT} {why}") from error
+        raise CheckpointError(
+            _("{start} the hub {endpoint} {why}", start=start, endpoint=constants.ENDPOINT, why=why)
+        ) from error
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..errors import ConstraintError
+from ..i18n import _
 from ..text.poem import Form
 from ..text.tokenizer import NEWLINE
 from .automaton import Automaton, at_most_once, compatible, intersection, product_size
@@ -183,9 +184,14 @@ def joint(constraints: Sequence[Constraint]) -> Constraint | None:
     for one in constraints:
         if (first.form, len(first.parts[0].edges)) != (one.form, len(one.parts[0].edges)):
             raise ConstraintError(
-                f"conditions on {first.form or 'free'} and on {one.form or 'free'} poems, of"
-                f" {len(first.parts[0].edges)} and {len(one.parts[0].edges)} positions; give one"
-                " form"
+                _(
+                    "conditions on {form} and on {form2} poems, of {n} and {n2} positions; "
+                    "give one form",
+                    form=first.form or "free",
+                    form2=one.form or "free",
+                    n=len(first.parts[0].edges),
+                    n2=len(one.parts[0].edges),
+                )
             )
         for part in one.parts:
             new = part if one is first and one.distinct == distinct else _once(part, places)

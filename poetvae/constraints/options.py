@@ -14,6 +14,7 @@ from typing import Any
 
 from ..config import option
 from ..errors import ConstraintError
+from ..i18n import _
 from ..text.prosody import METRES, STRICTNESS, USUAL
 
 WHERE = ("heads", "ends", "diagonal")  # where an acrostic may stand in the lines
@@ -104,11 +105,25 @@ class Conditions:
         for field in dataclasses.fields(self):
             value, among = getattr(self, field.name), field.metadata["among"]
             if among and value is not None and value not in among:
-                raise ConstraintError(f"{field.name} is {value!r}; expected {' or '.join(among)}")
+                raise ConstraintError(
+                    _(
+                        "{name} is {value!r}; expected {among}",
+                        name=field.name,
+                        value=value,
+                        among=" or ".join(among),
+                    )
+                )
         texts: dict[int, str] = {}
         for n, text in self.lines.items() if isinstance(self.lines, Mapping) else self.lines:
             if texts.setdefault(n, text) != text:
-                raise ConstraintError(f"line {n} is {texts[n]!r} and {text!r}; give it once")
+                raise ConstraintError(
+                    _(
+                        "line {n} is {texts!r} and {text!r}; give it once",
+                        n=n,
+                        texts=texts[n],
+                        text=text,
+                    )
+                )
 
     def __bool__(self) -> bool:
         """Whether anything is asked."""

@@ -7,6 +7,7 @@ from functools import partial
 from itertools import takewhile
 
 from ..errors import ConstraintError
+from ..i18n import _
 from ..text.cleaning import clean
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
@@ -65,8 +66,10 @@ def form_for(codec: PoemCodec, conditions: Conditions) -> Form | None:
     if not fitting:
         texts = ((name, *(x for x in args if x not in WHERE)) for name, args in asked)
         names = ", ".join(" ".join(map(str, text)).replace("_", " ") for text in texts)
-        why = f"{names}: no form of this model has room for it"
-        raise ConstraintError(f"{why}; it writes {codec.known_forms}")
+        why = _("{names}: no form of this model has room for it", names=names)
+        raise ConstraintError(
+            _("{why}; it writes {known_forms}", why=why, known_forms=codec.known_forms)
+        )
     return min(fitting, key=lambda form: (bool(form.tune), fitting[form], -codec.forms[form]))
 
 
@@ -84,8 +87,8 @@ def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
             fitting[form] = (bool(form.tune), left, form.lines, -codec.forms[form])
     if not fitting:
         forms = f"none of the model's forms, {codec.known_forms},"
-        why = f"{text!r} opens {forms} with anything left to write"
-        raise ConstraintError(f"{why}; give whole lines, with _ for what is open")
+        why = _("{text!r} opens {forms} with anything left to write", text=text, forms=forms)
+        raise ConstraintError(_("{why}; give whole lines, with _ for what is open", why=why))
     return min(fitting, key=lambda form: fitting[form])
 
 

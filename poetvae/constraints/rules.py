@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConstraintError, brief, cut
+from ..i18n import _
 from ..text.cleaning import clean
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
@@ -76,14 +77,16 @@ def line(codec: PoemCodec, form: Form | None, n: int, text: str) -> Constraint:
     Raises:
         ConstraintError: no such line, a text of another length, characters that the model lacks.
     """
-    name = "the first line" if n == 1 else f"line {brief(n)}"
+    name = _("the first line") if n == 1 else _("line {n}", n=brief(n))
     if form is None and n == 1:
         chars = typed_chars(text)
         _check_length(name, chars, 1, codec.max_len - 2)
         return _fixed(codec, form, dict(enumerate((*chars, "\n"))), name)
     form = _fixed_form(form, name)
     if not 1 <= n <= form.lines:
-        raise ConstraintError(f"{name} of {form}: expected 1 to {form.lines}")
+        raise ConstraintError(
+            _("{name} of {form}: expected 1 to {lines}", name=name, form=form, lines=form.lines)
+        )
     span = form.spans[n - 1]
     chars = typed_units(codec, text, form, n - 1)[0]
     _check_length(name, chars, 1 if n == 1 else len(span), len(span), text)
@@ -100,7 +103,9 @@ def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     name = "the template"
     typed, text = text, opened(text)
     if not text.replace(LACUNA, "").strip():
-        raise ConstraintError(f"the template {typed!r} has no character; give at least one")
+        raise ConstraintError(
+            _("the template {typed!r} has no character; give at least one", typed=typed)
+        )
     if form is None:
         _check_length(name, clusters(text), 1, codec.max_len - 1)
         return _fixed(codec, form, dict(enumerate(clusters(text))), name)
@@ -113,8 +118,13 @@ def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
             part = chars[max(start, span.start) : end]
             _check_length(line, part, len(span), len(span), _as_typed(codec, part))
     if len(chars) > form.size:
-        sizes = f"the template has {len(chars)} characters, {form} has {form.size}"
-        raise ConstraintError(f"{sizes} in {form.lines} lines")
+        sizes = _(
+            "the template has {n} characters, {form} has {size}",
+            n=len(chars),
+            form=form,
+            size=form.size,
+        )
+        raise ConstraintError(_("{sizes} in {lines} lines", sizes=sizes, lines=form.lines))
     return _fixed(codec, form, dict(enumerate(chars)), name)
 
 
@@ -127,7 +137,9 @@ def acrostic(codec: PoemCodec, form: Form | None, text: str, where: str = "heads
     name = "the acrostic"
     form = _fixed_form(form, name)
     if where not in WHERE:
-        raise ConstraintError(f"an acrostic at {where!r}: expected {', '.join(WHERE)}")
+        raise ConstraintError(
+            _("an acrostic at {where!r}: expected {where2}", where=where, where2=", ".join(WHERE))
+        )
     chars = language_for(codec.tokenizer).characters(clean(text)[0] or text)
     places = column(form, where)
     _check_length(name, chars, 1, len(places), text)
@@ -180,7 +192,9 @@ def metre(codec: PoemCodec, form: Form | None, name: str, strictness: str = USUA
     """
     form, language = _fixed_form(form, "a metre"), language_for(codec.tokenizer)
     if name not in language.METRES:
-        raise ConstraintError(f"the metre is {name!r}; {language.SAYS['no metre']}")
+        raise ConstraintError(
+            _("the metre is {name!r}; {says}", name=name, says=language.SAYS["no metre"])
+        )
     schemes = language.patterns(form, name, strictness)
     return _by_pattern(codec, form, schemes, strictness, f"{name} metre ({strictness})")
 
@@ -238,17 +252,23 @@ def rhyme(
     if not found:
         raise ConstraintError(language.SAYS["no rhyme"].format(form=form, lines=form.lines))
     if name == "any" and max(len(one.verses) for one in found) == 1:
-        raise ConstraintError(f"{form} has one line to rhyme; name a rhyme class, such as 尤")
+        raise ConstraintError(
+            _("{form} has one line to rhyme; name a rhyme class, such as 尤", form=form)
+        )
     named = frozenset() if name == "any" else language.readings_named(name, found[0].book)
     if not named and name != "any":
-        raise ConstraintError(f"rhyme {name!r}: expected {language.SAYS['rhyme']}")
+        raise ConstraintError(
+            _("rhyme {name!r}: expected {says}", name=name, says=language.SAYS["rhyme"])
+        )
     among = []
     for one in found:
         meant = tuple(x for x, ends in one.sounds.items() if _is_meant(named, x, ends.values()))
         among.append(meant or one.held)
         named = frozenset() if meant else named
     if named:
-        raise ConstraintError(f"{form} has no rhyme that {name} fits; take another")
+        raise ConstraintError(
+            _("{form} has no rhyme that {name} fits; take another", form=form, name=name)
+        )
     apart = (one for one in found if form.lines > 2 or len(one.verses) > 1)
     ends = frozenset(form.ends[i] for one in apart for i in one.verses)
     each = (_rhyme(codec, form, *pair, ends, name) for pair in zip(found, among, strict=True))
@@ -289,8 +309,10 @@ def _rhyme(
     ]
     if not wants:
         least = sum(UNHEARD not in end for end in rhyme.sounds[among[0]].values())
-        wanted = f"{least} different characters of the rhyme {name}"
-        raise ConstraintError(f"this model knows fewer than {wanted}; take another")
+        wanted = _("{least} different characters of the rhyme {name}", least=least, name=name)
+        raise ConstraintError(
+            _("this model knows fewer than {wanted}; take another", wanted=wanted)
+        )
     of_tune = rhyme.book == GROUPS
     said = ("one group" if of_tune else "one class") if name == "any" else " or ".join(among)
     words = dict.fromkeys(map(form.ends.__getitem__, rhyme.verses), said)
@@ -397,7 +419,9 @@ def _union(
         if all(map(len, blocks)):
             rows.append(blocks)
     if not rows:
-        raise ConstraintError(f"this model has no characters for {name}; ask for something else")
+        raise ConstraintError(
+            _("this model has no characters for {name}; ask for something else", name=name)
+        )
     alone = Constraint((Automaton.of(torch.stack(sets), rows),), distinct, form=form)
     condition = Condition(name, alone, words or {}, sounds or {}, by_sound)
     return replace(alone, says=(condition,))
@@ -441,14 +465,22 @@ def _check_length(
     name: str, chars: Sequence[str], least: int, most: int, typed: str | None = None
 ) -> None:
     if not least <= len(chars) <= most:
-        wanted = str(least) if least == most else f"{least} to {most}"
+        wanted = str(least) if least == most else _("{least} to {most}", least=least, most=most)
         quoted = repr("".join(chars) if typed is None else typed.strip())
-        raise ConstraintError(f"{name}: {quoted} has {len(chars)} characters; expected {wanted}")
+        raise ConstraintError(
+            _(
+                "{name}: {quoted} has {n} characters; expected {wanted}",
+                name=name,
+                quoted=quoted,
+                n=len(chars),
+                wanted=wanted,
+            )
+        )
 
 
 def _fixed_form(form: Form | None, name: str) -> Form:
     """The form; a ConstraintError in free form."""
     if form is None:
-        wanted = "a fixed form, such as 5x4; this model writes free form"
-        raise ConstraintError(f"{name} needs {wanted}")
+        wanted = _("a fixed form, such as 5x4; this model writes free form")
+        raise ConstraintError(_("{name} needs {wanted}", name=name, wanted=wanted))
     return form

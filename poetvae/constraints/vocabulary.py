@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConstraintError
+from ..i18n import _
 from ..text.codec import PoemCodec, language_of_tokens
 from ..text.prosody import LANGUAGES, UNHEARD, Language, Reading
 from ..text.prosody.interface import WHOLE
@@ -62,7 +63,10 @@ def tokens_of(
 def unknown(chars: Iterable[str]) -> ConstraintError:
     """The error for characters that a model cannot write."""
     return ConstraintError(
-        f"this model cannot write {' '.join(dict.fromkeys(chars))}; take other characters"
+        _(
+            "this model cannot write {chars}; take other characters",
+            chars=" ".join(dict.fromkeys(chars)),
+        )
     )
 
 

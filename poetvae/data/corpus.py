@@ -18,6 +18,7 @@ import numpy as np
 
 from ..config import TrainConfig, takes_fields
 from ..errors import CorpusError, several
+from ..i18n import _
 from ..text.cleaning import UNBALANCED, clean
 from ..text.graphemes import clusters
 from ..text.poem import Form, Poem, content, held_out, select, text_key
@@ -171,7 +172,9 @@ def check_sources(sources: Iterable[Source]) -> list[str]:
     """The names of sources; raises CorpusError where there is none, or one is not there."""
     names = [check_source(str(source)) for source in sources]
     if not names:
-        raise CorpusError("no corpus: give a file, a folder, a hub name, or - for standard input")
+        raise CorpusError(
+            _("no corpus: give a file, a folder, a hub name, or - for standard input")
+        )
     return names
 
 
@@ -188,13 +191,22 @@ def read_records(
     passed = Passed(report.ignored, report.encodings)
     for name in sources:
         if is_store(name):
-            raise CorpusError(f"{name} is tokenized: numbers, no poems; give it alone, or to train")
+            raise CorpusError(
+                _("{name} is tokenized: numbers, no poems; give it alone, or to train", name=name)
+            )
         for record in read_source(name, passed, spec.reading, spec.strict):
             total += 1
             if record.problem and spec.strict:
                 detail = f" ({record.detail})" if record.detail else ""
-                reason = f"{record.where}: {record.problem}{detail}"
-                raise CorpusError(f"{reason}; mend it, or read without strict to skip it")
+                reason = _(
+                    "{where}: {problem}{detail}",
+                    where=record.where,
+                    problem=record.problem,
+                    detail=detail,
+                )
+                raise CorpusError(
+                    _("{reason}; mend it, or read without strict to skip it", reason=reason)
+                )
             if record.problem or "\ufffd" in record.text:
                 lost.note(record if record.problem else record._replace(problem=LOST))
                 if lost.dropped.total() % _EARLY == 0:
@@ -209,7 +221,15 @@ def _check_lost(lost: CorpusReport, total: int) -> None:
     if count > 1 and 5 * count > total:
         reasons = "; ".join(line.removeprefix("dropped: ") for line in lost.losses())
         remedy = remedy_for(lost.dropped.most_common(1)[0][0])
-        raise CorpusError(f"{count:,} of {total:,} entries are lost: {reasons}; {remedy}")
+        raise CorpusError(
+            _(
+                "{count:,} of {total:,} entries are lost: {reasons}; {remedy}",
+                count=count,
+                total=total,
+                reasons=reasons,
+                remedy=remedy,
+            )
+        )
 
 
 def read_record(
@@ -290,13 +310,22 @@ def _check_kept(names: list[str], report: CorpusReport, before: CorpusReport) ->
     if report.kept == before.kept:
         dropped = report.dropped - before.dropped
         why = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
-        why, remedy = (f"dropped: {why}" if why else "it is empty"), ""
+        why, remedy = (_("dropped: {why}", why=why) if why else _("it is empty")), ""
         if reason := next((reason for reason in dropped if report.first(reason)), ""):
-            why, remedy = f"{why}; first {report.first(reason)}", f"; {remedy_for(reason)}"
+            why, remedy = (
+                _("{why}; first {reason}", why=why, reason=report.first(reason)),
+                _("; {reason}", reason=remedy_for(reason)),
+            )
         passed = listing("; not read", report.ignored)
         raise CorpusError(
-            f"{', '.join(names)}: nothing to learn from: {report.read - before.read} poems read, "
-            f"{why}{''.join(passed)}{remedy or f'; poems stand in {KINDS} files'}"
+            _(
+                "{names}: nothing to learn from: {value} poems read, {why}{passed}{remedy}",
+                names=", ".join(names),
+                value=report.read - before.read,
+                why=why,
+                passed="".join(passed),
+                remedy=remedy or f"; poems stand in {KINDS} files",
+            )
         )
 
 
@@ -308,14 +337,26 @@ def _check_selected(names: list[str], spec: CorpusSpec, report: CorpusReport) ->
     fixed = [(form, count) for form, count in report.forms.most_common() if form != "free"]
     none = f"0 poems of the form {several(sorted(spec.forms))}"
     if not spec.forms:
-        reason = f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
+        reason = _(
+            "all {kept} poems have lacunae; give whole poems, or select a --form", kept=report.kept
+        )
     elif not fixed:
         one_line = f"; {ONE_LINE}" if report.single else ""
-        reason = f"{none}; all {report.kept} are of free form: leave out --form{one_line}"
+        reason = _(
+            "{none}; all {kept} are of free form: leave out --form{one_line}",
+            none=none,
+            kept=report.kept,
+            one_line=one_line,
+        )
     else:
         there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
-        reason = f"{none}; there are {there}: try --form {fixed[0][0]}"
-    raise CorpusError(f"{', '.join(names)}: {reason}")
+        reason = _(
+            "{none}; there are {there}: try --form {fixed}",
+            none=none,
+            there=there,
+            fixed=fixed[0][0],
+        )
+    raise CorpusError(_("{names}: {reason}", names=", ".join(names), reason=reason))
 
 
 def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) -> None:
@@ -330,8 +371,12 @@ def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) 
     reasons["to test with, but a near-copy of one to train on"] = near
     report.repeated += Counter({reason: count for reason, count in reasons.items() if count})
     if not report.train:
-        reason = f"{', '.join(map(str, spec.sources))}: all {left.sum()} poems are held out"
-        raise CorpusError(f"{reason}; give more poems, or hold out less")
+        reason = _(
+            "{str}: all {sum} poems are held out",
+            str=", ".join(map(str, spec.sources)),
+            sum=left.sum(),
+        )
+        raise CorpusError(_("{reason}; give more poems, or hold out less", reason=reason))
 
 
 def sample_folder() -> Path:
@@ -340,5 +385,5 @@ def sample_folder() -> Path:
     for folder in (package / "sample", package.parent / "data" / "sample"):
         if folder.is_dir():
             return folder
-    reason = f"no embedded sample beside {package}"
-    raise CorpusError(f"{reason}; install poetvae again, or give a corpus")
+    reason = _("no embedded sample beside {package}", package=package)
+    raise CorpusError(_("{reason}; install poetvae again, or give a corpus", reason=reason))

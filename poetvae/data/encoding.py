@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from ..errors import ConfigError
+from ..i18n import _
 
 BROKEN = "\udcff"
 """Stands in decoded text for bytes that stand for nothing."""
@@ -52,7 +53,9 @@ def check_encoding(name: str) -> str:
         b"\n\0\0\0".decode(found.name, "replace")  # it is one of texts, as base64 is not
         _decode(b"\n\0\0\0", found.name)
     except (LookupError, UnicodeError, TypeError) as error:
-        raise ConfigError(f"encoding is {name!r}; expected {ENCODINGS}") from error
+        raise ConfigError(
+            _("encoding is {name!r}; expected {encodings}", name=name, encodings=ENCODINGS)
+        ) from error
     return _WIDER.get(found.name, found.name)
 
 

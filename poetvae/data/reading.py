@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..config import option
 from ..errors import ConfigError
+from ..i18n import _
 from ..text.variants import script, standard, to_simplified, to_traditional
 from .encoding import check_encoding
 
@@ -38,17 +39,28 @@ class ReadingOptions:
     def __post_init__(self) -> None:
         for name in ("text_field", "title_field", "encoding"):
             if not isinstance(value := getattr(self, name), str | None):
-                raise ConfigError(f"{name} is {value!r}; expected a name")
+                raise ConfigError(_("{name} is {value!r}; expected a name", name=name, value=value))
         if self.corpus_script not in (None, *INTO):
-            wanted = "expected traditional or simplified"
-            raise ConfigError(f"corpus_script is {self.corpus_script!r}; {wanted}")
+            wanted = _("expected traditional or simplified")
+            raise ConfigError(
+                _(
+                    "corpus_script is {corpus_script!r}; {wanted}",
+                    corpus_script=self.corpus_script,
+                    wanted=wanted,
+                )
+            )
         if self.encoding is not None:
             check_encoding(self.encoding)
         if self.lines_per_poem is not None:
             if self.lines_per_poem < 1:
-                raise ConfigError(f"lines_per_poem is {self.lines_per_poem}; expected at least 1")
+                raise ConfigError(
+                    _(
+                        "lines_per_poem is {lines_per_poem}; expected at least 1",
+                        lines_per_poem=self.lines_per_poem,
+                    )
+                )
             if self.file_is_poem:
-                raise ConfigError("file_is_poem and lines_per_poem were given; give one of them")
+                raise ConfigError(_("file_is_poem and lines_per_poem were given; give one of them"))
 
     def spelled(self, text: str) -> str:
         """A text, if it is in the other script, in the one that is asked for; and where that is

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorpusError
+from ..i18n import _
 from ..text.graphemes import clusters, may_join
 from .corpus import CorpusReport, CorpusSpec, read_records, select_items
 from .record import Record
@@ -133,8 +134,8 @@ def gather(
         while window:
             yield window.popleft().result()
     except BrokenProcessPool as error:
-        reason = "a process that read the corpus has died, perhaps for want of memory"
-        raise CorpusError(f"{reason}; take fewer workers") from error
+        reason = _("a process that read the corpus has died, perhaps for want of memory")
+        raise CorpusError(_("{reason}; take fewer workers", reason=reason)) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

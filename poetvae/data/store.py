@@ -36,6 +36,7 @@ from ..files import (
     read_manifest,
     sync,
 )
+from ..i18n import _
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem
 from ..text.tokenizer import PoemTokenizer
@@ -147,7 +148,7 @@ class StoreWriter:
 @contextmanager
 def new_store(folder: Path) -> Iterator[Path]:
     """A folder that appears at once, complete; CorpusError if it exists, or cannot be written."""
-    taken = CorpusError(f"{folder} exists; remove it, or choose another name")
+    taken = CorpusError(_("{folder} exists; remove it, or choose another name", folder=folder))
     if os.path.lexists(folder):
         raise taken
     try:
@@ -156,7 +157,13 @@ def new_store(folder: Path) -> Iterator[Path]:
     except OSError as error:
         if os.path.lexists(folder):  # by another process, meanwhile
             raise taken from error
-        raise CorpusError(f"{folder}: cannot be written ({error.strerror or error})") from error
+        raise CorpusError(
+            _(
+                "{folder}: cannot be written ({reason})",
+                folder=folder,
+                reason=error.strerror or error,
+            )
+        ) from error
 
 
 def describe(folder: Path) -> Described:
@@ -166,7 +173,7 @@ def describe(folder: Path) -> Described:
     try:
         values = json.loads(read_limited(path))
         if {key: values.get(key) for key in FORMAT} != FORMAT:
-            raise ConfigError(f"expected {FORMAT}")
+            raise ConfigError(_("expected {format}", format=FORMAT))
         tokenizer = PoemTokenizer.load(folder / "tokenizer.model")
         codec = PoemCodec.from_dict(tokenizer, int(values["max_len"]), values["text"])
         counts = values["report"].items()
@@ -175,7 +182,14 @@ def describe(folder: Path) -> Described:
         unknown = str(values.get("unknown", ""))
         return Described(codec, labels, CorpusReport(**report), longer, unknown)
     except MALFORMED as error:
-        raise CorpusError(f"{path} describes no poems ({error}); {_REMEDY}") from error
+        raise CorpusError(
+            _(
+                "{path} describes no poems ({error}); {remedy}",
+                path=path,
+                error=error,
+                remedy=_REMEDY,
+            )
+        ) from error
 
 
 def open_store(folder: Path, codec: PoemCodec | None = None, verify: bool = True) -> Data:
@@ -254,9 +268,23 @@ def _verify(folder: Path, names: Iterable[str]) -> None:
                 same = os.fstat(file.fileno()).st_size == entry.get("size")
                 same = same and hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
         except OSError as error:
-            raise CorpusError(f"{path}: cannot be read ({error.strerror}); {_REMEDY}") from error
+            raise CorpusError(
+                _(
+                    "{path}: cannot be read ({reason}); {remedy}",
+                    path=path,
+                    reason=error.strerror,
+                    remedy=_REMEDY,
+                )
+            ) from error
         if not same:
-            raise CorpusError(f"{path} is damaged: it differs from {MANIFEST}; {_REMEDY}")
+            raise CorpusError(
+                _(
+                    "{path} is damaged: it differs from {manifest}; {remedy}",
+                    path=path,
+                    manifest=MANIFEST,
+                    remedy=_REMEDY,
+                )
+            )
 
 
 def _map(path: Path, dtype: torch.dtype) -> Tensor:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from ..errors import CorpusError
+from ..i18n import _
 from .documents import Entry
 from .fields import MAX_FIELDS, likeness
 from .layouts import Line
@@ -87,7 +88,11 @@ def parquet_entries(name: str) -> Iterator[Entry]:
             times, free = _PACKED
             if sum(g.total_byte_size for g in groups) > free + times * os.path.getsize(name):
                 raise CorpusError(
-                    f"{name}: unpacks to more than {times} times its size; is it meant?"
+                    _(
+                        "{name}: unpacks to more than {times} times its size; is it meant?",
+                        name=name,
+                        times=times,
+                    )
                 )
             batches = (batch.to_pylist() for batch in file.iter_batches(_ROWS))
             for number, row in enumerate(chain.from_iterable(batches), 1):
@@ -96,7 +101,9 @@ def parquet_entries(name: str) -> Iterator[Entry]:
         raise
     # pyarrow raises many kinds of errors; there is no common base.
     except Exception as error:
-        raise CorpusError(f"{name}: cannot be read ({_reason(error)}); check the file") from error
+        raise CorpusError(
+            _("{name}: cannot be read ({error}); check the file", name=name, error=_reason(error))
+        ) from error
 
 
 def hub_entries(name: str) -> Iterator[Entry]:
@@ -115,14 +122,26 @@ def hub_entries(name: str) -> Iterator[Entry]:
                 yield f"{name}: row {number}", row
     # datasets passes on what pandas, pyarrow, fsspec and the hub raise; there is no common base.
     except Exception as error:
-        what = "no such file, folder or hub data set"
-        raise CorpusError(f"{name}: {what} ({_reason(error)}); check the name") from error
+        what = _("no such file, folder or hub data set")
+        raise CorpusError(
+            _(
+                "{name}: {what} ({error}); check the name",
+                name=name,
+                what=what,
+                error=_reason(error),
+            )
+        ) from error
 
 
 def _check_columns(name: str, count: int) -> None:
     if count > MAX_FIELDS:
         raise CorpusError(
-            f"{name}: {count:,} columns; expected at most {MAX_FIELDS:,}: give others"
+            _(
+                "{name}: {count:,} columns; expected at most {max_fields:,}: give others",
+                name=name,
+                count=count,
+                max_fields=MAX_FIELDS,
+            )
         )
 
 

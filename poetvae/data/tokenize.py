@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorpusError
+from ..i18n import _
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
 from ..text.prosody import Language
@@ -64,7 +65,7 @@ def build(
     nothing to train on; a folder that exists, or cannot be written.
     """
     if spec.tokenized is not None:
-        raise CorpusError(f"{spec.tokenized} is tokenized already")
+        raise CorpusError(_("{tokenized} is tokenized already", tokenized=spec.tokenized))
     workers = min(os.cpu_count() or 1, 8) if workers is None else workers
     if known and known.script and not spec.reading.corpus_script:
         spec = replace(spec, reading=replace(spec.reading, corpus_script=known.script))
@@ -105,9 +106,21 @@ def known_values(
     values = tuple(value for value, n in ordered if value and n >= least)
     if len(values) < 2:
         names = ", ".join(name for name, _ in there.most_common(8)) or "none"
-        reason = f"label {field}: {len(values)} values that {least} poems have, expected 2 or more"
-        remedy = "--set min_label=1 takes rare values too"
-        raise CorpusError(f"{reason}; the poems have the fields {names}; {remedy}")
+        reason = _(
+            "label {field}: {n} values that {least} poems have, expected 2 or more",
+            field=field,
+            n=len(values),
+            least=least,
+        )
+        remedy = _("--set min_label=1 takes rare values too")
+        raise CorpusError(
+            _(
+                "{reason}; the poems have the fields {names}; {remedy}",
+                reason=reason,
+                names=names,
+                remedy=remedy,
+            )
+        )
     return values
 
 
@@ -135,8 +148,13 @@ def _count(
                 counts[names[places[i]]] += int(n[i])
     if not characters.any():
         raise CorpusError(
-            f"every poem is longer than max_len {max_len}; the shortest takes {shortest} "
-            f"positions: --set max_len={shortest} or more, or select a --form"
+            _(
+                "every poem is longer than max_len {max_len}; the shortest takes "
+                "{shortest} positions: --set max_len={shortest} or more, or select a "
+                "--form",
+                max_len=max_len,
+                shortest=shortest,
+            )
         )
     characters[ord(END)] = 0
     joined, seen = list(spool.clusters), dict[str, int]()
@@ -147,7 +165,9 @@ def _count(
     themes = values.pop(spec.theme) if spec.theme else Counter[str]()
     if spec.theme and not known and sum(n for text, n in themes.items() if text) < spec.min_label:
         there = ", ".join(name for name, _ in spool.fields.most_common(8)) or "none"
-        raise CorpusError(f"no poem has a {spec.theme}; they have the fields {there}")
+        raise CorpusError(
+            _("no poem has a {theme}; they have the fields {there}", theme=spec.theme, there=there)
+        )
     if known:
         counted = {form: forms[str(form)] for form in known.forms}
         codec, unknown = replace(known, forms=counted), _unknown(known.tokenizer, seen)
@@ -178,9 +198,16 @@ def _unknown(tokenizer: PoemTokenizer, counts: Mapping[str, int]) -> str:
     others = Counter({c: n for c, n in counts.items() if tokenizer.unknown(c)})
     share = others.total() / sum(counts.values())
     most = "".join(c for c, _ in others.most_common(12)) + ("..." if len(others) > 12 else "")
-    said = f"{len(others):,} of {len(counts):,} characters, {share:.1%} of the text"
+    said = _(
+        "{n:,} of {n2:,} characters, {share:.1%} of the text",
+        n=len(others),
+        n2=len(counts),
+        share=share,
+    )
     if share > 0.5:
-        raise CorpusError(f"the model does not know {said}: {most}; train a new one")
+        raise CorpusError(
+            _("the model does not know {said}: {most}; train a new one", said=said, most=most)
+        )
     return f"the model does not know {said}: {most}" if others else "the model knows all characters"
 
 

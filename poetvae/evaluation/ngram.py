@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, CorpusError
+from ..i18n import _
 
 Texts = Sequence[Sequence[int]]
 Ints = NDArray[np.int64]
@@ -71,11 +72,11 @@ class NGram:
             CorpusError: no token to learn from.
         """
         if order < 1:
-            raise ConfigError(f"order {order}: expected 1 or more")
+            raise ConfigError(_("order {order}: expected 1 or more", order=order))
         empty = cls(vocab_size, order, end, ())
         stream = empty._stream(sequences)
         if not np.any(stream < vocab_size):
-            raise CorpusError("no token to learn from; give sequences that are not empty")
+            raise CorpusError(_("no token to learn from; give sequences that are not empty"))
         base = vocab_size + 1
         grams = [np.zeros_like(stream)]  # by order, the number of the n-gram that ends here
         tables = []
@@ -198,6 +199,12 @@ class NGram:
     def _check(self, tokens: Sequence[int] | Ints) -> None:
         if len(tokens) and not 0 <= np.min(tokens) <= np.max(tokens) < self.vocab_size:
             raise ConfigError(
-                f"tokens from {np.min(tokens)} to {np.max(tokens)}: expected 0 to"
-                f" {self.vocab_size - 1}, as the vocabulary has {self.vocab_size}"
+                _(
+                    "tokens from {tokens} to {tokens2}: expected 0 to {value}, as the "
+                    "vocabulary has {vocab_size}",
+                    tokens=np.min(tokens),
+                    tokens2=np.max(tokens),
+                    value=self.vocab_size - 1,
+                    vocab_size=self.vocab_size,
+                )
             )

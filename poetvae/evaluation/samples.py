@@ -23,6 +23,7 @@ from ..data.dataset import derive_seed, encode_poems
 from ..errors import CorpusError
 from ..generation.generate import generate
 from ..generation.options import SamplingOptions
+from ..i18n import _
 from ..models import Autoregressive, TextModel
 from ..runtime import without_bar
 from ..text.codec import PoemCodec
@@ -295,7 +296,11 @@ def _comparable(codec: PoemCodec, n: int, human: Sequence[Poem]) -> list[Poem]:
     known = [poem for poem in human if codec.tokenizer.unk_id not in poem_ids(codec, poem)]
     if min(len(known), n) < 4:
         raise CorpusError(
-            f"{n} samples, {len(known)} held-out poems: give at least 4 of both to compare them"
+            _(
+                "{n} samples, {n2} held-out poems: give at least 4 of both to compare them",
+                n=n,
+                n2=len(known),
+            )
         )
     return known
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..config import option, takes_fields
 from ..constraints.options import Conditions
 from ..errors import ConfigError, brief
+from ..i18n import _
 from ..text.names import ABOUT
 
 LARGEST_TEMPERATURE = 100
@@ -41,19 +42,34 @@ class SamplingOptions:
     def __post_init__(self) -> None:
         if not 1 <= self.candidates <= MOST_CANDIDATES:
             raise ConfigError(
-                f"candidates is {brief(self.candidates)}; expected 1 to {MOST_CANDIDATES}"
+                _(
+                    "candidates is {candidates}; expected 1 to {most_candidates}",
+                    candidates=brief(self.candidates),
+                    most_candidates=MOST_CANDIDATES,
+                )
             )
         if self.plain and self.candidates > 1:
             raise ConfigError(
-                f"candidates is {self.candidates} of plain poems; expected 1: they are not chosen"
+                _(
+                    "candidates is {candidates} of plain poems; expected 1: they are not chosen",
+                    candidates=self.candidates,
+                )
             )
         if not 0 <= self.temperature <= LARGEST_TEMPERATURE:
-            wanted = f"0 to {LARGEST_TEMPERATURE}"
-            raise ConfigError(f"temperature is {brief(self.temperature)}; expected {wanted}")
+            wanted = _("0 to {largest_temperature}", largest_temperature=LARGEST_TEMPERATURE)
+            raise ConfigError(
+                _(
+                    "temperature is {temperature}; expected {wanted}",
+                    temperature=brief(self.temperature),
+                    wanted=wanted,
+                )
+            )
         if self.top_k is not None and self.top_k < 1:
-            raise ConfigError(f"top_k is {brief(self.top_k)}; expected at least 1")
+            raise ConfigError(_("top_k is {top_k}; expected at least 1", top_k=brief(self.top_k)))
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ConfigError(f"top_p is {brief(self.top_p)}; expected more than 0, at most 1")
+            raise ConfigError(
+                _("top_p is {top_p}; expected more than 0, at most 1", top_p=brief(self.top_p))
+            )
 
     @property
     def known(self) -> Mapping[str, str]:

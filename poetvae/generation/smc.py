@@ -24,6 +24,7 @@ from torch import Generator, Tensor
 
 from ..constraints.constraint import Constraint
 from ..errors import ConstraintError
+from ..i18n import _
 from ..models import LatentModel
 from ..models.bounds import effective_samples
 from ..nn import DiagonalGaussian
@@ -117,7 +118,7 @@ def choose_z(
         z = torch.cat([z, more])
         weights, paths = torch.cat([weights, new_weights]), torch.cat([paths, new_paths])
     if not (weights > -torch.inf).any():
-        raise ConstraintError("no z of many has room for all the conditions; ask for fewer")
+        raise ConstraintError(_("no z of many has room for all the conditions; ask for fewer"))
     found = Particles(z, weights, paths, _worth(weights))
     if not weighed:
         found = replace(found, log_weights=weights.clamp(min=0, max=0))

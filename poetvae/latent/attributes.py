@@ -19,6 +19,7 @@ from torch import Tensor
 from ..data.dataset import encode_poems
 from ..errors import ConfigError, CorpusError
 from ..evaluation.two_sample import area_under_curve
+from ..i18n import _
 from ..models import LatentModel
 from ..text.codec import PoemCodec
 from ..text.names import field_key, value_key
@@ -51,9 +52,11 @@ class Direction:
         """The direction to poems at `ones` (N, D) from poems at `others` (M, D).
         Raises CorpusError: fewer than two poems on a side."""
         if min(len(ones), len(others)) < 2:
-            sizes = f"{len(ones)} poems with the attribute and {len(others)} without it"
-            remedy = "give two of both, the least that a direction can be tried on"
-            raise CorpusError(f"{sizes}: {remedy}")
+            sizes = _(
+                "{n} poems with the attribute and {n2} without it", n=len(ones), n2=len(others)
+            )
+            remedy = _("give two of both, the least that a direction can be tried on")
+            raise CorpusError(_("{sizes}: {remedy}", sizes=sizes, remedy=remedy))
 
         def area(half: int) -> float:
             vector = ones[1 - half :: 2].mean(dim=0) - others[1 - half :: 2].mean(dim=0)
@@ -80,13 +83,15 @@ class Attribute:
         Raises ConfigError: for anything else, and for tones other than regulated."""
         key, equals, value = (part.strip() for part in text.partition("="))
         if not (key and equals and value):
-            raise ConfigError(f"attribute {text!r}: expected KEY=VALUE, such as contains=月")
+            raise ConfigError(
+                _("attribute {text!r}: expected KEY=VALUE, such as contains=月", text=text)
+            )
         key = field_key(to_simplified(key))
         if key == "form":
             with suppress(ConfigError):  # free, as texts without a form have it, is none
                 value = str(Form.parse(value))
         if key == "tones" and value != "regulated":
-            raise ConfigError(f"attribute {text!r}: expected tones=regulated")
+            raise ConfigError(_("attribute {text!r}: expected tones=regulated", text=text))
         return cls(key, value)
 
     def __str__(self) -> str:
@@ -116,8 +121,15 @@ class Attribute:
         ones, others = sides
         if min(map(len, sides)) < least:
             raise CorpusError(
-                f"{self} holds for {len(ones)} of {len(poems)} poems; "
-                f"expected {least} with it and {least} without it: {self._hint(poems)}"
+                _(
+                    "{this} holds for {n} of {n2} poems; expected {least} with it and "
+                    "{least} without it: {poems}",
+                    this=self,
+                    n=len(ones),
+                    n2=len(poems),
+                    least=least,
+                    poems=self._hint(poems),
+                )
             )
         return spread(ones, limit), spread(others, limit)
 

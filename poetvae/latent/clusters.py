@@ -14,6 +14,7 @@ from ..errors import ConfigError
 from ..generation.generate import decode
 from ..generation.options import CHOSEN, SamplingOptions
 from ..generation.ranking import score
+from ..i18n import _
 from ..models import TextModel
 from ..text.codec import PoemCodec
 from ..text.form import Form
@@ -57,7 +58,7 @@ def kmeans(z: Tensor, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     Raises ConfigError: k is less than 1 or more than N.
     """
     if not 1 <= k <= len(z):
-        raise ConfigError(f"{k} clusters; expected 1 to {len(z)}, the number of poems")
+        raise ConfigError(_("{k} clusters; expected 1 to {n}, the number of poems", k=k, n=len(z)))
     # In double precision and on the CPU, where the sums have one order: the same on every run.
     points = z.detach().cpu().double()
     centres = _start(points, k, torch.Generator().manual_seed(derive_seed(seed, "clusters")))

@@ -17,6 +17,7 @@ from typing import Any
 
 from ..errors import MALFORMED, CheckpointError, ConfigError
 from ..files import check_regular, read_limited, write_file
+from ..i18n import _
 
 METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
 VALIDATED = ("elbo_per_char", "recon_per_poem", "kl_per_poem", "active_units")
@@ -30,7 +31,7 @@ Row = dict[str, float]
 def check_tensorboard() -> None:
     """Raises ConfigError where TensorBoard is not installed."""
     if importlib.util.find_spec("tensorboard") is None:
-        raise ConfigError("TensorBoard takes one more package: pip install 'poetvae[track]'")
+        raise ConfigError(_("TensorBoard takes one more package: pip install 'poetvae[track]'"))
 
 
 @contextlib.contextmanager
@@ -83,7 +84,9 @@ def append(path: Path, line: Line) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from error
+        raise CheckpointError(
+            _("{path}: cannot be written ({reason})", path=path, reason=error.strerror)
+        ) from error
 
 
 def cut_back(run: Path, step: int) -> float:
@@ -138,15 +141,17 @@ def read_history(run: str | Path) -> History:
     """
     run = Path(run)
     if not run.is_dir():
-        raise CheckpointError(f"{run}: no such run folder; check the path, or train one")
+        raise CheckpointError(_("{run}: no such run folder; check the path, or train one", run=run))
     path = run / METRICS
     try:
         *lines, _ = read_limited(path).split(b"\n")
     except OSError as error:
-        reason = f"{path}: cannot be read ({error.strerror})"
-        raise CheckpointError(f"{reason}; give the folder that train wrote") from error
+        reason = _("{path}: cannot be read ({reason})", path=path, reason=error.strerror)
+        raise CheckpointError(
+            _("{reason}; give the folder that train wrote", reason=reason)
+        ) from error
     if not lines:
-        raise CheckpointError(f"{path} has no lines yet; train the run for more steps")
+        raise CheckpointError(_("{path} has no lines yet; train the run for more steps", path=path))
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
     beta = corpus = None
     with contextlib.suppress(OSError, *MALFORMED):
@@ -165,8 +170,14 @@ def _row(path: Path, number: int, line: bytes) -> Row:
             raise ValueError("that is no step")
         return {"step": step, **values}
     except MALFORMED as error:
-        reason = f"{path}, line {number}: expected a JSON object with a step and numbers"
-        raise CheckpointError(f"{reason}; remove the line, or train the run again") from error
+        reason = _(
+            "{path}, line {number}: expected a JSON object with a step and numbers",
+            path=path,
+            number=number,
+        )
+        raise CheckpointError(
+            _("{reason}; remove the line, or train the run again", reason=reason)
+        ) from error
 
 
 def _value(number: Any) -> float:

@@ -20,6 +20,7 @@ from ..data.reading import PLAIN, ReadingOptions
 from ..data.store import describe, load_corpus, read_store
 from ..errors import MALFORMED, CheckpointError, ConfigError, CorpusError
 from ..files import read_limited, write_file
+from ..i18n import _
 from ..text.form import Form, parse_forms
 
 Log = Callable[[str], None]
@@ -71,11 +72,13 @@ class RunSpec:
         folder = spec.corpus.tokenized
         if folder is None:
             for source in filter(is_store, (*spec.sources, *spec.valid)):
-                raise CorpusError(f"{source} is tokenized; give it alone")
+                raise CorpusError(_("{source} is tokenized; give it alone", source=source))
             return spec
         described = describe(folder)
         if spec.valid:
-            raise ConfigError(f"{folder} has held-out poems of its own; leave out --valid")
+            raise ConfigError(
+                _("{folder} has held-out poems of its own; leave out --valid", folder=folder)
+            )
         there = tuple(described.codec.forms)
         pairs = {"form": (spec.forms, there), "label": (spec.labels, described.labels)}
         own = tuple(filter(None, [described.codec.theme]))
@@ -83,7 +86,14 @@ class RunSpec:
         for name, (wanted, stored) in pairs.items():
             if wanted and set(wanted) != set(stored):
                 known = ", ".join(map(str, stored)) or "none"
-                raise ConfigError(f"{folder} is tokenized, --{name} {known}; leave out --{name}")
+                raise ConfigError(
+                    _(
+                        "{folder} is tokenized, --{name} {known}; leave out --{name}",
+                        folder=folder,
+                        name=name,
+                        known=known,
+                    )
+                )
         return replace(spec, forms=there, labels=described.labels, theme=described.codec.theme)
 
     @property
@@ -127,8 +137,11 @@ class RunSpec:
             others.append(f"theme {codec.theme or 'none'}, not {self.theme}")
         if others:
             raise ConfigError(
-                f"{self.init} has {'; has '.join(others)}; a model that learns on keeps what it "
-                "has: leave that out"
+                _(
+                    "{init} has {others}; a model that learns on keeps what it has: leave that out",
+                    init=self.init,
+                    others="; has ".join(others),
+                )
             )
         dropout = asked.dropout if "dropout" in given else network.dropout
         config = replace(self.config, model=replace(network, dropout=dropout))
@@ -139,8 +152,11 @@ class RunSpec:
         """Raises ConfigError for several passes in free form."""
         if not self.forms and max(self.config.model.passes, default=1) > 1:
             raise ConfigError(
-                "several passes need a form: where a free text ends is not known to those that "
-                "write behind it; give --form, or --set passes=1, or passes=1,0"
+                _(
+                    "several passes need a form: where a free text ends is not known to "
+                    "those that write behind it; give --form, or --set passes=1, or "
+                    "passes=1,0"
+                )
             )
 
     def save(self, run: Path) -> None:
@@ -179,9 +195,13 @@ class RunSpec:
             start, theme = (str(values.get(name, "")) for name in ("init", "theme"))
             return cls(config, *learnt, reading, ends, start, theme)
         except OSError as error:
-            raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
+            raise CheckpointError(
+                _("{run} is no run to resume: it has no train.json", run=run)
+            ) from error
         except MALFORMED as error:
-            raise CheckpointError(f"{path} describes no run ({error}); start a new one") from error
+            raise CheckpointError(
+                _("{path} describes no run ({error}); start a new one", path=path, error=error)
+            ) from error
 
 
 def read_run(run: Path) -> Corpus:

@@ -31,6 +31,7 @@ from ..errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError, seve
 from ..evaluation.likelihood import Report, evaluate
 from ..generation.generate import generate
 from ..generation.options import SamplingOptions
+from ..i18n import _
 from ..models import TextModel, build, evaluating
 from ..poet import Poet
 from ..runtime import Aside, fits, interruption, keep_freed_memory, without_bar
@@ -108,7 +109,7 @@ def train(
     """
     started = time.monotonic()
     if resume and force:
-        raise ConfigError("resume and force were given; give one of them")
+        raise ConfigError(_("resume and force were given; give one of them"))
     if tensorboard:
         check_tensorboard()
     run, length = Path(os.path.realpath(out)), Length(epochs, steps, minutes)
@@ -207,9 +208,15 @@ def fit(
                 state["optimizer"] = optimizer.state_dict()
                 save_checkpoint(run, step, saved, _card(saved, spec, step), state, options.keep)
             if signum and step < steps:
-                again = f"poetvae train --out {run} --resume"
+                again = _("poetvae train --out {run} --resume", run=run)
                 raise TrainingInterruptedError(
-                    f"stopped at step {step} of {steps}; continue with: {again}", signum
+                    _(
+                        "stopped at step {step} of {steps}; continue with: {again}",
+                        step=step,
+                        steps=steps,
+                        again=again,
+                    ),
+                    signum,
                 )
     if step < steps:
         log(
@@ -270,8 +277,13 @@ def restore(
             best, worse = float(state["best"]), int(state.get("worse", 0))
         except (RuntimeError, *MALFORMED) as error:
             raise CheckpointError(
-                f"{folder}/state.pt is not the state of this run at step {step} ({error}); remove "
-                f"{folder}"
+                _(
+                    "{folder}/state.pt is not the state of this run at step {step} "
+                    "({error}); remove {folder}",
+                    folder=folder,
+                    step=step,
+                    error=error,
+                )
             ) from error
         kept = model_folder.load_folder(folder, model.device)
         averaged.load_state_dict(kept.model.state_dict())
@@ -330,14 +342,29 @@ def _check_sound(
 ) -> None:
     """Nothing is saved of a training that has gone astray."""
     nll, kl, loss = (totals[:3] / totals[3]).tolist()
-    remedy = f"lower learning_rate (it is {config.train.learning_rate:g})"
+    remedy = _(
+        "lower learning_rate (it is {learning_rate:g})", learning_rate=config.train.learning_rate
+    )
     if not math.isfinite(loss) or not all(p.isfinite().all() for p in model.parameters()):
-        what = "the weights are not finite" if math.isfinite(loss) else f"the loss is {loss}"
-        remedy = f"{what} at step {step}; lower learning_rate, or set precision=fp32"
-        raise PoetVAEError(f"{remedy}, and start again")
+        what = (
+            _("the weights are not finite")
+            if math.isfinite(loss)
+            else _("the loss is {loss}", loss=loss)
+        )
+        remedy = _(
+            "{what} at step {step}; lower learning_rate, or set precision=fp32",
+            what=what,
+            step=step,
+        )
+        raise PoetVAEError(_("{remedy}, and start again", remedy=remedy))
     if what := astray(nll, kl, config, progress):
         raise PoetVAEError(
-            f"the training has diverged at step {step}: {what}; {remedy}, and start again"
+            _(
+                "the training has diverged at step {step}: {what}; {remedy}, and start again",
+                step=step,
+                what=what,
+                remedy=remedy,
+            )
         )
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ...errors import CorpusError
+from ...i18n import _
 from ..form import Form, is_kana
 from ..form import written as size_name
 from ..graphemes import clusters
@@ -119,7 +120,7 @@ def checked(text: str, form: Form | None = None, book: str | None = None) -> lis
     """Whether the verses have the morae of a form. Raises CorpusError: there is no verse."""
     verses = split_verses(text)
     if not verses:
-        raise CorpusError("the text has no verse of kana; expected a poem")
+        raise CorpusError(_("the text has no verse of kana; expected a poem"))
     sizes = lengths(verses)
     wanted = form.lengths if form else sizes
     notes = [

@@ -15,6 +15,7 @@ from functools import cache
 from importlib.resources import files
 
 from ....errors import ConfigError
+from ....i18n import _
 from ..interface import Reading
 from . import shi
 
@@ -82,5 +83,11 @@ def readings_in(
     if book == "平水":
         return found
     if book != "詞林":
-        raise ConfigError(f"the book of rhymes is {book!r}; expected {' or '.join(BOOKS)}")
+        raise ConfigError(
+            _(
+                "the book of rhymes is {book!r}; expected {books}",
+                book=book,
+                books=" or ".join(BOOKS),
+            )
+        )
     return frozenset(Reading(tone, group) for tone, name in found for group in groups(char, name))

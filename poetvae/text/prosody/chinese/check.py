@@ -17,6 +17,7 @@ from functools import partial
 from itertools import pairwise
 
 from ....errors import CorpusError
+from ....i18n import _
 from ...form import MAX_LINES, Form, written
 from ...poem import has_han, split_verses
 from ..interface import LEVEL, OBLIQUE
@@ -50,10 +51,14 @@ def check(text: str, form: Form | None = None, book: str | None = None) -> Repor
     title, body = untitled(text)
     verses = [verse for verse in split_verses(body) if has_han(verse)]
     if not verses:
-        raise CorpusError("the text has no verse of Chinese characters; expected a poem")
+        raise CorpusError(_("the text has no verse of Chinese characters; expected a poem"))
     if len(verses) > MAX_LINES:
-        many = f"a poem of {len(verses):,} lines; expected at most {MAX_LINES}"
-        raise CorpusError(f"{many}; put blank lines between poems, or name their form")
+        many = _(
+            "a poem of {n:,} lines; expected at most {max_lines}",
+            n=len(verses),
+            max_lines=MAX_LINES,
+        )
+        raise CorpusError(_("{many}; put blank lines between poems, or name their form", many=many))
     simplified = _is_simplified(body)
     plain, sung = (Sounds(book or usual, simplified) for usual in (CLASSES, GROUPS))
     if found := _sung(title, verses, form, sung, plain):

@@ -29,6 +29,7 @@ from importlib.resources import files
 from itertools import chain, product
 
 from ....errors import ConfigError
+from ....i18n import _
 from ...form import Form, is_han, is_kana
 from ...poem import form_of
 from ..interface import (
@@ -159,8 +160,10 @@ def only_usual(strictness: str) -> bool:
 
 def _check(name: str, value: str, among: Sequence[str]) -> None:
     if value not in among:
-        wanted = f"{', '.join(among[:-1])} or {among[-1]}"
-        raise ConfigError(f"the {name} is {value!r}; expected {wanted}")
+        wanted = _("{among} or {among2}", among=", ".join(among[:-1]), among2=among[-1])
+        raise ConfigError(
+            _("the {name} is {value!r}; expected {wanted}", name=name, value=value, wanted=wanted)
+        )
 
 
 class _Sounds(dict[int, str]):

@@ -8,6 +8,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 from ....errors import ConstraintError
+from ....i18n import _
 from ...form import Form, is_han
 from ...graphemes import clusters
 from ...poem import has_han
@@ -130,6 +131,9 @@ def rhyme_names() -> Mapping[str, str]:
 def rhymes_of(form: Form, scheme: str = "", known: Known | None = None) -> tuple[Rhyme, ...]:
     """The rhymes of a form, see `verdict.rhymes_of`. Raises ConstraintError: a scheme is given."""
     if scheme:
-        why = f"the rhyme scheme is {scheme!r}, and Chinese verse rhymes as its form has it"
-        raise ConstraintError(f"{why}; leave it out")
+        why = _(
+            "the rhyme scheme is {scheme!r}, and Chinese verse rhymes as its form has it",
+            scheme=scheme,
+        )
+        raise ConstraintError(_("{why}; leave it out", why=why))
     return verdict.rhymes_of(form)

@@ -16,6 +16,7 @@ from functools import partial
 from itertools import islice
 
 from ....errors import ConfigError, CorpusError
+from ....i18n import _
 from ...form import MAX_LINES, Form, written
 from ..interface import LENIENT, USUAL
 from ..report import Fault, Line, Report
@@ -80,14 +81,24 @@ def check(text: str, form: Form | None = None, book: str | None = None) -> Repor
     """
     if book:
         raise ConfigError(
-            f"the book of rhymes is {book!r}; English verse rhymes by sound: name none"
+            _("the book of rhymes is {book!r}; English verse rhymes by sound: name none", book=book)
         )
     verses = [line.strip() for line in text.split("\n") if words(line)]
     if not 1 <= len(verses) <= MAX_LINES:
-        raise CorpusError(f"the text has {len(verses)} lines; expected 1 to {MAX_LINES}")
+        raise CorpusError(
+            _(
+                "the text has {n} lines; expected 1 to {max_lines}",
+                n=len(verses),
+                max_lines=MAX_LINES,
+            )
+        )
     sizes = _sizes(verses, form)
     if 0 in sizes:
-        why = f"line {sizes.index(0) + 1} has no reading of 1 to {MOST} syllables; expected verse"
+        why = _(
+            "line {value} has no reading of 1 to {most} syllables; expected verse",
+            value=sizes.index(0) + 1,
+            most=MOST,
+        )
         raise CorpusError(why)
     metre = min(METRES, key=lambda name: (_against(verses, sizes, name), METRES.index(name)))
     lines, notes = [], []

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from ....errors import ConfigError, ConstraintError
+from ....i18n import _
 from ...form import Form
 from ...graphemes import SYLLABLE
 from ...poem import form_of
@@ -49,7 +50,9 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def pattern(metre: str, length: int) -> str:
     """The places of a line of so many syllables. Raises ConfigError: no metre has the name."""
     if metre not in FEET:
-        raise ConfigError(f"the metre is {metre!r}; expected {', '.join(METRES)}")
+        raise ConfigError(
+            _("the metre is {metre!r}; expected {metres}", metre=metre, metres=", ".join(METRES))
+        )
     return (FEET[metre] * length)[:length]
 
 
@@ -162,8 +165,14 @@ def rhymes_of(form: Form, scheme: str = "", known: Known | None = None) -> tuple
     in the sounds that are known. Raises ConstraintError: a scheme of another length."""
     letters = "".join(scheme.split()).upper() or scheme_of(form)
     if letters and (len(letters) != form.lines or not letters.isalpha()):
-        wanted = f"a letter for each of the {form.lines} lines of {form}, such as ABAB, or none"
-        raise ConstraintError(f"the rhyme scheme is {scheme!r}; expected {wanted}")
+        wanted = _(
+            "a letter for each of the {lines} lines of {form}, such as ABAB, or none",
+            lines=form.lines,
+            form=form,
+        )
+        raise ConstraintError(
+            _("the rhyme scheme is {scheme!r}; expected {wanted}", scheme=scheme, wanted=wanted)
+        )
     groups: dict[str, list[int]] = {}
     for i, letter in enumerate(letters):
         groups.setdefault(letter, []).append(i)
