@@ -58,8 +58,8 @@ def export_onnx(poet: Poet, out: str | Path, passes: int | None = None) -> list[
     if 4 * poet.model.num_parameters() > _LARGEST:
         raise ConfigError(
             _(
-                "{num_parameters:,} parameters: an ONNX file takes 2 GiB",
-                num_parameters=poet.model.num_parameters(),
+                "{n:,} parameters: an ONNX file takes 2 GiB",
+                n=poet.model.num_parameters(),
             )
         )
     model = copy.deepcopy(poet.model).cpu().float().eval()

@@ -25,7 +25,7 @@ try:
 except ImportError:  # on Windows a temporary is not held, and not swept after its process
     fcntl = None  # type: ignore[assignment]
 
-from .errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError
+from .errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError, listed, reason_of
 from .i18n import _
 
 MANIFEST = "manifest.json"
@@ -48,8 +48,9 @@ def check_regular(path: str | Path) -> int:
     device, which may have no end."""
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
-        kind = "a directory" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
-        raise OSError(errno.EINVAL, f"it is {kind}; expected a file", str(path))
+        folder = stat.S_ISDIR(found.st_mode)
+        why = _("it is a directory") if folder else _("it is a pipe or a device")
+        raise OSError(errno.EINVAL, _("{why}; expected a file", why=why), str(path))
     return found.st_size
 
 
@@ -57,7 +58,7 @@ def read_limited(path: str | Path) -> bytes:
     """A file, whole. Raises OSError: as `check_regular` does; or it is larger than `MOST` says."""
     size, most = check_regular(path), MOST.get(Path(path).name, MOST_OF_OTHERS)
     if size > most:
-        why = f"it has {size:,} bytes; expected at most {most:,}"
+        why = _("it has {size:,} bytes; expected at most {most:,}", size=size, most=most)
         raise OSError(errno.EFBIG, why, str(path))
     with open(path, "rb") as file:
         return file.read(size)
@@ -71,7 +72,7 @@ def check_suffix(out: Path, suffixes: tuple[str, ...]) -> str:
             _(
                 "{out}: expected a name that ends in {suffixes}",
                 out=out,
-                suffixes=", ".join(suffixes),
+                suffixes=listed(suffixes),
             )
         )
     return suffix
@@ -106,9 +107,9 @@ def write_files(
         except OSError as cause:
             raise error(
                 _(
-                    "{value}: cannot be written ({reason})",
-                    value=folder / name,
-                    reason=cause.strerror,
+                    "{path}: cannot be written ({reason})",
+                    path=folder / name,
+                    reason=reason_of(cause),
                 )
             ) from cause
 
@@ -240,7 +241,7 @@ def read_manifest(folder: Path, error: type[PoetVAEError], remedy: str) -> dict[
             _(
                 "{path}: cannot be read ({reason}); {remedy}",
                 path=path,
-                reason=cause.strerror,
+                reason=reason_of(cause),
                 remedy=remedy,
             )
         ) from cause
@@ -275,12 +276,11 @@ def locked(folder: Path) -> Iterator[Callable[[], bool]]:
             try:
                 lock.acquire(blocking=False)
             except Timeout as error:
-                remedy = _("wait for it, or choose another --out")
                 raise CheckpointError(
                     _(
-                        "{folder} is in use by another training; {remedy}",
+                        "{folder} is in use by another training; wait for it, or choose "
+                        "another --out",
                         folder=folder,
-                        remedy=remedy,
                     )
                 ) from error
         yield lambda: folder.is_dir() if handle < 0 else _is(handle, folder)

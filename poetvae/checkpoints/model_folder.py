@@ -30,7 +30,7 @@ from torch import Tensor
 
 from .. import files as disk
 from ..config import MODELS, ModelConfig, from_dict
-from ..errors import MALFORMED, CheckpointError, PoetVAEError
+from ..errors import MALFORMED, CheckpointError, PoetVAEError, either, reason_of
 from ..files import (
     MANIFEST,
     check_regular,
@@ -43,7 +43,7 @@ from ..files import (
     write_file,
     write_files,
 )
-from ..i18n import _
+from ..i18n import N_, _
 from ..models import TextModel, build
 from ..text.codec import PoemCodec
 from ..text.tokenizer import PoemTokenizer
@@ -117,7 +117,8 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved
                 raise
             continue
         if (folder / MANIFEST).exists():
-            warnings.warn(f"{failed}; using {newest.name} instead", stacklevel=2)
+            using = _("{error}; using {name} instead", error=failed, name=newest.name)
+            warnings.warn(using, stacklevel=2)
         return saved
     raise failed
 
@@ -143,7 +144,7 @@ def save_checkpoint(
                 os.rename(folder, aside / folder.name)
     except OSError as error:
         raise CheckpointError(
-            _("{folder}: cannot be replaced ({reason})", folder=folder, reason=error.strerror)
+            _("{folder}: cannot be replaced ({reason})", folder=folder, reason=reason_of(error))
         ) from error
     _write(folder, files, run=of_run, step=step)
     write_file(folder.with_name("latest"), f"{folder.name}\n".encode())
@@ -156,7 +157,7 @@ def save_checkpoint(
 
 def sweep(run: Path) -> None:
     """Remove what a process that was killed while writing has left half-written in a run."""
-    for folder in (run, run / "checkpoints", *(folder for _, folder in checkpoints(run))):
+    for folder in (run, run / "checkpoints", *(folder for __, folder in checkpoints(run))):
         disk.sweep(folder)
 
 
@@ -181,7 +182,7 @@ def latest_checkpoint(run: str | Path) -> Path | None:
                 raise CheckpointError(_("{path} is of step {of_step}", path=path, of_step=of_step))
             return path
         except CheckpointError as error:
-            warnings.warn(f"{error}; trying the one before", stacklevel=2)
+            warnings.warn(_("{error}; trying the one before", error=error), stacklevel=2)
     return None
 
 
@@ -245,28 +246,27 @@ def _write(folder: Path, files: dict[str, bytes], **about: Any) -> None:
             write_files(temporary, files)
     except OSError as error:
         raise CheckpointError(
-            _("{folder}: cannot be written ({reason})", folder=folder, reason=error.strerror)
+            _("{folder}: cannot be written ({reason})", folder=folder, reason=reason_of(error))
         ) from error
 
 
 def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     if not (folder / MANIFEST).exists():
-        hint = pickle_hint((path.name for path in folder.glob("*")), "loaded")
-        raise CheckpointError(
-            _(
-                "{folder} has no {manifest}: not a poetvae model, or torn{hint}",
-                folder=folder,
-                manifest=MANIFEST,
-                hint=hint,
-            )
+        why = _(
+            "{folder} has no {manifest}: not a poetvae model, or torn",
+            folder=folder,
+            manifest=MANIFEST,
         )
-    return read_manifest(folder, CheckpointError, "fetch the model again")
+        names = (path.name for path in folder.glob("*"))
+        hint = pickle_hint(names, N_("{name} may run code and is not loaded"))
+        raise CheckpointError(_("; ").join([why, *hint]))
+    return read_manifest(folder, CheckpointError, _("fetch the model again"))
 
 
-def pickle_hint(names: Iterable[str], done: str) -> str:
-    """The end of an error where there are pickles instead of a model, which are not read."""
-    pickle = min((name for name in names if name.endswith(PICKLES)), default="")
-    return f"; {pickle} may run code and is not {done}" if pickle else ""
+def pickle_hint(names: Iterable[str], text: str) -> list[str]:
+    """What is said, a text with {name}, where there are pickles instead of a model."""
+    pickles = sorted(name for name in names if name.endswith(PICKLES))
+    return [_(text, name=name) for name in pickles[:1]]
 
 
 def _read_files(folder: Path, names: Set[str]) -> dict[str, bytes]:
@@ -302,7 +302,7 @@ def _read_bytes(path: Path, size: int) -> bytes:
         return read_limited(path) if check_regular(path) == size else b""
     except OSError as error:
         raise CheckpointError(
-            _("{path}: cannot be read ({reason})", path=path, reason=error.strerror)
+            _("{path}: cannot be read ({reason})", path=path, reason=reason_of(error))
         ) from error
 
 
@@ -321,11 +321,11 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
         raise CheckpointError(
             _(
                 "{folder}/config.json says format, version, kind = {found}; this version "
-                "of poetvae reads ('poetvae', {format_version}, {repr})",
+                "of poetvae reads ('poetvae', {version}, {kinds})",
                 folder=folder,
                 found=found,
-                format_version=FORMAT_VERSION,
-                repr=" or ".join(map(repr, MODELS)),
+                version=FORMAT_VERSION,
+                kinds=either(map(repr, MODELS)),
             )
         )
     try:
@@ -333,39 +333,37 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
         if model_config.kind != found[2]:
             raise CheckpointError(
                 _(
-                    "its kind is {found!r}, its model's {kind!r}",
-                    found=found[2],
-                    kind=model_config.kind,
+                    "its kind is {kind!r}, its model's {other!r}",
+                    kind=found[2],
+                    other=model_config.kind,
                 )
             )
         tokenizer = PoemTokenizer.from_bytes(files["tokenizer.model"])
         if len(tokenizer) != model_config.vocab_size:
-            sizes = _(
-                "{n} tokens, its model {vocab_size}",
-                n=len(tokenizer),
-                vocab_size=model_config.vocab_size,
-            )
-            raise CheckpointError(_("its tokenizer has {sizes}", sizes=sizes))
-        codec = PoemCodec.from_dict(tokenizer, model_config.max_len, config.get("text") or {})
-        if codec.label_sizes != model_config.label_sizes:
-            sizes = _(
-                "{label_sizes} values; its forms and fields have ",
-                label_sizes=model_config.label_sizes,
-            )
             raise CheckpointError(
                 _(
-                    "its labels have {sizes}{label_sizes}",
-                    sizes=sizes,
-                    label_sizes=codec.label_sizes,
+                    "its tokenizer has {n} tokens, its model {vocab_size}",
+                    n=len(tokenizer),
+                    vocab_size=model_config.vocab_size,
+                )
+            )
+        codec = PoemCodec.from_dict(tokenizer, model_config.max_len, config.get("text") or {})
+        if codec.label_sizes != model_config.label_sizes:
+            raise CheckpointError(
+                _(
+                    "its labels have {sizes} values; its forms and fields have {others}",
+                    sizes=model_config.label_sizes,
+                    others=codec.label_sizes,
                 )
             )
         if codec.theme_len != model_config.theme_len:
-            sizes = _(
-                "{theme_len} characters; its text has {theme_len2}",
-                theme_len=model_config.theme_len,
-                theme_len2=codec.theme_len,
+            raise CheckpointError(
+                _(
+                    "its themes have {n} characters; its text has {other}",
+                    n=model_config.theme_len,
+                    other=codec.theme_len,
+                )
             )
-            raise CheckpointError(_("its themes have {sizes}", sizes=sizes))
         model = _load_weights(model_config, files["model.safetensors"])
     except PoetVAEError as error:
         raise CheckpointError(_("{folder}: {error}", folder=folder, error=error)) from error

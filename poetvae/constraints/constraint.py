@@ -43,11 +43,12 @@ class Condition:
     def at(self, t: int, by_sound: bool) -> str:
         """What it wants at a position, with the sound where that matters."""
         sounds = by_sound and t in self.sounds
-        return f"{self.name} wants {self.sound(t) if sounds else self.words.get(t, 'another')}"
+        what = self.sound(t) if sounds else self.words.get(t, _("another"))
+        return _("{name} wants {what}", name=self.name, what=what)
 
     def sound(self, t: int) -> str:
         """The character that it fixes at a position, and how it sounds."""
-        return f"{self.words[t]} ({self.sounds[t]})"
+        return _("{char} ({sound})", char=self.words[t], sound=self.sounds[t])
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,12 +186,11 @@ def joint(constraints: Sequence[Constraint]) -> Constraint | None:
         if (first.form, len(first.parts[0].edges)) != (one.form, len(one.parts[0].edges)):
             raise ConstraintError(
                 _(
-                    "conditions on {form} and on {form2} poems, of {n} and {n2} positions; "
-                    "give one form",
-                    form=first.form or "free",
-                    form2=one.form or "free",
-                    n=len(first.parts[0].edges),
-                    n2=len(one.parts[0].edges),
+                    "conditions on {a} and on {b} poems, of {m} and {n} positions; give one form",
+                    a=first.form or _("free"),
+                    b=one.form or _("free"),
+                    m=len(first.parts[0].edges),
+                    n=len(one.parts[0].edges),
                 )
             )
         for part in one.parts:

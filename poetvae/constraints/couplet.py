@@ -51,9 +51,9 @@ class Upper:
         rest = _PART.sub("", text)
         others = "".join(char for char in rest if char.isalnum() or char in f"{BLANKS}\n")
         if others or not SHORTEST <= len(chars) <= LONGEST:
-            has = _("{n} Han characters", n=len(chars)) + f" beside {cut(others, 12)!r}" * bool(
-                others
-            )
+            has = _("{n} Han characters", n=len(chars))
+            if others:
+                has = _("{has} beside {others!r}", has=has, others=cut(others, 12))
             wanted = _(
                 "one line of {shortest} to {longest}, such as 海闊憑魚躍",
                 shortest=SHORTEST,
@@ -136,7 +136,7 @@ class Upper:
             n=len(self.chars),
             whole=whole,
         )
-        what = _("this model writes {known_forms}", known_forms=codec.known_forms)
+        what = _("this model writes {forms}", forms=codec.known_forms)
         raise ConstraintError(
             _(
                 "{why}; {what}: give a line of those, or train with --form {whole}",
@@ -169,9 +169,13 @@ def couplet(codec: PoemCodec, upper: Upper, strictness: str = USUAL) -> Constrai
         allowed[[size + t for t in group]] &= allowed[[size + t for t in group]].all(dim=0)
     for t, token in enumerate(given):
         if not allowed[size + t].any():
-            where = _("place {value} of the line after {text}", value=t + 1, text=upper.text)
             raise ConstraintError(
-                _("this model has no character for {where}; take another line", where=where)
+                _(
+                    "this model has no character for place {n} of the line after {text}; take "
+                    "another line",
+                    n=t + 1,
+                    text=upper.text,
+                )
             )
         allowed[t] = mask(codec, [token])
     places = torch.arange(len(allowed))
@@ -190,7 +194,7 @@ def couplet(codec: PoemCodec, upper: Upper, strictness: str = USUAL) -> Constrai
         parts.append(Automaton.of(torch.cat([allowed, alone]), [[rows]]))
     distinct = frozenset(size + group[0] for group in upper.groups)
     answers = Constraint(tuple(parts), distinct, form=form)
-    return replace(answers, says=(Condition(f"the answer to {upper.text}", answers),))
+    return replace(answers, says=(Condition(_("the answer to {text}", text=upper.text), answers),))
 
 
 def _opposite(codec: PoemCodec, upper: Upper, strictness: str) -> Iterator[tuple[int, Tensor]]:

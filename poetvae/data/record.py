@@ -51,7 +51,11 @@ def tidy(text: str) -> str:
 def check_size(size: int, where: str) -> None:
     """Raises CorpusError: an entry has more characters than one can have."""
     if size > MAX_ENTRY:
-        reason = _("an entry of more than {max_entry:,} characters", max_entry=MAX_ENTRY)
         raise CorpusError(
-            _("{where}: {reason}; expected poems; check the file", where=where, reason=reason)
+            _(
+                "{where}: an entry of more than {most:,} characters; expected poems; check the "
+                "file",
+                where=where,
+                most=MAX_ENTRY,
+            )
         )

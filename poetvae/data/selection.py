@@ -134,8 +134,12 @@ def gather(
         while window:
             yield window.popleft().result()
     except BrokenProcessPool as error:
-        reason = _("a process that read the corpus has died, perhaps for want of memory")
-        raise CorpusError(_("{reason}; take fewer workers", reason=reason)) from error
+        raise CorpusError(
+            _(
+                "a process that read the corpus has died, perhaps for want of memory; take fewer "
+                "workers"
+            )
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

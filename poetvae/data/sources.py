@@ -27,8 +27,8 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import CorpusError
-from ..i18n import _
+from ..errors import CorpusError, listed, reason_of
+from ..i18n import N_, _
 from .documents import JSON_LINES, document_entries, has_entry_a_line, is_json, line_entries
 from .encoding import BROKEN, check_encoding, decoded
 from .fields import entry_records
@@ -66,7 +66,7 @@ def check_source(name: str) -> str:
             _(
                 "{name}: unknown format; expected a name in {suffixes}",
                 name=name,
-                suffixes=", ".join(SUFFIXES[:7]),
+                suffixes=listed(SUFFIXES[:7]),
             )
         )
     return name
@@ -86,26 +86,26 @@ def read_source(
 
     def closed(error: OSError) -> None:
         if strict:
-            reason = _(
-                "{filename}: cannot be entered ({reason})",
-                filename=error.filename,
-                reason=error.strerror,
-            )
             raise CorpusError(
-                _("{reason}; check it, or read without strict to pass it over", reason=reason)
+                _(
+                    "{folder}: cannot be entered ({reason}); check it, or read without strict to "
+                    "pass it over",
+                    folder=error.filename,
+                    reason=reason_of(error),
+                )
             )
-        passed.ignored["folder that cannot be entered"] += 1
+        passed.ignored[N_("folder that cannot be entered")] += 1
 
     for folder, folders, files in os.walk(name, onerror=closed):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for path in (os.path.join(folder, f) for f in folders):
             if os.path.islink(path):
-                passed.ignored["linked folder"] += 1
+                passed.ignored[N_("linked folder")] += 1
         for path in (os.path.join(folder, f) for f in sorted(files) if not f.startswith(".")):
             if not path.endswith(SUFFIXES):
-                passed.ignored[Path(path).suffix or "without suffix"] += 1
+                passed.ignored[Path(path).suffix or N_("without suffix")] += 1
             elif not os.path.isfile(path):
-                what = "no regular file" if os.path.exists(path) else "link to nothing"
+                what = N_("no regular file") if os.path.exists(path) else N_("link to nothing")
                 passed.ignored[what] += 1
             else:
                 yield from _file_records(path, passed, options)
@@ -142,16 +142,19 @@ def poems_in(text: str, name: str) -> Iterator[str]:
     for record in entry_records(name, entries, PLAIN):
         if record.problem:
             raise CorpusError(
-                _("{where}: {problem}; expected poems", where=record.where, problem=record.problem)
+                _(
+                    "{where}: {problem}; expected poems",
+                    where=record.where,
+                    problem=_(record.problem),
+                )
             )
         title = record.meta.get("rhythmic") or record.meta.get("title", "")
         yield f"# {title}\n{record.text}"
 
 
 def _unreadable(name: str, error: Exception) -> CorpusError:
-    reason = getattr(error, "strerror", None) or str(error)
     return CorpusError(
-        _("{name}: cannot be read ({reason}); check the file", name=name, reason=reason)
+        _("{name}: cannot be read ({reason}); check the file", name=name, reason=reason_of(error))
     )
 
 
@@ -215,7 +218,7 @@ def _opened(name: str) -> Iterator[Read]:
     Raises CorpusError: it is none of these, or nobody writes into the pipe."""
     if name == "-":
         if sys.stdin is None:
-            raise OSError("it is closed")
+            raise OSError(_("it is closed"))
         yield sys.stdin.buffer.read
         return
     mode = os.stat(name).st_mode

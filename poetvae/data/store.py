@@ -26,7 +26,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ..errors import MALFORMED, ConfigError, CorpusError
+from ..errors import MALFORMED, ConfigError, CorpusError, reason_of
 from ..files import (
     MANIFEST,
     check_regular,
@@ -36,7 +36,7 @@ from ..files import (
     read_manifest,
     sync,
 )
-from ..i18n import _
+from ..i18n import N_, _
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem
 from ..text.tokenizer import PoemTokenizer
@@ -63,7 +63,11 @@ class Described:
 
     def lines(self) -> list[str]:
         """The account for people."""
-        left = f"left out: {self.longer:,} poems longer than max_len {self.codec.max_len}"
+        left = _(
+            "left out: {n:,} poems longer than max_len {max_len}",
+            n=self.longer,
+            max_len=self.codec.max_len,
+        )
         return [*self.report.lines(), *[left][: self.longer], *[self.unknown][: len(self.unknown)]]
 
 
@@ -161,7 +165,7 @@ def new_store(folder: Path) -> Iterator[Path]:
             _(
                 "{folder}: cannot be written ({reason})",
                 folder=folder,
-                reason=error.strerror or error,
+                reason=reason_of(error),
             )
         ) from error
 
@@ -187,7 +191,7 @@ def describe(folder: Path) -> Described:
                 "{path} describes no poems ({error}); {remedy}",
                 path=path,
                 error=error,
-                remedy=_REMEDY,
+                remedy=_(_REMEDY),
             )
         ) from error
 
@@ -199,7 +203,7 @@ def open_store(folder: Path, codec: PoemCodec | None = None, verify: bool = True
     CorpusError: a file is missing or damaged.
     """
     codec = codec or describe(folder).codec
-    listed = read_manifest(folder, CorpusError, _REMEDY)
+    listed = read_manifest(folder, CorpusError, _(_REMEDY))
     sides: dict[str, TokenStore] = {}
     for side in SIDES:
         files = {name: f"{side}.{name}" for name in _dtypes(codec, side)}
@@ -254,12 +258,12 @@ def _poems(store: TokenStore, codec: PoemCodec) -> Iterator[Poem]:
         yield poem
 
 
-_REMEDY = "remove the folder and prepare it again"
+_REMEDY = N_("remove the folder and prepare it again")
 
 
 def _verify(folder: Path, names: Iterable[str]) -> None:
     """Raises CorpusError where files are not as the manifest says."""
-    listed = read_manifest(folder, CorpusError, _REMEDY)
+    listed = read_manifest(folder, CorpusError, _(_REMEDY))
     for path in (folder / name for name in names):
         entry = listed.get(path.name, {})
         try:
@@ -272,8 +276,8 @@ def _verify(folder: Path, names: Iterable[str]) -> None:
                 _(
                     "{path}: cannot be read ({reason}); {remedy}",
                     path=path,
-                    reason=error.strerror,
-                    remedy=_REMEDY,
+                    reason=reason_of(error),
+                    remedy=_(_REMEDY),
                 )
             ) from error
         if not same:
@@ -282,7 +286,7 @@ def _verify(folder: Path, names: Iterable[str]) -> None:
                     "{path} is damaged: it differs from {manifest}; {remedy}",
                     path=path,
                     manifest=MANIFEST,
-                    remedy=_REMEDY,
+                    remedy=_(_REMEDY),
                 )
             )
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CorpusError
+from ..errors import CorpusError, listed
 from ..i18n import _
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
@@ -105,20 +105,19 @@ def known_values(
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     values = tuple(value for value, n in ordered if value and n >= least)
     if len(values) < 2:
-        names = ", ".join(name for name, _ in there.most_common(8)) or "none"
+        names = listed(name for name, __ in there.most_common(8)) or _("none")
         reason = _(
             "label {field}: {n} values that {least} poems have, expected 2 or more",
             field=field,
             n=len(values),
             least=least,
         )
-        remedy = _("--set min_label=1 takes rare values too")
         raise CorpusError(
             _(
-                "{reason}; the poems have the fields {names}; {remedy}",
+                "{reason}; the poems have the fields {names}; --set min_label=1 takes rare values "
+                "too",
                 reason=reason,
                 names=names,
-                remedy=remedy,
             )
         )
     return values
@@ -136,7 +135,7 @@ def _count(
     size = UNICODE + len(spool.clusters)
     longer, shortest, characters = 0, 2**31 - 1, np.zeros(size, np.int64)
     names, values = list(spool.values), {name: Counter[str]() for name in spec.columns}
-    for codes, lengths, sides, columns, _ in spool.blocks():
+    for codes, lengths, sides, columns, __ in spool.blocks():
         train = sides == 0
         kept = train & (lengths <= max_len)
         shortest = int(lengths[train].min(initial=shortest))
@@ -164,7 +163,7 @@ def _count(
     forms = values.pop("form") if spec.forms else Counter[str]()
     themes = values.pop(spec.theme) if spec.theme else Counter[str]()
     if spec.theme and not known and sum(n for text, n in themes.items() if text) < spec.min_label:
-        there = ", ".join(name for name, _ in spool.fields.most_common(8)) or "none"
+        there = listed(name for name, __ in spool.fields.most_common(8)) or _("none")
         raise CorpusError(
             _("no poem has a {theme}; they have the fields {there}", theme=spec.theme, there=there)
         )
@@ -197,7 +196,7 @@ def _unknown(tokenizer: PoemTokenizer, counts: Mapping[str, int]) -> str:
     are most of a text."""
     others = Counter({c: n for c, n in counts.items() if tokenizer.unknown(c)})
     share = others.total() / sum(counts.values())
-    most = "".join(c for c, _ in others.most_common(12)) + ("..." if len(others) > 12 else "")
+    most = "".join(c for c, __ in others.most_common(12)) + ("..." if len(others) > 12 else "")
     said = _(
         "{n:,} of {n2:,} characters, {share:.1%} of the text",
         n=len(others),
@@ -208,7 +207,9 @@ def _unknown(tokenizer: PoemTokenizer, counts: Mapping[str, int]) -> str:
         raise CorpusError(
             _("the model does not know {said}: {most}; train a new one", said=said, most=most)
         )
-    return f"the model does not know {said}: {most}" if others else "the model knows all characters"
+    if not others:
+        return _("the model knows all characters")
+    return _("the model does not know {said}: {most}", said=said, most=most)
 
 
 def _needed(spool: Spool) -> int:

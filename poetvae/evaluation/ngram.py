@@ -80,7 +80,7 @@ class NGram:
         base = vocab_size + 1
         grams = [np.zeros_like(stream)]  # by order, the number of the n-gram that ends here
         tables = []
-        for _ in range(order):
+        for __ in range(order):
             numbers = np.roll(grams[-1], 1) * base + stream
             unique = np.unique(numbers, return_index=True, return_inverse=True, return_counts=True)
             keys, first, inverse, counts = unique
@@ -143,7 +143,7 @@ class NGram:
                 recent[k] = self._number(self._levels[k - 1], recent[k - 1], tokens)
 
         recent[1:] = -1
-        for _ in range(self.order - 1):
+        for __ in range(self.order - 1):
             advance(np.full(n, self.vocab_size))
         written = np.empty((n, length), dtype=np.int64)
         for t in range(length):
@@ -200,11 +200,11 @@ class NGram:
         if len(tokens) and not 0 <= np.min(tokens) <= np.max(tokens) < self.vocab_size:
             raise ConfigError(
                 _(
-                    "tokens from {tokens} to {tokens2}: expected 0 to {value}, as the "
+                    "tokens from {low} to {high}: expected 0 to {most}, as the "
                     "vocabulary has {vocab_size}",
-                    tokens=np.min(tokens),
-                    tokens2=np.max(tokens),
-                    value=self.vocab_size - 1,
+                    low=np.min(tokens),
+                    high=np.max(tokens),
+                    most=self.vocab_size - 1,
                     vocab_size=self.vocab_size,
                 )
             )

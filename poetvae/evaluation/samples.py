@@ -222,7 +222,7 @@ def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[s
         rows, own = np.array([clusters(text) for text in texts]), flags.setdefault(str(form), {})
         for told, groups in ((_ALL, [range(form.size)]), (_ENDS, _rhyming(form))):
             own |= {key: [] for key in told}
-            for _ in range(times):
+            for __ in range(times):
                 some = rows.copy()
                 for dealt in groups:
                     some[:, dealt] = rng.permutation(rows[:, dealt].ravel()).reshape(len(rows), -1)
@@ -297,9 +297,9 @@ def _comparable(codec: PoemCodec, n: int, human: Sequence[Poem]) -> list[Poem]:
     if min(len(known), n) < 4:
         raise CorpusError(
             _(
-                "{n} samples, {n2} held-out poems: give at least 4 of both to compare them",
+                "{n} samples, {known} held-out poems: give at least 4 of both to compare them",
                 n=n,
-                n2=len(known),
+                known=len(known),
             )
         )
     return known

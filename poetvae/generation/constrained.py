@@ -140,6 +140,10 @@ def sample_constrained(
             generator = generator[again]
     assert written is not None
     if (weights == -torch.inf).any():
-        why = _("no poem met the conditions in {tries} draws", tries=TRIES)
-        raise ConstraintError(_("{why}; ask for less, or allow repeats", why=why))
+        raise ConstraintError(
+            _(
+                "no poem met the conditions in {n} draws; ask for less, or allow repeats",
+                n=TRIES,
+            )
+        )
     return written

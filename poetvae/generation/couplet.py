@@ -16,7 +16,7 @@ from ..constraints.room import typed_units
 from ..constraints.rules import requested
 from ..constraints.vocabulary import language_for
 from ..data.dataset import Batch, derive_seed
-from ..errors import ConfigError, ConstraintError, cut
+from ..errors import ConfigError, ConstraintError, cut, either
 from ..i18n import _
 from ..models import TextModel
 from ..nn.noise import Noise
@@ -160,12 +160,11 @@ def _rhymed(
         )
     fitting = [s for s in sizes if len(typed_units(codec, text, Form(s, 2))[0]) == s]
     if not fitting:
-        wanted = " or ".join(map(str, sizes))
         raise ConstraintError(
             _(
                 "{text!r} has no reading of {wanted} syllables; shorten it",
                 text=cut(text, 24),
-                wanted=wanted,
+                wanted=either(sizes),
             )
         )
     form = lines[fitting[0], fitting[0]]

@@ -10,7 +10,7 @@ from typing import Any
 from ..config import option, takes_fields
 from ..constraints.options import Conditions
 from ..errors import ConfigError, brief
-from ..i18n import _
+from ..i18n import N_, _
 from ..text.names import ABOUT
 
 LARGEST_TEMPERATURE = 100
@@ -27,15 +27,17 @@ class SamplingOptions:
         ConfigError: a number out of its bounds.
     """
 
-    temperature: float = option(0.5, "0 = likeliest, 1 = as the model has it.", label="Temperature")
-    top_k: int | None = option(None, "Draw from the k likeliest characters.")
-    top_p: float | None = option(None, "Draw from the likeliest characters that make up p.")
-    passes: int | None = option(
-        None, "To write in; the most it was trained for if absent.", label="Passes"
+    temperature: float = option(
+        0.5, N_("0 = likeliest, 1 = as the model has it."), label=N_("Temperature")
     )
-    candidates: int = option(1, "Keep the best of so many.", label="Candidates")
+    top_k: int | None = option(None, N_("Draw from the k likeliest characters."))
+    top_p: float | None = option(None, N_("Draw from the likeliest characters that make up p."))
+    passes: int | None = option(
+        None, N_("To write in; the most it was trained for if absent."), label=N_("Passes")
+    )
+    candidates: int = option(1, N_("Keep the best of so many."), label=N_("Candidates"))
     plain: bool = option(False, f"Each poem as it is drawn, not the best of {CHOSEN}.")
-    about: str | None = option(None, "What the poem is about, in any words.", label="About")
+    about: str | None = option(None, N_("What the poem is about, in any words."), label=N_("About"))
     labels: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
 
@@ -43,9 +45,9 @@ class SamplingOptions:
         if not 1 <= self.candidates <= MOST_CANDIDATES:
             raise ConfigError(
                 _(
-                    "candidates is {candidates}; expected 1 to {most_candidates}",
+                    "candidates is {candidates}; expected 1 to {most}",
                     candidates=brief(self.candidates),
-                    most_candidates=MOST_CANDIDATES,
+                    most=MOST_CANDIDATES,
                 )
             )
         if self.plain and self.candidates > 1:
@@ -56,12 +58,11 @@ class SamplingOptions:
                 )
             )
         if not 0 <= self.temperature <= LARGEST_TEMPERATURE:
-            wanted = _("0 to {largest_temperature}", largest_temperature=LARGEST_TEMPERATURE)
             raise ConfigError(
                 _(
-                    "temperature is {temperature}; expected {wanted}",
+                    "temperature is {temperature}; expected 0 to {most}",
                     temperature=brief(self.temperature),
-                    wanted=wanted,
+                    most=LARGEST_TEMPERATURE,
                 )
             )
         if self.top_k is not None and self.top_k < 1:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..data.dataset import encode_poems
-from ..errors import ConfigError, CorpusError
+from ..errors import ConfigError, CorpusError, listed
 from ..evaluation.two_sample import area_under_curve
 from ..i18n import _
 from ..models import LatentModel
@@ -53,10 +53,12 @@ class Direction:
         Raises CorpusError: fewer than two poems on a side."""
         if min(len(ones), len(others)) < 2:
             sizes = _(
-                "{n} poems with the attribute and {n2} without it", n=len(ones), n2=len(others)
+                "{ones} poems with the attribute and {others} without it: give two of both, the "
+                "least that a direction can be tried on",
+                ones=len(ones),
+                others=len(others),
             )
-            remedy = _("give two of both, the least that a direction can be tried on")
-            raise CorpusError(_("{sizes}: {remedy}", sizes=sizes, remedy=remedy))
+            raise CorpusError(sizes)
 
         def area(half: int) -> float:
             vector = ones[1 - half :: 2].mean(dim=0) - others[1 - half :: 2].mean(dim=0)
@@ -122,25 +124,26 @@ class Attribute:
         if min(map(len, sides)) < least:
             raise CorpusError(
                 _(
-                    "{this} holds for {n} of {n2} poems; expected {least} with it and "
-                    "{least} without it: {poems}",
-                    this=self,
+                    "{attribute} holds for {n} of {all} poems; expected {least} with it and "
+                    "{least} without it: {hint}",
+                    attribute=self,
                     n=len(ones),
-                    n2=len(poems),
+                    all=len(poems),
                     least=least,
-                    poems=self._hint(poems),
+                    hint=self._hint(poems),
                 )
             )
         return spread(ones, limit), spread(others, limit)
 
     def _hint(self, poems: Sequence[Poem]) -> str:
         if self.key in ("contains", "tones", "form"):
-            return "give more poems, or another value"
+            return _("give more poems, or another value")
         values = Counter(poem.meta[self.key] for poem in poems if self.key in poem.meta)
         if values:
-            return f"{self.key} is {', '.join(v for v, _ in values.most_common(5))} most often"
+            most = listed(value for value, __ in values.most_common(5))
+            return _("{key} is {values} most often", key=self.key, values=most)
         keys = sorted({key for poem in poems for key in poem.meta})
-        return f"these poems have {', '.join([*keys, 'form', 'contains', 'tones'])}"
+        return _("these poems have {keys}", keys=listed([*keys, "form", "contains", "tones"]))
 
 
 @torch.no_grad()

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ..data.dataset import TokenStore
-from ..errors import CheckpointError, CorpusError
+from ..errors import CheckpointError, CorpusError, reason_of
 from ..files import check_regular, write_file
-from ..i18n import _
+from ..i18n import N_, _
 from ..models import LatentModel, TextModel
 from .paths import Progress, means
 
@@ -91,7 +91,7 @@ class Index:
                 z, text, offsets = (file.get_tensor(name) for name in ("z", "text", "offsets"))
         except OSError as error:
             raise CheckpointError(
-                _("{path}: cannot be read ({reason})", path=path, reason=error.strerror or error)
+                _("{path}: cannot be read ({reason})", path=path, reason=reason_of(error))
             ) from error
         except safetensors.SafetensorError as error:
             raise CheckpointError(
@@ -99,25 +99,25 @@ class Index:
                     "{path} is no index, or torn ({error}); {again}",
                     path=path,
                     error=error,
-                    again=AGAIN,
+                    again=_(AGAIN),
                 )
             ) from error
         data, ends = text.numpy().tobytes(), offsets.tolist()
         rises = bool((offsets.diff() >= 0).all())
         if ends[0] != 0 or ends[-1] != len(data) or not rises or not z.isfinite().all():
             raise CheckpointError(
-                _("{path} is damaged: its parts do not agree; {again}", path=path, again=AGAIN)
+                _("{path} is damaged: its parts do not agree; {again}", path=path, again=_(AGAIN))
             )
         try:
             texts = [data[i:j].decode("utf-8", "surrogatepass") for i, j in pairwise(ends)]
         except UnicodeDecodeError as error:
             raise CheckpointError(
-                _("{path} is damaged: its texts are not UTF-8; {again}", path=path, again=AGAIN)
+                _("{path} is damaged: its texts are not UTF-8; {again}", path=path, again=_(AGAIN))
             ) from error
         return cls(texts, z, about["model"])
 
 
-AGAIN = "remove it and build it again"
+AGAIN = N_("remove it and build it again")
 
 
 Parts = dict[str, tuple[str, list[int]]]
@@ -137,7 +137,11 @@ def _check(path: str | Path, about: dict[str, str], parts: Parts, model: str, di
         )
     if about.get("model") != model:
         raise CheckpointError(
-            _("{path} was made with another model; {again} with this one", path=path, again=AGAIN)
+            _(
+                "{path} was made with another model; {again} with this one",
+                path=path,
+                again=_(AGAIN),
+            )
         )
     n = parts["z"][1][0] if "z" in parts and parts["z"][1] else 0
     size = parts["text"][1] if "text" in parts else []
@@ -149,6 +153,6 @@ def _check(path: str | Path, about: dict[str, str], parts: Parts, model: str, di
                 path=path,
                 parts=parts,
                 wanted=wanted,
-                again=AGAIN,
+                again=_(AGAIN),
             )
         )

@@ -85,7 +85,7 @@ def ascend(
     highest = torch.full((len(z),), -torch.inf, device=z.device)
     optimizer = torch.optim.Adam([z], RATE, maximize=True)
     with frozen(model):
-        for _ in progress(range(steps + 1)):
+        for __ in progress(range(steps + 1)):
             objective = value(z) + near * model.prior(len(z), labels).log_prob(z)
             better = objective.detach() > highest
             best = torch.where(better.unsqueeze(1), z.detach(), best)
@@ -183,7 +183,7 @@ def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
             _(
                 "{text!r}: this model never writes {strange}",
                 text=text,
-                strange=" ".join(strange) or "nothing",
+                strange=" ".join(strange) or _("nothing"),
             )
         )
     size = form.size if form else codec.max_len
@@ -224,9 +224,11 @@ def tones(codec: PoemCodec, form: Form | None) -> Property:
     Raises ConfigError: a form that has no tones to keep.
     """
     if form is None or not patterns(form):
-        wanted = _("expected 5x2, 7x4 or alike, or a tune")
         raise ConfigError(
-            _("form {form} has no tones to keep; {wanted}", form=form or "free", wanted=wanted)
+            _(
+                "form {form} has no tones to keep; expected 5x2, 7x4 or alike, or a tune",
+                form=form or _("free"),
+            )
         )
     tones_of = [levels(codec.tokenizer.decode([i]), True) for i in range(len(codec.tokenizer))]
     # A character without a reading fits anywhere, as in `regulated`.

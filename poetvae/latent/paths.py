@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..config import WAYS
 from ..data.dataset import Batch, TokenStore
-from ..errors import ConfigError
+from ..errors import ConfigError, listed
 from ..evaluation.likelihood import Progress as Progress
 from ..i18n import _
 from ..models import LatentModel
@@ -67,7 +67,7 @@ def path(a: Tensor, b: Tensor, steps: int = 8, mode: str = "lerp") -> Tensor:
     lines = {"lerp": lerp, "slerp": slerp}
     if mode not in lines:
         raise ConfigError(
-            _("mode is {mode!r}; expected one of {ways}", mode=mode, ways=", ".join(WAYS))
+            _("mode is {mode!r}; expected one of {ways}", mode=mode, ways=listed(WAYS))
         )
     return lines[mode](a, b, torch.linspace(0, 1, steps, device=a.device))
 

@@ -65,14 +65,12 @@ class TextModel(nn.Module):
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
         super().__init__()
         if config.vocab_size <= mask_id:
-            wanted = _(
-                "the size of the tokenizer, more than the {value} special tokens", value=mask_id + 1
-            )
             raise ConfigError(
                 _(
-                    "vocab_size is {vocab_size}; expected {wanted}",
-                    vocab_size=config.vocab_size,
-                    wanted=wanted,
+                    "vocab_size is {size}; expected the size of the tokenizer, more than the {n} "
+                    "special tokens",
+                    size=config.vocab_size,
+                    n=mask_id + 1,
                 )
             )
         if not config.max_len:

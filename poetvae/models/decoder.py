@@ -160,9 +160,12 @@ class Decoder(nn.Module):
         x = x.view(z.shape[0], length, -1)
         if observed is not None:
             if self.observe is None:
-                why = _("this model was not trained to be shown characters")
-                how = _("train one with observe above 0, as in --preset infill")
-                raise ConfigError(_("{why}; {how}", why=why, how=how))
+                raise ConfigError(
+                    _(
+                        "this model was not trained to be shown characters; train one with observe "
+                        "above 0, as in --preset infill"
+                    )
+                )
             observed = self._filled(observed, length)
             known = (observed != self.mask_id).unsqueeze(2)
             x = x + self.observe(self.embedding(observed)) * known
@@ -209,17 +212,14 @@ class Decoder(nn.Module):
         there are as many passes, or more. ConfigError: it has not learnt to."""
         if passes not in self.passes:
             learnt = ",".join(map(str, sorted(set(self.passes))))
-            why = _(
-                "passes is {passes}; this model was trained to write in {learnt}",
-                passes=passes,
-                learnt=learnt,
+            raise ConfigError(
+                _(
+                    "passes is {passes}; this model was trained to write in {learnt}; train one "
+                    "with --preset few, or --set passes={learnt},{passes}",
+                    passes=passes,
+                    learnt=learnt,
+                )
             )
-            how = _(
-                "train one with --preset few, or --set passes={learnt},{passes}",
-                learnt=learnt,
-                passes=passes,
-            )
-            raise ConfigError(_("{why}; {how}", why=why, how=how))
         return min(passes, length)
 
     def _filled(self, tokens: Tensor, length: int) -> Tensor:

@@ -53,14 +53,14 @@ class TokenEmbedding(nn.Embedding):
         for name, values in (("readings", sounds.tokens), ("heard", sounds.readings)):
             facts, known = torch.tensor(values, dtype=torch.int16), getattr(self, name)
             if facts.shape != known.shape:
-                reason = _(
-                    "{name} of the tokens are {value}; expected {value2}",
-                    name=name,
-                    value=(*facts.shape,),
-                    value2=(*known.shape,),
-                )
                 raise ConfigError(
-                    _("{reason}, as when it was begun: start a new run", reason=reason)
+                    _(
+                        "{name} of the tokens are {found}; expected {known}, as when it was begun: "
+                        "start a new run",
+                        name=name,
+                        found=(*facts.shape,),
+                        known=(*known.shape,),
+                    )
                 )
             known.copy_(facts)
 

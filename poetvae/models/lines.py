@@ -34,13 +34,14 @@ class Lines(nn.Module):
         forms = config.label_sizes[0] - 1 if config.form_known else 1
         self.places = aligned(config.lines, config.max_len)
         if len(self.places) != forms + 1:
-            wanted = _(
-                "{forms} forms of {max_len} positions at most, each with 0 after it",
-                forms=forms,
-                max_len=config.max_len,
-            )
             raise ConfigError(
-                _("lines is {lines}; expected {wanted}", lines=brief(config.lines), wanted=wanted)
+                _(
+                    "lines is {lines}; expected {forms} forms of {max_len} positions at most, each "
+                    "with 0 after it",
+                    lines=brief(config.lines),
+                    forms=forms,
+                    max_len=config.max_len,
+                )
             )
         self.embedding, self.mask_id = embedding, mask_id
         self.before = nn.Linear(SIGHT * config.embed_dim, config.d_model, bias=False)

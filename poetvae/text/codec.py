@@ -13,7 +13,7 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
-from ..errors import ConfigError, CorpusError, cut, several
+from ..errors import ConfigError, CorpusError, cut, listed, several
 from ..i18n import _
 from .cleaning import clean
 from .form import is_verse
@@ -117,7 +117,7 @@ class PoemCodec:
                 checked[self.theme] = self.check_theme(value)
                 continue
             if (field := _same(name, self.fields, field_key)) is None:
-                labels = ", ".join(self.fields) or "none"
+                labels = listed(self.fields) or _("none")
                 raise ConfigError(
                     _("no label {name!r}; this model's labels: {labels}", name=name, labels=labels)
                 )
@@ -174,12 +174,14 @@ class PoemCodec:
         if not self.forms:
             return None
         if (form := self._form_of(poem)) is None:
-            known = _(
-                "{form}; this model reads {known_forms}",
-                form=poem.form or "free",
-                known_forms=self.known_forms,
+            raise CorpusError(
+                _(
+                    "{text} has the form {form}; this model reads {known}",
+                    text=_short(poem.text),
+                    form=poem.form or _("free"),
+                    known=self.known_forms,
+                )
             )
-            raise CorpusError(_("{text} has the form {known}", text=_short(poem.text), known=known))
         return form
 
     def _form_of(self, poem: Poem) -> Form | None:
@@ -199,7 +201,7 @@ class PoemCodec:
     def known_forms(self) -> str:
         """Its forms by name, of many the most frequent ones."""
         most = sorted(self.forms, key=lambda form: -self.forms[form])
-        return several([*sorted(most[:12]), *most[12:]]) or "free form alone"
+        return several([*sorted(most[:12]), *most[12:]]) or _("free form alone")
 
     @property
     def traditional(self) -> bool:
@@ -283,7 +285,7 @@ class PoemCodec:
         """What somebody typed as a poem of these very characters. Where it has as many as one of
         the forms, and no verse of it ends elsewhere, blanks, marks and their lack make no other
         form of it. Raises CorpusError: when there is no character of writing in it."""
-        cleaned, _ = clean(text)
+        cleaned, __ = clean(text)
         if not cleaned:
             raise CorpusError(
                 _("{text!r} has no character of writing in it; give a poem", text=text)

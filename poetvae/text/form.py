@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from itertools import accumulate
 
 from ..errors import ConfigError
-from ..i18n import _
+from ..i18n import N_, _
 from .graphemes import SYLLABLE, clusters
 from .names import form_named
 
@@ -49,11 +49,7 @@ class Form:
         part = (lengths,) if isinstance(lengths, int) else tuple(lengths)
         known = all(1 <= length <= MAX_LENGTH for length in part)
         if not (known and 1 <= times * len(part) <= MAX_LINES):
-            name = (
-                _("{lengths}x{times}", lengths=lengths, times=times)
-                if isinstance(lengths, int)
-                else "-".join(map(str, part))
-            )
+            name = f"{lengths}x{times}" if isinstance(lengths, int) else "-".join(map(str, part))
             bounds = _(
                 "1 to {max_length} characters a line and 1 to {max_lines} lines",
                 max_length=MAX_LENGTH,
@@ -151,15 +147,18 @@ class Form:
         tokens = clusters(chars)
         if len(tokens) != self.size:
             sizes = _(
-                "{chars!r} has {n} characters, form {this} has {size}",
+                "{chars!r} has {n} characters, form {form} has {size}",
                 chars=chars,
                 n=len(tokens),
-                this=self,
+                form=self,
                 size=self.size,
             )
-            verses = f"of {self.uniform} characters" if self.uniform else f"of {self._size}"
             remedy = _(
-                "give {lines} verses {verses} without punctuation", lines=self.lines, verses=verses
+                N_("give {lines} verses of {length} characters without punctuation")
+                if self.uniform
+                else N_("give {lines} verses of {length} without punctuation"),
+                lines=self.lines,
+                length=self.uniform or self._size,
             )
             raise ConfigError(_("{sizes}: {remedy}", sizes=sizes, remedy=remedy))
         return tuple("".join(tokens[span.start : span.stop]) for span in self.spans)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from ..errors import TokenizerError
+from ..errors import TokenizerError, listed, reason_of
 from ..files import read_limited
 from ..i18n import _
 from .graphemes import clusters, is_mark
@@ -145,7 +145,7 @@ class PoemTokenizer:
         try:
             model = read_limited(path)
         except OSError as error:
-            why = _("cannot read the tokenizer ({reason}); check the path", reason=error.strerror)
+            why = _("cannot read the tokenizer ({reason}); check the path", reason=reason_of(error))
             raise TokenizerError(_("{path}: {why}", path=path, why=why)) from error
         try:
             return cls.from_bytes(model)
@@ -163,7 +163,7 @@ class PoemTokenizer:
             Path(path).write_bytes(self._model)
         except OSError as error:
             why = _(
-                "cannot write the tokenizer ({reason}); check the folder", reason=error.strerror
+                "cannot write the tokenizer ({reason}); check the folder", reason=reason_of(error)
             )
             raise TokenizerError(_("{path}: {why}", path=path, why=why)) from error
 
@@ -183,7 +183,7 @@ class PoemTokenizer:
         ids = list(ids)
         if wrong := [i for i in ids if not 0 <= i < len(self)]:
             raise TokenizerError(
-                _("token {wrong}: expected 0 to {value}", wrong=wrong[0], value=len(self) - 1)
+                _("token {token}: expected 0 to {most}", token=wrong[0], most=len(self) - 1)
             )
         return "".join(self._chars[i] for i in ids)
 
@@ -213,7 +213,7 @@ def _pieces(model: bytes) -> list[str]:
             _(
                 "its first tokens are not {specials} and a line break; take a tokenizer "
                 "that poetvae trained",
-                specials=", ".join(SPECIALS),
+                specials=listed(SPECIALS),
             )
         )
     chars = [" " if piece == _SPACE else piece for piece in pieces]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import MALFORMED, CheckpointError, ConfigError
+from ..errors import MALFORMED, CheckpointError, ConfigError, reason_of
 from ..files import check_regular, read_limited, write_file
 from ..i18n import _
 
@@ -67,7 +67,7 @@ def recording(run: Path, on: bool, tensorboard: bool = False) -> Iterator[Record
 def _draw(writer: Any, line: Line) -> None:
     """Each number to a curve by its step: valid/nll for valid_nll, train/nll for nll."""
     for name, value in line.items():
-        part, _, rest = name.partition("_")
+        part, __, rest = name.partition("_")
         if name != "step":
             tag = f"valid/{rest}" if part == "valid" else f"train/{name}"
             writer.add_scalar(tag, value, line["step"])
@@ -85,7 +85,7 @@ def append(path: Path, line: Line) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise CheckpointError(
-            _("{path}: cannot be written ({reason})", path=path, reason=error.strerror)
+            _("{path}: cannot be written ({reason})", path=path, reason=reason_of(error))
         ) from error
 
 
@@ -144,11 +144,14 @@ def read_history(run: str | Path) -> History:
         raise CheckpointError(_("{run}: no such run folder; check the path, or train one", run=run))
     path = run / METRICS
     try:
-        *lines, _ = read_limited(path).split(b"\n")
+        *lines, __ = read_limited(path).split(b"\n")
     except OSError as error:
-        reason = _("{path}: cannot be read ({reason})", path=path, reason=error.strerror)
         raise CheckpointError(
-            _("{reason}; give the folder that train wrote", reason=reason)
+            _(
+                "{path}: cannot be read ({reason}); give the folder that train wrote",
+                path=path,
+                reason=reason_of(error),
+            )
         ) from error
     if not lines:
         raise CheckpointError(_("{path} has no lines yet; train the run for more steps", path=path))
@@ -167,16 +170,16 @@ def _row(path: Path, number: int, line: bytes) -> Row:
         values = {key: _value(row[key]) for key in KEYS if row.get(key) is not None}
         step = float(row["step"])
         if not 0 <= step <= MOST_STEPS:
-            raise ValueError("that is no step")
+            raise ValueError(_("that is no step"))
         return {"step": step, **values}
     except MALFORMED as error:
-        reason = _(
-            "{path}, line {number}: expected a JSON object with a step and numbers",
-            path=path,
-            number=number,
-        )
         raise CheckpointError(
-            _("{reason}; remove the line, or train the run again", reason=reason)
+            _(
+                "{path}, line {n}: expected a JSON object with a step and numbers; remove the "
+                "line, or train the run again",
+                path=path,
+                n=number,
+            )
         ) from error
 
 

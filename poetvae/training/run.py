@@ -23,7 +23,7 @@ from ..config import Config, ModelConfig, TrainConfig, from_dict
 from ..data import tokenize
 from ..data.dataset import Data
 from ..data.store import describe, open_store
-from ..errors import CheckpointError, ConfigError, CorpusError
+from ..errors import CheckpointError, ConfigError, CorpusError, listed, reason_of
 from ..files import TEMPORARY, locked, sync, temporary_folder
 from ..files import sweep as sweep_folder
 from ..i18n import _
@@ -54,7 +54,9 @@ class Length:
     def __post_init__(self) -> None:
         given = {name: value for name, value in vars(self).items() if value is not None}
         if len(given) > 1:
-            raise ConfigError(_("{given} were given; give one of them", given=" and ".join(given)))
+            raise ConfigError(
+                _("{given} were given; give one of them", given=_(" and ").join(given))
+            )
         for name, value in given.items():
             if not value or not 0 < value < 10**9:
                 raise ConfigError(
@@ -227,7 +229,7 @@ def _writing(run: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise CheckpointError(
-            _("{run}: cannot be written ({reason})", run=run, reason=error.strerror)
+            _("{run}: cannot be written ({reason})", run=run, reason=reason_of(error))
         ) from error
 
 
@@ -295,11 +297,13 @@ def _completed(config: Config, codec: PoemCodec, group: Group, goes_on: bool) ->
     least = min(LENGTHS, train.batch_size) if model.by_length and group.device.type == "cpu" else 1
     slices = train.slices or max(least, group.size)
     if slices > train.batch_size:
-        reason = _(
-            "{slices} slices of a batch of {batch_size}", slices=slices, batch_size=train.batch_size
-        )
         raise ConfigError(
-            _("{reason}; give a larger batch_size, or fewer slices or processes", reason=reason)
+            _(
+                "{slices} slices of a batch of {poems}; give a larger batch_size, or fewer slices "
+                "or processes",
+                slices=slices,
+                poems=train.batch_size,
+            )
         )
     return Config(model, config.objective, replace(train, precision=precision, slices=slices))
 
@@ -323,9 +327,23 @@ def going_on(
         steps = length.in_steps(len(run.data.train), poems_a_step(run.data.train, spec.config))
     _check_same(run.path, spec, planned, steps, given)
     if length.minutes:
-        log(f"minutes {length.minutes} is left out: {run.path} was begun for {steps:,} steps")
+        log(
+            _(
+                "minutes {minutes} is left out: {run} was begun for {steps:,} steps",
+                minutes=length.minutes,
+                run=run.path,
+                steps=steps,
+            )
+        )
     if steps > spec.steps:
-        log(f"{run.path} was begun for {spec.steps:,} steps, and goes on to {steps:,}")
+        log(
+            _(
+                "{run} was begun for {begun:,} steps, and goes on to {steps:,}",
+                run=run.path,
+                begun=spec.steps,
+                steps=steps,
+            )
+        )
         spec = spec.longer(steps)
         if group.main:
             spec.save(run.path)
@@ -346,7 +364,7 @@ def _check_same(
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
     pairs["steps"] = spec.steps, min(spec.steps, steps)  # more can be given to it
     others = [
-        f"{name} {_shown(before)}, not {_shown(now)}"
+        _("{name} {had}, not {wanted}", name=name, had=_shown(before), wanted=_shown(now))
         for name, (before, now) in pairs.items()
         if before != now
     ]
@@ -356,12 +374,10 @@ def _check_same(
                 "{run} was begun with {others}; a resumed run keeps what it was begun "
                 "with: leave that out, or start a new run",
                 run=run,
-                others="; with ".join(others),
+                others=_("; with ").join(others),
             )
         )
 
 
 def _shown(value: Any) -> str:
-    return (
-        ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value) or "none"
-    )
+    return (listed(value) if isinstance(value, tuple) else str(value)) or _("none")

@@ -18,7 +18,7 @@ from ..config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dic
 from ..data.corpus import Corpus, CorpusSpec, is_store, sample_folder
 from ..data.reading import PLAIN, ReadingOptions
 from ..data.store import describe, load_corpus, read_store
-from ..errors import MALFORMED, CheckpointError, ConfigError, CorpusError
+from ..errors import MALFORMED, CheckpointError, ConfigError, CorpusError, listed
 from ..files import read_limited, write_file
 from ..i18n import _
 from ..text.form import Form, parse_forms
@@ -85,7 +85,7 @@ class RunSpec:
         pairs["theme"] = tuple(filter(None, [theme])), own
         for name, (wanted, stored) in pairs.items():
             if wanted and set(wanted) != set(stored):
-                known = ", ".join(map(str, stored)) or "none"
+                known = listed(stored) or _("none")
                 raise ConfigError(
                     _(
                         "{folder} is tokenized, --{name} {known}; leave out --{name}",
@@ -127,20 +127,25 @@ class RunSpec:
         for name in given:
             wanted, had = getattr(asked, name, 0), getattr(network, name, 0)
             if wanted not in (had, 0, ()) and name != "dropout":
-                others.append(f"{name} {had}, not {wanted}")
-        known = codec.known_forms if codec.forms else "free"
-        others += [f"form {known}, not {form}" for form in self.forms if form not in codec.forms]
+                others.append(_("{name} {had}, not {wanted}", name=name, had=had, wanted=wanted))
+        known = codec.known_forms if codec.forms else _("free")
+        others += [
+            _("form {had}, not {wanted}", had=known, wanted=form)
+            for form in self.forms
+            if form not in codec.forms
+        ]
         if self.labels and set(self.labels) != set(codec.fields):
-            fields = ", ".join(codec.fields) or "none"
-            others.append(f"label {fields}, not {', '.join(self.labels)}")
+            had = listed(codec.fields) or _("none")
+            others.append(_("label {had}, not {wanted}", had=had, wanted=listed(self.labels)))
         if self.theme not in ("", codec.theme):
-            others.append(f"theme {codec.theme or 'none'}, not {self.theme}")
+            had = codec.theme or _("none")
+            others.append(_("theme {had}, not {wanted}", had=had, wanted=self.theme))
         if others:
             raise ConfigError(
                 _(
                     "{init} has {others}; a model that learns on keeps what it has: leave that out",
                     init=self.init,
-                    others="; has ".join(others),
+                    others=_("; has ").join(others),
                 )
             )
         dropout = asked.dropout if "dropout" in given else network.dropout
@@ -175,7 +180,7 @@ class RunSpec:
         try:
             values = json.loads(read_limited(path))
             if values.pop("sha256", None) not in (None, _digest(values)):
-                raise ValueError("it is not as it was written")
+                raise ValueError(_("it is not as it was written"))
             parts = values["config"]
             model = from_dict(ModelConfig, parts["model"])
             objective = from_dict(ObjectiveConfig, parts["objective"])
@@ -190,7 +195,7 @@ class RunSpec:
             reading = ReadingOptions(**values.get("reading", {}))  # older versions have none
             ends = tuple(map(int, values.get("ends", ())))
             if ends and sorted({0, *ends, steps}) != [0, *ends, steps]:
-                raise ValueError(f"its steps are {[*ends, steps]}")
+                raise ValueError(_("its steps are {steps}", steps=[*ends, steps]))
             learnt = sources, valid, forms, labels, strict, steps, fingerprint, of_run
             start, theme = (str(values.get(name, "")) for name in ("init", "theme"))
             return cls(config, *learnt, reading, ends, start, theme)

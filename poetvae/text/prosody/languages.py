@@ -33,9 +33,11 @@ def check_all(text: str, form: Form | None = None, book: str | None = None) -> l
     """What is wrong with the poems of a text, see `Language.checked`.
     Raises CorpusError: of a language that none here is."""
     if (language := language_of(text)) is None:
-        languages = _("Chinese characters, of kana or of English words")
         raise CorpusError(
-            _("the text has no verse of {languages}; expected a poem", languages=languages)
+            _(
+                "the text has no verse of Chinese characters, of kana or of English words; "
+                "expected a poem"
+            )
         )
     return language.checked(text, form, book)
 
