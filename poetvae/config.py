@@ -164,7 +164,8 @@ class ModelConfig:
     passes: tuple[int, ...] = setting(
         (),
         N_(
-            "numbers of passes to write in, each for a share of the batches; 0 = position by position"
+            "numbers of passes to write in, each for a share of the batches; 0 = position by "
+            "position"
         ),
         0,
         4096,

@@ -150,9 +150,9 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
     counts.near[2] += near.sum()
     complete_report(report, spec, counts)
     poems: list[list[Poem]] = [[], [], [], []]
-    for (poem, *__), side in zip(items, sides.tolist(), strict=True):
+    for (poem, _chars, _side), side in zip(items, sides.tolist(), strict=True):
         poems[side].append(poem)
-    train, valid, test, __ = poems
+    train, valid, test = poems[:REPEATED]
     return Corpus(train, valid, test, report)
 
 
