@@ -28,6 +28,7 @@ from ..characters import lengths as _lengths
 from ..interface import FREE, LEVEL, OBLIQUE, STRICT, USUAL, Known, Part, Reading, Rhyme
 from . import verdict
 from .books import readings_in
+from .rhyme_names import class_words
 from .shi import TONE, TONE_NAMES, levels, readings
 from .tunes import tunes
 
@@ -129,8 +130,8 @@ def patterns(
 
 
 def rhyme_names() -> Mapping[str, str]:
-    """The 106 classes of 平水韻: 東 (level)."""
-    return {name: f"{name} ({TONE_NAMES[tone]})" for name, tone in TONE.items()}
+    """The 106 classes of 平水韻, as in 一東 (level: 空 kōng, 風 fēng)."""
+    return {name: class_words(name) for name in TONE}
 
 
 def rhymes_of(form: Form, scheme: str = "", known: Known | None = None) -> tuple[Rhyme, ...]:
