@@ -198,11 +198,13 @@ def read_records(
             total += 1
             if record.problem and spec.strict:
                 what = called(record.problem)
+                if record.detail:
+                    what = _("{what} ({detail})", what=what, detail=record.detail)
                 raise CorpusError(
                     _(
                         "{where}: {what}; mend it, or read without strict to skip it",
                         where=record.where,
-                        what=f"{what} ({record.detail})" if record.detail else what,
+                        what=what,
                     )
                 )
             if record.problem or "\ufffd" in record.text:

@@ -104,7 +104,7 @@ def class_words(name: str) -> str:
     )
     return _(
         "{rhyme} ({tone}: {examples})",
-        rhyme=f"{number}{name}",
+        rhyme=number + name,
         tone=_(TONE_NAMES[TONE[name]]),
         examples=listed(EXAMPLES[name]),
     )

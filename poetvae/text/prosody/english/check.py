@@ -193,8 +193,8 @@ def _line(n: int, verse: str, size: int, metre: str) -> Line:
     __, heard, where = _read(verse, size, metre)
     if not heard:
         own = best_size(verse)
-        many = _("{n} syllables; expected {size}", n=own or _("no"), size=size)
-        notes.append(Fault(N_("length"), n, 0, many))
+        has = N_("{n} syllables; expected {size}") if own else N_("no syllables; expected {size}")
+        notes.append(Fault(N_("length"), n, 0, _(has, n=own, size=size)))
         __, heard, where = _read(verse, own, metre)
     notes += _notes(n, verse, heard, where, metre)
     units = list[str]()
