@@ -392,25 +392,27 @@ def _check_together(model: ModelConfig, objective: ObjectiveConfig) -> None:
     estimated = objective.gradient != "standard" or model.prior not in ("normal", "label")
     vq = model.kind == "vqvae"
     excluded = {
-        "iw_samples above 1 weighs whole samples: set free_bits and capacity to 0": (
+        N_("iw_samples above 1 weighs whole samples: set free_bits and capacity to 0"): (
             several and (free or capacity)
         ),
-        "passes lacks 1, on which the others build: set passes=1,...": (
+        N_("passes lacks 1, on which the others build: set passes=1,..."): (
             model.passes and 1 not in model.passes
         ),
-        "free_bits and capacity need a KL in closed form: set gradient=standard, and prior=normal "
-        "or label": model.kind == "vae" and estimated and (free or capacity),
-        "free_bits and capacity both hold the KL up: set one of them": free and capacity,
-        "an autoencoder (sample=false) has no KL: set beta=0, capacity=0 and iw_samples=1": (
+        N_(
+            "free_bits and capacity need a KL in closed form: set gradient=standard, and "
+            "prior=normal or label"
+        ): model.kind == "vae" and estimated and (free or capacity),
+        N_("free_bits and capacity both hold the KL up: set one of them"): free and capacity,
+        N_("an autoencoder (sample=false) has no KL: set beta=0, capacity=0 and iw_samples=1"): (
             point and (objective.beta or capacity or several)
         ),
-        "a VQ-VAE has one code for a poem: set iw_samples=1, free_bits=0 and prior=normal": (
+        N_("a VQ-VAE has one code for a poem: set iw_samples=1, free_bits=0 and prior=normal"): (
             vq and (several or free or model.prior != "normal")
         ),
     }
     for message, holds in excluded.items():
         if holds:
-            raise ConfigError(message)
+            raise ConfigError(_(message))
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:

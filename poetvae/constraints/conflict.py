@@ -43,8 +43,8 @@ def _clash(a: Condition, b: Condition) -> str | None:
     form, by_sound = a.constraint.form, a.by_sound or b.by_sound
     common = a.constraint.allowed & b.constraint.allowed
     for t in (~common.any(dim=1)).nonzero().flatten().tolist():
-        both = listed([a.at(t, by_sound), b.at(t, by_sound)])
-        return _("{what}: {why}", what=place(form, t), why=both)
+        wants = {"a": a.at(t, by_sound), "b": b.at(t, by_sound)}
+        return _("{place}: {a}, {b}", place=place(form, t), **wants)
     for i, line in enumerate(form.spans if form else ()):
         if not compatible(a.constraint.parts[0], b.constraint.parts[0], line):
             fixed, other = (a, b) if a.sounds else (b, a)
@@ -70,10 +70,11 @@ def _crowd(conditions: Sequence[Condition]) -> str | None:
     if not places:
         why = _("no character may come twice")
     elif len(tokens) == 1:
-        fixed = (c.words[t] for t in places for c in conditions if t in c.sounds)
+        words = (c.words[t] for t in places for c in conditions if t in c.sounds)
+        char = next(words, None) or _("one character")
         why = _(
             "no character may come twice, but {char} has to stand at {places}",
-            char=next(fixed, _("one character")),
+            char=char,
             places=_(" and at ").join(place(loose.form, t) for t in places),
         )
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import takewhile
 
@@ -12,6 +12,7 @@ from ..text.cleaning import clean
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
 from ..text.poem import LACUNA, Form
+from ..text.prosody import STRICTNESS
 from .options import WHERE, Conditions
 from .vocabulary import language_for, reading_masks
 
@@ -64,7 +65,7 @@ def form_for(codec: PoemCodec, conditions: Conditions) -> Form | None:
     if not fitting and len(codec.forms) == 1:
         return codec.check_form(None)  # for the rule to say what it lacks
     if not fitting:
-        texts = ((_(_NAMES[name]), *(x for x in args if x not in WHERE)) for name, args in asked)
+        texts = ((_(_NAMES[name]), *_said(args)) for name, args in asked)
         raise ConstraintError(
             _(
                 "{names}: no form of this model has room for it; it writes {forms}",
@@ -73,6 +74,12 @@ def form_for(codec: PoemCodec, conditions: Conditions) -> Form | None:
             )
         )
     return min(fitting, key=lambda form: (bool(form.tune), fitting[form], -codec.forms[form]))
+
+
+def _said(arguments: Iterable[object]) -> Iterator[object]:
+    """What people gave, without where an acrostic stands."""
+    given = (x for x in arguments if x not in WHERE)
+    return (_(str(x)) if x in STRICTNESS else x for x in given)
 
 
 def form_opened_by(codec: PoemCodec, text: str) -> Form | None:

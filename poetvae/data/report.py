@@ -74,7 +74,11 @@ class CorpusReport:
 
     def place(self, reason: str) -> str:
         """The same for people."""
-        return self.first(reason).replace(f": {reason}", f": {called(reason)}", 1)
+        where, found, detail = self.first(reason).partition(f": {reason}")
+        if not found:
+            return ""
+        told = _("{where}: {what}", where=where, what=called(reason))
+        return _("{what}: {why}", what=told, why=detail.removeprefix(": ")) if detail else told
 
     def _shorten(self) -> None:
         """Keep the first broken places of each kind."""
