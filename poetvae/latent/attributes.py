@@ -52,13 +52,14 @@ class Direction:
         """The direction to poems at `ones` (N, D) from poems at `others` (M, D).
         Raises CorpusError: fewer than two poems on a side."""
         if min(len(ones), len(others)) < 2:
-            sizes = _(
-                "{ones} poems with the attribute and {others} without it: give two of both, the "
-                "least that a direction can be tried on",
-                ones=len(ones),
-                others=len(others),
+            raise CorpusError(
+                _(
+                    "{ones} poems with the attribute and {others} without it: give two of both, "
+                    "the least that a direction can be tried on",
+                    ones=len(ones),
+                    others=len(others),
+                )
             )
-            raise CorpusError(sizes)
 
         def area(half: int) -> float:
             vector = ones[1 - half :: 2].mean(dim=0) - others[1 - half :: 2].mean(dim=0)

@@ -206,8 +206,9 @@ def _pieces(model: bytes) -> list[str]:
         pieces = [str(processor.id_to_piece(i)) for i in range(len(processor))]
     # sentencepiece raises what its C++ throws and, for pieces that are not UTF-8, ValueError.
     except (RuntimeError, ValueError, OSError) as error:
-        why = _("not a sentencepiece model, or a damaged one; train or fetch it again")
-        raise TokenizerError(why) from error
+        raise TokenizerError(
+            _("not a sentencepiece model, or a damaged one; train or fetch it again")
+        ) from error
     if tuple(pieces[:NEWLINE]) != SPECIALS or pieces[NEWLINE : NEWLINE + 1] != ["\n"]:
         raise TokenizerError(
             _(
