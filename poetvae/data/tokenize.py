@@ -198,9 +198,9 @@ def _unknown(tokenizer: PoemTokenizer, counts: Mapping[str, int]) -> str:
     share = others.total() / sum(counts.values())
     most = "".join(c for c, __ in others.most_common(12)) + ("..." if len(others) > 12 else "")
     said = _(
-        "{n:,} of {n2:,} characters, {share:.1%} of the text",
+        "{n:,} of {all:,} characters, {share:.1%} of the text",
         n=len(others),
-        n2=len(counts),
+        all=len(counts),
         share=share,
     )
     if share > 0.5:

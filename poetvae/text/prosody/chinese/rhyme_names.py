@@ -17,7 +17,6 @@ _BOOKS = {
 }
 """The books of 平水韻, each with its classes in order: a class is named by its number, too."""
 _NAME = re.compile("(上平|下平|平|上|去|入)?[聲声]?([一二三四五六七八九十]+|[0-9]+)?(.)[韻韵部]?")
-_ONES = ["", *"一二三四五六七八九"]
 _DIGITS = {char: n for n, char in enumerate("零一二三四五六七八九")}
 # Class names in other spellings, simplified characters among them, and 琰, as many books have 儉.
 _SPELLINGS = dict(
@@ -98,10 +97,7 @@ def class_words(name: str) -> str:
     """What a menu says of a class: 七陽 (level: 長 cháng, 香 xiāng)."""
     names = next(names for names in _BOOKS.values() if name in names)
     tens, ones = divmod(names.index(name) + 1, 10)
-    digits = "零一二三四五六七八九"
-    number = ("" if not tens else "十" if tens == 1 else f"{digits[tens]}十") + digits[ones] * (
-        ones > 0
-    )
+    number = ["", "十", "二十", "三十"][tens] + ["", *"一二三四五六七八九"][ones]
     return _(
         "{rhyme} ({tone}: {examples})",
         rhyme=number + name,
