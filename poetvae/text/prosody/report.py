@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from ...errors import listed
 from ...i18n import N_, _
 from .interface import FREE
 
@@ -126,11 +125,10 @@ class Report:
     def counts(self) -> str:
         """How many faults there are, and how many remarks."""
         faults, remarks = len(self.faults), len(self.notes) - len(self.faults)
-        return listed(
-            [
-                _count(faults, N_("no faults"), N_("{n} fault"), N_("{n} faults")),
-                _count(remarks, N_("no remarks"), N_("{n} remark"), N_("{n} remarks")),
-            ]
+        return _(
+            "{faults}, {remarks}",
+            faults=_count(faults, N_("no faults"), N_("{n} fault"), N_("{n} faults")),
+            remarks=_count(remarks, N_("no remarks"), N_("{n} remark"), N_("{n} remarks")),
         )
 
     @property
