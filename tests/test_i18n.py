@@ -249,6 +249,18 @@ def _untranslated(node: ast.AST) -> Iterator[ast.expr]:
         yield from _untranslated(child)
 
 
+def test_no_text_lacks_its_translation() -> None:
+    with PO.open("rb") as file:
+        known = {message.id for message in read_po(file) if message.id and message.string}
+    for path in PACKAGE.rglob("*.py"):
+        if path.relative_to(PACKAGE).parts[0] in ENGLISH_STILL:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("_", "N_"):
+                text = node.args[0]
+                assert not isinstance(text, ast.Constant) or text.value in known, text.value
+
+
 def test_every_error_speaks_through_the_catalogue() -> None:
     trees = {path: ast.parse(path.read_text("utf-8")) for path in PACKAGE.rglob("*.py")}
     errors, raised = _errors(trees), 0

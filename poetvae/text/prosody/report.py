@@ -125,11 +125,9 @@ class Report:
     def counts(self) -> str:
         """How many faults there are, and how many remarks."""
         faults, remarks = len(self.faults), len(self.notes) - len(self.faults)
-        return _(
-            "{faults}, {remarks}",
-            faults=_count(faults, N_("no faults"), N_("{n} fault"), N_("{n} faults")),
-            remarks=_count(remarks, N_("no remarks"), N_("{n} remark"), N_("{n} remarks")),
-        )
+        wrong = _count(faults, N_("no faults"), N_("{n} fault"), N_("{n} faults"))
+        said = _count(remarks, N_("no remarks"), N_("{n} remark"), N_("{n} remarks"))
+        return _("{faults}, {remarks}", faults=wrong, remarks=said)
 
     @property
     def summary(self) -> str:
