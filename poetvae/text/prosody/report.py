@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+from ...i18n import N_, _
 from .interface import FREE
 
 
@@ -27,11 +28,13 @@ class Fault:
     position: int
     why: str
     remark: bool = False
-    unit: str = field(default="character", repr=False)
+    unit: str = field(default=N_("character"), repr=False)
 
     def __str__(self) -> str:
-        place = f", {self.unit} {self.position}" if self.position else ""
-        return f"{'·' if self.remark else '✗'} {self.name}{place}: {self.why}"
+        sign, unit, name = "·" if self.remark else "✗", _(self.unit), _(self.name)
+        if self.position:
+            name = _("{name}, {unit} {place}", name=name, unit=unit, place=self.position)
+        return _("{sign} {name}: {why}", sign=sign, name=name, why=self.why)
 
     def as_dict(self) -> dict[str, Any]:
         """What there is to say by name, as JSON has it."""
@@ -111,20 +114,30 @@ class Report:
     @property
     def head(self) -> str:
         """What it is: 五言絕句 · 仄起，首句不入韻 · 5x4 · rhyme 尤 (平水)."""
-        rhyme = f"{f'rhyme {self.rhyme}' if self.rhyme else 'no rhyme'} ({self.book})"
-        return " · ".join(filter(None, (self.kind, self.scheme, self.form, self.book and rhyme)))
+        rhyme = (
+            _("rhyme {rhyme} ({book})", rhyme=self.rhyme, book=self.book)
+            if self.rhyme
+            else _("no rhyme ({book})", book=self.book)
+        )
+        return " · ".join(filter(None, (_(self.kind), self.scheme, self.form, self.book and rhyme)))
 
     @property
     def counts(self) -> str:
         """How many faults there are, and how many remarks."""
         faults, remarks = len(self.faults), len(self.notes) - len(self.faults)
-        return f"{_count(faults, 'fault')}, {_count(remarks, 'remark')}"
+        wrong = _count(faults, N_("no faults"), N_("{n} fault"), N_("{n} faults"))
+        said = _count(remarks, N_("no remarks"), N_("{n} remark"), N_("{n} remarks"))
+        return _("{faults}, {remarks}", faults=wrong, remarks=said)
 
     @property
     def summary(self) -> str:
         """How many faults there are, and how many remarks, and what was read so that it fits."""
         chosen = "".join(dict.fromkeys(chain(*(line.chosen for line in self.lines))))
-        return self.counts + (f"; of both tones, and read to fit: {chosen}" if chosen else "")
+        if not chosen:
+            return self.counts
+        return _(
+            "{counts}; of both tones, and read to fit: {chars}", counts=self.counts, chars=chosen
+        )
 
     def __str__(self) -> str:
         parts = [self.head, *(f"    {note}" for note in self.notes if not note.line)]
@@ -152,5 +165,5 @@ def _cell(tone: str, readings: str) -> str:
     return both + " " * (5 - 2 * len(both))
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n or 'no'} {what}{'s' * (n != 1)}"
+def _count(n: int, none: str, one: str, many: str) -> str:
+    return _(one if n == 1 else many, n=n) if n else _(none)
