@@ -18,6 +18,7 @@ import torch
 from .. import __version__
 from ..errors import CheckpointError
 from ..files import MANIFEST
+from ..i18n import N_, _
 from ..models import TextModel
 from ..runtime import silenced
 from .model_folder import (
@@ -101,7 +102,8 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
             f"{where}: no such folder, nor was it fetched before; {why}"
         )
     if log is not None:
-        log(f"{where}: no such folder; asking the hub {constants.ENDPOINT}")
+        what = N_("{name}: no such folder; asking the hub {hub}")
+        log(_(what, name=where, hub=constants.ENDPOINT))
     timeout = constants.HF_HUB_ETAG_TIMEOUT
     with _asking(f"{where}: no such folder, and"), _quiet():
         api = HfApi(library_name="poetvae", library_version=__version__)

@@ -11,10 +11,11 @@ import click
 from .. import __version__
 from ..config import PRESETS, fields
 from ..errors import ConfigError, CorpusError
+from ..i18n import N_, _
 from ..text.prosody.chinese.books import BOOKS
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
-from .terminal import files, known, note, quiet, table
+from .terminal import files, known, note, option, quiet, table
 
 if TYPE_CHECKING:
     from ..text.poem import Poem
@@ -32,7 +33,7 @@ MOST_FORMS = 20  # of the table that people read
 @common.number("--gap", 0, "Poems to split log p(x) - ELBO on, which takes minutes; 0 = none.")
 @common.decimal("--temperature", 1.0, "Of the samples.")
 @common.passes_option
-@click.option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
+@option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
 @common.texts("--against", "against", "CORPUS", "Training text, where MODEL is no run.")
 @common.number("--limit", None, "Score only so many poems, evenly spread.", least=1)
 @common.fixed_seed_option
@@ -65,16 +66,19 @@ def evaluate(
 
     poet = model.load()
     if gap and not poet.model.has_latent:
-        raise ConfigError("an autoregressive model's likelihood is exact; leave out --gap")
+        what = N_("an autoregressive model's likelihood is exact; leave out --gap")
+        raise ConfigError(_(what))
     referee = None
     if judge is not None:
         judging = ModelChoice(judge, model.device).load()
         if judging.model.has_latent:
-            raise ConfigError(f"{judge} is no autoregressive model; train one with --preset ar")
+            what = N_("{judge} is no autoregressive model; train one with --preset ar")
+            raise ConfigError(_(what, judge=judge))
         referee = judging.model.causal, judging.codec
     learned = read_run(model.run) if model.run else None
     if learned is None and not corpus.sources:
-        raise CorpusError(f"{model} has no train.json: nothing is held out; give a CORPUS")
+        what = N_("{model} has no train.json: nothing is held out; give a CORPUS")
+        raise CorpusError(_(what, model=model))
     known = learned.train if learned else []
     if against:
         known = corpus.read(poet, against).train
@@ -102,7 +106,7 @@ def evaluate(
         try:
             values |= sample_quality(poet.model, poet.codec, human, known, **shared)
         except CorpusError as error:  # the likelihood stands without them
-            note(f"no samples: {error}")
+            note(_("no samples: {why}", why=error))
     for line in _by_form(values):
         note(line)
     common.show(values, as_json)
@@ -139,7 +143,8 @@ def _near_copies(human: Sequence[Poem], known: Sequence[Poem]) -> int:
     texts, others = ([content(poem, poem.form) for poem in side] for side in (human, known))
     n = int(near_copies(texts, others).sum())
     if n:
-        note(f"{n} of {len(human)} poems are copies or near-copies of training text: they flatter")
+        what = N_("{n} of {all} poems are copies or near-copies of training text: they flatter")
+        note(_(what, n=n, all=len(human)))
     return n
 
 
@@ -147,7 +152,7 @@ def _near_copies(human: Sequence[Poem], known: Sequence[Poem]) -> int:
 @click.argument("source", default="-", shell_complete=files)
 @common.model_options
 @common.number("--iw", 10, "Samples of the importance-weighted bound.", least=1)
-@click.option("--sort", is_flag=True, help="Strangest first.")
+@option("--sort", is_flag=True, help="Strangest first.")
 @common.fixed_seed_option
 @common.json_option
 def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_json: bool) -> None:
@@ -159,7 +164,7 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
     poet = model.load()
     lines = list(common.lines_of(source))
     if not lines:
-        raise CorpusError(f"{source}: no text came; give a poem on each line")
+        raise CorpusError(_("{source}: no text came; give a poem on each line", source=source))
     scores = poet.score(lines, samples=iw, seed=seed)
     if sort:
         scores.sort(key=lambda one: -one["anomaly"])
@@ -170,14 +175,14 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
 
 @common.command("poetvae check poems.txt --form 5x2")
 @click.argument("source", default="-", metavar="[FILE|-]", shell_complete=files)
-@click.option(
+@option(
     "--form",
     metavar="7x4",
     shell_complete=known(common.form_names),
     help="What the poems ought to be; absent = told by each.",
 )
-@click.option("--book", type=click.Choice(BOOKS), help="Of rhymes; absent = 平水.")
-@click.option("--strict", is_flag=True, help="Exit with 1 where a fault stands.")
+@option("--book", type=click.Choice(BOOKS), help="Of rhymes; absent = 平水.")
+@option("--strict", is_flag=True, help="Exit with 1 where a fault stands.")
 @common.json_option
 def check(source: str, form: str | None, book: str | None, strict: bool, as_json: bool) -> None:
     """Scan the poems of FILE, blank lines between them, or of JSON: tones, rhyme, every fault.
@@ -192,7 +197,7 @@ def check(source: str, form: str | None, book: str | None, strict: bool, as_json
 
     text = "\n".join(common.lines_of(source, blank=True))
     if not text.strip():
-        raise CorpusError(f"{source}: no text came; give a poem")
+        raise CorpusError(_("{source}: no text came; give a poem", source=source))
     wanted, sound = Form.parse(form) if form else None, True
     for poem in [*filter(language_of, poems_in(text, source))] or [""]:
         for one in check_all(poem, wanted, book):

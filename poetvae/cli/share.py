@@ -8,12 +8,12 @@ import click
 
 from . import common
 from .common import ModelChoice
-from .terminal import note
+from .terminal import note, option
 
 
 @common.command("poetvae demo --model my-poet --port 0 --check")
 @common.model_options
-@click.option(
+@option(
     "--host",
     default="127.0.0.1",
     show_default=True,
@@ -26,8 +26,8 @@ from .terminal import note
     most=65535,
 )
 @common.texts("--trust", "trust", "NAME", "Answer to this host name too; can repeat.")
-@click.option("--check", is_flag=True, help="Ask the page once, and end.")
-@click.option("--access-log", is_flag=True, help="Tell of every request on stderr.")
+@option("--check", is_flag=True, help="Ask the page once, and end.")
+@option("--access-log", is_flag=True, help="Tell of every request on stderr.")
 def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any) -> None:
     """Serve a page to write verse on; prints its address.
 
@@ -44,8 +44,8 @@ def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any)
 
 @common.command("poetvae export --model my-poet --to onnx --out my-poet.onnx")
 @common.model_options
-@click.option("--to", "kind", type=click.Choice(["onnx"]), required=True, help="The format.")
-@click.option("--out", required=True, metavar="FILE", help="The decoder; ends in .onnx.")
+@option("--to", "kind", type=click.Choice(["onnx"]), required=True, help="The format.")
+@option("--out", required=True, metavar="FILE", help="The decoder; ends in .onnx.")
 @common.passes_option
 def export(model: ModelChoice, kind: str, out: str, passes: int | None) -> None:
     """Write a model for programs without torch or Python; prints the names of the files.

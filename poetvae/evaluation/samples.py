@@ -23,6 +23,7 @@ from ..data.dataset import derive_seed, encode_poems
 from ..errors import CorpusError
 from ..generation.generate import generate
 from ..generation.options import SamplingOptions
+from ..i18n import _
 from ..models import Autoregressive, TextModel
 from ..runtime import without_bar
 from ..text.codec import PoemCodec
@@ -221,7 +222,7 @@ def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[s
         rows, own = np.array([clusters(text) for text in texts]), flags.setdefault(str(form), {})
         for told, groups in ((_ALL, [range(form.size)]), (_ENDS, _rhyming(form))):
             own |= {key: [] for key in told}
-            for _ in range(times):
+            for _deal in range(times):
                 some = rows.copy()
                 for dealt in groups:
                     some[:, dealt] = rng.permutation(rows[:, dealt].ravel()).reshape(len(rows), -1)
@@ -243,7 +244,7 @@ def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[s
 # What is told of poems whose characters are all dealt out anew, or those that rhyme.
 _ALL: dict[str, Callable[[Text, Form], bool | None]] = {
     "tone_chance": lambda verses, form: regulated(verses, form=form),
-    "repeat_chance": lambda verses, _: _repeats(verses),
+    "repeat_chance": lambda verses, form: _repeats(verses),
 }
 _ENDS: dict[str, Callable[[Text, Form], bool | None]] = {
     "rhyme_chance": lambda verses, form: rhyme_ok(verses, form=form),
@@ -305,7 +306,7 @@ def _write(
 ) -> tuple[list[Poem], list[Form | None]]:
     """Samples as poems, and the form that each was asked for."""
     poems, asked = [], []
-    bar = tqdm(total=n, unit="sample", disable=without_bar(quiet), file=sys.stderr)
+    bar = tqdm(total=n, unit=_("sample"), disable=without_bar(quiet), file=sys.stderr)
     with bar:
         for part, start in enumerate(range(0, n, 1000)):
             count = min(1000, n - start)

@@ -26,6 +26,7 @@ from ..data.store import describe, open_store
 from ..errors import CheckpointError, ConfigError, CorpusError
 from ..files import TEMPORARY, locked, sync, temporary_folder
 from ..files import sweep as sweep_folder
+from ..i18n import N_, _
 from ..models import build
 from ..runtime import bf16_is_faster
 from ..text.codec import PoemCodec
@@ -303,9 +304,11 @@ def going_on(
         steps = length.in_steps(len(run.data.train), poems_a_step(run.data.train, spec.config))
     _check_same(run.path, spec, planned, steps, given)
     if length.minutes:
-        log(f"minutes {length.minutes} is left out: {run.path} was begun for {steps:,} steps")
+        what = N_("minutes {minutes} is left out: {run} was begun for {steps:,} steps")
+        log(_(what, minutes=length.minutes, run=run.path, steps=steps))
     if steps > spec.steps:
-        log(f"{run.path} was begun for {spec.steps:,} steps, and goes on to {steps:,}")
+        what = N_("{run} was begun for {begun:,} steps, and goes on to {steps:,}")
+        log(_(what, run=run.path, begun=spec.steps, steps=steps))
         spec = spec.longer(steps)
         if group.main:
             spec.save(run.path)

@@ -31,6 +31,7 @@ from ..errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError, seve
 from ..evaluation.likelihood import Report, evaluate
 from ..generation.generate import generate
 from ..generation.options import SamplingOptions
+from ..i18n import N_, _
 from ..models import TextModel, build, evaluating
 from ..poet import Poet
 from ..runtime import Aside, fits, interruption, keep_freed_memory, without_bar
@@ -160,7 +161,7 @@ def fit(
     step, totals, best, worse, before = restore(to, model, averaged, optimizer, group)
     saved, began, said = Saved(averaged, data.codec), time.monotonic() - before, set[str]()
     poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
-    bar = tqdm(total=steps, initial=step, unit="step", disable=without_bar(quiet), file=Aside())
+    bar = tqdm(total=steps, initial=step, unit=_("step"), disable=without_bar(quiet), file=Aside())
     recorder = recording(run, group.main, tensorboard)
     with bar, recorder as record, interruption() as stopped:
         while step < steps and not 0 < options.patience <= worse:
@@ -191,7 +192,7 @@ def fit(
                 trained = weighed(line["nll"], line["kl"], config, progress)
                 for advice in diagnose(report, config, progress, trained):
                     if (kind := advice.partition(":")[0]) not in said or step == steps:
-                        log(f"warning: {advice}")
+                        log(_("warning: {what}", what=advice))
                     said.add(kind)
                 lost = score >= best and by_heart(report, config, progress, trained)
                 worse = worse + 1 if lost else 0
@@ -212,10 +213,11 @@ def fit(
                     f"stopped at step {step} of {steps}; continue with: {again}", signum
                 )
     if step < steps:
-        log(
-            f"ended at step {step} of {steps}: the last {worse} validations were worse than "
-            "guessing, and than the model that is kept"
+        what = N_(
+            "ended at step {step} of {steps}: the last {n} validations were worse than guessing, "
+            "and than the model that is kept"
         )
+        log(_(what, step=step, steps=steps, n=worse))
 
 
 def validate(
@@ -349,16 +351,15 @@ def _metrics(totals: Tensor, step: int, progress: float, config: Config, seconds
 
 
 def _summary(step: int, steps: int, lines: Lines, seconds: float) -> str:
-    text = f"step {step}/{steps} ({seconds:.0f} s)"
+    text = _("step {step}/{steps} ({seconds:.0f} s)", step=step, steps=steps, seconds=seconds)
     for name, line in lines:
         if name == METRICS:
-            text += (
-                ": held-out {valid_score:.3f} nats/char, kl {valid_kl_per_poem:.1f} nats"
-            ).format_map(line)
+            told = {"nats": line["valid_score"], "kl": line["valid_kl_per_poem"]}
+            text += _(": held-out {nats:.3f} nats/char, kl {kl:.1f} nats", **told)
             if "valid_active_units" in line:
-                text += ", {valid_active_units} active units".format_map(line)
+                text += _(", {n} active units", n=line["valid_active_units"])
             if "valid_active_units_01" in line:
-                text += f", {line['valid_active_units_01']} of more than 0.1 nats"
+                text += _(", {n} of more than 0.1 nats", n=line["valid_active_units_01"])
         else:
             text += "\n    " + line["text"].replace("\n", "\n    ")
     return text
@@ -377,13 +378,20 @@ def _card(saved: Saved, spec: RunSpec, step: int, score: float | None = None) ->
 def _preflight(spec: RunSpec, data: Data, model: TextModel, group: Group) -> list[str]:
     config, options, n = spec.config.model, spec.config.train, model.num_parameters()
     parts, poems = options.slices, spec.steps * poems_a_step(data.train, spec.config)
-    shared = f" in {parts} slices on {group.size} processes" if parts > 1 or group.size > 1 else ""
-    forms = several(spec.forms) or f"free, up to {config.max_len} positions"
-    size = f"{memory(model, options) / 2**20:.0f} MiB with optimizer"
-    where = f"{options.precision} on {model.device}"
-    steps = f"{spec.steps:,} steps of {options.batch_size} poems{shared}"
+    split = {"parts": parts, "processes": group.size}
+    several_parts = parts > 1 or group.size > 1
+    shared = _(" in {parts} slices on {processes} processes", **split) if several_parts else ""
+    free = _("free, up to {n} positions", n=config.max_len)
+    size = {"n": n, "mib": memory(model, options) / 2**20}
+    where = {"precision": options.precision, "device": model.device}
+    length = {"steps": spec.steps, "size": options.batch_size, "shared": shared}
+    length |= {"epochs": poems / len(data.train), "seed": options.seed}
+    of_model = N_("model: {n:,} parameters, {mib:.0f} MiB with optimizer; {precision} on {device}")
+    of_training = N_(
+        "training: {steps:,} steps of {size} poems{shared}, {epochs:.1f} epochs, seed {seed}"
+    )
     return [
-        f"forms: {forms}; {config.vocab_size:,} tokens",
-        f"model: {n:,} parameters, {size}; {where}",
-        f"training: {steps}, {poems / len(data.train):.1f} epochs, seed {options.seed}",
+        _("forms: {forms}; {n:,} tokens", forms=several(spec.forms) or free, n=config.vocab_size),
+        _(of_model, **size, **where),
+        _(of_training, **length),
     ]
