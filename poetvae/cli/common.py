@@ -11,6 +11,7 @@ import tomllib
 import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
@@ -18,17 +19,20 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, get_args
 
 import click
 
-from .. import __version__
+from .. import __version__, progress
 from ..data.reading import PLAIN, READING, ReadingOptions
 from ..errors import ConfigError, CorpusError, PoetVAEError, cut, visible
 from ..files import read_limited
 from ..generation.options import SamplingOptions
 from ..i18n import N_, _, of_environment
+from ..progress import without_bar
 from .terminal import WELCOME, Group, files, in_language, known, option, warn
 from .terminal import note as note
 from .terminal import quiet as quiet
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from ..data.corpus import Corpus, CorpusSpec
     from ..poet import Poet
     from ..text.poem import Form, Poem
@@ -188,11 +192,16 @@ class ModelChoice:
 
     def load(self) -> Poet:
         """The model, ready to use."""
-        from ..poet import Poet
-        from ..runtime import keep_freed_memory
+        with working(_("reading the model")) as line:
+            from ..poet import Poet
+            from ..runtime import keep_freed_memory
 
-        keep_freed_memory()
-        return Poet.from_pretrained(self.name, self.device, log=note)
+            def log(said: str) -> None:
+                line.clear()
+                note(said)
+
+            keep_freed_memory()
+            return Poet.from_pretrained(self.name, self.device, log=log)
 
 
 @dataclass(frozen=True)
@@ -220,7 +229,8 @@ class CorpusChoice:
         from ..text.form import parse_forms
 
         forms = parse_forms(self.forms) or poet.forms
-        return load_corpus(self.spec(sources, forms))
+        with working(_("reading the corpus")):
+            return load_corpus(self.spec(sources, forms))
 
     def poems(self, poet: Poet) -> list[Poem]:
         """Those that fit a model."""
@@ -340,12 +350,6 @@ def lines_of(name: str, blank: bool = False) -> Iterator[str]:
         yield line
 
 
-def show(values: dict[str, Any], as_json: bool) -> None:
-    """Values by name on stdout."""
-    lines = [f"{k}: {v:.4f}" if isinstance(v, float) else f"{k}: {v}" for k, v in values.items()]
-    output(values, "\n".join(lines), as_json)
-
-
 def named(pairs: Texts, flag: str, example: str) -> dict[str, str]:
     """Values by name, of an option that takes NAME=VALUE; raises ConfigError without an =."""
     values = {}
@@ -365,7 +369,7 @@ def settings_of(config: str | None, pairs: Texts) -> dict[str, Any]:
         try:
             settings = tomllib.loads(read_limited(config).decode("utf-8"))
         except OSError as error:
-            why = _(error.strerror or "")
+            why = _(str(error.strerror))
             message = _("{name}: cannot be read ({why})", name=config, why=why)
             raise ConfigError(message) from error
         except (ValueError, RecursionError) as error:
@@ -387,13 +391,18 @@ def known_seed(seed: int | None) -> int:
     return seed
 
 
-def progress_bar(unit: str) -> Any:
-    """Wraps an iterator in a bar on stderr, where that is a terminal."""
+def progress_bar(unit: str, printing: bool = False) -> Any:
+    """Wraps an iterator in a bar on stderr, where that is a terminal; `printing` results onto the
+    same one meanwhile tells enough."""
     from tqdm import tqdm
 
-    from ..runtime import without_bar
+    told = printing and sys.stdout is not None and sys.stdout.isatty()
+    return partial(tqdm, unit=unit, disable=without_bar(told or quiet()), file=sys.stderr)
 
-    return partial(tqdm, unit=unit, disable=without_bar(quiet()), file=sys.stderr)
+
+def working(what: str) -> AbstractContextManager[tqdm[None]]:
+    """Within the block a line on stderr, where that is a terminal, says what is being done."""
+    return progress.working(what, quiet())
 
 
 def fitting(poet: Poet, poems: Sequence[Poem]) -> list[Poem]:

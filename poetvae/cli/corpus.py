@@ -33,10 +33,11 @@ def stats(corpus: CorpusChoice, as_json: bool) -> None:
     if spec.tokenized:
         report = describe(spec.tokenized).report
     elif spec.forms:
-        report = read_corpus(spec).report
+        with common.working(_("reading the corpus")):
+            report = read_corpus(spec).report
     else:
         report = CorpusReport()
-        for _ in read_spec(spec, report):
+        for _poem in common.progress_bar(_("poem"))(read_spec(spec, report)):
             pass
     common.output(report.as_dict(), "\n".join(report.lines()), as_json)
 
@@ -71,7 +72,9 @@ def tokenize(
     what = corpus.sources, valid, corpus.forms, labels, corpus.strict
     spec = RunSpec.plan(config, *what, corpus.reading, theme=theme)
     spec.check()
-    for line in build(spec.corpus, Path(out), workers).lines():
+    with common.working(_("numbering the corpus")):
+        described = build(spec.corpus, Path(out), workers)
+    for line in described.lines():
         note(line)
     common.output(None, out, False)
     again = f"poetvae train {out} --out my-poet"
@@ -98,7 +101,9 @@ def themes(
 
     poet = model.load()
     poems = corpus.poems(poet)
-    places = clusters_of(poet.model, poet.latents(poems), clusters, seed)
+    z = poet.latents(poems, common.progress_bar(_("batch")))
+    with common.working(_("looking for clusters")):
+        places = clusters_of(poet.model, z, clusters, seed)
     if not places:
         what = N_("this model's prior is no mixture; say how many --clusters to look for")
         raise ConfigError(_(what))

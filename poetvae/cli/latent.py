@@ -44,7 +44,9 @@ def reconstruct(texts: Texts, model: ModelChoice, as_json: bool) -> None:
         what = N_("no text came; give poems as arguments, or a line each on stdin")
         raise CorpusError(_(what))
     _note_unknown(poet, *lines)
-    for text, back in zip(lines, poet.reconstruct(lines), strict=True):
+    with common.working(_("writing")):
+        poems = poet.reconstruct(lines)
+    for text, back in zip(lines, poems, strict=True):
         common.output({"text": text, "reconstruction": back.text}, back.text, as_json)
     _note_silent(poet, *lines)
 
@@ -78,7 +80,8 @@ def interpolate(
     poet = model.load()
     _note_unknown(poet, *texts)
     mode = mode or poet.way(*texts)
-    legs = [poet.interpolate(a, b, steps, mode) for a, b in pairwise(texts)]
+    with common.working(_("writing")):
+        legs = [poet.interpolate(a, b, steps, mode) for a, b in pairwise(texts)]
     poems = [poem.text for poem in (*legs[0], *(p for leg in legs[1:] for p in leg[1:]))]
     smooth = smoothness(poems, fixed=bool(poet.forms))
     values = {"texts": poems, "smoothness": smooth, "mode": mode}
@@ -109,7 +112,9 @@ def vary(
 
     poet = model.load()
     _note_unknown(poet, text)
-    poems = [p.text for p in poet.vary(text, n, distance=distance, seed=common.known_seed(seed))]
+    seed = common.known_seed(seed)
+    with common.working(_("writing")):
+        poems = [p.text for p in poet.vary(text, n, distance=distance, seed=seed)]
     read = poet.codec.typed(text)
     form = poet.codec.form_of(read)
     written = compose(content(read, form), form)  # so that punctuation makes no difference
@@ -149,7 +154,7 @@ def neighbours(
         what = N_("nothing to search among; give a CORPUS, or an --index that is there")
         raise ConfigError(_(what))
     else:
-        index = poet.index(corpus.poems(poet), common.progress_bar("batch"))
+        index = poet.index(corpus.poems(poet), common.progress_bar(_("batch")))
         if file is not None:
             index.save(file)
     for poem, distance in poet.neighbours(text, index, n):
@@ -170,7 +175,9 @@ def about(text: str, model: ModelChoice, n: int, among: Texts, as_json: bool) ->
     """
     poet = model.load()
     _note_unknown(poet, text)
-    for theme, nats in poet.about(text, n, among=among):
+    with common.working(_("comparing themes")):
+        themes = poet.about(text, n, among=among)
+    for theme, nats in themes:
         common.output({"theme": theme, "nats": nats}, f"{nats:.2f}\t{theme}", as_json)
 
 
@@ -205,7 +212,9 @@ def edit(
     poet = model.load()
     _note_unknown(poet, text)
     back = poet.reconstruct(text)[0].text
-    direction = poet.direction(toward, _labelled(poet, model, corpus), limit)
+    poems = _labelled(poet, model, corpus)
+    with common.working(_("comparing poems")):
+        direction = poet.direction(toward, poems, limit)
     edited = poet.edit(text, direction, strength).text
     places = changed(back, edited, fixed=bool(poet.forms))
     size = sum(map(len, poet.codec.read(edited).verses)) if poet.forms else max(len(edited), 1)
@@ -264,13 +273,13 @@ def optimise(
         _note_unknown(poet, text)
     if toward is not None and toward.partition("=")[0].strip() not in ("contains", "tones"):
         how["poems"] = _labelled(poet, model, corpus)
-    for one in poet.optimise(asked[0], text, progress=common.progress_bar("step"), **how):
+    for one in poet.optimise(asked[0], text, progress=common.progress_bar(_("step")), **how):
         common.output(one.as_dict(), common.paragraph(one.text), as_json)
         if not as_json:
             start = one.start.replace("\n", " / ")
-            value = f"{asked[0]} {one.value_before:.2f} -> {one.value_after:.2f}"
-            prior = f"log p(z) {one.log_prior_before:.1f} -> {one.log_prior_after:.1f}"
-            note(_("from {start}: {values}", start=start, values=f"{value}, {prior}"))
+            values = f"{asked[0]} {one.value_before:.2f} -> {one.value_after:.2f}"
+            values += f", log p(z) {one.log_prior_before:.1f} -> {one.log_prior_after:.1f}"
+            note(_("from {start}: {values}", start=start, values=values))
     if text is not None:
         _note_silent(poet, text)
 

@@ -122,7 +122,7 @@ def draw_map(
     poems = spread(common.fitting(poet, read.train), limit)
     groups = _labels(poems, label)
 
-    z = poet.latents(poems, common.progress_bar("batch"))
+    z = poet.latents(poems, common.progress_bar(_("batch")))
     plane = Plane.fit(z)
     points = plane.project(z)
     if places := clusters_of(poet.model, z, clusters, seed):

@@ -95,11 +95,13 @@ def generate(model: ModelChoice, n: int, lines: Texts, manner: Manner, **wanted:
     """
     poet, drawn = model.load(), manner.drawn()
     poems = poet.stream(n, lines=_numbered(lines), **drawn, **wanted)
-    first = next(poems)  # what goes wrong is told alone
+    with common.working(_("writing")):
+        first = next(poems)  # what goes wrong is told alone
     if manner.seed is None:
         note(_("seed {seed}", seed=drawn["seed"]))
     mixed = wanted["form"] is None and len(poet.forms) > 1
-    manner.print(itertools.chain([first], poems), mixed)
+    bar = common.progress_bar(_("poem"), printing=True)
+    manner.print(bar(itertools.chain([first], poems), total=n), mixed)
 
 
 @common.command(
@@ -121,7 +123,8 @@ def complete(text: str, model: ModelChoice, n: int, manner: Manner, **wanted: An
     texts, drawn = _texts(text), manner.drawn()
     poet = model.load()
     for i, one in enumerate(texts):
-        poems = poet.complete(one, n, **drawn, **wanted)
+        with common.working(_("writing")):
+            poems = poet.complete(one, n, **drawn, **wanted)
         if manner.seed is None and not i:
             note(_("seed {seed}", seed=drawn["seed"]))
         manner.print(poems)
@@ -149,7 +152,8 @@ def couplet(text: str, model: ModelChoice, n: int, manner: Manner, **how: Any) -
     texts, drawn = _texts(text), manner.drawn()
     poet = model.load()
     for i, one in enumerate(texts):
-        found = poet.couplet(one, n, **drawn, **how)
+        with common.working(_("writing")):
+            found = poet.couplet(one, n, **drawn, **how)
         if manner.seed is None and not i:
             note(_("seed {seed}", seed=drawn["seed"]))
         manner.print(found)

@@ -25,7 +25,7 @@ from ..generation.generate import generate
 from ..generation.options import SamplingOptions
 from ..i18n import _
 from ..models import Autoregressive, TextModel
-from ..runtime import without_bar
+from ..progress import without_bar, working
 from ..text.codec import PoemCodec
 from ..text.graphemes import SYLLABLE, clusters
 from ..text.poem import Form, Poem, content, has_verses
@@ -96,7 +96,8 @@ def sample_quality(
     _comparable(codec, n, human)
     options = SamplingOptions(temperature=temperature, passes=passes)
     written, asked = _write(model, codec, n, seed, quiet, options)
-    sides = compare(codec, written, human, known, asked=asked, seed=seed, judge=judge)
+    with working(_("comparing samples with human poems"), quiet):
+        sides = compare(codec, written, human, known, asked=asked, seed=seed, judge=judge)
     sides["samples"]["temperature"] = temperature
     return sides
 
