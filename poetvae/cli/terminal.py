@@ -140,7 +140,7 @@ class Formatter(click.HelpFormatter):
 
     def write_heading(self, heading: str) -> None:
         """A heading, in a line of its own."""
-        self.write(f"{'':{self.current_indent}}{_('{heading}:', heading=heading)}\n")
+        self.write(" " * self.current_indent + _("{heading}:", heading=heading) + "\n")
 
     def write_text(self, text: str) -> None:
         """Paragraphs, each wrapped, save those that begin with a line that is \\b."""
