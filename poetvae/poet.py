@@ -424,16 +424,22 @@ class Poet:
         return likelihood.evaluate(self.model, self.codec, store, samples=samples, seed=seed)
 
     def score(
-        self, texts: str | Sequence[str], *, samples: int = 10, seed: int = 0
+        self,
+        texts: str | Sequence[str],
+        *,
+        samples: int = 10,
+        seed: int = 0,
+        progress: paths.Progress = iter,
     ) -> list[dict[str, Any]]:
         """How likely each text is: which do not belong?
 
         For each its `text` as typed, its `form`, and in nats `nll` (importance-weighted bound with
         so many samples, or exact by an autoregressive model), `recon`, `kl`, `nll_per_char`; and
-        `anomaly`, that in standard deviations above the mean of the texts given.
-        Raises CorpusError: as `encode` does."""
+        `anomaly`, that in standard deviations above the mean of the texts given. `progress` wraps
+        the iterator of batches, as tqdm does. Raises CorpusError: as `encode` does."""
         typed = [texts] if isinstance(texts, str) else texts
-        rows = likelihood.anomalies(self.model, self.codec, self._read(typed), samples, seed)
+        how = self._read(typed), samples, seed, progress
+        rows = likelihood.anomalies(self.model, self.codec, *how)
         return [{"text": text, **row} for text, row in zip(typed, rows, strict=True)]
 
     def _read(self, texts: str | Sequence[str]) -> list[Poem]:

@@ -8,7 +8,6 @@ import io
 import logging
 import os
 import signal
-import sys
 import timeit
 import warnings
 from collections.abc import Iterator
@@ -94,41 +93,6 @@ def silenced(*loggers: str) -> Iterator[None]:
         finally:
             for logger, level in levels.items():
                 logger.setLevel(level)
-
-
-def without_bar(quiet: bool) -> bool | None:
-    """What tqdm takes as `disable`: a bar is for people, on terminals that can overwrite a line."""
-    return quiet or os.environ.get("TERM") == "dumb" or None
-
-
-class Aside:
-    """Standard error, for what people may like to know: where it is closed, full, or its reader has
-    left, nothing is said and nothing fails."""
-
-    def write(self, text: str) -> None:
-        """Say it, if anybody can hear it."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            sys.stderr.write(text)
-
-    def flush(self) -> None:
-        """As of any stream."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            sys.stderr.flush()
-
-    def fileno(self) -> int:
-        """Of the terminal, whose width a bar asks for."""
-        return sys.stderr.fileno()
-
-    @property
-    def encoding(self) -> str:
-        """What a bar can be drawn with."""
-        return sys.stderr.encoding
-
-    def isatty(self) -> bool:
-        """Whether it is a terminal."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            return sys.stderr.isatty()
-        return False
 
 
 def fits(size: int, device: torch.device) -> bool:

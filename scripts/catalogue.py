@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator
 
 import click
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
@@ -30,16 +30,54 @@ SOURCE, MADE = "zh_TW", "zh_CN"
 PACKAGE = LOCALES.parent
 README = PACKAGE.parent / "README.zh-TW.md"
 TO_SIMPLIFIED = OpenCC("tw2sp")
+CLICK: tuple[str | tuple[str, str], ...] = (
+    "Choose from:\n\t{choices}",
+    "Commands",
+    "Couldn't detect Bash version, shell completion is not supported.",
+    ("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),
+    "Error: {message}",
+    ("Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"),
+    "Invalid value for {param_hint}: {message}",
+    "Missing argument",
+    "Missing command.",
+    "Missing option",
+    "No such command {name!r}.",
+    "No such option {name!r}.",
+    "Option {name!r} does not take a value.",
+    ("Option {name!r} requires an argument.", "Option {name!r} requires {nargs} arguments."),
+    "Options",
+    "Shell completion is not supported for Bash versions older than 4.4.",
+    "Try '{command} {option}' for help.",
+    "Usage:",
+    "default: {default}",
+    "required",
+    "{value!r} is not a valid {number_type}.",
+    ("{value!r} is not {choice}.", "{value!r} is not one of {choices}."),
+    "{value} is not in the range {range}.",
+)
+"""What click says that people meet here, in its own words: it looks them up with gettext."""
+SYSTEM = (
+    "File exists",
+    "File name too long",
+    "Is a directory",
+    "No such file or directory",
+    "No space left on device",
+    "Not a directory",
+    "Permission denied",
+    "Read-only file system",
+    "Too many open files",
+)
+"""What the system says of files, as `OSError.strerror` has it."""
 
 
 def gathered() -> Catalog:
-    """What is said: texts in `_` and `N_`, and the help of all commands."""
+    """What is said: texts in `_` and `N_`, the help of all commands, and what is said for us."""
     found = Catalog(domain=DOMAIN)
     texts = extract_from_dir(PACKAGE, [("**.py", "python")], keywords={"_": None, "N_": None})
     for _, _, message, _, _ in sorted(texts, key=lambda one: (one[0], one[1])):
         if message:
             found.add(message)
-    for text in _helps(cli):
+    for text in (*_helps(cli), *CLICK, *SYSTEM):
         found.add(text)
     return found
 
@@ -73,12 +111,19 @@ def compiled(catalogue: Catalog, language: str) -> bytes:
     """A catalogue for gettext, its translations in the characters of a language."""
     found = Catalog(locale=language, domain=DOMAIN)
     for message in catalogue:
-        if message.id and message.string:
-            text = str(message.string)
-            found.add(message.id, TO_SIMPLIFIED.convert(text) if language == MADE else text)
+        if said := _translations(message):
+            made = map(TO_SIMPLIFIED.convert, said) if language == MADE else said
+            texts = tuple(made)
+            found.add(message.id, texts if message.pluralizable else texts[0])
     out = io.BytesIO()
     write_mo(out, found)
     return out.getvalue()
+
+
+def _translations(message: Message) -> tuple[str, ...]:
+    """What a text is in the other language, or nothing; that has one form for any number."""
+    said = message.string if message.pluralizable else (message.string,)
+    return tuple(map(str, said)) if message.id and all(said) else ()
 
 
 def _po(catalogue: Catalog) -> bytes:
@@ -125,7 +170,7 @@ def main(check: bool) -> None:
             if not check:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_file(path, content)
-    lacking = [str(message.id) for message in catalogue if message.id and not message.string]
+    lacking = [message.id for message in catalogue if message.id and not _translations(message)]
     for text in lacking:
         click.echo(f"no translation: {text!r}")
     if check and stale:

@@ -49,7 +49,7 @@ class Result(NamedTuple):
         return row
 
 
-def shell(line: str | Path, *words: str | Path, stdin: bytes = b"") -> Result:
+def shell(line: str | Path, *words: str | Path, stdin: bytes = b"", language: str = "en") -> Result:
     """A command in this process: a line, which is split as a shell does, and words that are not."""
     arguments = ["poetvae", *shlex.split(str(line)), *map(str, words)]
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2))
@@ -57,6 +57,7 @@ def shell(line: str | Path, *words: str | Path, stdin: bytes = b"") -> Result:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("default")
         patch.setattr(sys, "argv", arguments)
+        patch.setenv("LANGUAGE", language)
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         with redirect_stdout(out), redirect_stderr(err):
             try:

@@ -9,6 +9,8 @@ from pathlib import Path
 # One thread, here and in the processes started: the networks are tiny, sums have one order.
 os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"  # a name that is no path is not asked for outside
+# What is said is English, wherever the tests run, unless a test asks for another language.
+os.environ["LANGUAGE"] = "en"
 
 import pytest
 import torch

@@ -74,7 +74,9 @@ def test_translations_take_the_values_that_their_texts_have() -> None:
             expected = set(_fields(str(message.id)))
         except ValueError:  # braces that stand for themselves
             continue
-        assert set(_fields(str(message.string))) == expected, message.id
+        found = set(_fields(str(message.string)))
+        # Texts in two numbers name a value once in each, under names that may differ.
+        assert found <= expected if message.pluralizable else found == expected, message.id
 
 
 PACKAGE = i18n.LOCALES.parent

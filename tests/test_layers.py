@@ -8,8 +8,8 @@ from pathlib import Path
 import poetvae
 
 ROOT = Path(str(poetvae.__file__)).parent
-ORDER = "i18n errors config files runtime nn text data constraints models checkpoints generation"
-ORDER += " evaluation latent poet export training plotting web cli __main__"
+ORDER = "i18n errors config files progress runtime nn text data constraints models checkpoints"
+ORDER += " generation evaluation latent poet export training plotting web cli __main__"
 RANK = {name: i for i, name in enumerate(ORDER.split())}
 
 

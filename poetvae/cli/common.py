@@ -11,23 +11,28 @@ import tomllib
 import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast, get_args
 
 import click
 
-from .. import __version__
+from .. import __version__, progress
 from ..data.reading import PLAIN, READING, ReadingOptions
 from ..errors import ConfigError, CorpusError, PoetVAEError, cut, visible
 from ..files import read_limited
 from ..generation.options import SamplingOptions
-from .terminal import WELCOME, Group, files, known, warn
+from ..i18n import N_, _, of_environment
+from ..progress import without_bar
+from .terminal import WELCOME, Group, files, in_language, known, option, warn
 from .terminal import note as note
 from .terminal import quiet as quiet
 
 if TYPE_CHECKING:
+    from tqdm import tqdm
+
     from ..data.corpus import Corpus, CorpusSpec
     from ..poet import Poet
     from ..text.poem import Form, Poem
@@ -47,8 +52,8 @@ def form_names() -> list[str]:
 
 
 def main() -> None:
-    """Run the command line; every expected error is one line and an exit code."""
-    debug = "--debug" in sys.argv[1:]
+    """Run the command line in the language of the environment; every expected error is one line and
+    an exit code."""
     # Before torch is loaded: threads that wait for each other soon sleep, instead of spinning for
     # minutes of processor time beside other programs.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
@@ -56,6 +61,11 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     warnings.showwarning = warn
+    with in_language(of_environment()):
+        _run("--debug" in sys.argv[1:])
+
+
+def _run(debug: bool) -> None:
     try:
         cli.main(standalone_mode=False)
         if sys.stdout is not None:  # there is none where it was closed from the start
@@ -63,14 +73,13 @@ def main() -> None:
     except PoetVAEError as error:
         if debug:
             raise
-        note(f"error: {cut(visible(str(error), keep=''), LONGEST)}")
-        sys.exit(error.exit_code)
+        _fail(cut(visible(str(error), keep=""), LONGEST), error.exit_code)
     except click.exceptions.ClickException as error:
         error.message = cut(visible(error.message), LONGEST)  # type: ignore[misc]
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        note("interrupted")
+        note(_("interrupted"))
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has left, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -79,14 +88,17 @@ def main() -> None:
 
         if debug or not out_of_memory(error):
             raise
-        note("error: out of memory; try a smaller --batch-size or model")
-        sys.exit(1)
+        _fail(_("out of memory; try a smaller --batch-size or model"))
     except OSError as error:
         if debug:
             raise
-        why = f"{error.filename or 'system'}: {error.strerror or error}"
-        note(f"error: {visible(why, keep='')}")
-        sys.exit(1)
+        why = _(error.strerror) if error.strerror else str(error)
+        _fail(visible(f"{error.filename or _('system')}: {why}", keep=""))
+
+
+def _fail(what: str, code: int = 1) -> NoReturn:
+    note(_("error: {what}", what=what))
+    sys.exit(code)
 
 
 def output(value: Any, text: str, as_json: bool) -> None:
@@ -99,16 +111,11 @@ def paragraph(text: str, apart: bool = False) -> str:
     return text + ("\n" if apart or "\n" in text else "")
 
 
-def example(line: str) -> str:
-    """The end of a command's help: an example that works."""
-    return f"\b\nExample: {line}"
-
-
 def command(
-    line: str, name: str | None = None, *, group: click.Group | None = None, cls: Any = None
+    example: str, name: str | None = None, *, group: click.Group | None = None, cls: Any = None
 ) -> Callable[[Callable[..., Any]], click.Command]:
-    """A command of a group, absent: of the whole, with an example for its help."""
-    return (group or cli).command(name, cls=cls, epilog=example(line))
+    """A command of a group, absent: of the whole, with an example that works for its help."""
+    return (group or cli).command(name, cls=cls, epilog=example)
 
 
 def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
@@ -150,7 +157,7 @@ def options_of(
             given |= {"default": default, "show_default": bool(default)}
             given |= {"type": kinds.pop()} if kinds else {}
         flag = about["flag"] or f"--{field.name.replace('_', '-')}"
-        decorators.append(click.option(flag, field.name, **given))
+        decorators.append(option(flag, field.name, **given))
     return options(*decorators)
 
 
@@ -175,7 +182,7 @@ class ModelChoice:
     device: str
 
     def __str__(self) -> str:
-        return "the packaged model" if self.name is None else self.name
+        return _("the packaged model") if self.name is None else self.name
 
     @property
     def run(self) -> Path | None:
@@ -185,11 +192,16 @@ class ModelChoice:
 
     def load(self) -> Poet:
         """The model, ready to use."""
-        from ..poet import Poet
-        from ..runtime import keep_freed_memory
+        with working(_("reading the model")) as line:
+            from ..poet import Poet
+            from ..runtime import keep_freed_memory
 
-        keep_freed_memory()
-        return Poet.from_pretrained(self.name, self.device, log=note)
+            def log(said: str) -> None:
+                line.clear()
+                note(said)
+
+            keep_freed_memory()
+            return Poet.from_pretrained(self.name, self.device, log=log)
 
 
 @dataclass(frozen=True)
@@ -217,7 +229,8 @@ class CorpusChoice:
         from ..text.form import parse_forms
 
         forms = parse_forms(self.forms) or poet.forms
-        return load_corpus(self.spec(sources, forms))
+        with working(_("reading the corpus")):
+            return load_corpus(self.spec(sources, forms))
 
     def poems(self, poet: Poet) -> list[Poem]:
         """Those that fit a model."""
@@ -229,23 +242,23 @@ def number(
 ) -> Callable[[F], F]:
     """A whole number from `least` on; where it has a default, `--help` shows it."""
     kind = click.IntRange(least, most)
-    return click.option(flag, type=kind, default=default, show_default=True, help=doc)
+    return option(flag, type=kind, default=default, show_default=True, help=doc)
 
 
 def decimal(flag: str, default: float, doc: str) -> Callable[[F], F]:
     """A number, whose default `--help` shows."""
-    return click.option(flag, type=float, default=default, show_default=True, help=doc)
+    return option(flag, type=float, default=default, show_default=True, help=doc)
 
 
 def texts(flag: str, name: str, metavar: str, doc: str) -> Callable[[F], F]:
     """An option that can be given several times."""
-    return click.option(flag, name, multiple=True, metavar=metavar, help=doc)
+    return option(flag, name, multiple=True, metavar=metavar, help=doc)
 
 
 # Those of several commands.
-device_option = click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
+device_option = option("--device", default="auto", help="auto, cpu, cuda or mps.")
 model_options = options(
-    click.option(
+    option(
         "--model",
         metavar="MODEL",
         shell_complete=files,
@@ -256,7 +269,7 @@ model_options = options(
     gathered("model", ModelChoice, "model", "device"),
 )
 corpus_argument = click.argument("corpus", nargs=-1, shell_complete=files)
-forms_option = click.option(
+forms_option = option(
     "--form",
     "forms",
     multiple=True,
@@ -265,7 +278,7 @@ forms_option = click.option(
     help="Take this form: 5x2, line lengths as 5-7-5, a name as 七絕 or 浣溪沙, or tunes, which is "
     "all of them; can repeat.",
 )
-strict_option = click.option(
+strict_option = option(
     "--strict", is_flag=True, help="Stop at a broken entry instead of skipping it."
 )
 reading_flags = options_of(ReadingOptions)
@@ -280,29 +293,42 @@ corpus_options = options(
 )
 passes_option = options_of(SamplingOptions, only=("passes",))
 label_option = texts("--label", "labels", "FIELD", "Condition on dynasty, author, ...")
-theme_option = click.option(
+theme_option = option(
     "--theme", default="", metavar="FIELD", help="What a poem is about: title, or any text field."
 )
 valid_option = texts("--valid", "valid", "CORPUS", "Held-out poems; repeatable.")
 set_option = texts("--set", "pairs", "KEY=VALUE", "Any setting; repeatable.")
-json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+json_option = option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 seed_option = number("--seed", None, "Repeat exactly.")
 fixed_seed_option = number("--seed", 0, "")
 
 
+def _tell_version(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        click.echo(_("poetvae, version {version}", version=__version__))
+        context.exit()
+
+
 @click.group(
     cls=Group,
-    epilog=example("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1"),
+    epilog="poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1",
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, prog_name="poetvae")
-@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_version,
+    help="Show the version and exit.",
+)
+@option("--debug", is_flag=True, help="Show tracebacks.")
 @click.pass_context
 def cli(context: click.Context, debug: bool) -> None:
     """A machine that writes verse from a latent space."""
     if context.invoked_subcommand is None:
-        click.echo(WELCOME)
+        click.echo(_(WELCOME))
 
 
 def stdin() -> Iterator[str]:
@@ -319,23 +345,19 @@ def lines_of(name: str, blank: bool = False) -> Iterator[str]:
         return
     for number, line in enumerate(typed_lines(name, blank), 1):
         if number > MOST_LINES:
-            raise CorpusError(f"{name}: more than {MOST_LINES:,} lines came; give fewer at a time")
+            what = N_("{name}: more than {most:,} lines came; give fewer at a time")
+            raise CorpusError(_(what, name=name, most=MOST_LINES))
         yield line
 
 
-def show(values: dict[str, Any], as_json: bool) -> None:
-    """Values by name on stdout."""
-    lines = [f"{k}: {v:.4f}" if isinstance(v, float) else f"{k}: {v}" for k, v in values.items()]
-    output(values, "\n".join(lines), as_json)
-
-
-def named(pairs: Texts, option: str, example: str) -> dict[str, str]:
+def named(pairs: Texts, flag: str, example: str) -> dict[str, str]:
     """Values by name, of an option that takes NAME=VALUE; raises ConfigError without an =."""
     values = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise ConfigError(f"{option} {pair}: expected NAME=VALUE, as {option} {example}")
+            what = N_("{option} {pair}: expected NAME=VALUE, as {option} {example}")
+            raise ConfigError(_(what, option=flag, pair=pair, example=example))
         values[name.strip()] = value.strip()
     return values
 
@@ -347,9 +369,12 @@ def settings_of(config: str | None, pairs: Texts) -> dict[str, Any]:
         try:
             settings = tomllib.loads(read_limited(config).decode("utf-8"))
         except OSError as error:
-            raise ConfigError(f"{config}: cannot be read ({error.strerror})") from error
+            why = _(str(error.strerror))
+            message = _("{name}: cannot be read ({why})", name=config, why=why)
+            raise ConfigError(message) from error
         except (ValueError, RecursionError) as error:
-            raise ConfigError(f"{config} is not TOML: {error}") from error
+            message = _("{name} is not TOML: {error}", name=config, error=error)
+            raise ConfigError(message) from error
     return settings | named(pairs, "--set", "latent_dim=64")
 
 
@@ -362,22 +387,28 @@ def known_seed(seed: int | None) -> int:
     """The seed; absent: a drawn one, which is noted."""
     if seed is None:
         seed = drawn_seed()
-        note(f"seed {seed}")
+        note(_("seed {seed}", seed=seed))
     return seed
 
 
-def progress_bar(unit: str) -> Any:
-    """Wraps an iterator in a bar on stderr, where that is a terminal."""
+def progress_bar(unit: str, printing: bool = False) -> Any:
+    """Wraps an iterator in a bar on stderr, where that is a terminal; `printing` results onto the
+    same one meanwhile tells enough."""
     from tqdm import tqdm
 
-    from ..runtime import without_bar
+    told = printing and sys.stdout is not None and sys.stdout.isatty()
+    return partial(tqdm, unit=unit, disable=without_bar(told or quiet()), file=sys.stderr)
 
-    return partial(tqdm, unit=unit, disable=without_bar(quiet()), file=sys.stderr)
+
+def working(what: str) -> AbstractContextManager[tqdm[None]]:
+    """Within the block a line on stderr, where that is a terminal, says what is being done."""
+    return progress.working(what, quiet())
 
 
 def fitting(poet: Poet, poems: Sequence[Poem]) -> list[Poem]:
     """The poems that fit the model; how many do not is noted."""
     fit = [poem for poem in poems if poet.codec.fits(poem)]
     if len(fit) < len(poems):
-        note(f"left out: {len(poems) - len(fit)} poems that do not fit the model")
+        left = len(poems) - len(fit)
+        note(_("left out: {n} poems that do not fit the model", n=left))
     return fit

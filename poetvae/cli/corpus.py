@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import click
-
 from ..errors import ConfigError
+from ..i18n import N_, _
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
-from .terminal import note
+from .terminal import note, option
 
 
-@common.cli.group(epilog=common.example("poetvae corpus stats poems.txt"))
+@common.cli.group(epilog="poetvae corpus stats poems.txt")
 def corpus() -> None:
     """Look at corpora, and make them ready to train on."""
 
@@ -34,16 +33,17 @@ def stats(corpus: CorpusChoice, as_json: bool) -> None:
     if spec.tokenized:
         report = describe(spec.tokenized).report
     elif spec.forms:
-        report = read_corpus(spec).report
+        with common.working(_("reading the corpus")):
+            report = read_corpus(spec).report
     else:
         report = CorpusReport()
-        for _ in read_spec(spec, report):
+        for _poem in common.progress_bar(_("poem"))(read_spec(spec, report)):
             pass
     common.output(report.as_dict(), "\n".join(report.lines()), as_json)
 
 
 @common.command("poetvae corpus tokenize --form 5x2 --out couplets", group=corpus)
-@click.option("--out", required=True, metavar="FOLDER", help="The folder to write.")
+@option("--out", required=True, metavar="FOLDER", help="The folder to write.")
 @common.corpus_options
 @common.label_option
 @common.theme_option
@@ -72,10 +72,13 @@ def tokenize(
     what = corpus.sources, valid, corpus.forms, labels, corpus.strict
     spec = RunSpec.plan(config, *what, corpus.reading, theme=theme)
     spec.check()
-    for line in build(spec.corpus, Path(out), workers).lines():
+    with common.working(_("numbering the corpus")):
+        described = build(spec.corpus, Path(out), workers)
+    for line in described.lines():
         note(line)
     common.output(None, out, False)
-    note(f"done; now train on it with: poetvae train {out} --out my-poet")
+    again = f"poetvae train {out} --out my-poet"
+    note(_("done; now train on it with: {command}", command=again))
 
 
 @common.command("poetvae corpus themes --model my-poet --clusters 4", group=corpus)
@@ -98,9 +101,12 @@ def themes(
 
     poet = model.load()
     poems = corpus.poems(poet)
-    places = clusters_of(poet.model, poet.latents(poems), clusters, seed)
+    z = poet.latents(poems, common.progress_bar(_("batch")))
+    with common.working(_("looking for clusters")):
+        places = clusters_of(poet.model, z, clusters, seed)
     if not places:
-        raise ConfigError("this model's prior is no mixture; say how many --clusters to look for")
+        what = N_("this model's prior is no mixture; say how many --clusters to look for")
+        raise ConfigError(_(what))
     words = characteristic([poem.text for poem in poems], places)
     for cluster, size in Counter(places).most_common():
         shown = next(p.text for p, c in zip(poems, places, strict=True) if c == cluster)
@@ -112,4 +118,6 @@ def themes(
         values = [poem.value(name) for poem in poems]
         if 2 <= len(set(values)) <= 50:
             share = Counter(values).most_common(1)[0][1] / len(values)
-            note(f"purity by {name}: {purity(places, values):.3f}; commonest value {share:.3f}")
+            pure = purity(places, values)
+            what = N_("purity by {name}: {pure:.3f}; commonest value {share:.3f}")
+            note(_(what, name=name, pure=pure, share=share))

@@ -10,9 +10,10 @@ import click
 
 from ..config import WAYS
 from ..errors import ConfigError, CorpusError
+from ..i18n import N_, _
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
-from .terminal import note
+from .terminal import note, option, width
 
 if TYPE_CHECKING:
     from ..poet import Poet
@@ -40,9 +41,12 @@ def reconstruct(texts: Texts, model: ModelChoice, as_json: bool) -> None:
     poet = model.load()
     lines = texts if texts and texts != ("-",) else list(common.stdin())
     if not lines:
-        raise CorpusError("no text came; give poems as arguments, or a line each on stdin")
+        what = N_("no text came; give poems as arguments, or a line each on stdin")
+        raise CorpusError(_(what))
     _note_unknown(poet, *lines)
-    for text, back in zip(lines, poet.reconstruct(lines), strict=True):
+    with common.working(_("writing")):
+        poems = poet.reconstruct(lines)
+    for text, back in zip(lines, poems, strict=True):
         common.output({"text": text, "reconstruction": back.text}, back.text, as_json)
     _note_silent(poet, *lines)
 
@@ -53,7 +57,7 @@ def reconstruct(texts: Texts, model: ModelChoice, as_json: bool) -> None:
 @click.argument("texts", nargs=-1, required=True)
 @common.model_options
 @common.number("--steps", 8, "Poems from one text to the next, ends included.", least=2)
-@click.option(
+@option(
     "--mode",
     type=click.Choice(WAYS),
     help="Straight, along the sphere, or character by character from the one to the other; absent: "
@@ -71,17 +75,20 @@ def interpolate(
     from ..latent.paths import smoothness
 
     if len(texts) < 2:
-        raise ConfigError(f"{len(texts)} text; give two or more to go from one to the next")
+        what = N_("{n} text; give two or more to go from one to the next")
+        raise ConfigError(_(what, n=len(texts)))
     poet = model.load()
     _note_unknown(poet, *texts)
     mode = mode or poet.way(*texts)
-    legs = [poet.interpolate(a, b, steps, mode) for a, b in pairwise(texts)]
+    with common.working(_("writing")):
+        legs = [poet.interpolate(a, b, steps, mode) for a, b in pairwise(texts)]
     poems = [poem.text for poem in (*legs[0], *(p for leg in legs[1:] for p in leg[1:]))]
     smooth = smoothness(poems, fixed=bool(poet.forms))
     values = {"texts": poems, "smoothness": smooth, "mode": mode}
     common.output(values, "\n".join(map(common.paragraph, poems)), as_json)
     if not as_json:
-        note("smoothness: " + ("the ends are the same" if smooth is None else f"{smooth:.2f}"))
+        told = _("the ends are the same") if smooth is None else f"{smooth:.2f}"
+        note(_("smoothness: {told}", told=told))
     if mode != "bridge":
         _note_silent(poet, *texts)
 
@@ -105,7 +112,9 @@ def vary(
 
     poet = model.load()
     _note_unknown(poet, text)
-    poems = [p.text for p in poet.vary(text, n, distance=distance, seed=common.known_seed(seed))]
+    seed = common.known_seed(seed)
+    with common.working(_("writing")):
+        poems = [p.text for p in poet.vary(text, n, distance=distance, seed=seed)]
     read = poet.codec.typed(text)
     form = poet.codec.form_of(read)
     written = compose(content(read, form), form)  # so that punctuation makes no difference
@@ -113,7 +122,8 @@ def vary(
         changed = differing(written, poem, fixed=bool(poet.forms))
         common.output({"text": poem, "changed": changed}, common.paragraph(poem), as_json)
     if len(poems) < n:
-        note(f"only {len(poems)} distinct poems came of {20 * n} draws; go to a larger --distance")
+        what = N_("only {n} distinct poems came of {draws} draws; go to a larger --distance")
+        note(_(what, n=len(poems), draws=20 * n))
     _note_silent(poet, text)
 
 
@@ -122,7 +132,7 @@ def vary(
 @common.model_options
 @common.corpus_options
 @common.number("-n", 10, "", least=1)
-@click.option("--index", "file", metavar="FILE", help="Read from it; or, if absent, write it.")
+@option("--index", "file", metavar="FILE", help="Read from it; or, if absent, write it.")
 @common.json_option
 def neighbours(
     text: str, model: ModelChoice, corpus: CorpusChoice, n: int, file: str | None, as_json: bool
@@ -137,12 +147,14 @@ def neighbours(
     _note_unknown(poet, text)
     if file is not None and Path(file).exists():
         if corpus.sources:
-            note(f"{file} is there: the corpus is not read; remove the file to index anew")
+            what = N_("{file} is there: the corpus is not read; remove the file to index anew")
+            note(_(what, file=file))
         index = Index.load(file, poet.model)
     elif not corpus.sources:
-        raise ConfigError("nothing to search among; give a CORPUS, or an --index that is there")
+        what = N_("nothing to search among; give a CORPUS, or an --index that is there")
+        raise ConfigError(_(what))
     else:
-        index = poet.index(corpus.poems(poet), common.progress_bar("batch"))
+        index = poet.index(corpus.poems(poet), common.progress_bar(_("batch")))
         if file is not None:
             index.save(file)
     for poem, distance in poet.neighbours(text, index, n):
@@ -163,14 +175,16 @@ def about(text: str, model: ModelChoice, n: int, among: Texts, as_json: bool) ->
     """
     poet = model.load()
     _note_unknown(poet, text)
-    for theme, nats in poet.about(text, n, among=among):
+    with common.working(_("comparing themes")):
+        themes = poet.about(text, n, among=among)
+    for theme, nats in themes:
         common.output({"theme": theme, "nats": nats}, f"{nats:.2f}\t{theme}", as_json)
 
 
 @common.command("poetvae edit --model my-poet 山月臨窗白，溪風入座清。 --toward contains=雨")
 @click.argument("text")
 @common.model_options
-@click.option(
+@option(
     "--toward",
     required=True,
     metavar="KEY=VALUE",
@@ -198,31 +212,36 @@ def edit(
     poet = model.load()
     _note_unknown(poet, text)
     back = poet.reconstruct(text)[0].text
-    direction = poet.direction(toward, _labelled(poet, model, corpus), limit)
+    poems = _labelled(poet, model, corpus)
+    with common.working(_("comparing poems")):
+        direction = poet.direction(toward, poems, limit)
     edited = poet.edit(text, direction, strength).text
     places = changed(back, edited, fixed=bool(poet.forms))
     size = sum(map(len, poet.codec.read(edited).verses)) if poet.forms else max(len(edited), 1)
-    sides = f"{direction.ones} poems with, {direction.others} without"
-    note(f"{toward}: {sides}; separation {direction.separation:.3f}")
+    what = N_("{wanted}: {ones} poems with, {others} without; separation {separation:.3f}")
+    sides = {"ones": direction.ones, "others": direction.others}
+    note(_(what, wanted=toward, separation=direction.separation, **sides))
     values: dict[str, Any] = {"text": text, "reconstruction": back, "edited": edited}
     values |= {"kept": 1 - len(places) / size, "changed": places}
     common.output(values, edited, as_json)
     if not as_json:
-        note(f"reconstruction: {back}")
-        note(f"edited:         {marked(edited, places)}")
+        labels = _("reconstruction:"), _("edited:")
+        most = max(map(width, labels))
+        for label, shown in zip(labels, (back, marked(edited, places)), strict=True):
+            note(f"{label}{' ' * (most - width(label))} {shown}")
     _note_silent(poet, text)
 
 
 @common.command("poetvae optimise --model my-poet --contains 月 -n 2 --steps 50 --seed 1")
 @click.argument("text", required=False)
 @common.model_options
-@click.option("--contains", metavar="TEXT", help="Towards poems with this in them.")
-@click.option("--tones", is_flag=True, help="Towards the tones of regulated verse.")
-@click.option("--toward", metavar="KEY=VALUE", help="Towards the words of such poems: author=李白.")
-@click.option("--form", metavar="5x2", help="One of the model's forms, without TEXT.")
+@option("--contains", metavar="TEXT", help="Towards poems with this in them.")
+@option("--tones", is_flag=True, help="Towards the tones of regulated verse.")
+@option("--toward", metavar="KEY=VALUE", help="Towards the words of such poems: author=李白.")
+@option("--form", metavar="5x2", help="One of the model's forms, without TEXT.")
 @common.number("--steps", 100, "")
 @common.decimal("--near", 0.1, "Weight of log p(z) beside it.")
-@click.option("-n", "n", type=click.IntRange(min=1), default=1, help="How many, without TEXT.")
+@option("-n", "n", type=click.IntRange(min=1), default=1, help="How many, without TEXT.")
 @labelled_options
 @common.seed_option
 @common.json_option
@@ -246,7 +265,7 @@ def optimise(
     asked += [f"contains={contains}"] if contains is not None else []
     asked += ["tones=regulated"] if tones else []
     if len(asked) != 1:
-        raise ConfigError("give one of --contains, --tones and --toward")
+        raise ConfigError(_("give one of --contains, --tones and --toward"))
     poet = model.load()
     if text is None:
         how["seed"] = common.known_seed(seed)
@@ -254,13 +273,13 @@ def optimise(
         _note_unknown(poet, text)
     if toward is not None and toward.partition("=")[0].strip() not in ("contains", "tones"):
         how["poems"] = _labelled(poet, model, corpus)
-    for one in poet.optimise(asked[0], text, progress=common.progress_bar("step"), **how):
+    for one in poet.optimise(asked[0], text, progress=common.progress_bar(_("step")), **how):
         common.output(one.as_dict(), common.paragraph(one.text), as_json)
         if not as_json:
             start = one.start.replace("\n", " / ")
-            value = f"{asked[0]} {one.value_before:.2f} -> {one.value_after:.2f}"
-            prior = f"log p(z) {one.log_prior_before:.1f} -> {one.log_prior_after:.1f}"
-            note(f"from {start}: {value}, {prior}")
+            values = f"{asked[0]} {one.value_before:.2f} -> {one.value_after:.2f}"
+            values += f", log p(z) {one.log_prior_before:.1f} -> {one.log_prior_after:.1f}"
+            note(_("from {start}: {values}", start=start, values=values))
     if text is not None:
         _note_silent(poet, text)
 
@@ -270,7 +289,7 @@ def _note_unknown(poet: Poet, *texts: str) -> None:
 
     found = dict.fromkeys(char for text in texts for char in poet.codec.unknown(text))
     if unknown := [char for char in found if not poet.forms or is_han(char)]:
-        note(f"characters the model has never seen: {' '.join(unknown)}")
+        note(_("characters the model has never seen: {chars}", chars=" ".join(unknown)))
 
 
 def _note_silent(poet: Poet, *texts: str) -> None:
@@ -279,7 +298,8 @@ def _note_silent(poet: Poet, *texts: str) -> None:
 
     rates = poet.rate(texts)
     if (mean := sum(rates) / len(rates)) < TELLING:
-        note(f"z says {mean:.1f} nats of a text here: little of it comes back; see complete")
+        what = N_("z says {nats:.1f} nats of a text here: little of it comes back; see complete")
+        note(_(what, nats=mean))
 
 
 def _labelled(poet: Poet, model: ModelChoice, corpus: CorpusChoice) -> list[Poem]:
@@ -287,7 +307,8 @@ def _labelled(poet: Poet, model: ModelChoice, corpus: CorpusChoice) -> list[Poem
     if corpus.sources:
         return corpus.poems(poet)
     if model.run is None:
-        raise CorpusError(f"{model} has no train.json: what it learnt is not known; give --corpus")
+        what = N_("{model} has no train.json: what it learnt is not known; give --corpus")
+        raise CorpusError(_(what, model=model))
     from ..training.spec import read_run
 
     return common.fitting(poet, read_run(model.run).train)

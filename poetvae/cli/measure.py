@@ -11,16 +11,15 @@ import click
 from .. import __version__
 from ..config import PRESETS, fields
 from ..errors import ConfigError, CorpusError
+from ..i18n import N_, _
 from ..text.prosody.chinese.books import BOOKS
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
-from .terminal import files, known, note, quiet, table
+from .tables import by_form, evaluation, information
+from .terminal import files, known, note, option, quiet
 
 if TYPE_CHECKING:
     from ..text.poem import Poem
-
-
-MOST_FORMS = 20  # of the table that people read
 
 
 @common.command("poetvae evaluate --model my-poet --iw 10 --samples 500")
@@ -32,7 +31,7 @@ MOST_FORMS = 20  # of the table that people read
 @common.number("--gap", 0, "Poems to split log p(x) - ELBO on, which takes minutes; 0 = none.")
 @common.decimal("--temperature", 1.0, "Of the samples.")
 @common.passes_option
-@click.option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
+@option("--judge", metavar="MODEL", help="An autoregressive model that scores the samples.")
 @common.texts("--against", "against", "CORPUS", "Training text, where MODEL is no run.")
 @common.number("--limit", None, "Score only so many poems, evenly spread.", least=1)
 @common.fixed_seed_option
@@ -65,16 +64,19 @@ def evaluate(
 
     poet = model.load()
     if gap and not poet.model.has_latent:
-        raise ConfigError("an autoregressive model's likelihood is exact; leave out --gap")
+        what = N_("an autoregressive model's likelihood is exact; leave out --gap")
+        raise ConfigError(_(what))
     referee = None
     if judge is not None:
         judging = ModelChoice(judge, model.device).load()
         if judging.model.has_latent:
-            raise ConfigError(f"{judge} is no autoregressive model; train one with --preset ar")
+            what = N_("{judge} is no autoregressive model; train one with --preset ar")
+            raise ConfigError(_(what, judge=judge))
         referee = judging.model.causal, judging.codec
     learned = read_run(model.run) if model.run else None
     if learned is None and not corpus.sources:
-        raise CorpusError(f"{model} has no train.json: nothing is held out; give a CORPUS")
+        what = N_("{model} has no train.json: nothing is held out; give a CORPUS")
+        raise CorpusError(_(what, model=model))
     known = learned.train if learned else []
     if against:
         known = corpus.read(poet, against).train
@@ -88,47 +90,26 @@ def evaluate(
     human = spread(common.fitting(poet, poems), limit)
     store = encode_poems(poet.codec, human)
     shared: dict[str, Any] = {"seed": seed, "passes": passes}
-    progress = common.progress_bar("batch")
+    progress = common.progress_bar(_("batch"))
     values = evaluate(
         poet.model, poet.codec, store, samples=iw, curve_poems=curve, progress=progress, **shared
     ).as_dict()
     values["near_copies"] = _near_copies(human, known) if known else None
     if gap:
         latent = poet.model.latent
-        values["gap"] = inference_gap(latent, poet.codec, store, poems=gap, seed=seed).as_dict()
+        how: Any = {"poems": gap, "seed": seed, "progress": common.progress_bar(_("step"))}
+        values["gap"] = inference_gap(latent, poet.codec, store, **how).as_dict()
     if samples:
         shared |= {"n": samples, "temperature": temperature, "judge": referee, "quiet": quiet()}
         known = [poem for poem in known if poet.codec.fits(poem)]
         try:
             values |= sample_quality(poet.model, poet.codec, human, known, **shared)
         except CorpusError as error:  # the likelihood stands without them
-            note(f"no samples: {error}")
-    for line in _by_form(values):
-        note(line)
-    common.show(values, as_json)
-
-
-def _by_form(values: dict[str, Any]) -> list[str]:
-    """A table of the most frequent forms, where there are several: likelihoods, and how many of the
-    samples keep form, tones and rhyme or repeat a character, beside human poems."""
-    forms = values["forms"]
-    if len(forms) < 2:
-        return []
-    kept = {"tone_accuracy": "tones", "rhyme_accuracy": "rhyme", "repeat_rate": "repeats"}
-    columns = [("samples", "form_accuracy", "form")] if "samples" in values else []
-    columns += [("samples", key, word) for key, word in kept.items() if columns]
-    columns += [("human", key, f"{word}, human") for key, word in kept.items() if columns]
-    rows = [["form", "poems", "nats/char", "kl", *(word for _, _, word in columns)]]
-    for form, own in list(forms.items())[:MOST_FORMS]:
-        nats = [_shown(own[key], "{:.3f}") for key in ("nll_per_char", "kl_per_poem")]
-        told = (values[side]["forms"].get(form, {}).get(key) for side, key, _ in columns)
-        rows.append([form, f"{own['poems']:,}", *nats, *(_shown(one, "{:.1%}") for one in told)])
-    rest = [f"and {len(forms) - MOST_FORMS} more forms; --json has all"]
-    return table(rows) + rest * (len(forms) > MOST_FORMS)
-
-
-def _shown(value: float | None, how: str) -> str:
-    return "-" if value is None else how.format(value)
+            note(_("no samples: {why}", why=error))
+    if as_json:
+        for line in by_form(values):
+            note(line)
+    common.output(values, evaluation(values), as_json)
 
 
 def _near_copies(human: Sequence[Poem], known: Sequence[Poem]) -> int:
@@ -137,9 +118,11 @@ def _near_copies(human: Sequence[Poem], known: Sequence[Poem]) -> int:
     from ..text.poem import content
 
     texts, others = ([content(poem, poem.form) for poem in side] for side in (human, known))
-    n = int(near_copies(texts, others).sum())
+    with common.working(_("looking for copies of training text")):
+        n = int(near_copies(texts, others).sum())
     if n:
-        note(f"{n} of {len(human)} poems are copies or near-copies of training text: they flatter")
+        what = N_("{n} of {all} poems are copies or near-copies of training text: they flatter")
+        note(_(what, n=n, all=len(human)))
     return n
 
 
@@ -147,7 +130,7 @@ def _near_copies(human: Sequence[Poem], known: Sequence[Poem]) -> int:
 @click.argument("source", default="-", shell_complete=files)
 @common.model_options
 @common.number("--iw", 10, "Samples of the importance-weighted bound.", least=1)
-@click.option("--sort", is_flag=True, help="Strangest first.")
+@option("--sort", is_flag=True, help="Strangest first.")
 @common.fixed_seed_option
 @common.json_option
 def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_json: bool) -> None:
@@ -159,8 +142,9 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
     poet = model.load()
     lines = list(common.lines_of(source))
     if not lines:
-        raise CorpusError(f"{source}: no text came; give a poem on each line")
-    scores = poet.score(lines, samples=iw, seed=seed)
+        raise CorpusError(_("{source}: no text came; give a poem on each line", source=source))
+    progress = common.progress_bar(_("batch"))
+    scores = poet.score(lines, samples=iw, seed=seed, progress=progress)
     if sort:
         scores.sort(key=lambda one: -one["anomaly"])
     for one in scores:
@@ -170,14 +154,14 @@ def score(source: str, model: ModelChoice, iw: int, sort: bool, seed: int, as_js
 
 @common.command("poetvae check poems.txt --form 5x2")
 @click.argument("source", default="-", metavar="[FILE|-]", shell_complete=files)
-@click.option(
+@option(
     "--form",
     metavar="7x4",
     shell_complete=known(common.form_names),
     help="What the poems ought to be; absent = told by each.",
 )
-@click.option("--book", type=click.Choice(BOOKS), help="Of rhymes; absent = 平水.")
-@click.option("--strict", is_flag=True, help="Exit with 1 where a fault stands.")
+@option("--book", type=click.Choice(BOOKS), help="Of rhymes; absent = 平水.")
+@option("--strict", is_flag=True, help="Exit with 1 where a fault stands.")
 @common.json_option
 def check(source: str, form: str | None, book: str | None, strict: bool, as_json: bool) -> None:
     """Scan the poems of FILE, blank lines between them, or of JSON: tones, rhyme, every fault.
@@ -192,9 +176,10 @@ def check(source: str, form: str | None, book: str | None, strict: bool, as_json
 
     text = "\n".join(common.lines_of(source, blank=True))
     if not text.strip():
-        raise CorpusError(f"{source}: no text came; give a poem")
+        raise CorpusError(_("{source}: no text came; give a poem", source=source))
     wanted, sound = Form.parse(form) if form else None, True
-    for poem in [*filter(language_of, poems_in(text, source))] or [""]:
+    poems = [*filter(language_of, poems_in(text, source))] or [""]
+    for poem in common.progress_bar(_("poem"), printing=True)(poems):
         for one in check_all(poem, wanted, book):
             common.output(one.as_dict(), common.paragraph(str(one)), as_json)
             sound &= not one.faults
@@ -221,12 +206,13 @@ def info(model: ModelChoice, as_json: bool) -> None:
             "settings": {n: f.metadata["doc"] for n, f in fields().items()},
         }
     poet = model.load()
+    settings = vars(poet.model.config)
     values |= {
-        "model": str(model),
+        "model": model.name or "the packaged model",
         "parameters": poet.model.num_parameters(),
         "forms": {str(form): count for form, count in poet.codec.forms.items()},
         "fields": {name: list(values) for name, values in poet.codec.fields.items()},
         "theme": poet.codec.theme,
-        **vars(poet.model.config),
     }
-    common.show(values, as_json)
+    told = information({**values, "model": str(model)}, settings)
+    common.output(values | settings, told, as_json)

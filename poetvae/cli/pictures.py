@@ -13,9 +13,10 @@ import click
 
 from ..errors import ConfigError, visible
 from ..files import check_suffix
+from ..i18n import N_, _
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
-from .terminal import files, note
+from .terminal import files, note, option
 
 if TYPE_CHECKING:
     from ..text.poem import Poem
@@ -28,8 +29,8 @@ DECODED = 256
 
 @common.command("poetvae plot my-poet --out curves.png")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=files)
-@click.option("--out", required=True, metavar="FILE", help="The .png, .svg or .pdf to write.")
-@click.option(
+@option("--out", required=True, metavar="FILE", help="The .png, .svg or .pdf to write.")
+@option(
     "--kind",
     type=click.Choice(["curves", "rate-distortion", "ladder"]),
     default="curves",
@@ -52,7 +53,8 @@ def plot(runs: Texts, out: str, kind: str) -> None:
         # Folders share a name: all are called as they were given.
         histories = [replace(h, name=run) for run, h in zip(runs, histories, strict=True)]
     if len({history.corpus for history in histories}) > 1:
-        note("warning: these runs learnt from different poems; their held-out ones differ, too")
+        what = N_("these runs learnt from different poems; their held-out ones differ, too")
+        note(_("warning: {what}", what=_(what)))
     if kind == "curves":
         plot_curves(out, histories)
     else:
@@ -71,15 +73,16 @@ def _rows(histories: Sequence[History]) -> list[dict[str, Any]]:
             row = {"name": history.name, "beta": history.beta, "parameters": history.parameters}
             rows.append({**row, "rate": rate, "distortion": distortion, "nats": nats})
         else:
-            note(f"left out: {history.name}, which recorded no bound of held-out poems")
+            what = N_("left out: {run}, which recorded no bound of held-out poems")
+            note(_(what, run=history.name))
     return rows
 
 
 @common.command("poetvae map --model my-poet --clusters 4 --out map.html", "map")
 @common.model_options
 @common.corpus_options
-@click.option("--out", required=True, metavar="FILE", help="The .html, .png or .svg to write.")
-@click.option("--label", metavar="FIELD", help="Colour by this: author, dynasty, form…")
+@option("--out", required=True, metavar="FILE", help="The .html, .png or .svg to write.")
+@option("--label", metavar="FIELD", help="Colour by this: author, dynasty, form…")
 @common.number(
     "--clusters",
     0,
@@ -119,12 +122,13 @@ def draw_map(
     poems = spread(common.fitting(poet, read.train), limit)
     groups = _labels(poems, label)
 
-    z = poet.latents(poems, common.progress_bar("batch"))
+    z = poet.latents(poems, common.progress_bar(_("batch")))
     plane = Plane.fit(z)
     points = plane.project(z)
     if places := clusters_of(poet.model, z, clusters, seed):
         for name, values in groups.items():
-            note(f"purity of the clusters by {name}: {purity(places, values):.3f}")
+            pure = purity(places, values)
+            note(_("purity of the clusters by {name}: {pure:.3f}", name=name, pure=pure))
         groups["cluster"] = named([poem.text for poem in poems], places)
     first = next((name for name in (label, "cluster", *USUAL) if name in groups), None)
     beside = suffix != ".html" and first == "cluster"  # regions stand in place of the grid
@@ -154,7 +158,8 @@ def _labels(poems: Sequence[Poem], asked: str | None) -> dict[str, Sequence[str]
     """The labels that tell poems apart: by name, the value of each poem, "" where it is unknown."""
     names = dict.fromkeys((*sorted({name for poem in poems for name in poem.meta}), "form"))
     if asked is not None and asked not in names:
-        raise ConfigError(f"no poem has the label {asked!r}; they have {', '.join(names)}")
+        what = N_("no poem has the label {asked!r}; they have {names}")
+        raise ConfigError(_(what, asked=asked, names=", ".join(names)))
     labels: dict[str, Sequence[str]] = {}
     for name in names:
         values = [visible(poem.value(name), keep="") for poem in poems]

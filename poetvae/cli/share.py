@@ -6,14 +6,16 @@ from typing import Any
 
 import click
 
+from ..i18n import _
 from . import common
 from .common import ModelChoice
-from .terminal import note
+from .tables import SPOKEN, definitions
+from .terminal import note, option
 
 
 @common.command("poetvae demo --model my-poet --port 0 --check")
 @common.model_options
-@click.option(
+@option(
     "--host",
     default="127.0.0.1",
     show_default=True,
@@ -26,26 +28,26 @@ from .terminal import note
     most=65535,
 )
 @common.texts("--trust", "trust", "NAME", "Answer to this host name too; can repeat.")
-@click.option("--check", is_flag=True, help="Ask the page once, and end.")
-@click.option("--access-log", is_flag=True, help="Tell of every request on stderr.")
+@option("--check", is_flag=True, help="Ask the page once, and end.")
+@option("--access-log", is_flag=True, help="Tell of every request on stderr.")
 def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any) -> None:
     """Serve a page to write verse on; prints its address.
 
     It works offline and answers this machine alone, unless --host says otherwise: then give the
     names under which others know it with --trust. Ctrl-C ends it.
     """
+    # Not by `load`: memory kept for the next step of a training would grow with many threads.
     from ..poet import Poet
     from ..web.server import serve
 
-    # Not by `load`: memory kept for the next step of a training would grow with many threads.
     poet = Poet.from_pretrained(model.name, model.device, log=note)
     serve(poet, host, port, verbose=access_log, **how)
 
 
 @common.command("poetvae export --model my-poet --to onnx --out my-poet.onnx")
 @common.model_options
-@click.option("--to", "kind", type=click.Choice(["onnx"]), required=True, help="The format.")
-@click.option("--out", required=True, metavar="FILE", help="The decoder; ends in .onnx.")
+@option("--to", "kind", type=click.Choice(["onnx"]), required=True, help="The format.")
+@option("--out", required=True, metavar="FILE", help="The decoder; ends in .onnx.")
 @common.passes_option
 def export(model: ModelChoice, kind: str, out: str, passes: int | None) -> None:
     """Write a model for programs without torch or Python; prints the names of the files.
@@ -56,7 +58,10 @@ def export(model: ModelChoice, kind: str, out: str, passes: int | None) -> None:
     """
     from ..export import export_onnx
 
-    for path in export_onnx(model.load(), out, passes):
+    poet = model.load()
+    with common.working(_("writing the files")):
+        paths = export_onnx(poet, out, passes)
+    for path in paths:
         common.output(None, str(path), False)
 
 
@@ -68,7 +73,8 @@ def models(as_json: bool) -> None:
     from ..poet import Poet
 
     for name, folder in PACKAGED.items():
-        poet = Poet.from_pretrained(folder)
+        with common.working(_("reading the model")):
+            poet = Poet.from_pretrained(folder)
         language = poet.codec.language
         values = {
             "name": name,
@@ -77,8 +83,15 @@ def models(as_json: bool) -> None:
             "parameters": poet.model.num_parameters(),
             "megabytes": round(sum(x.stat().st_size for x in folder.iterdir()) / 1e6, 1),
         }
-        size = f"{values['parameters']:,} parameters, {values['megabytes']} MB"
-        common.output(values, f"{name}: {size}; {' '.join(map(str, poet.forms))}", as_json)
+        told = {
+            _("language"): _(SPOKEN.get(str(values["language"]), str(values["language"]))),
+            _("parameters"): f"{values['parameters']:,}",
+            _("size"): f"{values['megabytes']} MB",
+            _("forms"): ", ".join(map(str, poet.forms)),
+            _("taken by"): f"--model {name}",
+        }
+        text = definitions({name: list(told.items())})
+        common.output(values, common.paragraph(text), as_json)
 
 
 @common.command("poetvae completion bash")

@@ -5,48 +5,47 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import click
-
 from ..config import PRESETS
+from ..i18n import _
 from . import common
 from .common import Texts
-from .terminal import files, known, note, quiet
+from .terminal import files, known, note, option, quiet
 
 
 @common.command("poetvae train --out my-poet --form 5x2 --preset tiny --minutes 1")
 @common.corpus_argument
-@click.option(
+@option(
     "--out", required=True, metavar="RUN", shell_complete=files, help="The run folder to write."
 )
-@click.option(
+@option(
     "--preset",
     metavar="NAME[,NAME]",
     shell_complete=known(PRESETS),
     help=f"{', '.join(PRESETS)}; base if absent; later overrule.",
 )
-@click.option("--epochs", type=float, help="Train so many times through the corpus (10 if absent).")
-@click.option("--steps", type=int, help="Or so many steps.")
-@click.option("--minutes", type=float, help="Or about so many minutes.")
-@click.option("--batch-size", type=int, help="Poems in a step.")
+@option("--epochs", type=float, help="Train so many times through the corpus (10 if absent).")
+@option("--steps", type=int, help="Or so many steps.")
+@option("--minutes", type=float, help="Or about so many minutes.")
+@option("--batch-size", type=int, help="Poems in a step.")
 @common.device_option
 @common.seed_option
 @common.valid_option
 @common.set_option
-@click.option("--config", metavar="FILE.toml", shell_complete=files, help="Settings from a file.")
+@option("--config", metavar="FILE.toml", shell_complete=files, help="Settings from a file.")
 @common.forms_option
 @common.strict_option
 @common.reading_flags
 @common.label_option
 @common.theme_option
-@click.option(
+@option(
     "--init",
     metavar="MODEL",
     shell_complete=files,
     help="Go on from a model: a run or model folder, a hub name, or packaged.",
 )
-@click.option("--resume", is_flag=True, help="Continue the run in --out, if there is one.")
-@click.option("--force", is_flag=True, help="Replace the run in --out.")
-@click.option("--tensorboard", is_flag=True, help="Write the curves to RUN/tensorboard, too.")
+@option("--resume", is_flag=True, help="Continue the run in --out, if there is one.")
+@option("--force", is_flag=True, help="Replace the run in --out.")
+@option("--tensorboard", is_flag=True, help="Write the curves to RUN/tensorboard, too.")
 def train(corpus: Texts, out: str, pairs: Texts, config: str | None, **how: Any) -> None:
     """Train a model on CORPUS: files, folders, hub names or - ; absent = the embedded sample.
     Or a folder that `corpus tokenize` wrote, with the forms and labels that it has.
@@ -61,4 +60,5 @@ def train(corpus: Texts, out: str, pairs: Texts, config: str | None, **how: Any)
 
     trainer.train(corpus, out, settings=settings, log=note, quiet=quiet(), **how)
     if os.environ.get("RANK", "0") == "0":
-        note(f"done; now write poems with: poetvae generate --model {out} -n 4")
+        again = f"poetvae generate --model {out} -n 4"
+        note(_("done; now write poems with: {command}", command=again))

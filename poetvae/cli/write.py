@@ -12,10 +12,11 @@ import click
 from ..constraints.options import Conditions
 from ..errors import ConfigError, CorpusError
 from ..generation.options import CANDIDATES, SamplingOptions
+from ..i18n import N_, _
 from ..text.prosody import USUAL
 from . import common
 from .common import ModelChoice, Texts, form_names, options_of
-from .terminal import Command, known, note
+from .terminal import Command, known, note, option
 
 if TYPE_CHECKING:
     from ..generation.generate import Generated
@@ -52,19 +53,20 @@ class Writing(Command):
     """A command whose help sets apart what can be asked of a poem."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        for title, asked in (("What to ask of a poem; all combine", True), ("Options", False)):
+        titles = (_("What to ask of a poem; all combine"), True), (_("Options"), False)
+        for title, asked in titles:
             params = [p for p in self.get_params(ctx) if (p.name in CONDITIONS) is asked]
             records = (param.get_help_record(ctx) for param in params)
             with formatter.section(title):
                 formatter.write_dl([record for record in records if record])
 
 
-form_option = click.option(
+form_option = option(
     "--form", metavar="5x2", shell_complete=known(form_names), help="One of the model's forms."
 )
 manner_options = common.options(
     common.texts("--label", "pairs", "FIELD=VALUE", "As dynasty=tang; can repeat."),
-    click.option(
+    option(
         "--script",
         type=click.Choice(["simplified", "traditional"]),
         help="Of what is printed; absent: that of what you type, which may be either.",
@@ -73,9 +75,7 @@ manner_options = common.options(
     common.json_option,
     common.gathered("manner", Manner, "pairs", "script", "seed", "as_json"),
 )
-count_option = click.option(
-    "-n", "n", type=click.IntRange(min=1), default=1, help="How many poems."
-)
+count_option = option("-n", "n", type=click.IntRange(min=1), default=1, help="How many poems.")
 
 
 @common.command(
@@ -95,11 +95,13 @@ def generate(model: ModelChoice, n: int, lines: Texts, manner: Manner, **wanted:
     """
     poet, drawn = model.load(), manner.drawn()
     poems = poet.stream(n, lines=_numbered(lines), **drawn, **wanted)
-    first = next(poems)  # what goes wrong is told alone
+    with common.working(_("writing")):
+        first = next(poems)  # what goes wrong is told alone
     if manner.seed is None:
-        note(f"seed {drawn['seed']}")
+        note(_("seed {seed}", seed=drawn["seed"]))
     mixed = wanted["form"] is None and len(poet.forms) > 1
-    manner.print(itertools.chain([first], poems), mixed)
+    bar = common.progress_bar(_("poem"), printing=True)
+    manner.print(bar(itertools.chain([first], poems), total=n), mixed)
 
 
 @common.command(
@@ -121,12 +123,14 @@ def complete(text: str, model: ModelChoice, n: int, manner: Manner, **wanted: An
     texts, drawn = _texts(text), manner.drawn()
     poet = model.load()
     for i, one in enumerate(texts):
-        poems = poet.complete(one, n, **drawn, **wanted)
+        with common.working(_("writing")):
+            poems = poet.complete(one, n, **drawn, **wanted)
         if manner.seed is None and not i:
-            note(f"seed {drawn['seed']}")
+            note(_("seed {seed}", seed=drawn["seed"]))
         manner.print(poems)
         if len(poems) < n:
-            note(f"{one}: only {len(poems)} different completions came of {5 * n} draws")
+            what = N_("{text}: only {n} different completions came of {draws} draws")
+            note(_(what, text=one, n=len(poems), draws=5 * n))
 
 
 @common.command("poetvae couplet --model my-poet 瀑響分雲出 -n 3 --seed 1")
@@ -148,22 +152,26 @@ def couplet(text: str, model: ModelChoice, n: int, manner: Manner, **how: Any) -
     texts, drawn = _texts(text), manner.drawn()
     poet = model.load()
     for i, one in enumerate(texts):
-        found = poet.couplet(one, n, **drawn, **how)
+        with common.working(_("writing")):
+            found = poet.couplet(one, n, **drawn, **how)
         if manner.seed is None and not i:
-            note(f"seed {drawn['seed']}")
+            note(_("seed {seed}", seed=drawn["seed"]))
         manner.print(found)
         if found[0].ends_level:
-            note(f"{one} ends level, as lower lines do: read the answer, which ends oblique, first")
+            what = N_(
+                "{text} ends level, as lower lines do: read the answer, which ends oblique, first"
+            )
+            note(_(what, text=one))
         if len(found) < n:
-            draws = n * how["candidates"]
-            note(f"{one}: only {len(found)} different answers came of {draws} draws")
+            what = N_("{text}: only {n} different answers came of {draws} draws")
+            note(_(what, text=one, n=len(found), draws=n * how["candidates"]))
 
 
 def _texts(text: str) -> list[str]:
     """A text, or those of stdin. Raises CorpusError: none came."""
     texts = list(common.stdin()) if text == "-" else [text]
     if not texts:
-        raise CorpusError("no text came; give one on each line")
+        raise CorpusError(_("no text came; give one on each line"))
     return texts
 
 
@@ -171,8 +179,9 @@ def _numbered(pairs: Texts) -> list[tuple[int, str]]:
     """Texts of lines, each with its number."""
     common.named(pairs, "--line", "2=TEXT")  # each has an equals sign
     lines = [(pair, *pair.partition("=")[::2]) for pair in pairs]
-    for pair, number, _ in lines:
+    for pair, number, _text in lines:
         if not (number.strip().isdecimal() and len(number) <= _DIGITS):
             shown = pair if len(pair) <= _SHOWN else f"{pair[:_SHOWN]}…"
-            raise ConfigError(f"--line {shown}: expected N=TEXT, as --line 2=TEXT")
+            what = N_("--line {text}: expected N=TEXT, as --line 2=TEXT")
+            raise ConfigError(_(what, text=shown))
     return [(int(number), text) for _, number, text in lines]

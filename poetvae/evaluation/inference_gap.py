@@ -9,6 +9,7 @@ it with q*, the best diagonal Gaussian of each poem by itself:
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ from .likelihood import characters
 from .metrics import bootstrap
 
 BATCH = 256
+Steps = Callable[[Iterable[int]], Iterable[int]]
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def inference_gap(
     learning_rate: float = 0.05,
     samples: int = 1000,
     seed: int = 0,
+    progress: Steps = iter,
 ) -> Gap:
     """Measure the gap on poems spread over a store.
 
@@ -84,6 +87,7 @@ def inference_gap(
         poems: at most so many of them.
         steps, learning_rate: of Adam, which refines the posteriors; the rate falls to 0.
         samples: K of the importance-weighted bounds, and of the mean that each ELBO is.
+        progress: wraps the steps, and the samples, as tqdm does.
 
     Raises:
         ConfigError: a number below its least, or a model whose posterior is no Gaussian.
@@ -118,9 +122,9 @@ def inference_gap(
                         "points"
                     )
                 )
-            best = refine(model, batch, q, steps, learning_rate, generator)
-            weights.append(_log_weights(model, batch, q, samples, generator))
-            refined_weights.append(_log_weights(model, batch, best, samples, generator))
+            best = refine(model, batch, q, steps, learning_rate, generator, progress)
+            weights.append(_log_weights(model, batch, q, samples, generator, progress))
+            refined_weights.append(_log_weights(model, batch, best, samples, generator, progress))
     ours, theirs = torch.cat(weights, dim=1), torch.cat(refined_weights, dim=1)
     better = max(ours, theirs, key=lambda w: float(iwae(w).mean()))
     elbo, refined, bound = ours.mean(dim=0), theirs.mean(dim=0), iwae(better)
@@ -145,6 +149,7 @@ def refine(
     steps: int,
     learning_rate: float,
     generator: torch.Generator | None = None,
+    progress: Steps = iter,
 ) -> DiagonalGaussian:
     """The posterior of (B, D), optimised on the ELBO of each poem by itself.
 
@@ -154,7 +159,7 @@ def refine(
     mean = posterior.mean.detach().clone().requires_grad_()
     logvar = posterior.logvar.detach().clone().requires_grad_()
     optimizer = torch.optim.Adam([mean, logvar], learning_rate)
-    for step in range(steps):
+    for step in progress(range(steps)):
         optimizer.param_groups[0]["lr"] = learning_rate * (1 - step / steps)
         z = DiagonalGaussian(mean, logvar).sample(generator)
         log_q = DiagonalGaussian(mean.detach(), logvar.detach()).log_prob(z)
@@ -172,8 +177,13 @@ def _log_joint(model: LatentModel, batch: Batch, z: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _log_weights(
-    model: LatentModel, batch: Batch, q: DiagonalGaussian, samples: int, generator: torch.Generator
+    model: LatentModel,
+    batch: Batch,
+    q: DiagonalGaussian,
+    samples: int,
+    generator: torch.Generator,
+    progress: Steps,
 ) -> Tensor:
     """log p(x, z) - log q(z) of samples of z from q: (K, B) float64."""
-    draws = (q.sample(generator) for _ in range(samples))
+    draws = (q.sample(generator) for _ in progress(range(samples)))
     return torch.stack([(_log_joint(model, batch, z) - q.log_prob(z)).double() for z in draws])

@@ -222,14 +222,20 @@ def by_poem(
 
 
 def anomalies(
-    model: TextModel, codec: PoemCodec, poems: Sequence[Poem], samples: int, seed: int
+    model: TextModel,
+    codec: PoemCodec,
+    poems: Sequence[Poem],
+    samples: int,
+    seed: int,
+    progress: Progress = iter,
 ) -> list[dict[str, Any]]:
     """`Rows.anomalies` of poems, and their forms. What is one poem to the model has one score,
     which is drawn once; errors as of `evaluate`."""
     read = [content(poem, codec.form_of(poem)) for poem in poems]
     distinct = dict(zip(read, poems, strict=True))
     places = {chars: i for i, chars in enumerate(distinct)}
-    rows = by_poem(model, codec, encode_poems(codec, distinct.values()), samples, seed)
+    store = encode_poems(codec, distinct.values())
+    rows = by_poem(model, codec, store, samples, seed, progress=progress)
     scores = rows.anomalies([places[chars] for chars in read])
     return [{"form": p.value("form"), **row} for p, row in zip(poems, scores, strict=True)]
 

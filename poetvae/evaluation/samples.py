@@ -25,7 +25,7 @@ from ..generation.generate import generate
 from ..generation.options import SamplingOptions
 from ..i18n import _
 from ..models import Autoregressive, TextModel
-from ..runtime import without_bar
+from ..progress import without_bar, working
 from ..text.codec import PoemCodec
 from ..text.graphemes import SYLLABLE, clusters
 from ..text.poem import Form, Poem, content, has_verses
@@ -96,7 +96,8 @@ def sample_quality(
     _comparable(codec, n, human)
     options = SamplingOptions(temperature=temperature, passes=passes)
     written, asked = _write(model, codec, n, seed, quiet, options)
-    sides = compare(codec, written, human, known, asked=asked, seed=seed, judge=judge)
+    with working(_("comparing samples with human poems"), quiet):
+        sides = compare(codec, written, human, known, asked=asked, seed=seed, judge=judge)
     sides["samples"]["temperature"] = temperature
     return sides
 
@@ -244,7 +245,7 @@ def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[s
 # What is told of poems whose characters are all dealt out anew, or those that rhyme.
 _ALL: dict[str, Callable[[Text, Form], bool | None]] = {
     "tone_chance": lambda verses, form: regulated(verses, form=form),
-    "repeat_chance": lambda verses, _: _repeats(verses),
+    "repeat_chance": lambda verses, form: _repeats(verses),
 }
 _ENDS: dict[str, Callable[[Text, Form], bool | None]] = {
     "rhyme_chance": lambda verses, form: rhyme_ok(verses, form=form),
@@ -310,7 +311,7 @@ def _write(
 ) -> tuple[list[Poem], list[Form | None]]:
     """Samples as poems, and the form that each was asked for."""
     poems, asked = [], []
-    bar = tqdm(total=n, unit="sample", disable=without_bar(quiet), file=sys.stderr)
+    bar = tqdm(total=n, unit=_("sample"), disable=without_bar(quiet), file=sys.stderr)
     with bar:
         for part, start in enumerate(range(0, n, 1000)):
             count = min(1000, n - start)

@@ -28,6 +28,7 @@ from ..files import TEMPORARY, locked, sync, temporary_folder
 from ..files import sweep as sweep_folder
 from ..i18n import _
 from ..models import build
+from ..progress import working
 from ..runtime import bf16_is_faster
 from ..text.codec import PoemCodec
 from ..text.sounds import sounds_of
@@ -239,6 +240,7 @@ def fill(
     steps_of: StepsOf,
     group: Group,
     log: Log,
+    quiet: bool,
     folder: Path,
 ) -> tuple[RunSpec, PoemCodec]:
     """Put into a folder what is there before the first step: the model to go on from, if any,
@@ -249,7 +251,8 @@ def fill(
         save_folder(folder / INIT, start, f"What this run goes on from: {planned.init}\n")
     numbered = _folder(planned, folder)
     if not numbered.exists():
-        tokenize.build(planned.corpus, numbered, known=start.codec if start else None)
+        with working(_("reading the corpus"), quiet):
+            tokenize.build(planned.corpus, numbered, known=start.codec if start else None)
     described = describe(numbered)
     for line in described.lines():
         log(line)

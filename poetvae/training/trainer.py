@@ -35,7 +35,8 @@ from ..generation.options import SamplingOptions
 from ..i18n import N_, _
 from ..models import TextModel, build, evaluating
 from ..poet import Poet
-from ..runtime import Aside, fits, interruption, keep_freed_memory, without_bar
+from ..progress import Aside, without_bar
+from ..runtime import fits, interruption, keep_freed_memory
 from ..text.sounds import sounds_of
 from .diagnostics import FEW, astray, by_heart, diagnose, weighed
 from .log import METRICS, SAMPLES, VALIDATED, Line, check_tensorboard, cut_back, recording
@@ -133,7 +134,7 @@ def train(
             start = model_folder.load_folder(locate(None if packaged else init, log=log))
             planned = planned.tuned(start, sorted(asked))
         steps_of = partial(_steps_of, length, started, group)
-        begin = partial(fill, planned, start, steps_of, group, log)
+        begin = partial(fill, planned, start, steps_of, group, log, quiet)
         with opened(run, None if goes_on else begin, group, force) as opened_run:
             if goes_on:
                 parts: dict[str, Any] = {"sources": sources, "valid": valid, "forms": forms}
@@ -162,7 +163,7 @@ def fit(
     step, totals, best, worse, before = restore(to, model, averaged, optimizer, group)
     saved, began, said = Saved(averaged, data.codec), time.monotonic() - before, set[str]()
     poems = data.train.to(group.device) if fits(data.train.nbytes, group.device) else data.train
-    bar = tqdm(total=steps, initial=step, unit="step", disable=without_bar(quiet), file=Aside())
+    bar = tqdm(total=steps, initial=step, unit=_("step"), disable=without_bar(quiet), file=Aside())
     recorder = recording(run, group.main, tensorboard)
     with bar, recorder as record, interruption() as stopped:
         while step < steps and not 0 < options.patience <= worse:

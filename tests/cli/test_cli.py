@@ -848,7 +848,10 @@ def test_evaluate_gives_the_keys_of_the_report(run: Path, corpus: Path) -> None:
         assert list(report) == keys
         assert (report["poems"], report["chars"], report["iw_samples"]) == (poems, 10 * poems, 2)
     shown = shell(evaluate, run, corpus)
-    assert [line.split(": ")[0] for line in shown.out.splitlines()] == keys
+    headings = [line for line in shown.out.splitlines() if line[:1].strip()]
+    wanted = ["Likelihood (IWAE-2)", "What z carries", "The model"]
+    assert headings == [*wanted, "The bound by the samples that it takes"]
+    assert re.search(r"^  nats a character +\d\.\d{3}  +\d\.\d{3}–\d\.\d{3}$", shown.out, re.M)
     two = shell("evaluate --model", run, "--iw", "2", "--passes", "2", corpus)
     assert (two.code, "this model was trained to write in 1" in two.err) == (2, True)
 
@@ -991,7 +994,12 @@ def test_info(run: Path) -> None:
     about = result.answer
     assert (about["model"], about["latent_dim"], list(about["forms"])) == (str(run), 4, ["5x2"])
     shown = shell("info --model", run).out
-    assert f"parameters: {about['parameters']}\n" in shown
+    assert re.search(rf"^  parameters +{about['parameters']:,}$", shown, re.M)
+    assert re.search(rf"^  latent_dim +{about['latent_dim']}$", shown, re.M)
+    assert "Installed:" not in shown
+    whole = shell("info").out
+    assert re.search(rf"^  poetvae +{poetvae.__version__}$", whole, re.M)
+    assert re.search(r"^  beta +weight of the KL term$", whole, re.M)
 
 
 # Encodings

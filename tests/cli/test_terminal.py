@@ -18,7 +18,7 @@ import pytest
 from commands import COUPLET, Words, process, shell
 
 from poetvae.cli import cli, terminal
-from poetvae.runtime import without_bar
+from poetvae.progress import without_bar
 
 TRAIN = "train --form 5x2 --preset tiny --steps 4 --set log_every=1 --set validate_every=2 "
 TRAIN += "--set d_model=8 --set embed_dim=8 --set latent_dim=2 --set precision=fp32"

@@ -24,7 +24,7 @@ from folders import read_lines
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from poetvae import runtime
+from poetvae import progress, runtime
 from poetvae.checkpoints.model_folder import checkpoints, load_state
 from poetvae.config import Config
 from poetvae.errors import CheckpointError, ConfigError
@@ -429,7 +429,7 @@ def test_a_training_that_nobody_hears_goes_on(
 
 
 def test_nobody_hears_what_is_said_aside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    aside, closed = runtime.Aside(), open(tmp_path / "closed", "w")  # noqa: SIM115
+    aside, closed = progress.Aside(), open(tmp_path / "closed", "w")  # noqa: SIM115
     closed.close()
     with open("/dev/full", "w", buffering=1) as full:
         for stream in (None, closed, full):
