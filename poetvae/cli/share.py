@@ -1,4 +1,4 @@
-"""The commands that share: a page, a model for other programs, completion in shells."""
+"""The commands that share: a page, an API, a model for other programs, completion in shells."""
 
 from __future__ import annotations
 
@@ -11,23 +11,28 @@ from .common import ModelChoice
 from .terminal import note
 
 
+address_options = common.options(
+    click.option(
+        "--host",
+        default="127.0.0.1",
+        show_default=True,
+        help="The address to listen on; 0.0.0.0 = every one of this machine.",
+    ),
+    common.number(
+        "--port",
+        7860,
+        "Where it is taken, the next free one of the ten after it; 0 = any.",
+        most=65535,
+    ),
+    common.texts("--trust", "trust", "NAME", "Answer to this host name too; can repeat."),
+    click.option("--check", is_flag=True, help="Ask it once, and end."),
+    click.option("--access-log", is_flag=True, help="Tell of every request on stderr."),
+)
+
+
 @common.command("poetvae demo --model my-poet --port 0 --check")
 @common.model_options
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="The address to listen on; 0.0.0.0 = every one of this machine.",
-)
-@common.number(
-    "--port",
-    7860,
-    "Where it is taken, the next free one of the ten after it; 0 = any.",
-    most=65535,
-)
-@common.texts("--trust", "trust", "NAME", "Answer to this host name too; can repeat.")
-@click.option("--check", is_flag=True, help="Ask the page once, and end.")
-@click.option("--access-log", is_flag=True, help="Tell of every request on stderr.")
+@address_options
 def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any) -> None:
     """Serve a page to write verse on; prints its address.
 
@@ -35,11 +40,34 @@ def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any)
     names under which others know it with --trust. Ctrl-C ends it.
     """
     from ..poet import Poet
-    from ..web.server import serve
+    from ..web.server import page, serve
 
     # Not by `load`: memory kept for the next step of a training would grow with many threads.
     poet = Poet.from_pretrained(model.name, model.device, log=note)
-    serve(poet, host, port, verbose=access_log, **how)
+    serve(page(poet), host, port, verbose=access_log, **how)
+
+
+@common.command("poetvae serve --api --model my-poet --port 0 --check")
+@click.option("--api", "alone", is_flag=True, help="The API without the page, and without gradio.")
+@common.model_options
+@address_options
+def serve(
+    alone: bool, model: ModelChoice, host: str, port: int, access_log: bool, **how: Any
+) -> None:
+    """Serve the page and an API for programs; prints the address.
+
+    The API takes and gives JSON: /v1/generate, /v1/complete, /v1/check, /v1/score, /v1/models;
+    /openapi.json tells of all that they take. Without --model it has all packaged weights. Who may
+    ask is as of demo. Ctrl-C ends it.
+    """
+    from ..web import server
+    from ..web.models import served
+
+    models = served(model.name, model.device, note)
+    site = server.api(models)
+    if not alone:
+        site = site.beside(server.page(next(iter(models.values())).poet))
+    server.serve(site, host, port, verbose=access_log, **how)
 
 
 @common.command("poetvae export --model my-poet --to onnx --out my-poet.onnx")
@@ -64,21 +92,12 @@ def export(model: ModelChoice, kind: str, out: str, passes: int | None) -> None:
 @common.json_option
 def models(as_json: bool) -> None:
     """The weights in the package: their names for --model, languages, forms and sizes."""
-    from ..checkpoints.model_folder import PACKAGED
-    from ..poet import Poet
+    from ..web.models import served
 
-    for name, folder in PACKAGED.items():
-        poet = Poet.from_pretrained(folder)
-        language = poet.codec.language
-        values = {
-            "name": name,
-            "language": language.NAME if language else None,
-            "forms": list(map(str, poet.forms)),
-            "parameters": poet.model.num_parameters(),
-            "megabytes": round(sum(x.stat().st_size for x in folder.iterdir()) / 1e6, 1),
-        }
+    for name, one in served(None).items():
+        values = one.as_dict(name)
         size = f"{values['parameters']:,} parameters, {values['megabytes']} MB"
-        common.output(values, f"{name}: {size}; {' '.join(map(str, poet.forms))}", as_json)
+        common.output(values, f"{name}: {size}; {' '.join(values['forms'])}", as_json)
 
 
 @common.command("poetvae completion bash")

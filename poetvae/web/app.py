@@ -23,6 +23,7 @@ from ..text.poem import Form, Poem
 from . import handlers, html, validation
 from .admission import Admission
 from .middleware import App
+from .turn import MODEL
 
 # Read when gradio is imported: nothing may leave the machine.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -382,7 +383,8 @@ def _on(event: Any, answer: Callable[..., Any], inputs: list[Any], outputs: list
     @wraps(answer)
     def told(*values: Any) -> Any:
         try:
-            return answer(*values)
+            with MODEL.taken("page"):  # the API may be asked beside it
+                return answer(*values)
         except PoetVAEError as error:
             # A message may quote what was typed, and is shown as HTML.
             raise gr.Error(escape(str(error)), print_exception=False) from None
