@@ -10,7 +10,6 @@ from . import common
 from .common import ModelChoice
 from .terminal import note
 
-
 address_options = common.options(
     click.option(
         "--host",

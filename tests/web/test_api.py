@@ -147,8 +147,8 @@ def test_a_problem_is_what_the_document_says(small: TestClient, document: Json) 
 
 def test_answers_are_those_of_the_command_line(small: TestClient, run: Path) -> None:
     asked = {"n": 2, "seed": 3, "rhyme": "any", "candidates": 2}
-    line = "generate -n 2 --seed 3 --rhyme any --candidates 2 --json --model".split()
-    rows = shell("", *line, run).rows
+    line = "generate -n 2 --seed 3 --rhyme any --candidates 2 --json --model"
+    rows = shell(line, run).rows
     poems = small.post("/v1/generate", json=asked).json()["poems"]
     for row, poem in zip(rows, poems, strict=True):
         assert row.pop("log_prob") == pytest.approx(poem.pop("log_prob"))
@@ -483,7 +483,12 @@ def test_a_full_queue_tells_when_to_come_again(monkeypatch: pytest.MonkeyPatch) 
     async def full(most: str, status: int) -> None:
         monkeypatch.setattr(api, most, 2)
         hold = threading.Event()
-        slow = dataclasses.replace(OPERATIONS[0], work=lambda *_: iter([{}][: hold.wait()]))
+
+        def work(served: Served, values: Json) -> Iterator[Json]:
+            hold.wait(10)
+            yield {}
+
+        slow = dataclasses.replace(OPERATIONS[0], work=work)
         first = [Wire(slow, {}) for _ in range(3)]
         await asyncio.sleep(0.05)
         late = Wire(slow, {})
