@@ -1,4 +1,4 @@
-"""The commands that share: a page, a model for other programs, completion in shells."""
+"""The commands that share: a page, an API, a model for other programs, completion in shells."""
 
 from __future__ import annotations
 
@@ -12,24 +12,28 @@ from .common import ModelChoice
 from .tables import SPOKEN, definitions
 from .terminal import note, option
 
+address_options = common.options(
+    option(
+        "--host",
+        default="127.0.0.1",
+        show_default=True,
+        help="The address to listen on; 0.0.0.0 = every one of this machine.",
+    ),
+    common.number(
+        "--port",
+        7860,
+        "Where it is taken, the next free one of the ten after it; 0 = any.",
+        most=65535,
+    ),
+    common.texts("--trust", "trust", "NAME", "Answer to this host name too; can repeat."),
+    option("--check", is_flag=True, help="Ask it once, and end."),
+    option("--access-log", is_flag=True, help="Tell of every request on stderr."),
+)
+
 
 @common.command("poetvae demo --model my-poet --port 0 --check")
 @common.model_options
-@option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="The address to listen on; 0.0.0.0 = every one of this machine.",
-)
-@common.number(
-    "--port",
-    7860,
-    "Where it is taken, the next free one of the ten after it; 0 = any.",
-    most=65535,
-)
-@common.texts("--trust", "trust", "NAME", "Answer to this host name too; can repeat.")
-@option("--check", is_flag=True, help="Ask the page once, and end.")
-@option("--access-log", is_flag=True, help="Tell of every request on stderr.")
+@address_options
 def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any) -> None:
     """Serve a page to write verse on; prints its address.
 
@@ -38,10 +42,33 @@ def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any)
     """
     # Not by `load`: memory kept for the next step of a training would grow with many threads.
     from ..poet import Poet
-    from ..web.server import serve
+    from ..web.server import page, serve
 
     poet = Poet.from_pretrained(model.name, model.device, log=note)
-    serve(poet, host, port, verbose=access_log, **how)
+    serve(page(poet), host, port, verbose=access_log, **how)
+
+
+@common.command("poetvae serve --api --model my-poet --port 0 --check")
+@option("--api", "alone", is_flag=True, help="The API without the page, and without gradio.")
+@common.model_options
+@address_options
+def serve(
+    alone: bool, model: ModelChoice, host: str, port: int, access_log: bool, **how: Any
+) -> None:
+    """Serve the page and an API for programs; prints the address.
+
+    The API takes and gives JSON: /v1/generate, /v1/complete, /v1/check, /v1/score, /v1/models;
+    /openapi.json tells of all that they take. Without --model it has all packaged weights. Who may
+    ask is as of demo. Ctrl-C ends it.
+    """
+    from ..web import server
+    from ..web.models import served
+
+    models = served(model.name, model.device, note)
+    site = server.api(models)
+    if not alone:
+        site = site.beside(server.page(next(iter(models.values())).poet))
+    server.serve(site, host, port, verbose=access_log, **how)
 
 
 @common.command("poetvae export --model my-poet --to onnx --out my-poet.onnx")
@@ -69,25 +96,17 @@ def export(model: ModelChoice, kind: str, out: str, passes: int | None) -> None:
 @common.json_option
 def models(as_json: bool) -> None:
     """The weights in the package: their names for --model, languages, forms and sizes."""
-    from ..checkpoints.model_folder import PACKAGED
-    from ..poet import Poet
+    from ..web.models import served
 
-    for name, folder in PACKAGED.items():
-        with common.working(_("reading the model")):
-            poet = Poet.from_pretrained(folder)
-        language = poet.codec.language
-        values = {
-            "name": name,
-            "language": language.NAME if language else None,
-            "forms": list(map(str, poet.forms)),
-            "parameters": poet.model.num_parameters(),
-            "megabytes": round(sum(x.stat().st_size for x in folder.iterdir()) / 1e6, 1),
-        }
+    with common.working(_("reading the model")):
+        packaged = served(None)
+    for name, one in packaged.items():
+        values = one.as_dict(name)
         told = {
             _("language"): _(SPOKEN.get(str(values["language"]), str(values["language"]))),
             _("parameters"): f"{values['parameters']:,}",
             _("size"): f"{values['megabytes']} MB",
-            _("forms"): ", ".join(map(str, poet.forms)),
+            _("forms"): ", ".join(values["forms"]),
             _("taken by"): f"--model {name}",
         }
         text = definitions({name: list(told.items())})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..constraints.options import LINES as LINES
 from ..constraints.options import Conditions
 from ..errors import ConfigError, CorpusError
 from ..generation.options import CANDIDATES, SamplingOptions
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 CONDITIONS = tuple(field.name for field in dataclasses.fields(Conditions))
 _DIGITS, _SHOWN = 9, 40  # of the number of a line; of an option that is quoted
-LINES = ("first_line", "lines", "template")  # what a text to complete says itself
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ..text.prosody import METRES, STRICTNESS, USUAL
 
 WHERE = ("heads", "ends", "diagonal")  # where an acrostic may stand in the lines
 TONES = STRICTNESS  # with every reading, some usual one, or some reading
+LINES = ("first_line", "lines", "template")  # what a text to complete says itself
 
 
 _text, _GAPS = partial(option, metavar="TEXT"), "春__月"

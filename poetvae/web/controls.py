@@ -16,6 +16,7 @@ from ..errors import ConfigError, PoetVAEError
 from ..poet import Poet
 from ..text.poem import Form
 from . import handlers, validation
+from .turn import MODEL
 
 # Read when gradio is imported: nothing may leave the machine.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -82,7 +83,8 @@ def on(event: Any, answer: Callable[..., Any], inputs: list[Any], outputs: list[
     @wraps(answer)
     def told(*values: Any) -> Any:
         try:
-            return answer(*values)
+            with MODEL.taken("page"):  # the API may be asked beside it
+                return answer(*values)
         except PoetVAEError as error:
             # A message may quote what was typed, and is shown as HTML.
             raise gr.Error(escape(str(error)), print_exception=False) from None

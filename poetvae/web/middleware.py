@@ -3,7 +3,7 @@
 Other pages that its user visits reach a page on a private address through the user's browser (a
 request from elsewhere) and by a name that is made to point here (DNS rebinding). So a request
 passes when it names this server, comes from this server's page or none, asks for a route that the
-page needs, and is small and quick. Standard library alone.
+page needs, and is small and quick. Nothing beside the standard library.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ import ipaddress
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from http import HTTPStatus
 from typing import Any
+
+from ..i18n import _, of_header, speaking
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -28,11 +31,22 @@ NONE: Mapping[str, str] = {}
 
 
 class RefusedError(Exception):
-    """The status and the reason with which a request is answered that may not pass."""
+    """The status, the reason and further headers with which a request is answered that may not
+    pass.
 
-    def __init__(self, status: int, reason: str) -> None:
+    `error` is the class of what Python would have raised of the same values, if it would.
+    """
+
+    def __init__(
+        self, status: int, reason: str, *, error: str = "", headers: Mapping[str, str] = NONE
+    ) -> None:
         super().__init__(reason)
-        self.status = status
+        self.status, self.error, self.headers = status, error, headers
+
+    def problem(self) -> dict[str, object]:
+        """Problem details for programs (RFC 9457), with what the class of the error is called."""
+        found = {"title": HTTPStatus(self.status).phrase, "status": self.status}
+        return found | {"detail": str(self)} | ({"error": self.error} if self.error else {})
 
 
 class Guard:
@@ -43,15 +57,17 @@ class Guard:
     | 421 | no Host, several, or one that is not among `hosts`, whatever the port |
     | 403 | an Origin that is not exactly this host and port, a Sec-Fetch-Site that is another, \
 except where a link elsewhere leads here |
-    | 405 | a method that is not among `routes` (HEAD goes with GET) |
-    | 404 | a path that the pattern of its method does not match as a whole, after decoding |
+    | 404 | a path that no pattern among `routes` matches as a whole, after decoding |
+    | 405 | a method whose pattern does not match it, or that has none (HEAD goes with GET) |
     | 415 | a POST that is not JSON: no form, no upload |
     | 413 | a body of more than `max_body` bytes, whether or not its length was told |
     | 408 | a body that is not there after `seconds` |
 
     Websockets are closed. A body is read before `app` sees the request, which may refuse it by a
     `RefusedError`, too. X-Forwarded-Host is taken away, unchecked: a proxy must pass Host on.
-    `headers` stand on every answer, in place of those of the same name.
+    `headers` stand on every answer, in place of those of the same name. A refusal is told in the
+    language that the client prefers: as problem details, or to a browser that asks for a page as a
+    line of text.
     """
 
     def __init__(
@@ -75,9 +91,11 @@ except where a link elsewhere leads here |
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1008})
         dressed, body = self._dress(send), None
+        language = language_of(scope)
         try:
-            self._check(scope)
-            body = await self._read(receive)
+            with speaking(language):
+                self._check(scope)
+                body = await self._read(receive)
             if body is None:  # the client has left
                 return None
             # Nor the length: what refuses a body may also shorten it.
@@ -85,9 +103,16 @@ except where a link elsewhere leads here |
             headers = [pair for pair in scope["headers"] if pair[0] not in gone]
             return await self.app({**scope, "headers": headers}, replay(body, receive), dressed)
         except RefusedError as refusal:
+            text = f"{refusal}\n".encode()
+            kind = "text/plain; charset=utf-8"
+            if scope["method"] == "POST" or b"text/html" not in header(scope, b"accept"):
+                text = json.dumps(refusal.problem(), ensure_ascii=False).encode()
+                kind = "application/problem+json"
+            told = {"content-type": kind, "content-length": str(len(text))}
+            told |= {"content-language": language.replace("_", "-"), **refusal.headers}
+            told |= {"connection": "close"} if body is None else {}
             unread = body is None and refusal.status != 408
-            posted = scope["method"] == "POST"
-            return await self._refuse(refusal, posted, receive if unread else None, dressed)
+            return await self._refuse(refusal.status, told, text, unread, receive, dressed)
 
     def _check(self, scope: MutableMapping[str, Any]) -> None:
         """Raise the `RefusedError` of a request, from its head alone."""
@@ -97,7 +122,7 @@ except where a link elsewhere leads here |
 
         method, hosts = scope["method"], values(b"host")
         if len(hosts) != 1 or host_of(hosts[0]) not in self.hosts:
-            reason = "this server does not go by that name; start it with --trust NAME if it is"
+            reason = _("this server does not go by that name; start it with --trust NAME if it is")
             raise RefusedError(421, reason)
         origins, sites = values(b"origin"), values(b"sec-fetch-site")
         ours = {f"{scheme}://{hosts[0].lower()}" for scheme in ("http", "https")}
@@ -108,14 +133,17 @@ except where a link elsewhere leads here |
         )
         same = {"same-origin", "none"}.issuperset(sites) or linked
         if not (same and ours.issuperset(origins) and len(origins) <= 1):
-            raise RefusedError(403, "requests from other pages are not answered")
-        if method not in self.routes:
-            raise RefusedError(405, f"expected {', '.join(self.routes)}")
-        if not self.routes[method].fullmatch(scope["path"]):
-            raise RefusedError(404, "there is no such page")
+            raise RefusedError(403, _("requests from other pages are not answered"))
+        path = scope["path"]
+        allowed = [name for name, known in self.routes.items() if known.fullmatch(path)]
+        if method not in self.routes or (allowed and method not in allowed):
+            names = ", ".join(allowed or self.routes)
+            raise RefusedError(405, _("expected {names}", names=names), headers={"allow": names})
+        if not allowed:
+            raise RefusedError(404, _("there is no such page"))
         kinds = [value.partition(";")[0].strip().lower() for value in values(b"content-type")]
         if method == "POST" and kinds != ["application/json"]:
-            raise RefusedError(415, "expected Content-Type: application/json")
+            raise RefusedError(415, _("expected Content-Type: application/json"))
         lengths = values(b"content-length")
         if any(not length.isdecimal() or int(length[:20]) > self.max_body for length in lengths):
             raise self._too_large()
@@ -132,12 +160,12 @@ except where a link elsewhere leads here |
                     if not message.get("more_body", False):
                         return bytes(body)
         except TimeoutError:
-            reason = f"the request was not complete after {self.seconds:g} s"
+            reason = _("the request was not complete after {n:g} s", n=self.seconds)
             raise RefusedError(408, reason) from None
         return None
 
     def _too_large(self) -> RefusedError:
-        return RefusedError(413, f"the request has more than {self.max_body} bytes")
+        return RefusedError(413, _("the request has more than {n} bytes", n=self.max_body))
 
     def _dress(self, send: Send) -> Send:
         names = {name for name, _ in self.headers}
@@ -151,27 +179,33 @@ except where a link elsewhere leads here |
         return dressed
 
     async def _refuse(
-        self, refusal: RefusedError, posted: bool, unread: Receive | None, send: Send
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        text: bytes,
+        unread: bool,
+        receive: Receive,
+        send: Send,
     ) -> None:
-        status, text = refusal.status, str(refusal)
-        text = (
-            json.dumps({"detail": text}) if posted else f"{text}\n"
-        )  # read by the page, or people
-        headers = {
-            b"content-type": b"application/json" if posted else b"text/plain; charset=utf-8",
-            b"content-length": str(len(text.encode())).encode(),
-            b"connection": b"close",
-        }
-        if status == 405:
-            headers[b"allow"] = ", ".join(self.routes).encode()
-        await send({"type": "http.response.start", "status": status, "headers": [*headers.items()]})
-        await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": pairs})
+        await send({"type": "http.response.body", "body": text, "more_body": True})
         # A connection closed on a client that still sends is reset, and the answer lost on its way.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(self.seconds, 2.0)):
-                while unread and (await unread()).get("more_body", False):
+                while unread and (await receive()).get("more_body", False):
                     pass
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def header(scope: MutableMapping[str, Any], name: bytes) -> bytes:
+    """The values of a header of a request, one after another."""
+    return b", ".join(value for key, value in scope["headers"] if key == name)
+
+
+def language_of(scope: MutableMapping[str, Any]) -> str:
+    """The language that a request prefers, see `i18n.of_header`."""
+    return of_header(header(scope, b"accept-language").decode("latin-1"))
 
 
 def replay(body: bytes, receive: Receive) -> Receive:

@@ -1,6 +1,7 @@
-"""The page of `poetvae.web.app` as a server: what it answers, on which port, until when.
+"""A server of the page of `poetvae.web.app`, of the API of `poetvae.web.api`, or of both: what it
+answers, on which port, until when.
 
-Needs the extra demo: gradio, and the uvicorn and starlette that come with it.
+Needs uvicorn; the page needs gradio, the API starlette.
 """
 
 from __future__ import annotations
@@ -17,13 +18,16 @@ import socket
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
+from ..i18n import _
 from ..runtime import Stopped, interruption, share_freed_memory
 from .middleware import App, Guard, Message, Receive, Send, canonical
+from .models import Served
 
 if TYPE_CHECKING:
     from ..poet import Poet
@@ -32,7 +36,8 @@ try:
     import uvicorn
     from uvicorn.protocols.http.h11_impl import H11Protocol
 except ImportError as missing:
-    raise ConfigError("the page needs gradio: pip install 'poetvae[demo]'") from missing
+    lacks = _("a server needs uvicorn: pip install 'poetvae[demo]', or 'poetvae[api]' for no page")
+    raise ConfigError(lacks) from missing
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 # What the page asks for, and the routes of its API; gradio has many more, among them those that
@@ -60,14 +65,47 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
+MAX_BODY = 64 * 1024  # bytes of what the page sends
 CONNECTIONS = 256  # at once; a page that waits for its poem holds one
 OF_ONE = CONNECTIONS // 2  # of one client
 HEAD_SECONDS = 10  # for the head of a request to come, and between two requests
+READ_SECONDS = 30  # for a client to take what waits for it
 STOP_SECONDS = 2  # for poems that are being written when the server is told to stop
 
 
-def application(poet: Poet, hosts: Iterable[str] = LOCAL) -> Guard:
-    """The page of a model at /, and {"status": "ok"} at /health, for these host names alone.
+@dataclass(frozen=True)
+class Site:
+    """What can be served: an app, the paths that it answers by method, what a request may have of
+    bytes, and a path whose answer has these bytes in it where all is well."""
+
+    app: App
+    routes: Mapping[str, re.Pattern[str]]
+    max_body: int
+    probe: tuple[str, bytes]
+
+    def guarded(self, hosts: Iterable[str] = LOCAL) -> Guard:
+        """The app for those who name one of these hosts."""
+        more: Any = {"routes": self.routes, "headers": HEADERS, "max_body": self.max_body}
+        return Guard(self.app, hosts, **more)
+
+    def beside(self, other: Site) -> Site:
+        """This one, and at the paths that are not its own the other."""
+
+        async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+            own = scope["type"] == "http" and any(
+                known.fullmatch(scope["path"]) for known in self.routes.values()
+            )
+            await (self.app if own else other.app)(scope, receive, send)
+
+        routes = {
+            method: re.compile(f"{self.routes[method].pattern}|{known.pattern}", re.ASCII)
+            for method, known in other.routes.items()
+        }
+        return Site(app, routes, max(self.max_body, other.max_body), other.probe)
+
+
+def page(poet: Poet) -> Site:
+    """The page of a model at /, and {"status": "ok"} at /health.
 
     Raises:
         ConfigError: gradio is not installed.
@@ -90,7 +128,19 @@ def application(poet: Poet, hosts: Iterable[str] = LOCAL) -> Guard:
         return admission(Policy(app), blocks)
 
     admitted = asyncio.run(mount())  # outside a loop gradio makes one, and leaves it open
-    return Guard(admitted, hosts, routes=ROUTES, headers=HEADERS)
+    return Site(admitted, ROUTES, MAX_BODY, ("/", b"<gradio-app"))
+
+
+def api(models: Mapping[str, Served]) -> Site:
+    """The API of models by name, the first of which answers where none is named.
+
+    Raises:
+        ConfigError: starlette is not installed.
+    """
+    from .api import MAX_BODY, PATHS, application
+
+    routes = {name: re.compile("|".join(map(re.escape, paths))) for name, paths in PATHS.items()}
+    return Site(application(models), routes, MAX_BODY, ("/openapi.json", b'"openapi"'))
 
 
 class Policy:
@@ -134,7 +184,7 @@ def policy(scripts: Iterable[bytes] = ()) -> tuple[bytes, bytes]:
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's, which would wait for the head of a request for ever."""
+    """uvicorn's, which would wait for ever for the head of a request, and for a client to read."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -142,6 +192,14 @@ class _Protocol(H11Protocol):
         if [host for host, *_ in clients].count((self.client or [""])[0]) > OF_ONE:
             transport.close()
         self._wait()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.unread = self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self.unread.cancel()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -183,7 +241,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(
-    poet: Poet,
+    site: Site,
     host: str = "127.0.0.1",
     port: int = 7860,
     *,
@@ -191,26 +249,32 @@ def serve(
     check: bool = False,
     verbose: bool = False,
 ) -> None:
-    """Serve the page of a model until a signal comes; its URL is the one line on stdout.
+    """Serve a site until a signal comes; its URL is the one line on stdout.
 
     It answers to its own `host`, the names of this machine to itself, and those of `trust`, under
     which others know it; a proxy has to pass Host on. `port` is as of `listen`. With `check` it
-    serves itself one request of its page instead, and returns.
+    serves itself one request instead, and returns.
 
     Raises:
-        ConfigError: no gradio; no such host, or no free port there; the page does not answer.
+        ConfigError: no such host, or no free port there; the site does not answer.
         KeyboardInterrupt, SystemExit: SIGINT; SIGTERM, with code 143.
     """
     share_freed_memory()
-    app = application(poet, [*LOCAL, host, *trust])
+    app = site.guarded([*LOCAL, host, *trust])
     listener = listen(host, port)
     address, bound = listener.getsockname()[:2]
     if bound != port:
-        _note(f"port {port} is taken; using {bound}" if port else f"port {bound}")
+        taken = _("port {port} is taken; using {bound}", port=port, bound=bound)
+        _note(taken if port else _("port {n}", n=bound))
     ip = ipaddress.ip_address(address.partition("%")[0])
     if not ip.is_loopback:
         names = ", ".join(sorted(app.hosts))
-        _note(f"warning: open to other machines, without a password; answers to the names {names}")
+        _note(
+            _(
+                "warning: open to other machines, without a password; answers to the names {names}",
+                names=names,
+            )
+        )
     config = uvicorn.Config(
         app,
         http=_Protocol,
@@ -232,9 +296,9 @@ def serve(
         server = _Server(config, stopped)
         print(url, flush=True)
         if check:
-            _ask(server, listener, url)
+            _ask(server, listener, url, site.probe)
         else:
-            _note("stop it with Ctrl-C")
+            _note(_("stop it with Ctrl-C"))
             server.run([listener])
     # The patience goes on: the interpreter would wait at its end for threads that compute.
     if stopped.signum == signal.SIGINT:
@@ -253,7 +317,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
-        raise ConfigError(f"host {host!r} is not known here; try 127.0.0.1") from error
+        unknown = _("host {host!r} is not known here; try 127.0.0.1", host=host)
+        raise ConfigError(unknown) from error
     family, address = found[0][0], found[0][4]
     last = min(port + 10, 65535) if port else 0
     for candidate in range(port, last + 1):
@@ -266,22 +331,32 @@ def listen(host: str, port: int) -> socket.socket:
         except OSError as error:
             listener.close()
             if error.errno != errno.EADDRINUSE:
-                place, reason = f"{host}, port {candidate}", error.strerror or error
-                raise ConfigError(f"cannot listen on {place} ({reason})") from error
-    raise ConfigError(f"ports {port} to {last} are taken; give another --port, or 0 for any")
+                where: Any = {"host": host, "port": candidate, "why": error.strerror or error}
+                cannot = _("cannot listen on {host}, port {port} ({why})", **where)
+                raise ConfigError(cannot) from error
+    raise ConfigError(
+        _(
+            "ports {first} to {last} are taken; give another --port, or 0 for any",
+            first=port,
+            last=last,
+        )
+    )
 
 
-def _ask(server: uvicorn.Server, listener: socket.socket, url: str) -> None:
-    """Serve in a thread until the page has answered; raises ConfigError where it does not."""
+def _ask(
+    server: uvicorn.Server, listener: socket.socket, url: str, probe: tuple[str, bytes]
+) -> None:
+    """Serve in a thread until the site has answered; raises ConfigError where it does not."""
+    path, wanted = probe
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=30) as answer:
-            if b"<gradio-app" not in answer.read():
-                raise ConfigError(f"{url} does not give the page")
+        with opener.open(url + path, timeout=30) as answer:
+            if wanted not in answer.read():
+                raise ConfigError(_("{url} does not give what it serves", url=url + path))
     except OSError as error:
-        raise ConfigError(f"{url} does not answer: {error}") from error
+        raise ConfigError(_("{url} does not answer: {why}", url=url, why=error)) from error
     finally:
         server.should_exit = True
         thread.join()

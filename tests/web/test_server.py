@@ -62,6 +62,7 @@ class Asked:
 
     def __init__(self, hosts: Sequence[str] = server.LOCAL, **limits: Any) -> None:
         self.inner = Inner()
+        self.plain = False  # whether refusals are to be for people
         limits = {"max_body": MAX, "routes": ROUTES, **limits}
         self.guard = Guard(self.inner, hosts, **limits)
 
@@ -102,13 +103,13 @@ class Asked:
         )
         assert (answer.status == 200) == bool(self.inner.seen)
         self.inner.seen, self.last = [], self.inner.seen
-        if answer.status != 200:
-            kinds = {b"application/json"} if method == "POST" else {b"text/plain; charset=utf-8"}
-            assert answer.headers[b"content-type"] in kinds
-            if method == "POST":
-                assert json.loads(answer.body).keys() == {"detail"}
+        if answer.status != 200 and not self.plain:
+            told = json.loads(answer.body)
+            assert answer.headers[b"content-type"] == b"application/problem+json"
+            assert told.keys() == {"title", "status", "detail"}
+            assert told["status"] == answer.status
             assert int(answer.headers[b"content-length"]) == len(answer.body)
-            assert answer.headers[b"connection"] == b"close"
+            assert answer.headers[b"connection"] == b"close"  # its body may not have been read
         return answer
 
 
@@ -265,8 +266,11 @@ HEADS: list[tuple[str, str, Pairs, int]] = [
     # A route is of one method, and HEAD goes with GET.
     *((method, "/write", JSON, 405) for method in METHODS),
     ("HEAD", "/a/b", OURS, 200),
-    ("GET", "/write", OURS, 404),
-    ("POST", "/", JSON, 404),
+    ("GET", "/write", OURS, 405),
+    ("HEAD", "/write", OURS, 405),
+    ("POST", "/", JSON, 405),
+    ("POST", "/x", JSON, 404),
+    ("PUT", "/x", JSON, 405),
     # A POST is JSON, says so once, and has a length, if it tells one.
     *(("POST", "/write", [*OURS, told("content-type", kind)], n) for kind, n in KINDS.items()),
     ("POST", "/write", OURS, 415),
@@ -282,7 +286,19 @@ def test_what_the_head_of_a_request_tells(
     answer = Asked()(method, path, headers)
     assert answer.status == status
     if status == 405:
-        assert answer.headers[b"allow"] == b"GET, POST, HEAD"
+        allowed = {"/write": b"POST", "/": b"GET, HEAD"}
+        assert answer.headers[b"allow"] == allowed.get(path, b"GET, POST, HEAD")
+
+
+def test_a_refusal_is_told_to_people_and_in_their_language() -> None:
+    answer = Asked()("GET", "/x", [*OURS, told("accept-language", "zh-TW, en;q=0.5")])
+    assert answer.headers[b"content-language"] == b"zh-TW"
+    assert json.loads(answer.body)["detail"] == "沒有這一頁"
+    asked = Asked()
+    asked.plain = True
+    answer = asked("GET", "/x", [*OURS, told("accept", "text/html,*/*;q=0.8")])
+    assert answer.headers[b"content-type"] == b"text/plain; charset=utf-8"
+    assert answer.body == b"there is no such page\n"
 
 
 FORBIDDEN = [
@@ -304,7 +320,8 @@ FORBIDDEN = [
 
 @pytest.mark.parametrize("path", FORBIDDEN)
 def test_the_page_has_no_way_to_files(path: str) -> None:
-    assert Asked(routes=server.ROUTES)("GET", path).status == 404
+    found = Asked(routes=server.ROUTES)("GET", path).status
+    assert found == (405 if path == "/gradio_api/queue/join" else 404)
     if path != "/gradio_api/queue/join":
         assert Asked(routes=server.ROUTES)("POST", path, JSON).status == 404
 
@@ -438,11 +455,14 @@ async def app(scope, receive, send):
         await asyncio.to_thread(time.sleep, 60)
     await send({"type": "http.response.body", "body": b""})
 
-server.application = lambda poet, hosts: Guard(app, hosts, max_body=100, seconds=0.5)
+class Site(server.Site):
+    def guarded(self, hosts):
+        return Guard(app, hosts, max_body=100, seconds=0.5)
+
 server.HEAD_SECONDS, server.STOP_SECONDS = 0.5, 1
 host, port, *trust = sys.argv[1:]
 try:
-    server.serve(None, host, int(port), trust=trust)
+    server.serve(Site(app, {}, 0, ("/", b"")), host, int(port), trust=trust)
 except KeyboardInterrupt:
     sys.exit(130)
 """
@@ -663,11 +683,10 @@ def test_a_signal_before_there_is_a_server_ends_it_too(
         if "file" not in options:  # the URL: from then on the user may want it to end
             os.kill(os.getpid(), signum)
 
-    app = Starlette()
-    monkeypatch.setattr(server, "application", lambda poet, hosts: Guard(app, hosts))
+    site = server.Site(Starlette(), server.ROUTES, MAX, ("/", b""))
     monkeypatch.setattr("builtins.print", early)
     with pytest.raises((KeyboardInterrupt, SystemExit)) as ended:
-        server.serve(None, port=0)  # type: ignore[arg-type]
+        server.serve(site, port=0)
     assert getattr(ended.value, "code", 130) == code
 
 
@@ -677,5 +696,5 @@ def test_without_its_libraries_there_is_a_line(
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.delitem(sys.modules, "poetvae.web.server")
-    with pytest.raises(ConfigError, match=r"the page needs gradio: pip install 'poetvae\[demo\]'"):
+    with pytest.raises(ConfigError, match=r"a server needs uvicorn: pip install 'poetvae\[demo\]'"):
         importlib.import_module("poetvae.web.server")
