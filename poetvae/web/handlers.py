@@ -10,6 +10,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -280,8 +281,9 @@ def examples(poet: Poet, n: int = 2) -> list[str]:
     return alike[:: max(1, len(alike) // n)][:n]
 
 
+@lru_cache(maxsize=4)
 def atlas(poet: Poet) -> Atlas:
-    """The map of `familiar` poems."""
+    """The map of `familiar` poems, computed once."""
     poems, own = familiar(poet)
     z = poet.latents(poems)
     plane = Plane.fit(z)
