@@ -124,10 +124,13 @@ def options() -> dict[str, Any]:
         input_placeholder_color="*neutral_500",
     )
     off = ("run_history", "show_error", "ssr_mode", "pwa", "mcp_server", "enable_monitoring")
-    head = f"<link rel='icon' href='{SEAL}'><script>{resource('page.js')}</script>"
-    own = {"theme": theme, "css": resource("app.css"), "head": head, "footer_links": []}
-    own["max_file_size"] = 1
+    own = {"theme": theme, "css": resource("app.css"), "footer_links": [], "max_file_size": 1}
     return {**own, **dict.fromkeys(off, False)}
+
+
+def head() -> str:
+    """What stands first in the head of a page, before Gradio."""
+    return f"<link rel='icon' href='{SEAL}'><script>{resource('page.js')}</script>"
 
 
 def _send(poet: Poet, event: gr.EventData) -> list[Any]:
