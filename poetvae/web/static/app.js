@@ -9,7 +9,7 @@ const copy = async text => {
 };
 
 element.addEventListener("click", async event => {
-  const button = event.target.closest("button");
+  const button = event.target.closest("button, [data-region]");
   if (!button) return;
   if (button.dataset.copy) {
     await copy(button.dataset.copy);
@@ -17,18 +17,12 @@ element.addEventListener("click", async event => {
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   } else if (button.dataset.ask) {
     for (const other of element.querySelectorAll("[aria-pressed]")) other.removeAttribute("aria-pressed");
-    button.setAttribute("aria-pressed", "true");
+    if (button.matches("button")) button.setAttribute("aria-pressed", "true");
     const poem = button.closest("[data-poem]")?.dataset.poem;
-    const { first, last, ...asked } = button.dataset;
-    trigger("select", first ? { poem, first: Number(first), last: Number(last), ...asked } : asked);
+    const { first, last, region, ...asked } = button.dataset;
+    if (region) trigger("select", { region: Number(region) });
+    else trigger("select", first ? { poem, first: Number(first), last: Number(last), ...asked } : asked);
   }
-});
-
-element.addEventListener("input", event => {
-  if (!("slide" in event.target.dataset)) return;
-  const at = event.target.value;
-  for (const step of element.querySelectorAll("[data-step]")) step.hidden = step.dataset.step !== at;
-  element.querySelector("output").textContent = Number(at) + 1;
 });
 
 // The map: a cross that a click or the arrow keys move; its place is told in units of the plane.
@@ -47,7 +41,7 @@ const read = (map, x, y, told) => {
 
 element.addEventListener("click", event => {
   const map = event.target.closest("svg[data-map]");
-  if (!map) return;
+  if (!map || event.target.closest("[data-region]")) return;
   const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(map.getScreenCTM().inverse());
   read(map, at.x, at.y, true);
 });
@@ -62,3 +56,13 @@ element.addEventListener("keydown", event => {
   else return;
   event.preventDefault();
 });
+
+// The region that is pointed at, or has the focus, stands out among the others.
+const light = target => {
+  const of = target?.closest?.("[data-region]")?.dataset.region;
+  for (const dot of element.querySelectorAll(".map circle[data-of]")) {
+    dot.classList.toggle("faded", of !== undefined && dot.dataset.of !== of);
+  }
+};
+for (const name of ["mouseover", "focusin"]) element.addEventListener(name, event => light(event.target));
+for (const name of ["mouseout", "focusout"]) element.addEventListener(name, event => light(event.relatedTarget));

@@ -31,8 +31,8 @@ from .words import pronunciations
 _NAMES = {2: N_("monometer"), 4: N_("dimeter"), 6: N_("trimeter"), 8: N_("tetrameter")}
 _NAMES |= {10: N_("pentameter"), 12: N_("hexameter"), 14: N_("heptameter")}
 _SHAPES = {1: N_("line"), 2: N_("couplet"), 3: N_("tercet"), 4: N_("quatrain"), 14: N_("sonnet")}
-_SAID = (N_("iambic"), N_("trochaic"), N_("anapaestic"), N_("dactylic"), N_("lines"))
-_SAID += (N_("haiku"), N_("ballad stanza"))
+_SAID = [N_("iambic"), N_("trochaic"), N_("anapaestic"), N_("dactylic"), N_("lines")]
+_SAID += [N_("haiku"), N_("ballad stanza")]
 _WRONG, _LIBERTY, _RARE = 1.0, 0.3, 0.4  # against a stress, an inverted foot, feet of three
 syllable = partial(Fault, unit="syllable")
 
