@@ -34,12 +34,17 @@ def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any)
     It works offline and answers this machine alone, unless --host says otherwise: then give the
     names under which others know it with --trust. Ctrl-C ends it.
     """
+    from ..checkpoints.model_folder import PACKAGED
     from ..poet import Poet
     from ..web.server import serve
 
+    given = model.name
+    names = {name: name for name in PACKAGED if given in (None, name)} or {"model": given}
     # Not by `load`: memory kept for the next step of a training would grow with many threads.
-    poet = Poet.from_pretrained(model.name, model.device, log=note)
-    serve(poet, host, port, verbose=access_log, **how)
+    poets = {
+        name: Poet.from_pretrained(one, model.device, log=note) for name, one in names.items()
+    }
+    serve(poets, host, port, verbose=access_log, **how)
 
 
 @common.command("poetvae export --model my-poet --to onnx --out my-poet.onnx")

@@ -1,15 +1,17 @@
 """The page as Gradio shows it: writing, revising, walking, a map, scores, and checking.
 
-Nothing is sent elsewhere, and nothing is kept.
+There is one for each model and language, at an address of its own. Nothing is sent elsewhere, and
+nothing is kept.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from ..errors import ConfigError
+from ..i18n import LANGUAGES, _, spoken, tag
 from ..poet import Poet
 from . import handlers, validation
 from .admission import Admission
@@ -19,34 +21,36 @@ from .tabs import check, couplet, map, revise, score, walk, write
 
 WAITING = 32  # requests in the queue; more are told to come again
 WAITING_OF_ONE = WAITING // 4  # of one client: there is room for others
+_CURRENT = " aria-current='page'"
 SESSIONS = 100  # whose state is kept, about 0.1 MB each, and whose answers wait to be fetched
 
 
-def build(poet: Poet) -> gr.Blocks:
-    """The page of a model, one request to the model at a time. Serve it with `options`.
+def build(poet: Poet, model: str = "model", models: Sequence[str] = ("model",)) -> gr.Blocks:
+    """The page of one of these models in the language spoken now, one request to the model at a
+    time. Serve it with `options`.
 
     Walk and Map are there where the model has a latent space.
     """
     latent = poet.model.has_latent
     blocks = gr.Blocks(title="poetvae", analytics_enabled=False)
     with blocks:
-        gr.HTML(_head(poet), js_on_load=None)
+        gr.HTML(_head(poet, model, models), js_on_load=None)
         with gr.Tabs() as tabs:
-            with gr.Tab("Write", id="write"):
+            with gr.Tab(_("Write"), id="write"):
                 written = write.tab(poet)
-            with gr.Tab("Revise", id="revise"):
+            with gr.Tab(_("Revise"), id="revise"):
                 text, opened, offers = revise.tab(poet)
             if handlers.answers_couplets(poet):
-                with gr.Tab("Couplet", id="couplet"):
+                with gr.Tab(_("Couplet"), id="couplet"):
                     couplet.tab(poet)
             if latent:
-                with gr.Tab("Walk", id="walk"):
+                with gr.Tab(_("Walk"), id="walk"):
                     a, b = walk.tab(poet)
-                with gr.Tab("Map", id="map"):
+                with gr.Tab(_("Map"), id="map"):
                     there = map.tab(poet)
-            with gr.Tab("Score", id="score"):
+            with gr.Tab(_("Score"), id="score"):
                 score.tab(poet)
-            with gr.Tab("Check", id="check"):
+            with gr.Tab(_("Check"), id="check"):
                 checked, reports = check.tab()
 
         def send(event: gr.EventData) -> list[Any]:
@@ -62,11 +66,19 @@ def build(poet: Poet) -> gr.Blocks:
     return blocks
 
 
-def admission(app: App, blocks: gr.Blocks) -> Admission:
-    """What lets in to `app`, which serves a page, the requests that its queue takes."""
-    events = blocks.fns.items()
-    declared = {number: [_types(part) for part in event.inputs] for number, event in events}
-    return Admission(app, declared, partial(_waiting, blocks._queue), WAITING_OF_ONE)
+def admission(app: App, pages: Mapping[str, gr.Blocks]) -> Admission:
+    """What lets in to `app`, which serves pages by path, the requests that their queues take."""
+    declared = {
+        path: {
+            number: [_types(part) for part in event.inputs] for number, event in page.fns.items()
+        }
+        for path, page in pages.items()
+    }
+
+    def waiting(client: str) -> int:
+        return sum(_waiting(page._queue, client) for page in pages.values())
+
+    return Admission(app, declared, waiting, WAITING_OF_ONE)
 
 
 def _types(part: object) -> tuple[type, ...]:
@@ -127,10 +139,23 @@ def _send(poet: Poet, event: gr.EventData) -> list[Any]:
     raise ConfigError("a poem can be sent to Revise, Check and Walk alone")
 
 
-def _head(poet: Poet) -> str:
-    forms = poet.codec.known_forms if poet.forms else "free form"
-    labels = "".join(f", with {name}" for name in poet.codec.fields)
-    return (
-        "<h1>poetvae</h1><p class='told'>A machine that writes verse from a latent space:"
-        f" {poet.model.num_parameters():,} parameters, {escape(forms + labels)}.</p>"
-    )
+def _head(poet: Poet, model: str, models: Sequence[str]) -> str:
+    """The name of the page, and links to the same in other languages and to other models."""
+    here, names = spoken(), {"chinese": _("Chinese verse"), "english": _("English verse")}
+    languages = [
+        f"<a href='../../{tag(one)}/{model}/' hreflang='{tag(one)}' lang='{tag(one)}'"
+        f"{_CURRENT * (one == here)}>{name}</a>"
+        for one, name in LANGUAGES.items()
+    ]
+    others = [
+        f"<a href='../{one}/'{_CURRENT * (one == model)}>{escape(names.get(one, one))}</a>"
+        for one in models
+    ]
+    told = _("verse from a latent space, {n} parameters", n=f"{poet.model.num_parameters():,}")
+    links = _nav(_("Model"), others) if len(models) > 1 else ""
+    links += _nav(_("Language"), languages)
+    return f"<header><h1>poetvae</h1><p class='told'>{told}</p>{links}</header>"
+
+
+def _nav(label: str, links: Sequence[str]) -> str:
+    return f"<nav aria-label='{escape(label)}'>{''.join(links)}</nav>"

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any
 
 from ..errors import ConfigError, PoetVAEError
+from ..i18n import _, speaking, spoken
 from ..poet import Poet
 from ..text.poem import Form
 from . import handlers, validation
@@ -29,7 +30,7 @@ os.environ["no_proxy"] = "*"
 try:
     import gradio as gr
 except ModuleNotFoundError as error:
-    raise ConfigError("the page needs gradio: pip install 'poetvae[demo]'") from error
+    raise ConfigError(_("the page needs gradio: pip install 'poetvae[demo]'")) from error
 finally:
     del os.environ["no_proxy"]
     if _direct is not None:
@@ -77,15 +78,19 @@ def menu(forms: Iterable[Form], label: str, *absent: str) -> gr.Dropdown:
 
 
 def on(event: Any, answer: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
-    """Have an event answered: in turn with all others, and what goes wrong told in one line."""
+    """Have an event answered: in turn with all others, in the language spoken now, and what goes
+    wrong told in one line."""
+    language = spoken()
 
     @wraps(answer)
     def told(*values: Any) -> Any:
-        try:
-            return answer(*values)
-        except PoetVAEError as error:
-            # A message may quote what was typed, and is shown as HTML.
-            raise gr.Error(escape(str(error)), print_exception=False) from None
+        with speaking(language):
+            try:
+                return answer(*values)
+            except PoetVAEError as error:
+                # A message may quote what was typed, and is shown as HTML.
+                shown, title = escape(str(error)), _("This does not go")
+                raise gr.Error(shown, title=title, print_exception=False) from None
 
     how: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "model"}
     # The handlers check what came, in words of their own.
