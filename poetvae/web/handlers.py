@@ -310,13 +310,15 @@ def alternatives(
     return [text for text in ranked if worse.get(text, 0) == least][:n], seed
 
 
-def scanned(poet: Poet, poem: Poem) -> Report | None:
-    """The check of a poem, where its form and its language have one."""
-    form = poet.codec.form_of(poem)
+def scanned(poet: Poet, poem: Poem, regulated: bool = False) -> Report | None:
+    """The check of a poem, where its form and its language have one; what is not of a tune may be
+    of the old style, where it is not to be regulated."""
+    if (form := poet.codec.form_of(poem)) is None:
+        return None
     try:
-        reports = check_all(poem.text, form if form and form.tune else None) if form else []
-        return reports[0] if len(reports) < 2 else check_all(poem.text, form)[0]
-    except (PoetVAEError, IndexError):
+        reports = check_all(poem.text, form if form.tune or regulated else None)
+        return reports[0] if len(reports) == 1 else check_all(poem.text, form)[0]
+    except PoetVAEError:
         return None
 
 
@@ -354,7 +356,7 @@ def _heard(poet: Poet, form: Form | None, report: Report | None) -> list[dict[st
 
 def _added(poet: Poet, report: Report, other: Generated) -> int:
     """How many faults another poem has that one has not."""
-    scan = scanned(poet, other.poem)
+    scan = scanned(poet, other.poem, bool(report.lines[0].pattern))
     had = {(fault.name, fault.line, fault.position) for fault in report.faults}
     now = {(fault.name, fault.line, fault.position) for fault in (scan.faults if scan else ())}
     return len(now - had)

@@ -148,7 +148,7 @@ def _open(text: str, rows: Sequence[str], faults: Mapping[int, str]) -> str:
     )
     if not faults:
         return poem
-    items = "".join(f"<li>{escape(fault)}</li>" for fault in faults.values())
+    items = "".join(f"<li class='wrong'>✗ {escape(fault)}</li>" for fault in faults.values())
     told = _("Underlined is what breaks tones or rhyme: press it to see what would not.")
     return f'{poem}{_told(told)}<ul class="faults">{items}</ul>'
 

@@ -14,9 +14,9 @@ def tab(poet: Poet) -> gr.HTML:
         with Column(scale=3):
             picture = Html(html.picture(atlas), elem_id="picture")
         with Column(scale=2):
-            form = form_menu(poet)
             told = _("Press a region for a poem of it, or any place of the map for one from there.")
             there = Html(html.note(told), elem_id="there")
+            form = form_menu(poet)
 
     def look(form: object, event: gr.EventData) -> str:
         if (number := sent(event, "region")) is not None:
