@@ -18,7 +18,7 @@ from . import handlers, html, validation
 from .admission import Admission
 from .controls import gr, on, resource, sent
 from .middleware import App
-from .tabs import check, map, revise, score, walk, write
+from .tabs import check, couplet, map, revise, score, walk, write
 
 WAITING = 32  # requests in the queue; more are told to come again
 WAITING_OF_ONE = WAITING // 4  # of one client: there is room for others
@@ -47,6 +47,9 @@ def build(poet: Poet, model: str = "model", models: Sequence[str] = ("model",)) 
                 written = write.tab(poet)
             with gr.Tab(_("Revise"), id="revise"):
                 text, opened, offers = revise.tab(poet)
+            if handlers.answers_couplets(poet):
+                with gr.Tab(_("Couplet"), id="couplet"):
+                    couplet.tab(poet)
             if latent:
                 with gr.Tab(_("Walk"), id="walk"):
                     a, b = walk.tab(poet)
@@ -55,7 +58,7 @@ def build(poet: Poet, model: str = "model", models: Sequence[str] = ("model",)) 
             with gr.Tab(_("Score"), id="score"):
                 score.tab(poet)
             with gr.Tab(_("Check"), id="check"):
-                checked = check.tab()
+                checked, reports = check.tab()
 
         def send(event: gr.EventData) -> list[Any]:
             return _send(poet, event)
@@ -63,6 +66,7 @@ def build(poet: Poet, model: str = "model", models: Sequence[str] = ("model",)) 
         _still(html.picture_dialog())
         targets = [tabs, text, opened, offers, checked, *([a, b] if latent else [])]
         on(written.select, send, [], targets)
+        on(reports.select, send, [], targets)
         if latent:
             on(there.select, send, [], targets)
     blocks.queue(max_size=WAITING, default_concurrency_limit=1, api_open=False)
@@ -139,8 +143,7 @@ def _send(poet: Poet, event: gr.EventData) -> list[Any]:
     keep = gr.skip()
     ends = [keep, keep] if poet.model.has_latent else []
     if ask == "revise":
-        opened = html.open_poem(text, bool(poet.forms))
-        return [gr.Tabs(selected="revise"), text, opened, html.taken(), keep, *ends]
+        return [gr.Tabs(selected="revise"), text, *revise.begin(poet, text), keep, *ends]
     if ask == "check":
         return [gr.Tabs(selected="check"), keep, keep, keep, text, *ends]
     if ends and ask in ("from", "to"):

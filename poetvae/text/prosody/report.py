@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+from ...i18n import _
 from .interface import FREE
 
 
@@ -30,8 +31,17 @@ class Fault:
     unit: str = field(default="character", repr=False)
 
     def __str__(self) -> str:
-        place = f", {self.unit} {self.position}" if self.position else ""
-        return f"{'·' if self.remark else '✗'} {self.name}{place}: {self.why}"
+        return f"{'·' if self.remark else '✗'} {self.told}"
+
+    @property
+    def told(self) -> str:
+        """The name, the place in the verse, and why, in words."""
+        values = {"name": _(self.name), "position": self.position, "why": self.why}
+        if not self.position:
+            return _("{name}: {why}", **values)
+        if self.unit == "syllable":
+            return _("{name}, syllable {position}: {why}", **values)
+        return _("{name}, character {position}: {why}", **values)
 
     def as_dict(self) -> dict[str, Any]:
         """What there is to say by name, as JSON has it."""
@@ -111,20 +121,32 @@ class Report:
     @property
     def head(self) -> str:
         """What it is: 五言絕句 · 仄起，首句不入韻 · 5x4 · rhyme 尤 (平水)."""
-        rhyme = f"{f'rhyme {self.rhyme}' if self.rhyme else 'no rhyme'} ({self.book})"
-        return " · ".join(filter(None, (self.kind, self.scheme, self.form, self.book and rhyme)))
+        rhyme = _("no rhyme ({book})", book=self.book)
+        if self.rhyme:
+            rhyme = _("rhyme {rhyme} ({book})", rhyme=self.rhyme, book=self.book)
+        parts = (_(self.kind), self.scheme, self.form, self.book and rhyme)
+        return " · ".join(filter(None, parts))
 
     @property
     def counts(self) -> str:
         """How many faults there are, and how many remarks."""
         faults, remarks = len(self.faults), len(self.notes) - len(self.faults)
-        return f"{_count(faults, 'fault')}, {_count(remarks, 'remark')}"
+        wrong = _("{n} faults", n=faults) if faults > 1 else _("1 fault")
+        odd = _("{n} remarks", n=remarks) if remarks > 1 else _("1 remark")
+        told = {
+            "faults": wrong if faults else _("no faults"),
+            "remarks": odd if remarks else _("no remarks"),
+        }
+        return _("{faults}, {remarks}", **told)
 
     @property
     def summary(self) -> str:
         """How many faults there are, and how many remarks, and what was read so that it fits."""
         chosen = "".join(dict.fromkeys(chain(*(line.chosen for line in self.lines))))
-        return self.counts + (f"; of both tones, and read to fit: {chosen}" if chosen else "")
+        if not chosen:
+            return self.counts
+        told = {"counts": self.counts, "characters": chosen}
+        return _("{counts}; of both tones, and read to fit: {characters}", **told)
 
     def __str__(self) -> str:
         parts = [self.head, *(f"    {note}" for note in self.notes if not note.line)]
@@ -150,7 +172,3 @@ def _cell(tone: str, readings: str) -> str:
     """The tone under a character, five columns wide: as it is read, then what else it may be."""
     both = readings if tone == FREE else tone + readings.replace(tone, "")
     return both + " " * (5 - 2 * len(both))
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n or 'no'} {what}{'s' * (n != 1)}"

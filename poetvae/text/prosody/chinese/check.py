@@ -17,6 +17,7 @@ from functools import partial
 from itertools import pairwise
 
 from ....errors import CorpusError
+from ....i18n import N_, _
 from ...form import MAX_LINES, Form, written
 from ...poem import has_han, split_verses
 from ..interface import LEVEL, OBLIQUE
@@ -61,14 +62,18 @@ def check(text: str, form: Form | None = None, book: str | None = None) -> Repor
         about = partial(report, body, name, "詞", found.verses, sung)
         apart = sum(note.name in ("字數", "句數") for note in found.notes)
         if not form and apart > max(2, len(verses) / 6):
-            why = f"the table has no layout of {name} like this; the nearest differs at {apart} "
-            why += f"places; --form {name} lists them"
+            why = _(
+                "the table has no layout of {name} like this; the nearest differs at {n} places;"
+                " name the form, {name}, to see them",
+                name=name,
+                n=apart,
+            )
             return about([Fault("又一體", 0, 0, why, remark=True)])
         return about(found.notes, patterns, found.rhyme or None)
     wanted = form.lengths if form else _guess(verses)
     about = partial(report, body, written(wanted), verses=verses, sounds=plain)
     if not _is_plain(wanted):
-        return about("free verse", notes=_missized(verses, wanted))
+        return about(N_("free verse"), notes=_missized(verses, wanted))
     return _verse(verses, wanted, form is not None, plain, about)
 
 
@@ -88,12 +93,13 @@ def _verse(
     tones = tone_faults(verses, ways, sounds)
     why = ""
     if side == OBLIQUE:
-        why = "it rhymes in an oblique tone, so its tones are free"
+        why = _("it rhymes in an oblique tone, so its tones are free")
     elif not asked and len(ends) > 1:
         why = _too_many(tones, wanted)
     if why:
         notes = [replace(note, remark=not asked) for note in notes]  # it may mix line lengths
-        notes.append(Fault("古體", 0, 0, f"taken as old-style verse: {why}", remark=True))
+        old = _("taken as old-style verse: {why}", why=why)
+        notes.append(Fault("古體", 0, 0, old, remark=True))
         kind += "古絕" if len(wanted) == 4 else "古詩"
         return about(kind, notes=notes, rhyme=_old_rhyme(ends, side, sounds))
     kind += _KINDS.get(len(wanted), "排律" if len(wanted) > 8 else "律詩")
@@ -112,7 +118,8 @@ def _too_many(notes: Sequence[Fault], wanted: Sequence[int]) -> str:
     if not faults or weight < max(min(lines / 2, 4), lines / 4):
         return ""
     names = ", ".join(dict.fromkeys(note.name for note in notes))
-    return f"too much is against its tones ({names}); name the form, {written(wanted)}, to see it"
+    told = {"names": names, "form": written(wanted)}
+    return _("too much is against its tones ({names}); name the form, {form}, to see it", **told)
 
 
 def _is_plain(lengths: Sequence[int]) -> bool:
@@ -204,12 +211,13 @@ def _guess(verses: Sequence[str]) -> tuple[int, ...]:
 def _missized(verses: Sequence[str], wanted: Sequence[int]) -> list[Fault]:
     """字數 and 句數: verses that are too short or too long, too many or too few verses."""
     found = [
-        Fault("字數", n, 0, f"{len(verse)} characters; expected {length}")
+        Fault("字數", n, 0, _("{n} characters; expected {wanted}", n=len(verse), wanted=length))
         for n, (verse, length) in enumerate(zip(verses, wanted, strict=False), 1)
         if len(verse) != length
     ]
     if len(verses) != len(wanted):
-        found.append(Fault("句數", 0, 0, f"{len(verses)} lines; expected {len(wanted)}"))
+        why = _("{n} lines; expected {wanted}", n=len(verses), wanted=len(wanted))
+        found.append(Fault("句數", 0, 0, why))
     return found
 
 

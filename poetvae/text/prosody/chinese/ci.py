@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from ....i18n import _
 from ...poem import NAME_END
 from ..interface import LEVEL, OBLIQUE
 from ..report import Fault
@@ -146,12 +147,14 @@ def _align(own: Sequence[int], wanted: Sequence[int]) -> tuple[dict[int, int], l
         if before == (i - 1, j - 1):
             places[i - 1] = j - 1
             if own[i - 1] != wanted[j - 1]:
-                why = f"{own[i - 1]} characters; the tune has {wanted[j - 1]}"
+                told = {"n": own[i - 1], "wanted": wanted[j - 1]}
+                why = _("{n} characters; the tune has {wanted}", **told)
                 notes.append(Fault("字數", i, 0, why))
         elif before == (i - 1, j):
-            notes.append(Fault("句數", i, 0, "the tune has no such verse here"))
+            notes.append(Fault("句數", i, 0, _("the tune has no such verse here")))
         else:
-            why = f"the tune has a verse of {wanted[j - 1]} characters behind line {i}"
+            told = {"n": wanted[j - 1], "line": i}
+            why = _("the tune has a verse of {n} characters behind line {line}", **told)
             notes.append(Fault("句數", 0, 0, why))
         i, j = before
     return dict(sorted(places.items())), notes[::-1]

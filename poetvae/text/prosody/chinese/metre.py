@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ....i18n import N_, _
 from ..interface import LEVEL, OBLIQUE
 from ..report import Fault
 from .books import CLASSES, GROUPS
@@ -34,20 +35,33 @@ _MENDED, _MENDING = "仄仄+", "平平+"
 _RISING = ("平仄", "仄仄", _MENDED)  # the kinds of the first verses of couplets
 _FALLING = ("仄平", "平平", _MENDING)
 
-_MENDS = ", or in the next line a level third of the last five, which would mend it"
+_MENDS = N_("{why}, or in the next line a level third of the last five, which would mend it")
 
 # By kind and degree of compliance: the name, the place among the last five, and why.
-_BY_ITSELF = "oblique for level, mended by the level third of the last five"
-_LEVEL = "expected level here or in the third of the last five"
+_BY_ITSELF = N_("oblique for level, mended by the level third of the last five")
+_ALONE_LEVEL = N_(
+    "one level tone stands alone beside that of the end; expected level here or in the third of"
+    " the last five"
+)
+_SELF_MENDING = N_("平仄 for 仄平 at the end of 平平仄平仄, which mends itself")
+_THREE_LEVEL = N_("the line ends in three level tones; expected oblique here")
 _NAMED = {
-    ("平仄", "拗救"): ("拗救", 4, "平仄 for 仄平 at the end of 平平仄平仄, which mends itself"),
+    ("平仄", "拗救"): ("拗救", 4, _SELF_MENDING),
     ("平平", "拗救"): ("拗救", 1, _BY_ITSELF),
-    (_MENDED, "拗救"): ("拗救", 4, "oblique for level, mended by the next line"),
+    (_MENDED, "拗救"): ("拗救", 4, N_("oblique for level, mended by the next line")),
     (_MENDING, "拗救"): ("拗救", 1, _BY_ITSELF),
-    ("平仄", "三仄尾"): ("三仄尾", 3, "the line ends in three oblique tones"),
-    ("平平", "孤平"): ("孤平", 1, "one level tone stands alone beside that of the end; " + _LEVEL),
-    ("仄平", "三平尾"): ("三平調", 3, "the line ends in three level tones; expected oblique here"),
+    ("平仄", "三仄尾"): ("三仄尾", 3, N_("the line ends in three oblique tones")),
+    ("平平", "孤平"): ("孤平", 1, _ALONE_LEVEL),
+    ("仄平", "三平尾"): ("三平調", 3, _THREE_LEVEL),
 }
+_DIFFER = N_(
+    "{first} and {then}, second in lines {line} and {next}, differ in tone; between couplets they"
+    " agree"
+)
+_AGREE = N_(
+    "{first} and {then}, second in lines {line} and {next}, agree in tone; within a couplet they"
+    " differ"
+)
 
 
 class Way(NamedTuple):
@@ -133,15 +147,15 @@ def tone_faults(verses: Sequence[str], ways: Sequence[Way], sounds: Sounds) -> l
     found = []
     for i, (verse, way) in enumerate(zip(verses, ways, strict=True)):
         if i and _between(i, ways[i - 1].kind, way.kind):
-            both = f"{verses[i - 1][1:2]} and {verse[1:2]}, second in lines {i} and {i + 1},"
-            name, why = "失粘", f"{both} differ in tone; between couplets they agree"
+            name, why = "失粘", _DIFFER
             if i % 2:
-                name, why = "失對", f"{both} agree in tone; within a couplet they differ"
-            found.append(Fault(name, i + 1, 2, why))
+                name, why = "失對", _AGREE
+            told = {"first": verses[i - 1][1:2], "then": verse[1:2], "line": i, "next": i + 1}
+            found.append(Fault(name, i + 1, 2, _(why, **told)))
         if way.degree != COMPLIANCE[0] and not way.fit.wrong:
             name, place, why = _NAMED[way.kind, way.degree]
             remark = _COSTS[way.degree] < _COSTS["孤平"]
-            found.append(Fault(name, i + 1, len(verse) - 5 + place, why, remark))
+            found.append(Fault(name, i + 1, len(verse) - 5 + place, _(why), remark))
         rhymes = i % 2 == 1 and len(verses) >= 4
         found += [
             _renamed(note, verse, way, sounds)
@@ -155,9 +169,9 @@ def _renamed(note: Fault, verse: str, way: Way, sounds: Sounds) -> Fault:
     if note.remark or note.position != len(verse) - 1:
         return note
     if way.kind in _FALLING and all(sounds.levels(char) == LEVEL for char in verse[-3:]):
-        return replace(note, name="三平調", why=_NAMED["仄平", "三平尾"][2])
+        return replace(note, name="三平調", why=_(_THREE_LEVEL))
     if way.kind == "仄仄":
-        return replace(note, why=f"{note.why}{_MENDS}")
+        return replace(note, why=_(_MENDS, why=note.why))
     return note
 
 
@@ -175,7 +189,8 @@ def rhyme_faults(
             opening = _opening(name, sounds) if n == 1 else frozenset()
             found += out_of_rhyme(n, verse, LEVEL, name, sounds, opening)
         elif group in both.rhymes(verse[-1], OBLIQUE):
-            why = f"{verse[-1]} is of {group} as the rhyme is, but oblique"
+            told = {"char": verse[-1], "group": group}
+            why = _("{char} is of {group} as the rhyme is, but oblique", **told)
             found.append(Fault("撞韻", n, len(verse), why, remark=True))
     return found + repeated_rhymes(rhyming)
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+from ....i18n import N_, _
 from ..interface import FREE, LEVEL, OBLIQUE
 from ..report import Fault
 from .books import readings_in
 
 RARE, WRONG = 0.4, 1.0
 """What it costs to read a character as verse hardly ever means it, and what a wrong tone does."""
-WORDS = ("level", "oblique")
+WORDS = (N_("level"), N_("oblique"))
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,11 @@ def misplaced(line: int, verse: str, fit: Fit, name: str) -> list[Fault]:
     for place, char in enumerate(verse):
         side, other = WORDS if fit.pattern[place : place + 1] == LEVEL else WORDS[::-1]
         if place in fit.wrong:
-            why = f"{char} is {other}; expected {side}"
+            why = _("{char} is {other}; expected {side}", char=char, other=_(other), side=_(side))
             found.append(Fault(name, line, place + 1, why))
         elif place in fit.rare:
-            why = f"{char} fits only as {side}, which verse hardly ever means"
+            told = {"char": char, "side": _(side)}
+            why = _("{char} fits only as {side}, which verse hardly ever means", **told)
             found.append(Fault("異讀", line, place + 1, why, remark=True))
     return found
 
@@ -125,25 +127,30 @@ def out_of_rhyme(
     if name in usual or not sounds.levels(char):
         return []
     if name in sounds.rhymes(char, side, usual=False):
-        why = f"{char} is of {name} only in a reading that verse hardly ever means"
+        told = {"char": char, "name": name}
+        why = _("{char} is of {name} only in a reading that verse hardly ever means", **told)
         return [Fault("異讀", line, place, why, remark=True)]
     if usual & opening:
-        why = f"{char} is of {_joined(usual)}, a neighbour of {name}, as a first line may be"
+        told = {"char": char, "own": _joined(usual), "name": name}
+        why = _("{char} is of {own}, a neighbour of {name}, as a first line may be", **told)
         return [Fault("鄰韻", line, place, why, remark=True)]
-    word = WORDS[side == LEVEL]
-    what = f"of {_joined(usual)}" if usual else word
-    return [Fault("出韻", line, place, f"{char} is {what}; expected {name}")]
+    told = {"char": char, "own": _joined(usual), "side": _(WORDS[side == LEVEL]), "name": name}
+    why = _("{char} is {side}; expected {name}", **told)
+    if usual:
+        why = _("{char} is of {own}; expected {name}", **told)
+    return [Fault("出韻", line, place, why)]
 
 
 def _joined(names: Iterable[str]) -> str:
-    return " or ".join(sorted(names))
+    return _(" or ").join(sorted(names))
 
 
 def repeated_rhymes(ends: Iterable[tuple[int, str]], remark: bool = False) -> list[Fault]:
     """重韻: what rhymes twice, of the verses of these numbers."""
     first: dict[str, int] = {}
+    why = N_("{char} rhymes in line {line} already")
     return [
-        Fault("重韻", n, len(verse), f"{verse[-1]} rhymes in line {then} already", remark)
+        Fault("重韻", n, len(verse), _(why, char=verse[-1], line=then), remark)
         for n, verse in ends
         if (then := first.setdefault(verse[-1], n)) != n
     ]
@@ -152,8 +159,9 @@ def repeated_rhymes(ends: Iterable[tuple[int, str]], remark: bool = False) -> li
 def repeated(verses: Sequence[str]) -> list[Fault]:
     """重字: the characters of several verses; what a verse repeats by itself is meant."""
     first: dict[str, int] = {}
+    why = N_("{char} stands in line {line} already")
     return [
-        Fault("重字", n, place, f"{char} stands in line {then} already", remark=True)
+        Fault("重字", n, place, _(why, char=char, line=then), remark=True)
         for n, verse in enumerate(verses, 1)
         for place, char in enumerate(verse, 1)
         if (then := first.setdefault(char, n)) != n and char not in verse[: place - 1]

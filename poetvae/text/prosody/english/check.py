@@ -16,6 +16,7 @@ from functools import partial
 from itertools import islice
 
 from ....errors import ConfigError, CorpusError
+from ....i18n import N_, _
 from ...form import MAX_LINES, Form, written
 from ..interface import LENIENT, USUAL
 from ..report import Fault, Line, Report
@@ -27,9 +28,11 @@ from .spelling import eye_rhymes
 from .tokens import ARTICLE, LICENCE, UNSTRESSED, Reading, parsed, readings
 from .words import pronunciations
 
-_NAMES = {2: "monometer", 4: "dimeter", 6: "trimeter", 8: "tetrameter", 10: "pentameter"}
-_NAMES |= {12: "hexameter", 14: "heptameter"}
-_SHAPES = {1: "line", 2: "couplet", 3: "tercet", 4: "quatrain", 14: "sonnet"}
+_NAMES = {2: N_("monometer"), 4: N_("dimeter"), 6: N_("trimeter"), 8: N_("tetrameter")}
+_NAMES |= {10: N_("pentameter"), 12: N_("hexameter"), 14: N_("heptameter")}
+_SHAPES = {1: N_("line"), 2: N_("couplet"), 3: N_("tercet"), 4: N_("quatrain"), 14: N_("sonnet")}
+_SAID = [N_("iambic"), N_("trochaic"), N_("anapaestic"), N_("dactylic"), N_("lines")]
+_SAID += [N_("haiku"), N_("ballad stanza")]
 _WRONG, _LIBERTY, _RARE = 1.0, 0.3, 0.4  # against a stress, an inverted foot, feet of three
 syllable = partial(Fault, unit="syllable")
 
@@ -41,8 +44,9 @@ class Scansion(Report):
     @property
     def head(self) -> str:
         """What it is: iambic pentameter quatrain · 10x4 · rhymes ABAB."""
-        rhymes = f"rhymes {self.rhyme}" if self.rhyme else "no rhyme"
-        return " · ".join(filter(None, (self.kind, self.form, rhymes)))
+        rhymes = _("rhymes {rhyme}", rhyme=self.rhyme) if self.rhyme else _("no rhyme")
+        words = [self.kind] if self.kind in _SAID else self.kind.split(" ")
+        return " · ".join((" ".join(map(_, words)), self.form, rhymes))
 
     @property
     def summary(self) -> str:
@@ -92,7 +96,8 @@ def check(text: str, form: Form | None = None, book: str | None = None) -> Repor
     metre = min(METRES, key=lambda name: (_against(verses, sizes, name), METRES.index(name)))
     lines, notes = [], []
     if form and len(verses) != form.lines:
-        notes.append(Fault("length", 0, 0, f"{len(verses)} lines; expected {form.lines}"))
+        why = _("{n} lines; expected {wanted}", n=len(verses), wanted=form.lines)
+        notes.append(Fault(N_("length"), 0, 0, why))
     for n, (verse, size) in enumerate(zip(verses, sizes, strict=False), 1):
         line = _line(n, verse, size, metre)
         lines.append(line)
@@ -168,16 +173,18 @@ def _fits(beats: str, where: str) -> list[bool]:
 
 def _line(n: int, verse: str, size: int, metre: str) -> Line:
     """A line as it is scanned, in its own number of syllables where that asked for cannot be."""
+    why = N_("{word} is read by its letters")
     notes = [
-        Fault("unknown word", n, 0, f"{word} is read by its letters", remark=True)
+        Fault(N_("unknown word"), n, 0, _(why, word=word), remark=True)
         for word in dict.fromkeys(words(verse))
         if all(one.source == LETTERS for one in pronunciations(word))
     ]
-    _, heard, where = _read(verse, size, metre)
+    heard, where = _read(verse, size, metre)[1:]
     if not heard:
         own = best_size(verse)
-        notes.append(Fault("length", n, 0, f"{own or 'no'} syllables; expected {size}"))
-        _, heard, where = _read(verse, own, metre)
+        why = _("{n} syllables; expected {wanted}", n=own, wanted=size)
+        notes.append(Fault("length", n, 0, why))
+        heard, where = _read(verse, own, metre)[1:]
     notes += _notes(n, verse, heard, where, metre)
     units = list[str]()
     for word, reading in zip(words(verse), heard, strict=False):
@@ -202,20 +209,23 @@ def _notes(n: int, verse: str, heard: Sequence[Reading], where: str, metre: str)
         spot = where[place : place + len(reading.beats)]
         for i, fits in enumerate(_fits(reading.beats, spot)):
             if not fits:
-                has, wanted = ("stressed", "none") if spot[i] != STRONG else ("unstressed", "one")
-                why = f"{word} is {has} here; the metre has {wanted}"
-                yield syllable("stress", n, place + i + 1, why)
+                why = _("{word} is stressed here; the metre has none", word=word)
+                if spot[i] == STRONG:
+                    why = _("{word} is unstressed here; the metre has one", word=word)
+                yield syllable(N_("stress"), n, place + i + 1, why)
         if INVERTED in spot:
             foot = (place + spot.index(INVERTED)) // 2 + 1
-            why = f"foot {foot} begins with the stress of {word}"
-            yield syllable("inversion", n, place + 1, why, True)
+            why = _("foot {n} begins with the stress of {word}", n=foot, word=word)
+            yield syllable(N_("inversion"), n, place + 1, why, True)
         if reading.cost >= LICENCE:
-            many = f"{len(reading.beats)} syllable{'s' * (len(reading.beats) > 1)}"
-            yield syllable("licence", n, place + 1, f"{word} counts as {many}", remark=True)
+            why = _("{word} counts as {n} syllables", word=word, n=len(reading.beats))
+            if len(reading.beats) == 1:
+                why = _("{word} counts as 1 syllable", word=word)
+            yield syllable(N_("licence"), n, place + 1, why, remark=True)
         place += len(reading.beats)
     if len(where) % 2 and metre == METRES[0]:
-        why = "the line ends in a syllable more, without the beat"
-        yield syllable("feminine ending", n, len(where), why, remark=True)
+        why = _("the line ends in a syllable more, without the beat")
+        yield syllable(N_("feminine ending"), n, len(where), why, remark=True)
 
 
 def _end_notes(verses: Sequence[str]) -> Iterator[Fault]:
@@ -224,14 +234,19 @@ def _end_notes(verses: Sequence[str]) -> Iterator[Fault]:
     for n, (end, verse) in enumerate(zip(ends, verses, strict=True), 1):
         for m in range(max(1, n - 3), n):
             other = ends[m - 1]
+            told = {"word": end, "other": other, "line": m}
             if end.lower() == other.lower():
-                yield Fault("identical rhyme", n, 0, f"{end} ends line {m} already", remark=True)
+                why = _("{word} ends line {line} already", **told)
+                yield Fault(N_("identical rhyme"), n, 0, why, remark=True)
             elif _alike(end, other):
-                why = f"{end} sounds from the rhyme on, and before it, like {other} in line {m}"
+                why = _(
+                    "{word} sounds from the rhyme on, and before it, like {other} in line {line}",
+                    **told,
+                )
                 yield Fault("identical rhyme", n, 0, why, remark=True)
             elif eye_rhymes(end, other) and not rhyming(verses[m - 1], verse):
-                why = f"{end} is spelt like {other} in line {m}, and sounds otherwise"
-                yield Fault("eye rhyme", n, 0, why, remark=True)
+                why = _("{word} is spelt like {other} in line {line}, and sounds otherwise", **told)
+                yield Fault(N_("eye rhyme"), n, 0, why, remark=True)
 
 
 def _alike(end: str, other: str) -> bool:
