@@ -48,6 +48,7 @@ MOST_CHECKED = 2000  # characters
 MOST_POEMS = 8
 CANDIDATES, MOST_CANDIDATES = CHOSEN, 64
 MOST_DRAWN = 128  # poems times candidates, a few seconds of one core
+MOST_ANSWERS = 64  # drawn of couplets, which are ranked by many likelihoods each
 MOST_WORDS = 4  # of a condition that can repeat
 MOST_STEPS = 32
 MOST_ON_MAP = 600
@@ -404,7 +405,7 @@ def couplets(
         raise ConfigError(_("there is no line yet; type the one to be answered"))
     strictness = validation.choice(_("tones"), tones, STRICTNESS)
     n = validation.whole(_("couplets"), n, 1, MOST_POEMS)
-    most = MOST_DRAWN // (n * (ROUNDS if poet.codec.spelt else 1))
+    most = MOST_ANSWERS // (n * (ROUNDS if poet.codec.spelt else 1))
     how: dict[str, Any] = {"candidates": min(ANSWERS, most), "seed": validation.seed(seed)}
     return poet.couplet(text, n, tones=strictness, **how)
 
