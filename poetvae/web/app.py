@@ -13,7 +13,8 @@ from typing import Any
 from ..errors import ConfigError
 from ..i18n import LANGUAGES, _, spoken, tag
 from ..poet import Poet
-from . import handlers, validation
+from ..text.poem import has_han
+from . import handlers, html, validation
 from .admission import Admission
 from .controls import gr, on, resource, sent
 from .middleware import App
@@ -21,6 +22,12 @@ from .tabs import check, couplet, map, revise, score, walk, write
 
 WAITING = 32  # requests in the queue; more are told to come again
 WAITING_OF_ONE = WAITING // 4  # of one client: there is room for others
+SEAL = (  # the icon
+    "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 viewBox=%220 0 32 32%22%3E"
+    "%3Crect width=%2232%22 height=%2232%22 rx=%226%22 fill=%22%23a8322a%22/%3E%3Ctext x=%2216%22"
+    " y=%2224%22 font-size=%2222%22 text-anchor=%22middle%22 fill=%22%23fff%22%3E%E8%A9%A9"
+    "%3C/text%3E%3C/svg%3E"
+)
 _CURRENT = " aria-current='page'"
 SESSIONS = 100  # whose state is kept, about 0.1 MB each, and whose answers wait to be fetched
 
@@ -34,7 +41,7 @@ def build(poet: Poet, model: str = "model", models: Sequence[str] = ("model",)) 
     latent = poet.model.has_latent
     blocks = gr.Blocks(title="poetvae", analytics_enabled=False)
     with blocks:
-        gr.HTML(_head(poet, model, models), js_on_load=None)
+        _still(_head(poet, model, models))
         with gr.Tabs() as tabs:
             with gr.Tab(_("Write"), id="write"):
                 written = write.tab(poet)
@@ -56,6 +63,7 @@ def build(poet: Poet, model: str = "model", models: Sequence[str] = ("model",)) 
         def send(event: gr.EventData) -> list[Any]:
             return _send(poet, event)
 
+        _still(html.picture_dialog())
         targets = [tabs, text, opened, offers, checked, *([a, b] if latent else [])]
         on(written.select, send, [], targets)
         on(reports.select, send, [], targets)
@@ -124,6 +132,11 @@ def options() -> dict[str, Any]:
     return {**own, **dict.fromkeys(off, False)}
 
 
+def head() -> str:
+    """What stands first in the head of a page, before Gradio."""
+    return f"<link rel='icon' href='{SEAL}'><script>{resource('page.js')}</script>"
+
+
 def _send(poet: Poet, event: gr.EventData) -> list[Any]:
     """A poem to another tab: its text box, and in Revise opened as well."""
     text, ask = validation.text("poem", sent(event, "text")), sent(event, "ask")
@@ -151,10 +164,18 @@ def _head(poet: Poet, model: str, models: Sequence[str]) -> str:
         f"<a href='../{one}/'{_CURRENT * (one == model)}>{escape(names.get(one, one))}</a>"
         for one in models
     ]
-    told = _("verse from a latent space, {n} parameters", n=f"{poet.model.num_parameters():,}")
+    told = _(
+        "verse from a latent space, {n} parameters", n=format(poet.model.num_parameters(), ",")
+    )
     links = _nav(_("Model"), others) if len(models) > 1 else ""
     links += _nav(_("Language"), languages)
-    return f"<header><h1>poetvae</h1><p class='told'>{told}</p>{links}</header>"
+    links += html.scripts() if has_han(handlers.opening(poet)[1][0].text) else ""
+    return f"<header><h1>poetvae</h1><p class='told'>{escape(told)}</p>{links}</header>"
+
+
+def _still(text: str) -> None:
+    """A part of the page that stays as it is."""
+    gr.HTML(text, js_on_load=None, apply_default_css=False)
 
 
 def _nav(label: str, links: Sequence[str]) -> str:

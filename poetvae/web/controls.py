@@ -66,15 +66,17 @@ Html = partial(
 )
 
 
-def form_menu(poet: Poet) -> gr.Dropdown:
+def form_menu(poet: Poet, form: str | None = None) -> gr.Dropdown:
+    """A menu of the forms of a model, on one of them, or the most frequent."""
     forms = handlers.forms_of(poet)
-    return menu(forms, "Form", *([] if forms else ["free"]))
+    return menu(forms, _("Form"), *([] if forms else [_("free")]), chosen=form)
 
 
-def menu(forms: Iterable[Form], label: str, *absent: str) -> gr.Dropdown:
+def menu(forms: Iterable[Form], label: str, *absent: str, chosen: str | None = None) -> gr.Dropdown:
     """A menu of forms, below a word for none."""
     choices = [(word, "") for word in absent] + [(handlers.form_label(f), str(f)) for f in forms]
-    return gr.Dropdown(choices, value=choices[0][1], label=label, interactive=True, min_width=280)
+    first = choices[0][1] if chosen is None else chosen
+    return gr.Dropdown(choices, value=first, label=label, interactive=True, min_width=160)
 
 
 def on(event: Any, answer: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:

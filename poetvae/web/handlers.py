@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import torch
 from torch import Tensor
@@ -27,14 +28,14 @@ from ..generation.couplet import ROUNDS, Couplet
 from ..generation.generate import Generated
 from ..generation.options import CANDIDATES as ANSWERS
 from ..generation.options import CHOSEN, SamplingOptions
-from ..i18n import N_, _
+from ..i18n import ENGLISH, N_, _, spoken
 from ..latent.clusters import kmeans, named
 from ..latent.plane import Plane
 from ..poet import Poet
 from ..text.form import all_tunes
 from ..text.graphemes import clusters
-from ..text.names import called
-from ..text.poem import LACUNA, Form, Poem, content, select
+from ..text.names import called, value_key
+from ..text.poem import LACUNA, Form, Poem, content, has_han, select
 from ..text.prosody import LENIENT, STRICT, STRICTNESS, USUAL, check_all
 from ..text.prosody.chinese import books
 from ..text.prosody.interface import SOUND
@@ -45,22 +46,21 @@ from . import validation
 TEMPERATURE = SamplingOptions().temperature
 MOST_SCORED = 60  # poems
 MOST_CHECKED = 2000  # characters
-MOST_POEMS = 8
+POEMS, MOST_POEMS = 4, 8
 CANDIDATES, MOST_CANDIDATES = CHOSEN, 64
 MOST_DRAWN = 128  # poems times candidates, a few seconds of one core
 MOST_ANSWERS = 64  # drawn of couplets, which are ranked by many likelihoods each
 MOST_WORDS = 4  # of a condition that can repeat
 MOST_STEPS = 32
 MOST_ON_MAP = 600
+MOST_QUERY = 4000  # characters
+OPENING = {"seed": "4"}  # of the poem that a page opens with
+USUAL_FORMS = "7x4", "10x4"  # the first that a model has; else its most frequent
+NUMBERS = "n", "candidates", "temperature", "passes", "chosen"
 MOST_REGIONS, FEWEST_IN_REGION = 8, 6  # of the map; poems, on the average
 HOTTER = (TEMPERATURE, 2 * TEMPERATURE, 4 * TEMPERATURE)
 """Temperatures of rounds of alternatives; the next one where those before had too few."""
 NAMING = {False: 4, True: 2}  # of a region's characters, or words, how many it is named by
-SCRIPTS: dict[str, Callable[[str], str]] = {
-    "as written": str,
-    "simplified": to_simplified,
-    "traditional": to_traditional,
-}
 
 Field = dataclasses.Field[Any]
 CONDITIONS: dict[str, Field] = {
@@ -71,10 +71,14 @@ the poem has them, see `conditions_of`."""
 NOTHING = "none"
 # Menus that have more than the values that are declared, or other words for them, by value.
 MENUS = {
-    "where": {"heads": "heads of lines", "ends": "ends", "diagonal": "diagonal"},
+    "where": {"heads": N_("heads of lines"), "ends": N_("ends"), "diagonal": N_("diagonal")},
     "tones": {name: name for name in (NOTHING, USUAL, STRICT, LENIENT)},
 }
-
+WORDS = (
+    *(N_("none"), N_("any"), N_("usual"), N_("strict"), N_("lenient"), N_("iambic")),
+    *(N_("trochaic"), N_("Dynasty"), N_("Author"), N_("Title")),
+)
+"""Of values and fields, as a menu has them."""
 
 BOOKS = dict(
     zip(
@@ -159,21 +163,36 @@ def checked_forms() -> list[Form]:
     return [Form(length, lines) for length in (5, 7) for lines in (2, 4, 8)] + [*all_tunes()]
 
 
+def usual_form(poet: Poet) -> str:
+    """The form that a page has at first; "" in free form."""
+    forms = [str(form) for form in forms_of(poet)]
+    return next((form for form in USUAL_FORMS if form in forms), forms[0] if forms else "")
+
+
+def form_name(form: Form) -> str:
+    """A form as people call it, and as they ask for it: 七言絕句 7x4."""
+    return str(form) if form.tune else f"{_(called(form.lengths))} {form}".strip()
+
+
 def form_label(form: Form) -> str:
     """A form as a menu has it: 七言絕句 7x4 (4 lines of 7)."""
-    each = f" of {form.uniform}" if form.uniform else f", {form.size} characters"
-    name = "" if form.tune else called(form.lengths)
-    return f"{name} {form} ({form.lines} lines{each})".strip()
+    name = form_name(form)
+    if form.uniform:
+        return _("{name} ({n} lines of {each})", name=name, n=form.lines, each=form.uniform)
+    return _("{name} ({n} lines, {size} characters)", name=name, n=form.lines, size=form.size)
 
 
-def in_script(text: str, script: object) -> str:
-    """The text in one of `SCRIPTS`."""
-    return SCRIPTS[validation.choice("script", script, SCRIPTS)](text)
+def field_name(name: str) -> str:
+    """A label of poems as a menu has it."""
+    return _(name.title())
 
 
-def text_in(poem: Generated, script: object) -> str:
-    """The text of a poem in one of `SCRIPTS`."""
-    return poem.in_script(validation.choice("script", script, SCRIPTS))
+def value_name(value: str) -> str:
+    """A value of a label as a menu has it: 唐 for tang where Chinese is spoken."""
+    key = value_key(value)
+    if spoken() == ENGLISH or not has_han(key):
+        return value.title()
+    return to_traditional(key) if spoken() == "zh_TW" else key
 
 
 def conditions_of(poet: Poet) -> dict[str, Field]:
@@ -186,15 +205,16 @@ def menu(poet: Poet, field: Field) -> dict[str, str]:
     """The words for each value that a condition can have; none where it is typed or ticked."""
     if field.name == "rhyme":
         names = language_for(poet.codec.tokenizer).rhyme_names()
-        return {NOTHING: NOTHING, "any": "any", **names} if names else {}
+        return {NOTHING: _(NOTHING), "any": _("any"), **names} if names else {}
     among = field.metadata["among"]
     plain = {NOTHING: NOTHING} if among and field.default is None else {}
-    return MENUS.get(field.name, plain | {value: value for value in among})
+    words = MENUS.get(field.name, plain | {value: value for value in among})
+    return {value: _(word) for value, word in words.items()}
 
 
 def asked(poet: Poet, field: Field, value: object) -> Any:
     """A value of a condition, as its declaration has it; None where nothing is asked."""
-    name = field.metadata["label"].lower()
+    name = _(field.metadata["label"]).lower()
     if field.default is False:
         return validation.truth(name, value)
     if choices := menu(poet, field):
@@ -206,7 +226,7 @@ def asked(poet: Poet, field: Field, value: object) -> Any:
 
 
 def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
-    """Poems that meet all that is asked for; see `Poet.generate`.
+    """Poems that meet all that is asked for, the best first; see `Poet.generate`.
 
     Args:
         poet: who writes.
@@ -225,7 +245,7 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
         )
     labels: Any = given.pop("labels", {})
     known = {name: validation.text(name, value) for name, value in labels.items()}
-    return poet.generate(
+    found = poet.generate(
         n,
         form=_form(poet, given.pop("form", None)),
         labels={name: value for name, value in known.items() if value},
@@ -236,6 +256,45 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
         seed=validation.seed(given.pop("seed", None)),
         **{name: asked(poet, CONDITIONS[name], value) for name, value in given.items()},
     )
+    return sorted(found, key=lambda poem: -(poem.score or 0.0))
+
+
+@lru_cache(maxsize=4)
+def opening(poet: Poet) -> tuple[dict[str, object], list[Generated]]:
+    """The poems that a page opens with, and what was asked for them."""
+    wanted: dict[str, object] = {**OPENING, "form": usual_form(poet), "n": POEMS}
+    return wanted, write(poet, wanted)
+
+
+def query(poet: Poet, values: Mapping[str, object], seed: int) -> str:
+    """What was asked for as the query of an address: what differs from what a page has at first,
+    and always the form and the seed."""
+    usual: dict[str, object] = {name: field.default for name, field in CONDITIONS.items()}
+    usual |= {"n": POEMS, "candidates": CANDIDATES, "temperature": TEMPERATURE}
+    usual["passes"] = max(poet.model.pass_choices, default=1)
+    absent = (None, "", False, NOTHING)
+    kept = {
+        name: value for name, value in values.items() if value not in (*absent, usual.get(name))
+    }
+    return urlencode({**kept, "seed": seed})
+
+
+def of_query(value: object, names: Collection[str]) -> dict[str, Any]:
+    """What the query of an address asks for, of these names and `chosen`, a place among the poems;
+    numbers and True are such, all others texts."""
+    given = dict(parse_qsl(validation.text("query", value, MOST_QUERY)))
+    return {name: _typed(name, text) for name, text in given.items() if name in (*names, "chosen")}
+
+
+def _typed(name: str, text: str) -> object:
+    if name in NUMBERS and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        return float(text) if "." in text else int(text)
+    return True if text == "True" else text
+
+
+def chosen(value: object, poems: Sequence[Generated]) -> int:
+    """The place of the poem to show, the first where there is no such."""
+    return value if type(value) is int and value < len(poems) else 0
 
 
 def read(poet: Poet, value: object) -> Poem | None:
@@ -410,6 +469,7 @@ def couplets(
     return poet.couplet(text, n, tones=strictness, **how)
 
 
+@lru_cache(maxsize=4)
 def familiar(poet: Poet) -> tuple[list[Poem], bool]:
     """At most 600 poems of the embedded sample; or, where fewer than three fit the model, some
     that it writes, and True."""
@@ -423,10 +483,11 @@ def familiar(poet: Poet) -> tuple[list[Poem], bool]:
 
 
 def examples(poet: Poet, n: int = 2) -> list[str]:
-    """At most n poems of one form, to begin with."""
-    poems, _ = familiar(poet)
+    """At most n poems of one form, to begin with, in simplified characters where these are read."""
+    poems = familiar(poet)[0]
     alike = [poem.text for poem in poems if poem.form == poems[0].form]
-    return alike[:: max(1, len(alike) // n)][:n]
+    found = alike[:: max(1, len(alike) // n)][:n]
+    return list(map(to_simplified, found)) if spoken() == "zh_CN" else found
 
 
 @lru_cache(maxsize=4)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import combinations
 
 from ..generation.couplet import Couplet
 from ..generation.generate import Generated
-from ..i18n import _
+from ..i18n import _, spoken
 from ..plotting.palette import VALUES
 from ..text.diff import changed
 from ..text.graphemes import clusters
 from ..text.poem import has_han, has_verses
 from ..text.prosody.interface import FREE
 from ..text.prosody.report import Fault, Line, Report
-from ..text.variants import is_simplified
-from .handlers import Atlas, Region, Scored, Walked, in_script, text_in
+from ..text.variants import is_simplified, to_simplified, to_traditional
+from .handlers import Atlas, Region, Scored, Walked, form_name
 
 WIDTH, HEIGHT = 640, 480  # of the map, in its own units
 LETTER = 24  # of a label on it
@@ -39,29 +40,95 @@ def verses(text: str) -> str:
     return f'<p class="verses"{_lang(text)}>{_marked(text)}</p>'
 
 
-def written(found: Sequence[Generated], script: object = "as written", latent: bool = True) -> str:
-    """Poems that were just written, each with what can be done with it."""
-    poems = "".join(_written(poem, script, latent) for poem in found)
-    return f'<div class="poems">{poems}</div>{_seed(found[0].seed)}'
+def written(
+    found: Sequence[Generated], query: str = "", chosen: int = 0, latent: bool = True
+) -> str:
+    """Poems that were just written: one large, with what can be done with it, all to choose from.
+
+    Args:
+        found: the best first.
+        query: of an address that writes them again.
+        chosen: the place of the large one.
+        latent: whether the model has a latent space to walk in.
+    """
+    poems = "".join(
+        _written(poem, latent).replace("<article", f"<article{' hidden' * (i != chosen)}", 1)
+        for i, poem in enumerate(found)
+    )
+    others = "".join(
+        f"<li><button type='button' data-choose='{i}' aria-pressed='{_yes(i == chosen)}'"
+        f"{_lang(poem.text)}>{_marked(poem.text)}</button></li>"
+        for i, poem in enumerate(found)
+    )
+    named = escape(_("Poems to choose from, the best first"))
+    choose = f"<ol class='others' aria-label='{named}'>{others}</ol>" if len(found) > 1 else ""
+    # No two are the same text: Gradio leaves alone what it has shown already.
+    at = f"data-at='{secrets.token_hex(4)}' data-query='{escape(query)}'"
+    return f"<div class='written' {at}><div>{poems}</div>{choose}</div>"
 
 
-def _written(poem: Generated, script: object, latent: bool) -> str:
-    told = [poem.form or "free form"]
-    if poem.form:
-        told += [f"rhyme {in_script(poem.rhyme, script)}"] if poem.rhyme else []
-        whose = "tones of the tune" if poem.poem.form and poem.poem.form.tune else "regulated tones"
-        told += [whose] if poem.tones_ok else []
-    text = text_in(poem, script)
-    return _article(verses(text) + _told(" · ".join(told)), poem.text, text, latent)
+def _written(poem: Generated, latent: bool) -> str:
+    form, told = poem.poem.form, []
+    told.append(escape(form_name(form) if poem.form and form else _("free form")))
+    if poem.rhyme:
+        told.append(_with(_("rhyme {it}", it="|"), f"<span{_lang(poem.rhyme)}>{poem.rhyme}</span>"))
+    if poem.form and poem.tones_ok:
+        kept = _("tones of the tune") if form and form.tune else _("regulated tones")
+        told.append(escape(kept))
+    told.append(_seeded(poem.seed))
+    line = "".join(f"<span>{one}</span>" for one in told)
+    return _article(
+        f'{verses(poem.text)}<p class="told facts">{line}</p>', poem.text, latent, shared=True
+    )
 
 
-def _article(inner: str, text: str, copied: str = "", latent: bool = True) -> str:
-    """A poem with buttons: it is copied as it is shown, and sent on as it was written."""
-    ways = [("revise", "Revise")] + latent * [("from", "Walk from"), ("to", "Walk to")]
-    ways += has_han(text) * [("check", "Check")]
+def _article(inner: str, text: str, latent: bool = True, shared: bool = False) -> str:
+    """A poem with buttons: it is copied as it is shown, and sent on as it was written; one that is
+    shared has a link that writes it again, and a picture."""
+    done = _("Copied")
+    tools = _button(_("Copy"), {"copy": text, "done": done})
+    if shared:
+        tools += _button(_("Link"), {"link": "", "done": done}) + _button(
+            _("Picture"), {"picture": ""}
+        )
+    ways = [("revise", _("Revise"))]
+    ways += latent * [("from", _("Walk from")), ("to", _("Walk to"))]
+    ways += has_han(text) * [("check", _("Check"))]
     buttons = "".join(_button(name, {"ask": key, "text": text}) for key, name in ways)
-    copy = _button("Copy", {"copy": copied or text})
-    return f'<article class="poem">{inner}<p class="tools">{copy}{buttons}</p></article>'
+    return (
+        f'<article class="poem">{inner}<p class="tools">{tools}</p>'
+        f'<p class="tools">{buttons}</p></article>'
+    )
+
+
+def history() -> str:
+    """What was written in this session, for the script of the page to fill."""
+    named = escape(_("Written before"))
+    return f"<details hidden><summary>{named}</summary><ol></ol></details>"
+
+
+def picture_dialog() -> str:
+    """Where the script of the page draws a poem."""
+    title, save, close = map(escape, (_("Picture"), _("Save"), _("Close")))
+    return (
+        f"<dialog id='shared' aria-labelledby='shared-title'><h2 id='shared-title'>{title}</h2>"
+        "<canvas role='img' width='1080' height='1350'></canvas><p class='tools'>"
+        f"<a download='poem.png'>{save}</a><button type='button' data-close>{close}</button>"
+        "</p></dialog>"
+    )
+
+
+def scripts() -> str:
+    """Buttons for the script that all poems are shown in."""
+    usual = {"zh_TW": "traditional", "zh_CN": "simplified"}.get(spoken(), "written")
+    names = {"written": _("as written"), "traditional": "繁體", "simplified": "简体"}
+    buttons = "".join(
+        f"<button type='button' data-script='{key}' aria-pressed='{_yes(key == usual)}'>"
+        f"{escape(name)}</button>"
+        for key, name in names.items()
+    )
+    named = escape(_("Characters"))
+    return f"<div class='scripts' role='group' aria-label='{named}'>{buttons}</div>"
 
 
 def choices(found: Sequence[str], seed: int, before: str | None = None) -> str:
@@ -411,8 +478,30 @@ def _button(text: str, data: dict[str, object], name: str = "") -> str:
 
 
 def _seed(seed: int) -> str:
-    return f'<p class="told">seed <output class="seed">{seed}</output></p>'
+    return f'<p class="told">{_seeded(seed)}</p>'
+
+
+def _seeded(seed: int) -> str:
+    return _with(_("seed {it}", it="|"), f"<output class='seed'>{seed}</output>")
+
+
+def _with(text: str, part: str) -> str:
+    """A text as HTML, with a part that is HTML already where it has a |."""
+    return escape(text).replace("|", part)
+
+
+def _yes(truth: bool) -> str:
+    return "true" if truth else "false"
 
 
 def _lang(text: str) -> str:
-    return f' lang="zh-{"Hans" if is_simplified(text) else "Hant"}"' if has_han(text) else ""
+    """The language of a text, and what the script of the page shows its characters as in the other
+    script, in pairs."""
+    if not has_han(text):
+        return ""
+    simplified = is_simplified(text)
+    other = to_traditional(text) if simplified else to_simplified(text)
+    pairs = dict(zip(text, other, strict=True)) if len(text) == len(other) else {}
+    told = escape("".join(f"{a}{b}" for a, b in pairs.items() if a != b))
+    lang, name = ("Hans", "traditional") if simplified else ("Hant", "simplified")
+    return f' lang="zh-{lang}"' + (f' data-{name}="{told}"' if told else "")

@@ -80,7 +80,7 @@ def application(poets: Mapping[str, Poet], hosts: Iterable[str] = LOCAL) -> Guar
     Raises:
         ConfigError: gradio is not installed.
     """
-    from .app import admission, build, options
+    from .app import admission, build, head, options
 
     # isort: split
     import fastapi
@@ -113,7 +113,7 @@ def application(poets: Mapping[str, Poet], hosts: Iterable[str] = LOCAL) -> Guar
                 with speaking(language):
                     page = pages[path_of(language, model)] = build(poet, model, list(poets))
                 gradio.mount_gradio_app(app, page, path_of(language, model), **options())
-        return admission(Policy(app), pages)
+        return admission(Policy(app, head()), pages)
 
     admitted = asyncio.run(mount())  # outside a loop gradio makes one, and leaves it open
     return Guard(admitted, hosts, routes=ROUTES, headers=HEADERS)
@@ -126,12 +126,14 @@ def path_of(language: str, model: str) -> str:
 
 class Policy:
     """Gives every answer of `app` a Content-Security-Policy; that of a page names each of its
-    inline scripts by its SHA-256, so that no other runs. A page tells its language, too."""
+    inline scripts by its SHA-256, so that no other runs. A page tells its language, too, has `head`
+    first in its head, and nothing in it advertises Gradio."""
 
+    ADVERTISED = re.compile(rb'<meta\s+(property|name)="(og|twitter):[^>]*>')
     PAGE = re.compile(f"{PAGE}/", re.ASCII)
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    def __init__(self, app: App, head: str = "") -> None:
+        self.app, self.head = app, head.encode()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         held: list[Message] = []
@@ -149,7 +151,8 @@ class Policy:
                 start, *bodies = held
                 text = b"".join(body.get("body", b"") for body in bodies)
                 lang = f'lang="{page["language"]}"'.encode()
-                text = text.replace(b'lang="en"', lang, 1)
+                text = self.ADVERTISED.sub(b"", text).replace(b'lang="en"', lang, 1)
+                text = text.replace(b"<head>", b"<head>" + self.head, 1)
                 length = (b"content-length", str(len(text)).encode())
                 heads = [pair for pair in start["headers"][:-1] if pair[0] != b"content-length"]
                 heads += [length, policy(SCRIPT.findall(text))]

@@ -1,25 +1,11 @@
 // Runs once for each piece of HTML on the page, as the body of a function of element and trigger.
-const copy = async text => {
-  if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
-  const area = Object.assign(document.createElement("textarea"), { value: text });
-  document.body.append(area);
-  area.select();
-  document.execCommand("copy");
-  area.remove();
-};
-
-element.addEventListener("click", async event => {
+element.addEventListener("click", event => {
   const button = event.target.closest("button, [data-region]");
-  if (!button) return;
-  if (button.dataset.copy) {
-    await copy(button.dataset.copy);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
-  } else if (button.dataset.ask) {
-    for (const other of element.querySelectorAll("[aria-pressed]")) other.removeAttribute("aria-pressed");
+  if (button?.dataset.ask) {
+    for (const other of element.querySelectorAll("[data-ask][aria-pressed]")) other.removeAttribute("aria-pressed");
     if (button.matches("button")) button.setAttribute("aria-pressed", "true");
     const poem = button.closest("[data-poem]")?.dataset.poem;
-    const { first, last, region, ...asked } = button.dataset;
+    const { first, last, region, simplified, traditional, ...asked } = button.dataset;
     if (region) trigger("select", { region: Number(region) });
     else trigger("select", first ? { poem, first: Number(first), last: Number(last), ...asked } : asked);
   }
@@ -56,6 +42,11 @@ element.addEventListener("keydown", event => {
   else return;
   event.preventDefault();
 });
+
+// A page that is opened with a query writes what it asks for.
+if (element.querySelector(".written") && new URLSearchParams(location.search).has("seed")) {
+  trigger("submit", { query: location.search.slice(1) });
+}
 
 // The region that is pointed at, or has the focus, stands out among the others.
 const light = target => {
