@@ -86,7 +86,7 @@ def _article(inner: str, text: str, latent: bool = True, shared: bool = False) -
     """A poem with buttons: it is copied as it is shown, and sent on as it was written; one that is
     shared has a link that writes it again, and a picture."""
     done = _("Copied")
-    tools = _button(_("Copy"), {"copy": text, "done": done})
+    tools = _copy(_("Copy"), text)
     if shared:
         tools += _button(_("Link"), {"link": "", "done": done}) + _button(
             _("Picture"), {"picture": ""}
@@ -235,20 +235,21 @@ def way(walked: Walked, fixed: bool) -> str:
     for text, told in steps:
         kind = " class='own'" if told == own else ""
         shown = f"<div class='step'{_lang(text)}>{_marked(text, before if fixed else None)}</div>"
-        tools = f"<p class='tools'>{_button(_('Copy'), {'copy': text})}</p>"
-        items += f"<li{kind}>{_told(told) if told else ''}{shown}{tools}</li>"
+        tools = f"<p class='tools'>{_copy(_('Copy'), text)}</p>"
+        items += f"<li{kind}><article>{_told(told) if told else ''}{shown}{tools}</article></li>"
         before = text
     every = "\n\n".join(text for text, _told_of in steps)
-    copy = _button(_("Copy all"), {"copy": every})
+    # The script of the page finds in the span in which characters they are to be copied.
+    copy = f"<span{_lang(every)} hidden></span>{_copy(_('Copy all'), every)}"
     hint = note(_("What changed since the poem before is underlined."))
-    return f'{hint}<ol class="way">{items}</ol><p class="tools">{copy}</p>'
+    return f'{hint}<ol class="way">{items}</ol><article class="tools">{copy}</article>'
 
 
 def couplets(found: Sequence[Couplet]) -> str:
     """Couplets, the best first: in Chinese as a pair of scrolls, the upper line at the right."""
     if not found:
         return note(_("No line answers this one; try another, or other tones."))
-    items = "".join(f"<li>{_couplet(one)}</li>" for one in found)
+    items = "".join(f"<li><article>{_couplet(one)}</article></li>" for one in found)
     told = ""
     if found[0].ends_level:
         told = note(_("Your line ends level, as lower lines do: what answers it are upper lines."))
@@ -256,8 +257,7 @@ def couplets(found: Sequence[Couplet]) -> str:
 
 
 def _couplet(one: Couplet) -> str:
-    tools = _button(_("Copy"), {"copy": one.text})
-    tools = f"<p class='tools'>{tools}</p>"
+    tools = f"<p class='tools'>{_copy(_('Copy'), one.text)}</p>"
     if not has_han(one.text):
         return verses(one.text) + tools
     upper, lower = reversed(one.lines) if one.ends_level else one.lines
@@ -475,6 +475,10 @@ def _button(text: str, data: dict[str, object], name: str = "") -> str:
     values = "".join(f' data-{key}="{escape(str(value))}"' for key, value in data.items())
     label = f' aria-label="{escape(name)}"' if name else ""
     return f'<button type="button"{values}{label}>{escape(text)}</button>'
+
+
+def _copy(name: str, text: str) -> str:
+    return _button(name, {"copy": text, "done": _("Copied")})
 
 
 def _seed(seed: int) -> str:

@@ -83,7 +83,6 @@ def test_the_other_tabs_take_or_refuse_anything(
         lambda: handlers.walk(poet, POEM, OTHER, c),
         lambda: handlers.look(poet, atlas, a, b, c),
         lambda: handlers.score(poet, a),
-        lambda: handlers.in_script(POEM, a),
         lambda: handlers.check(a, b, c),
         lambda: handlers.check(POEM, b, c),
     ):
