@@ -360,14 +360,19 @@ def alternatives(
                     raise
         # In free form a text is the opening of what is written; what came after is not asked for.
         size = None if form else len("".join(chars))
-        found = {other.text[:size]: other for other in others} | found
-        found.pop(poem.text, None)
+        fresh = {other.text[:size]: other for other in others}
+        found |= {text: other for text, other in fresh.items() if _bare(text) != _bare(poem.text)}
         if len(found) >= n:
             break
     worse = {text: _added(poet, report, other) for text, other in found.items()} if report else {}
     ranked = sorted(found, key=lambda text: (worse.get(text, 0), -found[text].log_prob))
     least = min(worse.values(), default=0)
     return [text for text in ranked if worse.get(text, 0) == least][:n], seed
+
+
+def _bare(text: str) -> str:
+    """A text without what may be written otherwise and says the same."""
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def scanned(poet: Poet, poem: Poem, regulated: bool = False) -> Report | None:

@@ -21,6 +21,7 @@ from ..text.variants import is_simplified, to_simplified, to_traditional
 from .handlers import Atlas, Region, Scored, Walked, form_name
 
 WIDTH, HEIGHT = 640, 480  # of the map, in its own units
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
 LETTER = 24  # of a label on it
 BRIGHTEST = 12.0  # nats from which on a character has the full colour
 _AFTER_MARK = re.compile(r"(?<=[，。？！；：、])(?=.)")
@@ -329,11 +330,11 @@ def _report(one: Report) -> str:
 
 def _scanned(line: Line) -> str:
     wrong = {note.position: note for note in sorted(line.notes, key=lambda note: not note.remark)}
-    cells = ""
+    cells, kind = "", "scan beats" if line.units else "scan"
     read = zip(line.written, line.tones, line.readings, strict=True)
     for place, (unit, tone, known) in enumerate(read, 1):
         fault = wrong.get(place)
-        kind = "cell" if fault is None else "cell odd" if fault.remark else "cell wrong"
+        state = "cell" if fault is None else "cell odd" if fault.remark else "cell wrong"
         why = f' title="{escape(fault.told)}"' if fault else ""
         other = "" if tone == FREE or line.units else known.replace(tone, "")
         heard = known if tone == FREE and known else tone
@@ -342,8 +343,8 @@ def _scanned(line: Line) -> str:
         below = f"<span class='wanted'>{escape(wanted)}</span>" * bool(wanted and not line.units)
         char = f"<span class='char'>{escape(unit)}</span>"
         parts = told + char if line.units else char + told + below
-        cells += f'<span class="{kind}"{why}>{parts}</span>'
-    return f"<li><div class='scan'{_lang(line.text)}>{cells}</div>{_notes(line.notes)}</li>"
+        cells += f'<span class="{state}"{why}>{parts}</span>'
+    return f"<li><div class='{kind}'{_lang(line.text)}>{cells}</div>{_notes(line.notes)}</li>"
 
 
 def _notes(notes: Iterable[Fault]) -> str:
@@ -452,10 +453,21 @@ def place(text: str, near: Sequence[str], name: str = "") -> str:
     return f'{here}{_told(around)}<ul class="near">{items}</ul>'
 
 
+def _differing(before: str, text: str) -> set[int]:
+    """The places of a text where it differs from the one before; of a language of letters those of
+    whole words."""
+    if has_verses(text):
+        return set(changed(before, text, len(before) == len(text)))
+    words = [(match.start(), match.end()) for match in _WORD.finditer(text)]
+    others = [text[start:end] for start, end in words]
+    new = changed(_WORD.findall(before), others, fixed=False)
+    return {place for i in new for place in range(*words[i])}
+
+
 def _marked(text: str, before: str | None = None, whole: bool = True) -> str:
     """A text in spans that a line breaks between, where it differs from the one before marked;
     whole or, if not, the spans that differ."""
-    places = set(changed(before, text, len(before) == len(text))) if before else set()
+    places = _differing(before, text) if before else set()
     chars = [f"<mark>{escape(c)}</mark>" if i in places else escape(c) for i, c in enumerate(text)]
     lines, place = [], 0
     for line in text.split("\n"):

@@ -470,6 +470,8 @@ def test_what_changed_is_marked() -> None:
     shown = html.choices([POEM.replace("瀑", "江")], 1, POEM)
     assert "<mark>江</mark>" in shown
     assert "<span>橋形" not in shown
+    shown = html.choices(["I saw a house,"], 1, "I saw a horse")
+    assert "<mark>house</mark>," in shown  # whole words, where letters are
 
 
 def test_the_map_puts_poems_where_they_lie(atlas: handlers.Atlas) -> None:
