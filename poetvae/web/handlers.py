@@ -49,6 +49,7 @@ MOST_CHECKED = 2000  # characters
 POEMS, MOST_POEMS = 4, 8
 CANDIDATES, MOST_CANDIDATES = CHOSEN, 64
 MOST_DRAWN = 128  # poems times candidates, a few seconds of one core
+MOST_ANSWERS = 64  # drawn of couplets, which are ranked by many likelihoods each
 MOST_WORDS = 4  # of a condition that can repeat
 MOST_STEPS = 32
 MOST_ON_MAP = 600
@@ -366,14 +367,19 @@ def alternatives(
                     raise
         # In free form a text is the opening of what is written; what came after is not asked for.
         size = None if form else len("".join(chars))
-        found = {other.text[:size]: other for other in others} | found
-        found.pop(poem.text, None)
+        fresh = {other.text[:size]: other for other in others}
+        found |= {text: other for text, other in fresh.items() if _bare(text) != _bare(poem.text)}
         if len(found) >= n:
             break
     worse = {text: _added(poet, report, other) for text, other in found.items()} if report else {}
     ranked = sorted(found, key=lambda text: (worse.get(text, 0), -found[text].log_prob))
     least = min(worse.values(), default=0)
     return [text for text in ranked if worse.get(text, 0) == least][:n], seed
+
+
+def _bare(text: str) -> str:
+    """A text without what may be written otherwise and says the same."""
+    return "".join(filter(str.isalnum, text)).casefold()
 
 
 def scanned(poet: Poet, poem: Poem, regulated: bool = False) -> Report | None:
@@ -470,7 +476,7 @@ def couplets(
         raise ConfigError(_("there is no line yet; type the one to be answered"))
     strictness = validation.choice(_("tones"), tones, STRICTNESS)
     n = validation.whole(_("couplets"), n, 1, MOST_POEMS)
-    most = MOST_DRAWN // (n * (ROUNDS if poet.codec.spelt else 1))
+    most = MOST_ANSWERS // (n * (ROUNDS if poet.codec.spelt else 1))
     how: dict[str, Any] = {"candidates": min(ANSWERS, most), "seed": validation.seed(seed)}
     return poet.couplet(text, n, tones=strictness, **how)
 

@@ -21,6 +21,7 @@ from ..text.variants import is_simplified, to_simplified, to_traditional
 from .handlers import Atlas, Region, Scored, Walked, form_name
 
 WIDTH, HEIGHT = 640, 480  # of the map, in its own units
+_WORD = re.compile(r"\w+(?:['’]\w+)*")
 LETTER = 24  # of a label on it
 BRIGHTEST = 12.0  # nats from which on a character has the full colour
 _AFTER_MARK = re.compile(r"(?<=[，。？！；：、])(?=.)")
@@ -86,7 +87,7 @@ def _article(inner: str, text: str, latent: bool = True, shared: bool = False) -
     """A poem with buttons: it is copied as it is shown, and sent on as it was written; one that is
     shared has a link that writes it again, and a picture."""
     done = _("Copied")
-    tools = _button(_("Copy"), {"copy": text, "done": done})
+    tools = _copy(_("Copy"), text)
     if shared:
         tools += _button(_("Link"), {"link": "", "done": done}) + _button(
             _("Picture"), {"picture": ""}
@@ -235,20 +236,21 @@ def way(walked: Walked, fixed: bool) -> str:
     for text, told in steps:
         kind = " class='own'" if told == own else ""
         shown = f"<div class='step'{_lang(text)}>{_marked(text, before if fixed else None)}</div>"
-        tools = f"<p class='tools'>{_button(_('Copy'), {'copy': text})}</p>"
-        items += f"<li{kind}>{_told(told) if told else ''}{shown}{tools}</li>"
+        tools = f"<p class='tools'>{_copy(_('Copy'), text)}</p>"
+        items += f"<li{kind}><article>{_told(told) if told else ''}{shown}{tools}</article></li>"
         before = text
     every = "\n\n".join(text for text, _told_of in steps)
-    copy = _button(_("Copy all"), {"copy": every})
+    # The script of the page finds in the span in which characters they are to be copied.
+    copy = f"<span{_lang(every)} hidden></span>{_copy(_('Copy all'), every)}"
     hint = note(_("What changed since the poem before is underlined."))
-    return f'{hint}<ol class="way">{items}</ol><p class="tools">{copy}</p>'
+    return f'{hint}<ol class="way">{items}</ol><article class="tools">{copy}</article>'
 
 
 def couplets(found: Sequence[Couplet]) -> str:
     """Couplets, the best first: in Chinese as a pair of scrolls, the upper line at the right."""
     if not found:
         return note(_("No line answers this one; try another, or other tones."))
-    items = "".join(f"<li>{_couplet(one)}</li>" for one in found)
+    items = "".join(f"<li><article>{_couplet(one)}</article></li>" for one in found)
     told = ""
     if found[0].ends_level:
         told = note(_("Your line ends level, as lower lines do: what answers it are upper lines."))
@@ -256,8 +258,7 @@ def couplets(found: Sequence[Couplet]) -> str:
 
 
 def _couplet(one: Couplet) -> str:
-    tools = _button(_("Copy"), {"copy": one.text})
-    tools = f"<p class='tools'>{tools}</p>"
+    tools = f"<p class='tools'>{_copy(_('Copy'), one.text)}</p>"
     if not has_han(one.text):
         return verses(one.text) + tools
     upper, lower = reversed(one.lines) if one.ends_level else one.lines
@@ -329,11 +330,11 @@ def _report(one: Report) -> str:
 
 def _scanned(line: Line) -> str:
     wrong = {note.position: note for note in sorted(line.notes, key=lambda note: not note.remark)}
-    cells = ""
+    cells, kind = "", "scan beats" if line.units else "scan"
     read = zip(line.written, line.tones, line.readings, strict=True)
     for place, (unit, tone, known) in enumerate(read, 1):
         fault = wrong.get(place)
-        kind = "cell" if fault is None else "cell odd" if fault.remark else "cell wrong"
+        state = "cell" if fault is None else "cell odd" if fault.remark else "cell wrong"
         why = f' title="{escape(fault.told)}"' if fault else ""
         other = "" if tone == FREE or line.units else known.replace(tone, "")
         heard = known if tone == FREE and known else tone
@@ -342,8 +343,8 @@ def _scanned(line: Line) -> str:
         below = f"<span class='wanted'>{escape(wanted)}</span>" * bool(wanted and not line.units)
         char = f"<span class='char'>{escape(unit)}</span>"
         parts = told + char if line.units else char + told + below
-        cells += f'<span class="{kind}"{why}>{parts}</span>'
-    return f"<li><div class='scan'{_lang(line.text)}>{cells}</div>{_notes(line.notes)}</li>"
+        cells += f'<span class="{state}"{why}>{parts}</span>'
+    return f"<li><div class='{kind}'{_lang(line.text)}>{cells}</div>{_notes(line.notes)}</li>"
 
 
 def _notes(notes: Iterable[Fault]) -> str:
@@ -452,10 +453,21 @@ def place(text: str, near: Sequence[str], name: str = "") -> str:
     return f'{here}{_told(around)}<ul class="near">{items}</ul>'
 
 
+def _differing(before: str, text: str) -> set[int]:
+    """The places of a text where it differs from the one before; of a language of letters those of
+    whole words."""
+    if has_verses(text):
+        return set(changed(before, text, len(before) == len(text)))
+    words = [(match.start(), match.end()) for match in _WORD.finditer(text)]
+    others = [text[start:end] for start, end in words]
+    new = changed(_WORD.findall(before), others, fixed=False)
+    return {place for i in new for place in range(*words[i])}
+
+
 def _marked(text: str, before: str | None = None, whole: bool = True) -> str:
     """A text in spans that a line breaks between, where it differs from the one before marked;
     whole or, if not, the spans that differ."""
-    places = set(changed(before, text, len(before) == len(text))) if before else set()
+    places = _differing(before, text) if before else set()
     chars = [f"<mark>{escape(c)}</mark>" if i in places else escape(c) for i, c in enumerate(text)]
     lines, place = [], 0
     for line in text.split("\n"):
@@ -475,6 +487,10 @@ def _button(text: str, data: dict[str, object], name: str = "") -> str:
     values = "".join(f' data-{key}="{escape(str(value))}"' for key, value in data.items())
     label = f' aria-label="{escape(name)}"' if name else ""
     return f'<button type="button"{values}{label}>{escape(text)}</button>'
+
+
+def _copy(name: str, text: str) -> str:
+    return _button(name, {"copy": text, "done": _("Copied")})
 
 
 def _seed(seed: int) -> str:

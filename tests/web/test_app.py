@@ -19,6 +19,7 @@ from poetvae.generation.generate import Generated
 from poetvae.models import Autoregressive
 from poetvae.poet import Poet
 from poetvae.web import app, handlers
+from poetvae.web.tabs import revise
 
 POEM = "瀑響分雲出，橋形得水成。"
 INPUTS = {"textbox", "slider", "dropdown", "radio", "number"}
@@ -88,8 +89,8 @@ def test_the_tabs(blocks: gr.Blocks, reader: Poet) -> None:
     def tabs(blocks: gr.Blocks) -> list[str]:
         return [tab["label"] for tab in parts(blocks, "tabitem")]
 
-    assert tabs(blocks) == ["Write", "Revise", "Walk", "Map", "Score", "Check"]
-    assert tabs(built(reader)) == ["Write", "Revise", "Score", "Check"]
+    assert tabs(blocks) == ["Write", "Revise", "Couplet", "Walk", "Map", "Score", "Check"]
+    assert tabs(built(reader)) == ["Write", "Revise", "Couplet", "Score", "Check"]
 
 
 def test_each_condition_has_a_control(blocks: gr.Blocks) -> None:
@@ -160,11 +161,12 @@ def test_what_goes_wrong_is_told_in_one_escaped_line(blocks: gr.Blocks) -> None:
 @pytest.mark.parametrize("sent", [None, 3, [], {}, {"text": {}}, {"text": POEM, "ask": "away"}])
 @pytest.mark.parametrize("name", ["send", "anew", "take"])
 def test_events_carry_anything(blocks: gr.Blocks, name: str, sent: Any) -> None:
+    kept: list[Any] = {"send": [], "anew": [True], "take": [[]]}[name]
     if name == "take" and sent and sent == {"text": POEM, "ask": "away"}:
-        assert answer(blocks, name)(Sent(sent))[0] == POEM
+        assert answer(blocks, name)(*kept, Sent(sent))[0] == POEM
         return
     with pytest.raises(gr.Error):
-        answer(blocks, name)(Sent(sent))
+        answer(blocks, name)(*kept, Sent(sent))
 
 
 def test_a_poem_is_sent_to_the_tab_asked_for(blocks: gr.Blocks) -> None:
@@ -187,25 +189,59 @@ def test_a_poem_is_checked(blocks: gr.Blocks) -> None:
     inputs: list[Any] = list(event.inputs)
     values = [value for _, value in inputs[1].choices]
     assert values[:7] == ["", "5x2", "5x4", "5x8", "7x2", "7x4", "7x8"]
-    assert ("浣溪沙 (6 lines of 7)", "浣溪沙") in inputs[1].choices
+    assert "浣溪沙" in values
+    assert [value for _, value in inputs[2].choices] == ["", "平水", "詞林", "新韻"]
     poem = inputs[0].value
     shown = answer(blocks, "check")(poem, "", "")
     assert "七言絕句" in shown
     assert "失粘" in shown
-    assert "<ruby class='wrong'>君" in shown
-    assert shown.count("<rt>") == 28
+    assert shown.count("class='char'") == 28
+    assert shown.count('class="cell wrong"') == 1
     with pytest.raises(gr.Error, match=r"came; expected one of 5x2, .* and [0-9]+ more"):
         answer(blocks, "check")(poem, "9x9", "")
 
 
 def test_a_poem_is_revised_by_presses(blocks: gr.Blocks, poet: Poet) -> None:
     sent = Sent({"poem": POEM, "first": 3, "last": 3})
-    assert "<mark>" in answer(blocks, "anew")(sent)
+    assert "<mark>" in answer(blocks, "anew")(True, sent)
     texts, _ = handlers.alternatives(poet, POEM, 3, 3, seed=1)
-    text, opened, offers = answer(blocks, "take")(Sent({"text": texts[0], "before": POEM}))
-    assert text == texts[0]
+    take = answer(blocks, "take")
+    text, opened, offers, past = take([], Sent({"text": texts[0], "before": POEM}))
+    assert (text, past) == (texts[0], [POEM])
     assert texts[0] in opened
-    assert POEM in offers  # which can be taken back
+    assert 'data-ask="undo"' in offers
+    *_, past = take(past, Sent({"text": texts[1], "before": texts[0]}))
+    assert past == [POEM, texts[0]]
+    text, *_, past = take(past, Sent({"ask": "undo"}))
+    assert (text, past) == (texts[0], [POEM])
+    text, _, offers, past = take(past, Sent({"ask": "undo"}))
+    assert (text, past) == (POEM, [])
+    assert "undo" not in offers
+    with pytest.raises(gr.Error, match="there is no poem before this one"):
+        take(past, Sent({"ask": "undo"}))
+    _, _, _, past = take(["山"] * revise.MOST_BEFORE, Sent({"text": texts[0], "before": POEM}))
+    assert len(past) == revise.MOST_BEFORE
+
+
+def test_a_region_or_a_place_of_the_map_is_read(blocks: gr.Blocks) -> None:
+    look = answer(blocks, "look")
+    assert "in the region" in look("5x2", Sent({"region": 0}))
+    assert "writes here" in look("5x2", Sent({"x": 0, "y": 0.0}))
+    for sent in ({}, None, {"region": 99}, {"region": "0"}, {"x": "a", "y": 0}):
+        with pytest.raises(gr.Error):
+            look("5x2", Sent(sent))
+
+
+def test_a_line_is_answered(blocks: gr.Blocks) -> None:
+    shown = answer(blocks, "answer_couplet")(POEM[:5], "usual", 2)
+    assert shown.count("class='scrolls'") == 2
+    with pytest.raises(gr.Error):
+        answer(blocks, "answer_couplet")("", "usual", 2)
+
+
+def test_a_checked_poem_is_sent_on(blocks: gr.Blocks) -> None:
+    senders = [event.fn for event in blocks.fns.values() if event.name == "send"]
+    assert len(senders) == 3  # of Write, Check and Map
 
 
 def test_a_model_without_latent_space_has_a_page(reader: Poet) -> None:
