@@ -57,6 +57,11 @@ def speaking(language: str) -> Iterator[None]:
         _spoken.reset(token)
 
 
+def tag(language: str) -> str:
+    """What the web calls one of `LANGUAGES` (BCP 47): zh-TW."""
+    return language.replace("_", "-")
+
+
 def of_environment(environment: Mapping[str, str] = os.environ) -> str:
     """The language of LANGUAGE, LC_ALL, LC_MESSAGES and LANG, the first that is set, as gettext
     reads them."""

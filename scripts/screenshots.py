@@ -7,7 +7,6 @@ Needs a chromium and playwright.
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import shutil
 import threading
@@ -18,28 +17,19 @@ from pathlib import Path
 from typing import Literal
 
 import click
-import fastapi
-import gradio
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
 from poetvae.poet import Poet
-from poetvae.web.app import build, options
+from poetvae.web.server import application
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 @contextmanager
 def serving(poet: Poet) -> Iterator[str]:
-    """The address of a page of the poet, on a free port."""
-
-    async def mounted() -> fastapi.FastAPI:  # without a loop Gradio makes some and leaves them open
-        app: fastapi.FastAPI = gradio.mount_gradio_app(
-            fastapi.FastAPI(), build(poet), "/", **options()
-        )
-        return app
-
-    app = asyncio.run(mounted())
+    """The address of the page of a poet, on a free port."""
+    app = application({"model": poet})
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

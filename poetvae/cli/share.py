@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +12,10 @@ from . import common
 from .common import ModelChoice
 from .tables import SPOKEN, definitions
 from .terminal import note, option
+
+if TYPE_CHECKING:
+    from ..poet import Poet
+    from ..web.models import Served
 
 address_options = common.options(
     option(
@@ -40,12 +45,11 @@ def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any)
     It works offline and answers this machine alone, unless --host says otherwise: then give the
     names under which others know it with --trust. Ctrl-C ends it.
     """
-    # Not by `load`: memory kept for the next step of a training would grow with many threads.
-    from ..poet import Poet
-    from ..web.server import page, serve
+    from ..web import server
+    from ..web.models import served
 
-    poet = Poet.from_pretrained(model.name, model.device, log=note)
-    serve(page(poet), host, port, verbose=access_log, **how)
+    models = served(model.name, model.device, note)
+    server.serve(server.page(_pages(models)), host, port, verbose=access_log, **how)
 
 
 @common.command("poetvae serve --api --model my-poet --port 0 --check")
@@ -67,8 +71,15 @@ def serve(
     models = served(model.name, model.device, note)
     site = server.api(models)
     if not alone:
-        site = site.beside(server.page(next(iter(models.values())).poet))
+        site = site.beside(server.page(_pages(models)))
     server.serve(site, host, port, verbose=access_log, **how)
+
+
+def _pages(models: Mapping[str, Served]) -> dict[str, Poet]:
+    """The models by the name that the address of a page has."""
+    from ..checkpoints.model_folder import PACKAGED
+
+    return {name if name in PACKAGED else "model": one.poet for name, one in models.items()}
 
 
 @common.command("poetvae export --model my-poet --to onnx --out my-poet.onnx")

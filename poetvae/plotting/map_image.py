@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from .curves import COLOURS, headline, picture, plain
+from .palette import OTHER, VALUES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,12 +44,6 @@ MIDDLE = (0.26, 0.09, 0.48, 0.83)  # of the picture, for a map with regions besi
 SMALLEST, LARGEST = 8, 11  # points of type
 WIDE = 20  # of a verse beside the map, in ems
 MANY = 5000
-# With Okabe and Ito's those of Tol (2021) that are dark enough to be read as letters.
-VALUES = (
-    *("#0072B2", "#D55E00", "#007A5A", "#AA3377", "#9A6A00"),
-    *("#332288", "#117799", "#661100", "#666633", "#000000"),
-)
-OTHER = "#b2b2b2"
 
 
 def plot_map(

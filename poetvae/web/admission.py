@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
+from ..i18n import ENGLISH, _, closest, speaking
 from .middleware import App, Receive, RefusedError, Send, replay
 
 JOIN = "/gradio_api/queue/join"
@@ -20,41 +21,48 @@ SESSION = re.compile(r"\w{1,64}", re.ASCII)
 LARGEST = 2**53  # of a number, either way: beyond it floats leave out whole ones
 FLAT = (str, int, float, bool)
 Types = tuple[type, ...]
+Declared = Mapping[int, Sequence[Types]]
+"""The types of the inputs of each event of a page, by its number; None may always come."""
 
 
 class Admission:
-    """Lets into the queue of `app` what its own page may send, inside a `Guard`, which answers:
+    """Lets into the queues of `app` what its own pages may send, inside a `Guard`, which answers:
 
     | answer | to |
     |---|---|
+    | 404 | there is no page at this path |
     | 400 | no JSON object; no session, or no event of the page |
     | 422 | a value that is not of a type that its control declares, or not as many values |
     | 429 | a client of whom `most` requests wait already |
 
     Args:
         app: what takes the request, after the check.
-        declared: the types of the inputs of each event, by its number; None may always come.
-        waiting: how many requests of a client are in the queue, or being answered.
+        pages: what each declares, by its path, which begins with its language: /zh-TW/chinese.
+        waiting: how many requests of a client are in the queues, or being answered.
         most: of one client at once.
     """
 
     def __init__(
         self,
         app: App,
-        declared: Mapping[int, Sequence[Types]],
+        pages: Mapping[str, Declared],
         waiting: Callable[[str], int],
         most: int,
     ) -> None:
-        self.app, self.declared, self.waiting, self.most = app, declared, waiting, most
+        self.app, self.pages, self.waiting, self.most = app, pages, waiting, most
         self.joining: Counter[str] = Counter()  # requests that are not in the queue yet
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != JOIN:
+        if scope["type"] != "http" or not scope["path"].endswith(JOIN):
             return await self.app(scope, receive, send)
-        body = self.checked((await receive())["body"])
+        page = scope["path"].removesuffix(JOIN)
+        if page not in self.pages:
+            raise RefusedError(404, "there is no such page")
+        body = checked((await receive())["body"], self.pages[page])
         client = str((scope.get("client") or [""])[0])
         if self.joining[client] + self.waiting(client) >= self.most:
-            reason = f"{self.most} of your requests are waiting; let one of them end"
+            with speaking(closest(page.split("/")[1]) or ENGLISH):
+                reason = _("{n} of your requests are waiting; let one of them end", n=self.most)
             raise RefusedError(429, reason)
         self.joining[client] += 1
         try:
@@ -63,30 +71,31 @@ class Admission:
             self.joining[client] -= 1
             self.joining += Counter()  # those of nobody are forgotten
 
-    def checked(self, body: bytes) -> bytes:
-        """A request as the page sends it, with nothing else in it; raises RefusedError."""
-        try:
-            sent = json.loads(body)
-        except (ValueError, RecursionError):
-            sent = None
-        if not isinstance(sent, dict):
-            raise RefusedError(400, "expected a JSON object")
-        index, session, values = (sent.get(key) for key in ("fn_index", "session_hash", "data"))
-        if not isinstance(session, str) or not SESSION.fullmatch(session):
-            raise RefusedError(400, "session_hash: expected letters and digits, at most 64")
-        if type(index) is not int or index not in self.declared:
-            raise RefusedError(400, "fn_index: there is no such event")
-        kinds = self.declared[index]
-        if not isinstance(values, list) or len(values) != len(kinds):
-            raise RefusedError(422, f"data: expected a list of {len(kinds)} values")
-        for i, (value, kind) in enumerate(zip(values, kinds, strict=True), 1):
-            _check(f"value {i}", value, kind)
-        _check("trigger_id", trigger := sent.get("trigger_id"), (int,))
-        event = sent.get("event_data")
-        for name, value in (event if isinstance(event, dict) else {"event_data": event}).items():
-            _check(f"event_data, {name[:24]!r}", value, FLAT)
-        known = {"data": values, "event_data": event, "fn_index": index, "trigger_id": trigger}
-        return json.dumps(known | {"session_hash": session}).encode()
+
+def checked(body: bytes, declared: Declared) -> bytes:
+    """A request as a page sends it, with nothing else in it; raises RefusedError."""
+    try:
+        sent = json.loads(body)
+    except (ValueError, RecursionError):
+        sent = None
+    if not isinstance(sent, dict):
+        raise RefusedError(400, "expected a JSON object")
+    index, session, values = (sent.get(key) for key in ("fn_index", "session_hash", "data"))
+    if not isinstance(session, str) or not SESSION.fullmatch(session):
+        raise RefusedError(400, "session_hash: expected letters and digits, at most 64")
+    if type(index) is not int or index not in declared:
+        raise RefusedError(400, "fn_index: there is no such event")
+    kinds = declared[index]
+    if not isinstance(values, list) or len(values) != len(kinds):
+        raise RefusedError(422, f"data: expected a list of {len(kinds)} values")
+    for i, (value, kind) in enumerate(zip(values, kinds, strict=True), 1):
+        _check(f"value {i}", value, kind)
+    _check("trigger_id", trigger := sent.get("trigger_id"), (int,))
+    event = sent.get("event_data")
+    for name, value in (event if isinstance(event, dict) else {"event_data": event}).items():
+        _check(f"event_data, {name[:24]!r}", value, FLAT)
+    known = {"data": values, "event_data": event, "fn_index": index, "trigger_id": trigger}
+    return json.dumps(known | {"session_hash": session}).encode()
 
 
 def _check(name: str, value: object, kinds: Types) -> None:

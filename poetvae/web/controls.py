@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any
 
 from ..errors import ConfigError, PoetVAEError
+from ..i18n import _, speaking, spoken
 from ..poet import Poet
 from ..text.poem import Form
 from . import handlers, validation
@@ -30,7 +31,7 @@ os.environ["no_proxy"] = "*"
 try:
     import gradio as gr
 except ModuleNotFoundError as error:
-    raise ConfigError("the page needs gradio: pip install 'poetvae[demo]'") from error
+    raise ConfigError(_("the page needs gradio: pip install 'poetvae[demo]'")) from error
 finally:
     del os.environ["no_proxy"]
     if _direct is not None:
@@ -66,28 +67,34 @@ Html = partial(
 )
 
 
-def form_menu(poet: Poet) -> gr.Dropdown:
+def form_menu(poet: Poet, form: str | None = None) -> gr.Dropdown:
+    """A menu of the forms of a model, on one of them, or the most frequent."""
     forms = handlers.forms_of(poet)
-    return menu(forms, "Form", *([] if forms else ["free"]))
+    return menu(forms, _("Form"), *([] if forms else [_("free")]), chosen=form)
 
 
-def menu(forms: Iterable[Form], label: str, *absent: str) -> gr.Dropdown:
+def menu(forms: Iterable[Form], label: str, *absent: str, chosen: str | None = None) -> gr.Dropdown:
     """A menu of forms, below a word for none."""
     choices = [(word, "") for word in absent] + [(handlers.form_label(f), str(f)) for f in forms]
-    return gr.Dropdown(choices, value=choices[0][1], label=label, interactive=True, min_width=280)
+    first = choices[0][1] if chosen is None else chosen
+    return gr.Dropdown(choices, value=first, label=label, interactive=True, min_width=160)
 
 
 def on(event: Any, answer: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
-    """Have an event answered: in turn with all others, and what goes wrong told in one line."""
+    """Have an event answered: in turn with all others, in the language spoken now, and what goes
+    wrong told in one line."""
+    language = spoken()
 
     @wraps(answer)
     def told(*values: Any) -> Any:
-        try:
-            with MODEL.taken("page"):  # the API may be asked beside it
-                return answer(*values)
-        except PoetVAEError as error:
-            # A message may quote what was typed, and is shown as HTML.
-            raise gr.Error(escape(str(error)), print_exception=False) from None
+        with speaking(language):
+            try:
+                with MODEL.taken("page"):  # the API may be asked beside it
+                    return answer(*values)
+            except PoetVAEError as error:
+                # A message may quote what was typed, and is shown as HTML.
+                shown, title = escape(str(error)), _("This does not go")
+                raise gr.Error(shown, title=title, print_exception=False) from None
 
     how: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "model"}
     # The handlers check what came, in words of their own.

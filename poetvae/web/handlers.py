@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import torch
 from torch import Tensor
@@ -19,36 +22,45 @@ from ..constraints.options import Conditions
 from ..constraints.room import BLANKS
 from ..constraints.vocabulary import language_for
 from ..data.corpus import read_poems, sample_folder
-from ..errors import ConfigError, CorpusError
+from ..errors import ConfigError, ConstraintError, CorpusError, PoetVAEError
+from ..generation import ranking
+from ..generation.couplet import ROUNDS, Couplet
 from ..generation.generate import Generated
+from ..generation.options import CANDIDATES as ANSWERS
 from ..generation.options import CHOSEN, SamplingOptions
+from ..i18n import ENGLISH, N_, _, spoken
+from ..latent.clusters import kmeans, named
 from ..latent.plane import Plane
 from ..poet import Poet
 from ..text.form import all_tunes
 from ..text.graphemes import clusters
-from ..text.names import called
-from ..text.poem import LACUNA, Form, Poem, content, select
-from ..text.prosody import LENIENT, STRICT, USUAL, check_all
+from ..text.names import called, value_key
+from ..text.poem import LACUNA, Form, Poem, content, has_han, select
+from ..text.prosody import LENIENT, STRICT, STRICTNESS, USUAL, check_all
 from ..text.prosody.chinese import books
 from ..text.prosody.interface import SOUND
 from ..text.prosody.report import Report
 from ..text.variants import to_simplified, to_traditional
 from . import validation
 
+TEMPERATURE = SamplingOptions().temperature
 MOST_SCORED = 60  # poems
 MOST_CHECKED = 2000  # characters
-MOST_POEMS = 8
+POEMS, MOST_POEMS = 4, 8
 CANDIDATES, MOST_CANDIDATES = CHOSEN, 64
 MOST_DRAWN = 128  # poems times candidates, a few seconds of one core
+MOST_ANSWERS = 64  # drawn of couplets, which are ranked by many likelihoods each
 MOST_WORDS = 4  # of a condition that can repeat
 MOST_STEPS = 32
 MOST_ON_MAP = 600
-TEMPERATURE = SamplingOptions().temperature
-SCRIPTS: dict[str, Callable[[str], str]] = {
-    "as written": str,
-    "simplified": to_simplified,
-    "traditional": to_traditional,
-}
+MOST_QUERY = 4000  # characters
+OPENING = {"seed": "4"}  # of the poem that a page opens with
+USUAL_FORMS = "7x4", "10x4"  # the first that a model has; else its most frequent
+NUMBERS = "n", "candidates", "temperature", "passes", "chosen"
+MOST_REGIONS, FEWEST_IN_REGION = 8, 6  # of the map; poems, on the average
+HOTTER = (TEMPERATURE, 2 * TEMPERATURE, 4 * TEMPERATURE)
+"""Temperatures of rounds of alternatives; the next one where those before had too few."""
+NAMING = {False: 4, True: 2}  # of a region's characters, or words, how many it is named by
 
 Field = dataclasses.Field[Any]
 CONDITIONS: dict[str, Field] = {
@@ -59,13 +71,27 @@ the poem has them, see `conditions_of`."""
 NOTHING = "none"
 # Menus that have more than the values that are declared, or other words for them, by value.
 MENUS = {
-    "where": {"heads": "heads of lines", "ends": "ends", "diagonal": "diagonal"},
+    "where": {"heads": N_("heads of lines"), "ends": N_("ends"), "diagonal": N_("diagonal")},
     "tones": {name: name for name in (NOTHING, USUAL, STRICT, LENIENT)},
 }
+WORDS = (
+    *(N_("none"), N_("any"), N_("usual"), N_("strict"), N_("lenient"), N_("iambic")),
+    *(N_("trochaic"), N_("Dynasty"), N_("Author"), N_("Title")),
+)
+"""Of values and fields, as a menu has them."""
 
-
-BOOKS = [("as the poem asks", ""), *((name, name) for name in books.BOOKS)]
-"""Of rhymes, to check by: what a menu says, and what it sends."""
+BOOKS = dict(
+    zip(
+        books.BOOKS,
+        (
+            N_("平水韻, of regulated verse"),
+            N_("詞林正韻, of tunes"),
+            N_("中華新韻, of today's speech"),
+        ),
+        strict=True,
+    )
+)
+"""The books of rhymes to check by, each by its name and what rhymes by it."""
 
 
 @dataclass(frozen=True)
@@ -79,18 +105,44 @@ class Scored:
 
 
 @dataclass(frozen=True)
+class Walked:
+    """The way from a poem to another, both as they were typed, with the poems of the model between:
+    the first and the last of these are the two as the model reads them back, or the two again."""
+
+    start: str
+    poems: list[str]
+    end: str
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the map: the words that set its poems apart, the places of these poems among all of
+    the map, and where on it the middle of them is."""
+
+    words: tuple[str, ...]
+    members: list[int]
+    middle: tuple[float, float]
+
+    @property
+    def name(self) -> str:
+        """Its words, end to end where they are characters."""
+        return ("" if all(len(word) == 1 for word in self.words) else " ").join(self.words)
+
+
+@dataclass(frozen=True)
 class Atlas:
     """N poems z (N, D), at `points` (N, 2) of the plane of their first two principal components.
 
-    A form is "5x2", or "free"; the poems are the model's own where none of the sample fits it.
+    Each poem is in one of the regions; the poems are the model's own where none of the sample fits
+    it.
     """
 
     plane: Plane
     z: Tensor
     points: Tensor
     texts: list[str]
-    forms: list[str]
     own: bool
+    regions: list[Region]
 
     @property
     def bounds(self) -> tuple[list[float], list[float]]:
@@ -111,21 +163,42 @@ def checked_forms() -> list[Form]:
     return [Form(length, lines) for length in (5, 7) for lines in (2, 4, 8)] + [*all_tunes()]
 
 
+def usual_form(poet: Poet) -> str:
+    """The form that a page has at first; "" in free form."""
+    forms = [str(form) for form in forms_of(poet)]
+    return next((form for form in USUAL_FORMS if form in forms), forms[0] if forms else "")
+
+
+def form_name(form: Form) -> str:
+    """A form as people call it, and as they ask for it: 七言絕句 7x4."""
+    name = str(form) if form.tune else f"{_(called(form.lengths))} {form}".strip()
+    return as_read(name)
+
+
+def as_read(name: str) -> str:
+    """A Chinese name or poem in simplified characters where these are read."""
+    return to_simplified(name) if spoken() == "zh_CN" else name
+
+
 def form_label(form: Form) -> str:
     """A form as a menu has it: 七言絕句 7x4 (4 lines of 7)."""
-    each = f" of {form.uniform}" if form.uniform else f", {form.size} characters"
-    name = "" if form.tune else called(form.lengths)
-    return f"{name} {form} ({form.lines} lines{each})".strip()
+    name = form_name(form)
+    if form.uniform:
+        return _("{name} ({n} lines of {each})", name=name, n=form.lines, each=form.uniform)
+    return _("{name} ({n} lines, {size} characters)", name=name, n=form.lines, size=form.size)
 
 
-def in_script(text: str, script: object) -> str:
-    """The text in one of `SCRIPTS`."""
-    return SCRIPTS[validation.choice("script", script, SCRIPTS)](text)
+def field_name(name: str) -> str:
+    """A label of poems as a menu has it."""
+    return _(name.title())
 
 
-def text_in(poem: Generated, script: object) -> str:
-    """The text of a poem in one of `SCRIPTS`."""
-    return poem.in_script(validation.choice("script", script, SCRIPTS))
+def value_name(value: str) -> str:
+    """A value of a label as a menu has it: 唐 for tang where Chinese is spoken."""
+    key = value_key(value)
+    if spoken() == ENGLISH or not has_han(key):
+        return value.title()
+    return to_traditional(key) if spoken() == "zh_TW" else key
 
 
 def conditions_of(poet: Poet) -> dict[str, Field]:
@@ -138,15 +211,17 @@ def menu(poet: Poet, field: Field) -> dict[str, str]:
     """The words for each value that a condition can have; none where it is typed or ticked."""
     if field.name == "rhyme":
         names = language_for(poet.codec.tokenizer).rhyme_names()
-        return {NOTHING: NOTHING, "any": "any", **names} if names else {}
+        names = {value: as_read(name) for value, name in names.items()}
+        return {NOTHING: _(NOTHING), "any": _("any"), **names} if names else {}
     among = field.metadata["among"]
     plain = {NOTHING: NOTHING} if among and field.default is None else {}
-    return MENUS.get(field.name, plain | {value: value for value in among})
+    words = MENUS.get(field.name, plain | {value: value for value in among})
+    return {value: _(word) for value, word in words.items()}
 
 
 def asked(poet: Poet, field: Field, value: object) -> Any:
     """A value of a condition, as its declaration has it; None where nothing is asked."""
-    name = field.metadata["label"].lower()
+    name = _(field.metadata["label"]).lower()
     if field.default is False:
         return validation.truth(name, value)
     if choices := menu(poet, field):
@@ -158,7 +233,7 @@ def asked(poet: Poet, field: Field, value: object) -> Any:
 
 
 def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
-    """Poems that meet all that is asked for; see `Poet.generate`.
+    """Poems that meet all that is asked for, the best first; see `Poet.generate`.
 
     Args:
         poet: who writes.
@@ -177,7 +252,7 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
         )
     labels: Any = given.pop("labels", {})
     known = {name: validation.text(name, value) for name, value in labels.items()}
-    return poet.generate(
+    found = poet.generate(
         n,
         form=_form(poet, given.pop("form", None)),
         labels={name: value for name, value in known.items() if value},
@@ -188,6 +263,45 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
         seed=validation.seed(given.pop("seed", None)),
         **{name: asked(poet, CONDITIONS[name], value) for name, value in given.items()},
     )
+    return sorted(found, key=lambda poem: -(poem.score or 0.0))
+
+
+@lru_cache(maxsize=4)
+def opening(poet: Poet) -> tuple[dict[str, object], list[Generated]]:
+    """The poems that a page opens with, and what was asked for them."""
+    wanted: dict[str, object] = {**OPENING, "form": usual_form(poet), "n": POEMS}
+    return wanted, write(poet, wanted)
+
+
+def query(poet: Poet, values: Mapping[str, object], seed: int) -> str:
+    """What was asked for as the query of an address: what differs from what a page has at first,
+    and always the form and the seed."""
+    usual: dict[str, object] = {name: field.default for name, field in CONDITIONS.items()}
+    usual |= {"n": POEMS, "candidates": CANDIDATES, "temperature": TEMPERATURE}
+    usual["passes"] = max(poet.model.pass_choices, default=1)
+    absent = (None, "", False, NOTHING)
+    kept = {
+        name: value for name, value in values.items() if value not in (*absent, usual.get(name))
+    }
+    return urlencode({**kept, "seed": seed})
+
+
+def of_query(value: object, names: Collection[str]) -> dict[str, Any]:
+    """What the query of an address asks for, of these names; numbers and True are such, all others
+    texts."""
+    given = dict(parse_qsl(validation.text("query", value, MOST_QUERY)))
+    return {name: _typed(name, text) for name, text in given.items() if name in names}
+
+
+def _typed(name: str, text: str) -> object:
+    if name in NUMBERS and re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        return float(text) if "." in text else int(text)
+    return True if text == "True" else text
+
+
+def chosen(value: object, poems: Sequence[Generated]) -> int:
+    """The place of the poem to show, the first where there is no such."""
+    return value if type(value) is int and value < len(poems) else 0
 
 
 def read(poet: Poet, value: object) -> Poem | None:
@@ -212,28 +326,112 @@ def complete(
 
 
 def alternatives(
-    poet: Poet, value: object, first: object, last: object, n: int = 8, seed: int | None = None
+    poet: Poet,
+    value: object,
+    first: object,
+    last: object,
+    keep: object = True,
+    n: int = 8,
+    seed: int | None = None,
 ) -> tuple[list[str], int]:
     """Other poems that differ from one in its learnt characters from first to last, counted from 0.
 
-    The n likeliest of three times as many, the likeliest first; and the seed.
+    The n likeliest of three times as many, the likeliest first; and the seed. To keep how the poem
+    sounds is to keep the tones or the metre and the rhyme of its form, all of them where the rest
+    of the poem does; and to have no fault that it has not.
     """
     poem, seed = read(poet, value), validation.seed(seed)
     if poem is None:
-        raise CorpusError(f"{str(value).strip()!r} is no whole poem of the model's forms")
+        raise CorpusError(
+            _("{text!r} is no whole poem of the model's forms", text=str(value).strip())
+        )
     form = poet.codec.form_of(poem)
     chars = clusters(content(poem, form))
-    first = validation.whole("first character", first, 0, len(chars) - 1)
-    last = validation.whole("last character", last, first, len(chars) - 1)
+    first = validation.whole(_("first character"), first, 0, len(chars) - 1)
+    last = validation.whole(_("last character"), last, first, len(chars) - 1)
+    keep = validation.truth(_("keep rhyme and tones"), keep)
     blank = [LACUNA if char != "\n" else char for char in chars[first : last + 1]]
     opened = "".join(chars[:first] + blank + chars[last + 1 :])
-    opened = form.punctuate(opened) if form else opened
-    name = str(form) if form else None
-    found = poet.complete(opened, 3 * n, form=name, temperature=TEMPERATURE, seed=seed)
-    found.sort(key=lambda other: -other.log_prob)
-    # In free form a text is the opening of what is written; what came after it is not asked for.
-    texts = [other.text if form else other.text[: len("".join(chars))] for other in found]
-    return [text for text in dict.fromkeys(texts) if text != poem.text][:n], seed
+    report = scanned(poet, poem) if keep else None
+    how: dict[str, Any] = {"form": form and str(form), "candidates": 1, "seed": seed}
+    if opened.strip(f"{LACUNA}\n"):
+        how["template"] = form.punctuate(opened) if form else opened
+    found: dict[str, Generated] = {}
+    for temperature in HOTTER:
+        for asked in _heard(poet, form, report):
+            try:
+                others = poet.generate(3 * n, temperature=temperature, **how, **asked)
+                break
+            except ConstraintError:
+                if not asked:
+                    raise
+        # In free form a text is the opening of what is written; what came after is not asked for.
+        size = None if form else len("".join(chars))
+        fresh = {other.text[:size]: other for other in others}
+        found |= {text: other for text, other in fresh.items() if _bare(text) != _bare(poem.text)}
+        if len(found) >= n:
+            break
+    worse = {text: _added(poet, report, other) for text, other in found.items()} if report else {}
+    ranked = sorted(found, key=lambda text: (worse.get(text, 0), -found[text].log_prob))
+    least = min(worse.values(), default=0)
+    return [text for text in ranked if worse.get(text, 0) == least][:n], seed
+
+
+def _bare(text: str) -> str:
+    """A text without what may be written otherwise and says the same."""
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
+def scanned(poet: Poet, poem: Poem, regulated: bool = False) -> Report | None:
+    """The check of a poem, where its form and its language have one; what is not of a tune may be
+    of the old style, where it is not to be regulated."""
+    if (form := poet.codec.form_of(poem)) is None:
+        return None
+    try:
+        reports = check_all(poem.text, form if form.tune or regulated else None)
+        return reports[0] if len(reports) == 1 else check_all(poem.text, form)[0]
+    except PoetVAEError:
+        return None
+
+
+def faults_at(form: Form, report: Report) -> dict[int, str]:
+    """What is wrong with a poem, in words, by the place of the learnt character that it is told
+    of."""
+    found: dict[int, str] = {}
+    for fault in report.faults:
+        if fault.position and fault.line <= form.lines:
+            place = form.spans[fault.line - 1].start + fault.position - 1
+            found[place] = "; ".join(filter(None, (found.get(place), fault.told)))
+    return found
+
+
+def _heard(poet: Poet, form: Form | None, report: Report | None) -> list[dict[str, Any]]:
+    """What may be asked so that a poem sounds on as it does, most of all first, and at last
+    nothing: another place may be at fault already, so that no more can be kept."""
+    if form is None or report is None:
+        return [{}]
+    language = language_for(poet.codec.tokenizer)
+    rhyme: dict[str, Any] = {}
+    if report.rhyme:
+        one = "any" if form.tune else report.rhyme
+        by_scheme = "rhyme_scheme" in language.ASKS
+        rhyme = {"rhyme_scheme": report.rhyme} if by_scheme else {"rhyme": one}
+    beats: list[dict[str, Any]] = []
+    metre = report.kind.split(" ")[0]
+    if metre in language.METRES:
+        beats = [{"metre": metre, "strictness": strictness} for strictness in (USUAL, LENIENT)]
+    elif "tones" in language.ASKS and report.lines[0].pattern:
+        beats = [{"tones": strictness} for strictness in (USUAL, LENIENT)]
+    tries = [*({**rhyme, **beat} for beat in beats), rhyme, *beats, {}]
+    return [asked for i, asked in enumerate(tries) if asked not in tries[:i]]
+
+
+def _added(poet: Poet, report: Report, other: Generated) -> int:
+    """How many faults another poem has that one has not."""
+    scan = scanned(poet, other.poem, bool(report.lines[0].pattern))
+    had = {(fault.name, fault.line, fault.position) for fault in report.faults}
+    now = {(fault.name, fault.line, fault.position) for fault in (scan.faults if scan else ())}
+    return len(now - had)
 
 
 def in_words(poet: Poet, poem: Poem) -> list[list[tuple[str, int, int]]]:
@@ -252,15 +450,38 @@ def in_words(poet: Poet, poem: Poem) -> list[list[tuple[str, int, int]]]:
     return rows
 
 
-def walk(poet: Poet, a: object, b: object, steps: object = 9) -> list[str]:
+def walk(poet: Poet, a: object, b: object, steps: object = 9) -> Walked:
     """The poems on the way from a to b, or on a bridge; see `Poet.interpolate`."""
-    start, end = validation.text("from", a), validation.text("to", b)
+    start, end = validation.text(_("from"), a), validation.text(_("to"), b)
     if not (start and end):
-        raise ConfigError("two poems are needed: one to go from, one to go to")
-    steps = validation.whole("steps", steps, 3, MOST_STEPS)
-    return [poem.text for poem in poet.interpolate(start, end, steps)]
+        raise ConfigError(_("two poems are needed: one to go from, one to go to"))
+    steps = validation.whole(_("steps"), steps, 3, MOST_STEPS)
+    poems = [poem.text for poem in poet.interpolate(start, end, steps)]
+    return Walked(start, poems, end)
 
 
+def answers_couplets(poet: Poet) -> bool:
+    """Whether a model has lower lines for upper ones: a form of two lines, in Chinese or in
+    English."""
+    asks = language_for(poet.codec.tokenizer).ASKS
+    return any(form.lines == 2 for form in poet.forms) and (poet.codec.spelt or "tones" in asks)
+
+
+def couplets(
+    poet: Poet, value: object, tones: object = USUAL, n: object = 4, seed: int | None = None
+) -> list[Couplet]:
+    """Couplets with an upper line, the best answer first; see `Poet.couplet`."""
+    text = validation.text(_("upper line"), value)
+    if not text:
+        raise ConfigError(_("there is no line yet; type the one to be answered"))
+    strictness = validation.choice(_("tones"), tones, STRICTNESS)
+    n = validation.whole(_("couplets"), n, 1, MOST_POEMS)
+    most = MOST_ANSWERS // (n * (ROUNDS if poet.codec.spelt else 1))
+    how: dict[str, Any] = {"candidates": min(ANSWERS, most), "seed": validation.seed(seed)}
+    return poet.couplet(text, n, tones=strictness, **how)
+
+
+@lru_cache(maxsize=4)
 def familiar(poet: Poet) -> tuple[list[Poem], bool]:
     """At most 600 poems of the embedded sample; or, where fewer than three fit the model, some
     that it writes, and True."""
@@ -274,19 +495,33 @@ def familiar(poet: Poet) -> tuple[list[Poem], bool]:
 
 
 def examples(poet: Poet, n: int = 2) -> list[str]:
-    """At most n poems of one form, to begin with."""
-    poems, _ = familiar(poet)
+    """At most n poems of one form, to begin with, in simplified characters where these are read."""
+    poems = familiar(poet)[0]
     alike = [poem.text for poem in poems if poem.form == poems[0].form]
-    return alike[:: max(1, len(alike) // n)][:n]
+    found = alike[:: max(1, len(alike) // n)][:n]
+    return list(map(as_read, found))
 
 
+@lru_cache(maxsize=4)
 def atlas(poet: Poet) -> Atlas:
-    """The map of `familiar` poems."""
+    """The map of `familiar` poems, computed once for a model: regions are clusters of k-means, on
+    the plane on which their middles lie furthest apart."""
     poems, own = familiar(poet)
-    z = poet.latents(poems)
-    plane = Plane.fit(z)
-    forms = [poem.value("form") if poet.forms else "free" for poem in poems]
-    return Atlas(plane, z, plane.project(z), [poem.text for poem in poems], forms, own)
+    texts, z = [poem.text for poem in poems], poet.latents(poems)
+    k = max(2, min(MOST_REGIONS, len(texts) // FEWEST_IN_REGION))
+    centres, assignment = kmeans(z, min(k, len(texts)))
+    plane = Plane.fit(centres)
+    points = plane.project(z)
+    places = assignment.tolist()
+    names = named(texts, [str(place) for place in places], NAMING[poet.codec.spelt])
+    regions = []
+    for place, _count in Counter(places).most_common():
+        members = [i for i, other in enumerate(places) if other == place]
+        x, y = points[members].mean(0).tolist()
+        name = names[members[0]]
+        words = tuple(name.split(" ") if poet.codec.spelt or " " in name else name)
+        regions.append(Region(words, members, (x, y)))
+    return Atlas(plane, z, points, texts, own, regions)
 
 
 def look(
@@ -300,6 +535,33 @@ def look(
     distance = (atlas.points - at.to(atlas.points)).norm(dim=1)
     nearest = distance.argsort(stable=True)[:n].tolist()
     return poem.text, [atlas.texts[i] for i in nearest]
+
+
+def of_region(
+    poet: Poet,
+    atlas: Atlas,
+    number: object,
+    form: object = None,
+    n: int = 5,
+    seed: int | None = None,
+) -> tuple[Region, str, list[str]]:
+    """A region, by its place among those of the map, with a new poem of it, and the n poems nearest
+    to its middle. Of `CHOSEN` poems, each at the z of another poem of the region, the new one is
+    the best of those that say most of its words."""
+    number = validation.whole(_("region"), number, 0, len(atlas.regions) - 1)
+    region, seed = atlas.regions[number], validation.seed(seed)
+    own = atlas.z[region.members]
+    nearest = (own - own.mean(0)).norm(dim=1).argsort(stable=True).tolist()
+    order = torch.randperm(len(own), generator=torch.Generator().manual_seed(seed)).tolist()
+    beside = own[[order[i % len(order)] for i in range(CHOSEN)]]
+    poems = poet.decode(beside, form=_form(poet, form), temperature=TEMPERATURE, seed=seed)
+
+    def worth(poem: Generated) -> tuple[int, float]:
+        said = sum(word in poem.text for word in region.words)
+        return said, ranking.score(poem.poem.verses, poem.log_prob, poem.poem.form)
+
+    best = max(poems, key=worth)
+    return region, best.text, [atlas.texts[region.members[i]] for i in nearest[:n]]
 
 
 def score(poet: Poet, value: object) -> list[Scored]:

@@ -24,12 +24,15 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from ..i18n import _
+from ..i18n import LANGUAGES, _, of_header, speaking, tag
 from ..runtime import Stopped, interruption, share_freed_memory
 from .middleware import App, Guard, Message, Receive, Send, canonical
 from .models import Served
 
 if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
     from ..poet import Poet
 
 try:
@@ -40,16 +43,18 @@ except ImportError as missing:
     raise ConfigError(lacks) from missing
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
-# What the page asks for, and the routes of its API; gradio has many more, among them those that
+# What the pages ask for, and the routes of their API; gradio has many more, among them those that
 # take files in and give files out, and a path here has no segment that begins with a dot.
+PAGE = f"/(?P<language>{'|'.join(map(tag, LANGUAGES))})/[\\w-]{{1,64}}"
 ROUTES = {
     "GET": re.compile(
-        r"/|/health|/config|/theme\.css|/favicon\.ico|/manifest\.json|/robots\.txt"
+        r"/|/[\w-]{1,64}"
+        rf"|{PAGE}(/|/config|/theme\.css|/favicon\.ico|/manifest\.json"
         r"|/(assets|static)(/[\w-][\w.-]*)+"
-        r"|/gradio_api/(info|startup-events|queue/data|heartbeat/\w+)",
+        r"|/gradio_api/(info|startup-events|queue/data|heartbeat/\w+))?",
         re.ASCII,
     ),
-    "POST": re.compile(r"/gradio_api/(queue/join|cancel|reset)", re.ASCII),
+    "POST": re.compile(rf"{PAGE}/gradio_api/(queue/join|cancel|reset)", re.ASCII),
 }
 
 # gradio makes functions of strings and styles of attributes; its inline scripts are named by hash.
@@ -104,28 +109,47 @@ class Site:
         return Site(app, routes, max(self.max_body, other.max_body), other.probe)
 
 
-def page(poet: Poet) -> Site:
-    """The page of a model at /, and {"status": "ok"} at /health.
+def page(poets: Mapping[str, Poet]) -> Site:
+    """A page for each model, by its name, and language at /zh-TW/chinese/, and {"status": "ok"} at
+    /health; /chinese leads to the language that a browser wishes, and / to the first model.
 
     Raises:
         ConfigError: gradio is not installed.
     """
-    from .app import admission, build, options
+    from .app import admission, build, head, options
 
     # isort: split
     import fastapi
     import gradio
+    from starlette.responses import PlainTextResponse, RedirectResponse
 
+    first = next(iter(poets))
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
+    async def wished(request: Request) -> Response:
+        model = request.path_params.get("model", first)
+        if model not in poets:
+            return PlainTextResponse("there is no such page\n", 404)
+        language = of_header(request.headers.get("accept-language", ""))
+        query = f"?{request.url.query}" if request.url.query else ""
+        there = f"{path_of(language, model)}/{query}"
+        return RedirectResponse(there, headers={"vary": "accept-language"})
+
+    for path in ("/", "/{model}"):
+        app.add_route(path, wished)
+
     async def mount() -> App:
-        blocks = build(poet)
-        gradio.mount_gradio_app(app, blocks, "/", **options())
-        return admission(Policy(app), blocks)
+        pages = {}
+        for model, poet in poets.items():
+            for language in LANGUAGES:
+                with speaking(language):
+                    page = pages[path_of(language, model)] = build(poet, model, list(poets))
+                gradio.mount_gradio_app(app, page, path_of(language, model), **options())
+        return admission(Policy(app, head()), pages)
 
     admitted = asyncio.run(mount())  # outside a loop gradio makes one, and leaves it open
     return Site(admitted, ROUTES, MAX_BODY, ("/", b"<gradio-app"))
@@ -143,16 +167,25 @@ def api(models: Mapping[str, Served]) -> Site:
     return Site(application(models), routes, MAX_BODY, ("/openapi.json", b'"openapi"'))
 
 
-class Policy:
-    """Gives every answer of `app` a Content-Security-Policy; that of the page at / names each of
-    its inline scripts by its SHA-256, so that no other runs."""
+def path_of(language: str, model: str) -> str:
+    """Where the page of a model is in a language."""
+    return f"/{tag(language)}/{model}"
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+
+class Policy:
+    """Gives every answer of `app` a Content-Security-Policy; that of a page names each of its
+    inline scripts by its SHA-256, so that no other runs. A page tells its language, too, has `head`
+    first in its head, and nothing in it advertises Gradio."""
+
+    ADVERTISED = re.compile(rb'<meta\s+(property|name)="(og|twitter):[^>]*>')
+    PAGE = re.compile(f"{PAGE}/", re.ASCII)
+
+    def __init__(self, app: App, head: str = "") -> None:
+        self.app, self.head = app, head.encode()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         held: list[Message] = []
-        page = scope["type"] == "http" and scope["path"] == "/"
+        page = self.PAGE.fullmatch(scope["path"]) if scope["type"] == "http" else None
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -165,8 +198,13 @@ class Policy:
                     return None
                 start, *bodies = held
                 text = b"".join(body.get("body", b"") for body in bodies)
-                start["headers"][-1] = policy(SCRIPT.findall(text))
-                await send(start)
+                lang = f'lang="{page["language"]}"'.encode()
+                text = self.ADVERTISED.sub(b"", text).replace(b'lang="en"', lang, 1)
+                text = text.replace(b"<head>", b"<head>" + self.head, 1)
+                length = (b"content-length", str(len(text)).encode())
+                heads = [pair for pair in start["headers"][:-1] if pair[0] != b"content-length"]
+                heads += [length, policy(SCRIPT.findall(text))]
+                await send({**start, "headers": heads})
                 message = {"type": "http.response.body", "body": text}
             return await send(message)
 

@@ -17,9 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poetvae.web import admission
 from poetvae.web.admission import JOIN, LARGEST, Admission
 from poetvae.web.middleware import RefusedError
 
+AT = "/en/model"  # a page
 DECLARED = {3: [(str,), (int, float), (bool,), ()], 7: []}
 GOOD: dict[str, Any] = {
     "fn_index": 3,
@@ -36,8 +38,7 @@ async def nothing(*arguments: Any) -> None:
 
 def checked(sent: object) -> Any:
     """What passes of a request."""
-    admission = Admission(nothing, DECLARED, lambda client: 0, 1)
-    return json.loads(admission.checked(json.dumps(sent).encode()))
+    return json.loads(admission.checked(json.dumps(sent).encode(), DECLARED))
 
 
 def test_what_the_page_sends_passes_and_nothing_else_with_it() -> None:
@@ -47,7 +48,7 @@ def test_what_the_page_sends_passes_and_nothing_else_with_it() -> None:
     empty = {"fn_index": 7, "session_hash": "s", "data": []}
     assert checked(empty) == empty | {"event_data": None, "trigger_id": None}
     doubled = json.dumps(GOOD)[:-1] + ', "data": [null, 1e2, null, null]}'
-    passed = Admission(nothing, DECLARED, lambda client: 0, 1).checked(doubled.encode())
+    passed = admission.checked(doubled.encode(), DECLARED)
     assert json.loads(passed)["data"] == [None, 100.0, None, None]
 
 
@@ -107,7 +108,7 @@ def test_wrong_parts_are_refused(name: str) -> None:
 )
 def test_what_is_no_object_of_json_is_refused(body: bytes) -> None:
     with pytest.raises(RefusedError) as refused:
-        Admission(nothing, DECLARED, lambda client: 0, 1).checked(body)
+        admission.checked(body, DECLARED)
     assert refused.value.status == 400
 
 
@@ -119,15 +120,15 @@ def test_those_that_are_on_their_way_count_too() -> None:
         await asyncio.sleep(0.01)
         joined.append(scope["client"][0])
 
-    admission = Admission(app, DECLARED, {"a": 1, "b": 0}.__getitem__, 3)
+    admitted = Admission(app, {AT: DECLARED}, {"a": 1, "b": 0}.__getitem__, 3)
 
     async def receive() -> Any:
         return {"body": json.dumps(GOOD).encode()}
 
-    async def ask(client: str) -> int:
-        scope = {"type": "http", "path": JOIN, "client": (client, 5)}
+    async def ask(client: str, page: str = AT) -> int:
+        scope = {"type": "http", "path": page + JOIN, "client": (client, 5)}
         try:
-            await admission(scope, receive, nothing)
+            await admitted(scope, receive, nothing)
         except RefusedError as refusal:
             return refusal.status
         return 200
@@ -139,7 +140,20 @@ def test_those_that_are_on_their_way_count_too() -> None:
     assert answers == [200, 200, *[429] * 18, 200]
     assert sorted(joined) == ["a", "a", "b"]
     assert asyncio.run(ask("b")) == 200
-    assert not admission.joining
+    assert asyncio.run(ask("b", "/en/other")) == 404
+    assert not admitted.joining
+
+
+def test_who_waits_already_is_told_so_in_the_language_of_the_page() -> None:
+    admitted = Admission(nothing, {AT: DECLARED, "/zh-TW/model": DECLARED}, lambda client: 3, 3)
+
+    async def receive() -> Any:
+        return {"body": json.dumps(GOOD).encode()}
+
+    for page, told in ((AT, "3 of your requests"), ("/zh-TW/model", "3 個")):
+        scope = {"type": "http", "path": page + JOIN}
+        with pytest.raises(RefusedError, match=told):
+            asyncio.run(admitted(scope, receive, nothing))
 
 
 # The page as it is served
@@ -153,11 +167,12 @@ class Page(NamedTuple):
     config: dict[str, Any]
 
     def ask(self, path: str, body: Any = None, client: str = "203.0.113.1") -> tuple[int, str]:
-        """The answer to a request that a proxy of this machine passes on for a client."""
+        """What the page answers to a request that a proxy passes on for a client."""
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         with contextlib.closing(link):
             head = {"Content-Type": "application/json", "X-Forwarded-For": client}
-            link.request("GET" if body is None else "POST", path, body and json.dumps(body), head)
+            method = "GET" if body is None else "POST"
+            link.request(method, AT + path, body and json.dumps(body), head)
             answer = link.getresponse()
             return answer.status, answer.read().decode()
 

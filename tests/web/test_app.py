@@ -6,7 +6,9 @@ import asyncio
 import importlib
 import inspect
 import os
+import re
 import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ import pytest
 
 from poetvae.config import ModelConfig
 from poetvae.errors import ConfigError
-from poetvae.generation.generate import Generated
+from poetvae.i18n import speaking
 from poetvae.models import Autoregressive
 from poetvae.poet import Poet
 from poetvae.web import app, handlers
+from poetvae.web.tabs import revise
 
 POEM = "瀑響分雲出，橋形得水成。"
 INPUTS = {"textbox", "slider", "dropdown", "radio", "number"}
@@ -66,14 +69,14 @@ def answer(blocks: gr.Blocks, name: str) -> Any:
 
 
 def controls(blocks: gr.Blocks) -> list[Any]:
-    """What Write sends: the script, then all that can be asked for."""
+    """What Write sends: all that can be asked for."""
     return list(next(event for event in blocks.fns.values() if event.name == "answer").inputs)
 
 
-def written(blocks: gr.Blocks, seed: int) -> tuple[str, list[Generated]]:
+def written(blocks: gr.Blocks, seed: int) -> str:
     """What Write answers when no control but that of the seed is touched."""
     values = [seed if one.label == "Seed" else one.value for one in controls(blocks)]
-    found: tuple[str, list[Generated]] = answer(blocks, "answer")(*values)
+    found: str = answer(blocks, "answer")(*values)
     return found
 
 
@@ -88,15 +91,15 @@ def test_the_tabs(blocks: gr.Blocks, reader: Poet) -> None:
     def tabs(blocks: gr.Blocks) -> list[str]:
         return [tab["label"] for tab in parts(blocks, "tabitem")]
 
-    assert tabs(blocks) == ["Write", "Revise", "Walk", "Map", "Score", "Check"]
-    assert tabs(built(reader)) == ["Write", "Revise", "Score", "Check"]
+    assert tabs(blocks) == ["Write", "Revise", "Couplet", "Walk", "Map", "Score", "Check"]
+    assert tabs(built(reader)) == ["Write", "Revise", "Couplet", "Score", "Check"]
 
 
 def test_each_condition_has_a_control(blocks: gr.Blocks) -> None:
     assert [one.label for one in controls(blocks)] == [
-        "Characters", "Form", "About", "First line", "Keyword", "Acrostic", "Rhyme class",
-        "Regulated tones", "Poems", "Temperature", "Template", "Acrostic at", "No repeats",
-        "Without", "Only", "Candidates", "Passes", "Seed",
+        "About", "Form", "First line", "Acrostic", "Acrostic at", "Keyword", "Template",
+        "Rhyme class", "Regulated tones", "No repeats", "Without", "Only", "Poems", "Candidates",
+        "Temperature", "Passes", "Seed",
     ]  # fmt: skip
     kinds = {one.label: one.get_block_name() for one in controls(blocks)}
     for label, kind in (
@@ -160,11 +163,12 @@ def test_what_goes_wrong_is_told_in_one_escaped_line(blocks: gr.Blocks) -> None:
 @pytest.mark.parametrize("sent", [None, 3, [], {}, {"text": {}}, {"text": POEM, "ask": "away"}])
 @pytest.mark.parametrize("name", ["send", "anew", "take"])
 def test_events_carry_anything(blocks: gr.Blocks, name: str, sent: Any) -> None:
+    kept: list[Any] = {"send": [], "anew": [True], "take": [[]]}[name]
     if name == "take" and sent and sent == {"text": POEM, "ask": "away"}:
-        assert answer(blocks, name)(Sent(sent))[0] == POEM
+        assert answer(blocks, name)(*kept, Sent(sent))[0] == POEM
         return
     with pytest.raises(gr.Error):
-        answer(blocks, name)(Sent(sent))
+        answer(blocks, name)(*kept, Sent(sent))
 
 
 def test_a_poem_is_sent_to_the_tab_asked_for(blocks: gr.Blocks) -> None:
@@ -187,25 +191,59 @@ def test_a_poem_is_checked(blocks: gr.Blocks) -> None:
     inputs: list[Any] = list(event.inputs)
     values = [value for _, value in inputs[1].choices]
     assert values[:7] == ["", "5x2", "5x4", "5x8", "7x2", "7x4", "7x8"]
-    assert ("浣溪沙 (6 lines of 7)", "浣溪沙") in inputs[1].choices
+    assert "浣溪沙" in values
+    assert [value for _, value in inputs[2].choices] == ["", "平水", "詞林", "新韻"]
     poem = inputs[0].value
     shown = answer(blocks, "check")(poem, "", "")
     assert "七言絕句" in shown
     assert "失粘" in shown
-    assert "<ruby class='wrong'>君" in shown
-    assert shown.count("<rt>") == 28
+    assert shown.count("class='char'") == 28
+    assert shown.count('class="cell wrong"') == 1
     with pytest.raises(gr.Error, match=r"came; expected one of 5x2, .* and [0-9]+ more"):
         answer(blocks, "check")(poem, "9x9", "")
 
 
 def test_a_poem_is_revised_by_presses(blocks: gr.Blocks, poet: Poet) -> None:
     sent = Sent({"poem": POEM, "first": 3, "last": 3})
-    assert "<mark>" in answer(blocks, "anew")(sent)
+    assert "<mark>" in answer(blocks, "anew")(True, sent)
     texts, _ = handlers.alternatives(poet, POEM, 3, 3, seed=1)
-    text, opened, offers = answer(blocks, "take")(Sent({"text": texts[0], "before": POEM}))
-    assert text == texts[0]
+    take = answer(blocks, "take")
+    text, opened, offers, past = take([], Sent({"text": texts[0], "before": POEM}))
+    assert (text, past) == (texts[0], [POEM])
     assert texts[0] in opened
-    assert POEM in offers  # which can be taken back
+    assert 'data-ask="undo"' in offers
+    *_, past = take(past, Sent({"text": texts[1], "before": texts[0]}))
+    assert past == [POEM, texts[0]]
+    text, *_, past = take(past, Sent({"ask": "undo"}))
+    assert (text, past) == (texts[0], [POEM])
+    text, _, offers, past = take(past, Sent({"ask": "undo"}))
+    assert (text, past) == (POEM, [])
+    assert "undo" not in offers
+    with pytest.raises(gr.Error, match="there is no poem before this one"):
+        take(past, Sent({"ask": "undo"}))
+    _, _, _, past = take(["山"] * revise.MOST_BEFORE, Sent({"text": texts[0], "before": POEM}))
+    assert len(past) == revise.MOST_BEFORE
+
+
+def test_a_region_or_a_place_of_the_map_is_read(blocks: gr.Blocks) -> None:
+    look = answer(blocks, "look")
+    assert "in the region" in look("5x2", Sent({"region": 0}))
+    assert "writes here" in look("5x2", Sent({"x": 0, "y": 0.0}))
+    for sent in ({}, None, {"region": 99}, {"region": "0"}, {"x": "a", "y": 0}):
+        with pytest.raises(gr.Error):
+            look("5x2", Sent(sent))
+
+
+def test_a_line_is_answered(blocks: gr.Blocks) -> None:
+    shown = answer(blocks, "answer_couplet")(POEM[:5], "usual", 2)
+    assert shown.count("class='scrolls'") == 2
+    with pytest.raises(gr.Error):
+        answer(blocks, "answer_couplet")("", "usual", 2)
+
+
+def test_a_checked_poem_is_sent_on(blocks: gr.Blocks) -> None:
+    senders = [event.fn for event in blocks.fns.values() if event.name == "send"]
+    assert len(senders) == 3  # of Write, Check and Map
 
 
 def test_a_model_without_latent_space_has_a_page(reader: Poet) -> None:
@@ -213,16 +251,48 @@ def test_a_model_without_latent_space_has_a_page(reader: Poet) -> None:
     table = answer(blocks, "score")(POEM)
     assert "瀑響" in table
     assert "<ruby" not in table
-    shown, found = written(blocks, seed=5)
-    assert found[0].seed == 5
-    assert shown.count("<article") == 2
+    shown = written(blocks, seed=5)
+    assert ">5</output>" in shown
+    assert shown.count("<article") == handlers.POEMS
     assert "Walk" not in shown
 
 
 def test_free_form_has_a_page(free_poet: Poet) -> None:
     blocks = built(free_poet)
-    shown, _ = written(blocks, seed=5)
-    assert "free form" in shown
+    assert "free form" in written(blocks, seed=5)
+
+
+def test_a_page_opens_with_a_poem_that_its_query_writes_again(blocks: gr.Blocks) -> None:
+    def verses(html: str) -> list[str]:
+        return re.findall('<p class="verses".*?</p>', html)
+
+    (shown,) = (one["value"] for one in parts(blocks, "html") if one.get("elem_id") == "written")
+    (query,) = re.findall("data-query='(.*?)'", shown)
+    again, *values = answer(blocks, "again")(Sent({"query": unescape(query) + "&chosen=2"}))
+    assert verses(again) == verses(shown)
+    assert again.count("aria-pressed='true'") == 1
+    assert "data-choose='2' aria-pressed='true'" in again
+    asked = dict(zip([one.label for one in controls(blocks)], values, strict=True))
+    assert (asked["Form"], asked["Poems"], asked["Seed"]) == ("5x2", handlers.POEMS, "")
+
+
+@pytest.mark.parametrize("query", ["seed=x", "form=9x9&seed=1", "n=99&seed=1", "n=True", 7])
+def test_a_query_that_asks_for_what_is_not_there_is_told(blocks: gr.Blocks, query: Any) -> None:
+    with pytest.raises(gr.Error, match="expected"):
+        answer(blocks, "again")(Sent({"query": query}))
+
+
+@pytest.mark.parametrize("language", ["zh_TW", "zh_CN"])
+def test_a_page_speaks_its_language(poet: Poet, language: str) -> None:
+    with speaking(language):
+        page = built(poet)
+    labels = [tab["label"] for tab in parts(page, "tabitem")]
+    assert labels[0] == {"zh_TW": "寫詩", "zh_CN": "写诗"}[language]
+    form = controls(page)[1]
+    assert form.label == {"zh_TW": "體裁", "zh_CN": "体裁"}[language]
+    with pytest.raises(gr.Error) as told:  # in the language of the page, whoever asks
+        answer(page, "answer")("x" * 600, *[one.value for one in controls(page)][1:])
+    assert told.value.title == {"zh_TW": "這樣寫不成", "zh_CN": "这样写不成"}[language]
 
 
 def test_without_gradio_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +19,20 @@ from hypothesis import strategies as st
 
 from poetvae.constraints.options import Conditions
 from poetvae.errors import ConfigError, ConstraintError, CorpusError, PoetVAEError
+from poetvae.generation.couplet import Rhymed
 from poetvae.generation.generate import Generated
+from poetvae.i18n import speaking
 from poetvae.latent.plane import Plane
 from poetvae.poet import Poet
 from poetvae.text.poem import Form, is_han
+from poetvae.text.prosody import check_all
+from poetvae.text.prosody.report import Fault, Line, Report
 from poetvae.text.variants import to_simplified
 from poetvae.web import handlers, html, validation
 
 POEM = "瀑響分雲出，橋形得水成。"
+UPPER = "瀑響分雲出"
+WEI = "渭城朝雨浥輕塵，客舍青青柳色新。\n勸君更盡一杯酒，西出陽關無故人。"
 SOUTH = "江南好，風景舊曾諳。日出江花紅勝火，春來江水綠如藍。能不憶江南。"
 OTHER = "斷岸支漁網，危峰戴草亭。"
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
@@ -67,11 +76,14 @@ def test_the_other_tabs_take_or_refuse_anything(
         lambda: handlers.complete(poet, a, n=1),
         lambda: handlers.alternatives(poet, a, b, c),
         lambda: handlers.alternatives(poet, POEM, b, c),
+        lambda: handlers.alternatives(poet, POEM, 0, 0, c, n=1),
+        lambda: handlers.couplets(poet, a, b, c),
+        lambda: handlers.couplets(poet, UPPER, b, 1),
+        lambda: handlers.of_region(poet, atlas, a, b),
         lambda: handlers.walk(poet, a, b, c),
         lambda: handlers.walk(poet, POEM, OTHER, c),
         lambda: handlers.look(poet, atlas, a, b, c),
         lambda: handlers.score(poet, a),
-        lambda: handlers.in_script(POEM, a),
         lambda: handlers.check(a, b, c),
         lambda: handlers.check(POEM, b, c),
     ):
@@ -178,12 +190,68 @@ def test_alternatives_stand_in_the_place_alone(poet: Poet) -> None:
 
 
 def test_alternatives_come_the_likeliest_first(poet: Poet) -> None:
-    texts, seed = handlers.alternatives(poet, POEM, 4, 4, n=8)
-    drawn = poet.complete("瀑響分雲_，橋形得水成。", 24, seed=seed)
-    likely = {poem.text: poem.log_prob for poem in drawn}
-    assert [likely[text] for text in texts] == sorted(
-        (value for text, value in likely.items() if text != POEM), reverse=True
-    )[: len(texts)]
+    texts, seed = handlers.alternatives(poet, POEM, 4, 4, keep=False)
+    drawn = poet.generate(
+        24, form="5x2", template="瀑響分雲_，橋形得水成。", candidates=1, seed=seed
+    )
+    likely = {poem.text: poem.log_prob for poem in drawn if poem.text != POEM}
+    assert texts == sorted(likely, key=lambda text: -likely[text])[:8]
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_alternatives_keep_rhyme_and_tones_where_that_is_asked(poet: Poet, keep: bool) -> None:
+    poem = handlers.read(poet, POEM)
+    assert poem is not None
+    before = handlers.scanned(poet, poem)
+    assert before is not None
+    assert not before.faults
+    found = [handlers.alternatives(poet, poem.text, t, t, keep, seed=1)[0] for t in (1, 3, 4, 6)]
+    reports = [check_all(text, Form(5, 2))[0] for texts in found for text in texts]
+    assert len(reports) > 8
+    assert any(report.faults for report in reports) is not keep
+
+
+def test_what_breaks_a_poem_can_be_mended(poet: Poet) -> None:
+    wrong = handlers.read(poet, POEM.replace("雲", "月"))
+    assert wrong is not None
+    report = handlers.scanned(poet, wrong)
+    assert report is not None
+    faults = handlers.faults_at(Form(5, 2), report)
+    assert set(faults) == {3}
+    for text in handlers.alternatives(poet, wrong.text, 3, 3, seed=1)[0]:
+        assert not check_all(text, Form(5, 2))[0].faults
+
+
+def test_faults_have_the_place_of_the_character_that_they_are_told_of() -> None:
+    (report,) = check_all(WEI)
+    ((place, told),) = handlers.faults_at(Form(7, 4), report).items()
+    assert WEI.replace("，", "").replace("。", "").replace("\n", "")[place] == "君"
+    assert told.startswith("失粘, character 2: ")
+    with speaking("zh_TW"):
+        ((_, said),) = handlers.faults_at(Form(7, 4), check_all(WEI)[0]).items()
+    assert said.startswith("失粘，第 2 字：")
+
+
+def test_lower_lines_answer_an_upper_one(poet: Poet) -> None:
+    found = handlers.couplets(poet, f" {UPPER} ", "strict", 3, seed=1)
+    assert len({one.lower for one in found}) == 3
+    for one in found:
+        assert one.upper == UPPER
+        assert one.tones_ok
+        assert not set(one.lower) & set(UPPER)
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    assert handlers.couplets(poet, UPPER, "strict", 3, seed=1) == found
+    with pytest.raises(ConfigError, match="there is no line yet"):
+        handlers.couplets(poet, "")
+    with pytest.raises(ConfigError, match="couplets: 9 came"):
+        handlers.couplets(poet, UPPER, "usual", 9)
+    with pytest.raises(ConstraintError, match="expected one line of 4 to 11"):
+        handlers.couplets(poet, "山月")
+
+
+def test_who_answers_couplets(poet: Poet, free_poet: Poet) -> None:
+    assert handlers.answers_couplets(poet)
+    assert not handlers.answers_couplets(free_poet)
 
 
 def test_alternatives_in_free_form_keep_the_length(free_poet: Poet) -> None:
@@ -215,8 +283,9 @@ def test_no_such_place(
 
 def test_the_way_has_its_steps_and_ends_at_the_reconstructions(poet: Poet) -> None:
     way = handlers.walk(poet, POEM, OTHER, 5)
-    assert len(way) == 5
-    assert [way[0], way[-1]] == [poem.text for poem in poet.reconstruct([POEM, OTHER])]
+    assert (way.start, len(way.poems), way.end) == (POEM, 5, OTHER)
+    ends = [way.poems[0], way.poems[-1]]
+    assert ends == [poem.text for poem in poet.reconstruct([POEM, OTHER])]
     with pytest.raises(ConfigError, match="two poems are needed"):
         handlers.walk(poet, POEM, " ", 5)
     with pytest.raises(ConfigError, match="steps: 33 came; expected a number from 3 to 32"):
@@ -225,7 +294,7 @@ def test_the_way_has_its_steps_and_ends_at_the_reconstructions(poet: Poet) -> No
 
 def test_the_map_has_the_sample_and_tells_what_is_near(poet: Poet, atlas: handlers.Atlas) -> None:
     assert not atlas.own
-    assert set(atlas.forms) == {"5x2"}
+    assert handlers.atlas(poet) is atlas  # whoever asks, in whatever language
     (left, _), (right, high) = atlas.bounds
     assert left < float(atlas.points[:, 0].min()) <= float(atlas.points[:, 0].max()) < right
     x, y = atlas.points[7].tolist()
@@ -239,14 +308,37 @@ def test_the_map_has_the_sample_and_tells_what_is_near(poet: Poet, atlas: handle
         handlers.look(poet, atlas, right + 1, high)
 
 
+def test_each_poem_of_the_map_is_in_one_region(poet: Poet, atlas: handlers.Atlas) -> None:
+    members = sorted(i for region in atlas.regions for i in region.members)
+    assert members == list(range(len(atlas.texts)))
+    assert 2 <= len(atlas.regions) <= handlers.MOST_REGIONS
+    sizes = [len(region.members) for region in atlas.regions]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len({region.name for region in atlas.regions}) == len(sizes)
+    for region in atlas.regions:
+        middle = atlas.points[region.members].mean(0)
+        assert region.middle == pytest.approx(tuple(middle.tolist()))
+
+
+def test_a_region_has_ever_new_poems(poet: Poet, atlas: handlers.Atlas) -> None:
+    region, text, near = handlers.of_region(poet, atlas, 1, "5x2", seed=1)
+    assert region is atlas.regions[1]
+    assert {atlas.texts.index(one) for one in near} <= set(region.members)
+    assert handlers.of_region(poet, atlas, 1, "5x2", seed=1)[1] == text
+    assert len({handlers.of_region(poet, atlas, 1, seed=seed)[1] for seed in range(3)}) > 1
+    with pytest.raises(ConfigError, match="region: 8 came; expected a number from 0 to 7"):
+        handlers.of_region(poet, atlas, 8)
+
+
 def test_a_model_that_no_poem_of_the_sample_fits_maps_its_own(
     free_poet: Poet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handlers, "read_poems", lambda _: iter(()))
-    atlas = handlers.atlas(free_poet)
+    monkeypatch.setattr(handlers, "familiar", handlers.familiar.__wrapped__)
+    atlas = handlers.atlas.__wrapped__(free_poet)
     assert atlas.own
     assert 3 <= len(atlas.texts) == len(atlas.points)
-    assert set(atlas.forms) == {"free"}
+    assert len(atlas.regions) >= 2
 
 
 def test_scores_are_sorted_and_tell_each_character(poet: Poet) -> None:
@@ -283,10 +375,47 @@ def test_a_whole_poem_is_read_and_a_part_is_not(poet: Poet) -> None:
     assert handlers.read(poet, "瀑響分雲＿，橋形得水成。") is None
 
 
-def test_scripts() -> None:
-    assert handlers.in_script(POEM, "simplified") == to_simplified(POEM) != POEM
-    assert handlers.in_script(to_simplified(POEM), "traditional") == POEM
-    assert handlers.in_script(POEM, "as written") == POEM
+def test_names_and_examples_are_in_the_characters_that_are_read(poet: Poet) -> None:
+    with speaking("zh_CN"):
+        assert handlers.form_label(Form.parse("7x4")) == "七言绝句 7x4（4 句，每句 7 字）"
+        assert handlers.examples(poet)[0] == to_simplified(handlers.examples(poet)[0])
+    with speaking("zh_TW"):
+        assert handlers.form_label(Form.parse("7x4")) == "七言絕句 7x4（4 句，每句 7 字）"
+        assert handlers.value_name("tang") == "唐"
+    assert handlers.value_name("tang") == "Tang"
+
+
+ASKED = [
+    {"form": "5x2", "n": 4, "rhyme": "none", "no_repeat": False, "temperature": 0.5},
+    {"form": "5x2", "n": 2, "acrostic": "山水", "where": "ends", "no_repeat": True},
+    {"about": "秋 思&x=1", "temperature": 0.75, "passes": 1, "candidates": 3, "dynasty": "tang"},
+]
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_query_asks_for_the_same(poet: Poet, asked: dict[str, object]) -> None:
+    usual = {"n": handlers.POEMS, "temperature": handlers.TEMPERATURE, "rhyme": "none"}
+    usual |= {"passes": 1, "no_repeat": False}
+    query = handlers.query(poet, asked, 7)
+    found = usual | handlers.of_query(query, [*asked, "seed"])
+    assert {name: found[name] for name in asked} == asked
+    assert found["seed"] == "7"
+    assert "none" not in query
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_a_query_may_be_anything(text: str) -> None:
+    with contextlib.suppress(ConfigError):
+        asked = handlers.of_query(text, ["n", "form", "seed"])
+        assert asked.keys() <= {"n", "form", "seed"}
+
+
+def test_the_best_poem_comes_first(poet: Poet) -> None:
+    scores = [poem.score for poem in handlers.write(poet, {"n": 5, "candidates": 2, "seed": 3})]
+    assert None not in scores
+    assert scores == sorted(scores, key=lambda score: -(score or 0))
+    assert len(set(scores)) > 1
 
 
 # HTML
@@ -324,8 +453,14 @@ def test_no_text_becomes_an_element_or_an_attribute() -> None:
     scored = handlers.Scored(HOSTILE, 1.0, 0.0, [(char, 1.0) for char in HOSTILE])
     plane = Plane(torch.zeros(2), torch.eye(2), (0.5, 0.5))
     z = torch.eye(2)
-    atlas = handlers.Atlas(plane, z, z, [HOSTILE] * 2, ["5x2"] * 2, True)
+    regions = [handlers.Region((HOSTILE,), [i], (0.0, float(i))) for i in range(2)]
+    atlas = handlers.Atlas(plane, z, z, [HOSTILE] * 2, True, regions)
     written = Generated(HOSTILE, (HOSTILE,), HOSTILE, 1, 0.0)
+    answered = Rhymed(HOSTILE, (HOSTILE, HOSTILE), HOSTILE, 1, 0.0)
+    faults = (Fault(HOSTILE, 0, 0, HOSTILE), Fault(HOSTILE, 1, 1, HOSTILE))
+    line = Line(HOSTILE, "<", ("<>",), "<", faults[1:], (HOSTILE,))
+    report = Report(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, (line,), faults)
+    spoken = replace(line, text="山", units=())
     for shown in (
         html.note(HOSTILE),
         html.verses(HOSTILE),
@@ -333,10 +468,16 @@ def test_no_text_becomes_an_element_or_an_attribute() -> None:
         html.choices([HOSTILE], 1, "before"),
         html.choices([HOSTILE], 1),
         html.open_poem(HOSTILE, fixed=False),
-        html.way([HOSTILE, HOSTILE[::-1]], fixed=True),
+        html.open_poem(HOSTILE, fixed=False, faults={0: HOSTILE}),
+        html.open_words(HOSTILE, [[(HOSTILE, 0, 1)]], {1: HOSTILE}),
+        html.way(handlers.Walked(HOSTILE, [HOSTILE[::-1], HOSTILE], HOSTILE), fixed=True),
+        html.couplets([answered]),
+        html.checked([report]),
+        html.checked([replace(report, lines=(spoken,))]),
         html.scores([scored]),
         html.picture(atlas),
         html.place(HOSTILE, [HOSTILE]),
+        html.place(HOSTILE, [HOSTILE], HOSTILE),
     ):
         found = Elements(shown)
         assert not found.open
@@ -360,13 +501,16 @@ def test_each_character_of_an_open_poem_names_its_place() -> None:
 
 
 def test_what_changed_is_marked() -> None:
-    shown = html.way([POEM, POEM.replace("瀑響", "江水")], fixed=True)
+    other = POEM.replace("瀑響", "江水")
+    shown = html.way(handlers.Walked(POEM, [POEM, other], other), fixed=True)
     assert "<mark>江水</mark>" in shown
     assert shown.count("<mark>") == 1
     assert "<span>橋形得水成。</span>" in shown
     shown = html.choices([POEM.replace("瀑", "江")], 1, POEM)
     assert "<mark>江</mark>" in shown
     assert "<span>橋形" not in shown
+    shown = html.choices(["I saw a house,"], 1, "I saw a horse")
+    assert "<mark>house</mark>," in shown  # whole words, where letters are
 
 
 def test_the_map_puts_poems_where_they_lie(atlas: handlers.Atlas) -> None:
@@ -374,21 +518,49 @@ def test_the_map_puts_poems_where_they_lie(atlas: handlers.Atlas) -> None:
     x = [float(value or "") for name, value in found.attributes if name == "cx"]
     y = [float(value or "") for name, value in found.attributes if name == "cy"]
     count = len(atlas.texts)
-    assert len(x) == count + 1  # and the legend
+    assert len(x) == count + len(atlas.regions)  # and the legend
+    order = [i for region in atlas.regions for i in region.members]
     told = dict(found.attributes)["data-map"]
     left, high, right, low = map(float, (told or "").split())
     across = left + np.array(x[:count]) / html.WIDTH * (right - left)
     up = high - np.array(y[:count]) / html.HEIGHT * (high - low)
-    assert np.stack([across, up], 1) == pytest.approx(atlas.points.numpy(), abs=0.01)
+    assert np.stack([across, up], 1) == pytest.approx(atlas.points.numpy()[order], abs=0.01)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.text("山aw ", max_size=12), *[st.floats(-3, 3)] * 2), max_size=8))
+def test_no_name_stands_over_another_on_the_map(named: list[tuple[str, float, float]]) -> None:
+    places = [(html.WIDTH / 2 * (1 + x / 3), html.HEIGHT / 2 * (1 + y / 3)) for _, x, y in named]
+    regions = [handlers.Region((name[:6],), [], (0.0, 0.0)) for name, _, _ in named]
+    found = html._apart(regions, places)
+    sizes = [(html._width(one.name), html.LETTER) for one in regions]
+    for ((x, y), (width, height)), ((x2, y2), (width2, height2)) in combinations(
+        zip(found, sizes, strict=True), 2
+    ):
+        assert abs(x - x2) >= (width + width2) / 2 or abs(y - y2) >= (height + height2) / 2
 
 
 def test_poems_tell_their_script_and_seed(poet: Poet) -> None:
     found = handlers.write(poet, {"first_line": "瀑響分雲出", "seed": 7})
-    shown = html.written(found, "simplified")
+    shown = html.written(found, "seed=7&form=5x2")
     sent = f'data-text="{found[0].text}"'  # what is sent on is what was written
-    for part in ('lang="zh-Hans"', "瀑响分云出", sent, ">7</output>", "Walk from"):
+    pairs = "響响", "雲云"  # for the script of the page
+    query = "data-query='seed=7&amp;form=5x2'"
+    for part in ('lang="zh-Hant"', *pairs, sent, query, ">7</output>", "Walk from"):
         assert part in shown
     assert "Walk" not in html.written(found, latent=False)
+
+
+def test_one_of_several_poems_is_large_and_all_can_be_chosen(poet: Poet) -> None:
+    found = handlers.write(poet, {"n": 3, "seed": 7})
+    for chosen in range(3):
+        shown = html.written(found, chosen=chosen)
+        articles = re.findall("<article( hidden)?", shown)
+        assert [not hidden for hidden in articles] == [i == chosen for i in range(3)]
+        pressed = re.findall(r"data-choose='(\d)' aria-pressed='true'", shown)
+        assert pressed == [str(chosen)]
+    assert "data-choose" not in html.written(found[:1])
+    assert html.written(found) != html.written(found)  # so that Gradio shows it again
 
 
 @pytest.mark.parametrize(
@@ -426,35 +598,64 @@ def test_what_cannot_be_checked() -> None:
         handlers.check("<b>none</b>")
 
 
-def test_a_map_of_many_forms_has_a_colour_for_each_of_the_most_frequent() -> None:
-    forms = [f"{i}x2" for i in range(1, 10) for _ in range(10 - i)]
-    points = torch.arange(2.0 * len(forms)).reshape(-1, 2)
-    atlas = handlers.Atlas(Plane.fit(points), points, points, ["山"] * len(forms), forms, False)
-    shown = html.picture(atlas)
-    legend = re.findall(r"</svg>(\w+)</li>", shown)
-    assert legend == ["1x2", "2x2", "3x2", "4x2", "5x2", "other"]
-    dots = re.findall(r'class="kind(\d)" r="3.5"', shown)
-    assert [dots.count(str(i)) for i in range(7)] == [9, 8, 7, 6, 5, 4 + 3 + 2 + 1, 0]
+def test_the_way_has_the_ends_that_were_typed_once() -> None:
+    mine, read = html.way(handlers.Walked(POEM, [OTHER, SOUTH], OTHER), True).count, html.way
+    assert (mine("class='own'"), mine("<li")) == (2, 4)
+    shown = read(handlers.Walked(POEM, [POEM, SOUTH, OTHER], OTHER), True)
+    assert (shown.count("class='own'"), shown.count("<li")) == (2, 3)
+    assert f'data-copy="{POEM}\n\n{SOUTH}\n\n{OTHER}"' in shown
+
+
+def test_couplets_hang_with_the_upper_line_first(poet: Poet) -> None:
+    found = handlers.couplets(poet, UPPER, n=2, seed=1)
+    scrolls = re.findall("<p class='scroll'>(.*?)</p>", html.couplets(found))
+    assert scrolls == [line for one in found for line in (UPPER, one.lower)]
+    level = handlers.couplets(poet, "橋形得水成", n=1, seed=1)
+    shown = html.couplets(level)
+    assert re.findall("<p class='scroll'>(.*?)</p>", shown) == [level[0].lower, "橋形得水成"]
+    assert "ends level" in shown
+    assert "ends level" not in html.couplets(found)
+
+
+def test_what_breaks_an_open_poem_is_marked_and_told() -> None:
+    shown = html.open_poem(POEM, fixed=True, faults={3: "too high"})
+    (wrong,) = re.findall('<button[^>]* class="wrong"[^>]*>(.*?)</button>', shown)
+    assert wrong == POEM[3]
+    assert 'title="too high"' in shown
+    assert "character 4, 雲; too high" in shown
+    assert "wrong" not in html.open_poem(POEM, fixed=True)
+
+
+def test_a_check_has_the_tone_and_the_pattern_of_each_character() -> None:
+    shown = html.checked(check_all(WEI))
+    assert shown.count("class='char'") == shown.count("class='wanted'") == 28
+    assert shown.count('class="cell wrong"') == 1
+    assert f'data-ask="revise" data-text="{WEI}"' in shown
+    english = html.checked(check_all("The curfew tolls the knell of parting day"))
+    assert "<span class='tone'>/" in english
+    assert "class='wanted'" not in english
 
 
 @pytest.mark.parametrize(
     ("form", "text", "told"),
     [
-        ("憶江南", SOUTH, "憶江南 · rhyme 第十四部 · tones of the tune"),
-        ("5x2", "山月臨窗白，溪風入座清。", "5x2 · regulated tones"),
-        ("3-5-7-7-5", SOUTH, "3-5-7-7-5"),
+        ("憶江南", SOUTH, "憶江南, rhyme 第十四部, tones of the tune, seed 1"),
+        ("5x2", "山月臨窗白，溪風入座清。", "五言對句 5x2, regulated tones, seed 1"),
+        ("3-5-7-7-5", SOUTH, "3-5-7-7-5, seed 1"),
     ],
 )
 def test_what_is_told_of_a_written_poem(form: str, text: str, told: str) -> None:
     poem = Generated(text, tuple(text.split("\n")), form, 1, 0.0)
-    assert f'<p class="told">{told}</p>' in html.written([poem])
+    (facts,) = re.findall('<p class="told facts">(.*?)</p>', html.written([poem]))
+    parts = re.split("</?span>(?=<span|$)", re.sub("<span lang[^>]*>(.*?)</span>", r"\1", facts))
+    assert ", ".join(re.sub("<[^>]*>", "", part) for part in parts if part) == told
 
 
 def test_poems_about_something(themed_run: Path) -> None:
     poet = Poet.from_pretrained(themed_run)
     asked = {"about": "春山", "n": 4, "seed": 1}
     written = [poem.text for poem in handlers.write(poet, asked)]
-    assert written == [poem.text for poem in poet.generate(4, about="春山", seed=1)]
+    assert set(written) == {poem.text for poem in poet.generate(4, about="春山", seed=1)}
     assert written != [poem.text for poem in handlers.write(poet, {**asked, "about": " "})]
     with pytest.raises(ConfigError, match="about is '龘', of which this model knows no character"):
         handlers.write(poet, {"about": "龘"})

@@ -320,10 +320,13 @@ FORBIDDEN = [
 
 @pytest.mark.parametrize("path", FORBIDDEN)
 def test_the_page_has_no_way_to_files(path: str) -> None:
-    found = Asked(routes=server.ROUTES)("GET", path).status
-    assert found == (405 if path == "/gradio_api/queue/join" else 404)
-    if path != "/gradio_api/queue/join":
-        assert Asked(routes=server.ROUTES)("POST", path, JSON).status == 404
+    for at in ("", "/zh-TW/chinese", "/zh-XX/chinese", "/zh-CN/a b"):
+        posted = at + path == "/zh-TW/chinese/gradio_api/queue/join"
+        if path and not re.fullmatch(r"/\w+", at + path):  # which may be a model's name
+            found = Asked(routes=server.ROUTES)("GET", at + path).status
+            assert found == (405 if posted else 404)
+        if not posted:
+            assert Asked(routes=server.ROUTES)("POST", at + path, JSON).status in (404, 405)
 
 
 # Bodies
@@ -410,7 +413,7 @@ def test_websockets_are_closed_and_the_lifespan_is_passed_on() -> None:
 
 
 def test_the_inline_scripts_of_the_page_are_named_and_no_others() -> None:
-    html = b"<script>a</script><p onclick=x><script type=module src=b></script>"
+    html = b'<html lang="en"><script>a</script><p onclick=x><script type=module src=b></script>'
     html += b"<script\nx>c\n</script>"
 
     async def app(scope: Any, receive: Receive, send: Send) -> None:
@@ -422,8 +425,9 @@ def test_the_inline_scripts_of_the_page_are_named_and_no_others() -> None:
     asked = Asked()
     asked.guard.app, passed = server.Policy(app), [*OURS, (b"accept-encoding", b"br")]
     asked.inner.seen = [{}]
-    answer = asked("GET", "/", passed)
-    assert answer.body == html
+    asked.guard.routes = server.ROUTES
+    answer = asked("GET", "/zh-TW/chinese/", passed)
+    assert answer.body == html.replace(b"en", b"zh-TW")
     (scripts,) = re.findall(rb"script-src ([^;]*)", answer.headers[b"content-security-policy"])
     a = b"'sha256-ypeBEsobvcr6wjGzmiPcTaeG7/gUfE5yuYB3ha/uSLs='"
     assert scripts.split()[:3] == [b"'self'", b"'unsafe-eval'", a]

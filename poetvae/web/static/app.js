@@ -1,34 +1,14 @@
 // Runs once for each piece of HTML on the page, as the body of a function of element and trigger.
-const copy = async text => {
-  if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
-  const area = Object.assign(document.createElement("textarea"), { value: text });
-  document.body.append(area);
-  area.select();
-  document.execCommand("copy");
-  area.remove();
-};
-
-element.addEventListener("click", async event => {
-  const button = event.target.closest("button");
-  if (!button) return;
-  if (button.dataset.copy) {
-    await copy(button.dataset.copy);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
-  } else if (button.dataset.ask) {
-    for (const other of element.querySelectorAll("[aria-pressed]")) other.removeAttribute("aria-pressed");
-    button.setAttribute("aria-pressed", "true");
+element.addEventListener("click", event => {
+  const button = event.target.closest("button, [data-region]");
+  if (button?.dataset.ask) {
+    for (const other of element.querySelectorAll("[data-ask][aria-pressed]")) other.removeAttribute("aria-pressed");
+    if (button.matches("button")) button.setAttribute("aria-pressed", "true");
     const poem = button.closest("[data-poem]")?.dataset.poem;
-    const { first, last, ...asked } = button.dataset;
-    trigger("select", first ? { poem, first: Number(first), last: Number(last), ...asked } : asked);
+    const { first, last, region, simplified, traditional, ...asked } = button.dataset;
+    if (region) trigger("select", { region: Number(region) });
+    else trigger("select", first ? { poem, first: Number(first), last: Number(last), ...asked } : asked);
   }
-});
-
-element.addEventListener("input", event => {
-  if (!("slide" in event.target.dataset)) return;
-  const at = event.target.value;
-  for (const step of element.querySelectorAll("[data-step]")) step.hidden = step.dataset.step !== at;
-  element.querySelector("output").textContent = Number(at) + 1;
 });
 
 // The map: a cross that a click or the arrow keys move; its place is told in units of the plane.
@@ -47,7 +27,7 @@ const read = (map, x, y, told) => {
 
 element.addEventListener("click", event => {
   const map = event.target.closest("svg[data-map]");
-  if (!map) return;
+  if (!map || event.target.closest("[data-region]")) return;
   const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(map.getScreenCTM().inverse());
   read(map, at.x, at.y, true);
 });
@@ -62,3 +42,18 @@ element.addEventListener("keydown", event => {
   else return;
   event.preventDefault();
 });
+
+// A page that is opened with a query writes what it asks for.
+if (element.querySelector(".written") && new URLSearchParams(location.search).has("seed")) {
+  trigger("submit", { query: location.search.slice(1) });
+}
+
+// The region that is pointed at, or has the focus, stands out among the others.
+const light = target => {
+  const of = target?.closest?.("[data-region]")?.dataset.region;
+  for (const dot of element.querySelectorAll(".map circle[data-of]")) {
+    dot.classList.toggle("faded", of !== undefined && dot.dataset.of !== of);
+  }
+};
+for (const name of ["mouseover", "focusin"]) element.addEventListener(name, event => light(event.target));
+for (const name of ["mouseout", "focusout"]) element.addEventListener(name, event => light(event.relatedTarget));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...i18n import _
 from ...poet import Poet
 from .. import handlers, html
 from ..controls import Column, Html, form_menu, gr, on, sent
@@ -13,11 +14,14 @@ def tab(poet: Poet) -> gr.HTML:
         with Column(scale=3):
             picture = Html(html.picture(atlas), elem_id="picture")
         with Column(scale=2):
+            told = _("Press a region for a poem of it, or any place of the map for one from there.")
+            there = Html(html.note(told), elem_id="there")
             form = form_menu(poet)
-            told = html.note("Click on the map to read what the model writes there.")
-            there = Html(told, elem_id="there")
 
     def look(form: object, event: gr.EventData) -> str:
+        if (number := sent(event, "region")) is not None:
+            region, text, near = handlers.of_region(poet, atlas, number, form)
+            return html.place(text, near, region.name)
         return html.place(*handlers.look(poet, atlas, sent(event, "x"), sent(event, "y"), form))
 
     on(picture.select, look, [form], [there])

@@ -3,57 +3,83 @@
 from __future__ import annotations
 
 from ...errors import ConfigError
+from ...i18n import _
 from ...poet import Poet
 from ...text.poem import Poem
 from .. import handlers, html, validation
 from ..controls import Html, PoemBox, gr, on, sent
 
+MOST_BEFORE = 50  # poems that can be had back
+
 
 def tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
     text = PoemBox(
-        label="Poem",
+        label=_("Poem"),
         elem_id="poem",
-        info="A whole poem to revise; or the beginning of one, or one with _ for what is open",
+        info=_("A whole poem to revise; or the beginning of one, or one with _ for what is open"),
         lines=2,
         max_lines=6,
         value=handlers.examples(poet)[0],
     )
+    keep = gr.Checkbox(label=_("Keep rhyme and tones"), value=True, visible=bool(poet.forms))
     with gr.Row():
-        revise = gr.Button("Revise", variant="primary")
-        rest = gr.Button("Write the rest")
-    opened = Html(html.note("Revise turns each character into a button."), elem_id="opened")
+        revise = gr.Button(_("Revise"), variant="primary")
+        rest = gr.Button(_("Write the rest"))
+    opened = Html(html.note(_("Revise turns each character into a button.")), elem_id="opened")
     offers = Html("", elem_id="offers")
-
-    def opened_poem(poem: Poem) -> str:
-        if poet.codec.spelt:
-            return html.open_words(poem.text, handlers.in_words(poet, poem))
-        return html.open_poem(poem.text, bool(poet.forms))
+    past = gr.State([])
 
     def complete(text: object) -> tuple[str, str]:
-        found = handlers.complete(poet, text)
-        choices = html.choices([poem.text for poem in found], found[0].seed)
-        return html.note("Choose one to go on with."), choices
+        return completed(poet, text)
 
-    def begin(text: object) -> tuple[str, str]:
-        poem = handlers.read(poet, text)
-        if poem is None:
-            return complete(text)
-        return opened_poem(poem), html.taken()
+    def open_(text: object) -> tuple[str, str]:
+        return begin(poet, text)
 
-    def anew(event: gr.EventData) -> str:
+    def anew(keep: object, event: gr.EventData) -> str:
         poem = sent(event, "poem")
-        texts, seed = handlers.alternatives(poet, poem, sent(event, "first"), sent(event, "last"))
+        places = sent(event, "first"), sent(event, "last")
+        texts, seed = handlers.alternatives(poet, poem, *places, keep)
         return html.choices(texts, seed, validation.text("poem", poem))
 
-    def take(event: gr.EventData) -> tuple[str, str, str]:
-        poem, before = handlers.read(poet, sent(event, "text")), sent(event, "before")
+    def take(past: list[str], event: gr.EventData) -> tuple[str, str, str, list[str]]:
+        if sent(event, "ask") == "undo":
+            if not past:
+                raise ConfigError(_("there is no poem before this one"))
+            *earlier, last = past
+            poem = handlers.read(poet, last)
+        else:
+            before = validation.text("poem", sent(event, "before"))
+            earlier = [*past, before][-MOST_BEFORE:] if before else past
+            poem = handlers.read(poet, sent(event, "text"))
         if poem is None:
-            raise ConfigError("that is no whole poem of this model; press Revise")
-        back = html.taken(validation.text("poem before", before))
-        return poem.text, opened_poem(poem), back
+            raise ConfigError(_("that is no whole poem of this model; press Revise"))
+        return poem.text, opened_poem(poet, poem), html.taken(bool(earlier)), earlier
 
-    on(revise.click, begin, [text], [opened, offers])
+    on(revise.click, open_, [text], [opened, offers])
     on(rest.click, complete, [text], [opened, offers])
-    on(opened.select, anew, [], [offers])
-    on(offers.select, take, [], [text, opened, offers])
+    on(opened.select, anew, [keep], [offers])
+    on(offers.select, take, [past], [text, opened, offers, past])
     return text, opened, offers
+
+
+def begin(poet: Poet, text: object) -> tuple[str, str]:
+    """What is shown of a text: opened to be pressed on, or completed where it is no whole poem;
+    and below it what can be done."""
+    poem = handlers.read(poet, text)
+    return completed(poet, text) if poem is None else (opened_poem(poet, poem), html.taken())
+
+
+def completed(poet: Poet, text: object) -> tuple[str, str]:
+    """That there is a choice, and the poems to choose from."""
+    found = handlers.complete(poet, text)
+    choices = html.choices([poem.text for poem in found], found[0].seed)
+    return html.note(_("Choose one to go on with.")), choices
+
+
+def opened_poem(poet: Poet, poem: Poem) -> str:
+    """A poem to press on, what breaks its tones or rhyme marked."""
+    form, report = poet.codec.form_of(poem), handlers.scanned(poet, poem)
+    faults = handlers.faults_at(form, report) if form and report else {}
+    if poet.codec.spelt:
+        return html.open_words(poem.text, handlers.in_words(poet, poem), faults)
+    return html.open_poem(poem.text, bool(poet.forms), faults)
