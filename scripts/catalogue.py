@@ -107,7 +107,8 @@ def updated() -> Catalog:
 
 def compiled(catalogue: Catalog, convert: OpenCC | None = None) -> bytes:
     """A catalogue for gettext, its translations converted."""
-    found = Catalog(locale=SOURCE if convert is None else MADE, domain=DOMAIN)
+    # Without the time at which it was made: the same whenever it is made.
+    found = Catalog(SOURCE if convert is None else MADE, domain=DOMAIN, creation_date="")
     for message in catalogue:
         if said := _translations(message):
             texts = tuple(convert.convert(text) if convert else text for text in said)
@@ -119,7 +120,7 @@ def compiled(catalogue: Catalog, convert: OpenCC | None = None) -> bytes:
 
 def _translations(message: Message) -> tuple[str, ...]:
     """What a text is in the other language, or nothing; that has one form for any number."""
-    said = message.string if message.pluralizable else (message.string,)
+    said = [message.string] if isinstance(message.string, str) else message.string or []
     return tuple(map(str, said)) if message.id and all(said) else ()
 
 
