@@ -14,6 +14,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import click
 from babel.messages.catalog import Catalog, Message
@@ -28,6 +29,7 @@ from poetvae.i18n import DOMAIN, LOCALES
 
 SOURCE, MADE = "zh_TW", "zh_CN"
 PACKAGE = LOCALES.parent
+NEVER = datetime.fromtimestamp(0, UTC)  # so that a catalogue is the same whenever it is made
 CLICK: tuple[str | tuple[str, str], ...] = (
     "Choose from:\n\t{choices}",
     "Commands",
@@ -107,8 +109,8 @@ def updated() -> Catalog:
 
 def compiled(catalogue: Catalog, convert: OpenCC | None = None) -> bytes:
     """A catalogue for gettext, its translations converted."""
-    # Without the time at which it was made: the same whenever it is made.
-    found = Catalog(SOURCE if convert is None else MADE, domain=DOMAIN, creation_date="")
+    locale = SOURCE if convert is None else MADE
+    found = Catalog(locale, domain=DOMAIN, creation_date=NEVER)
     for message in catalogue:
         if said := _translations(message):
             texts = tuple(convert.convert(text) if convert else text for text in said)
