@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -18,7 +18,7 @@ def without_bar(quiet: bool) -> bool | None:
 
 
 @contextlib.contextmanager
-def working(what: str, quiet: bool) -> Iterator[tqdm[None]]:
+def working(what: str, quiet: bool) -> Iterator[tqdm[NoReturn]]:
     """Shows a line that says what is being done, which goes away when it is done.
 
     To print in the meantime, `clear` what is yielded.

@@ -14,6 +14,7 @@ import io
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import click
 from babel.messages.catalog import Catalog, Message
@@ -30,6 +31,7 @@ SOURCE, MADE = "zh_TW", "zh_CN"
 PACKAGE = LOCALES.parent
 README = PACKAGE.parent / "README.zh-TW.md"
 TO_SIMPLIFIED = OpenCC("tw2sp")
+NEVER = datetime.fromtimestamp(0, UTC)  # so that a catalogue is the same whenever it is made
 CLICK: tuple[str | tuple[str, str], ...] = (
     "Choose from:\n\t{choices}",
     "Commands",
@@ -109,11 +111,10 @@ def updated() -> Catalog:
 
 def compiled(catalogue: Catalog, language: str) -> bytes:
     """A catalogue for gettext, its translations in the characters of a language."""
-    found = Catalog(locale=language, domain=DOMAIN)
+    found = Catalog(language, domain=DOMAIN, creation_date=NEVER)
     for message in catalogue:
         if said := _translations(message):
-            made = map(TO_SIMPLIFIED.convert, said) if language == MADE else said
-            texts = tuple(made)
+            texts = tuple(map(TO_SIMPLIFIED.convert, said)) if language == MADE else said
             found.add(message.id, texts if message.pluralizable else texts[0])
     out = io.BytesIO()
     write_mo(out, found)
@@ -122,7 +123,7 @@ def compiled(catalogue: Catalog, language: str) -> bytes:
 
 def _translations(message: Message) -> tuple[str, ...]:
     """What a text is in the other language, or nothing; that has one form for any number."""
-    said = message.string if message.pluralizable else (message.string,)
+    said = [message.string] if isinstance(message.string, str) else message.string or []
     return tuple(map(str, said)) if message.id and all(said) else ()
 
 

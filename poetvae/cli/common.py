@@ -400,7 +400,7 @@ def progress_bar(unit: str, printing: bool = False) -> Any:
     return partial(tqdm, unit=unit, disable=without_bar(told or quiet()), file=sys.stderr)
 
 
-def working(what: str) -> AbstractContextManager[tqdm[None]]:
+def working(what: str) -> AbstractContextManager[tqdm[NoReturn]]:
     """Within the block a line on stderr, where that is a terminal, says what is being done."""
     return progress.working(what, quiet())
 

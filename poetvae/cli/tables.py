@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from ..i18n import N_, _
 from .terminal import Formatter, table
 
 COUNT, NATS, SHARE, RATIO = "{:,}", "{:.3f}", "{:.1%}", "{:.3f}"
-MOST_FORMS = 20
+MOST_FORMS, WIDTH = 20, 78
 INTERVAL = N_("95 % interval")
 Figures = dict[str, tuple[str, str]]
 """By key of the JSON, what a figure is called and how it is written."""
@@ -93,34 +92,49 @@ SPOKEN = {"chinese": N_("Chinese"), "english": N_("English"), "japanese": N_("Ja
 
 def evaluation(values: Mapping[str, Any]) -> str:
     """The figures of `evaluate`, section by section."""
-    bound = _("Likelihood ({bound})", bound=values["bound"])
-    parts = [
-        _section(bound, _measured(LIKELIHOOD, values)),
-        _section(_("What z carries"), _measured(LATENT, values)),
-        _section(_("The model"), _measured(MODEL, values)),
-    ]
-    if curve := values["iw_curve"]:
-        head = [_("samples of z"), _("nats a character"), _("effective samples")]
-        rows = [[f"{x['k']:,.0f}", *map(_nats, list(x.values())[1:])] for x in curve]
-        parts.append(_section(_("The bound by the samples that it takes"), [head, *rows]))
-    if gap := values.get("gap"):
-        told = [_("{n} poems, nats", n=gap["poems"]), _("a poem"), _("a character"), _(INTERVAL)]
-        rows = [
-            [_(name), how.format(gap[key]), _nats(gap["per_char"][key]), _between(gap, key)]
-            for key, (name, how) in GAP.items()
-        ]
-        parts.append(_section(_("Why the bound is not tight"), [told, *rows]))
-    if "samples" in values:
-        sides = [values[side] for side in ("samples", "human")]
-        rows = [["", _("samples"), _("human")]]
-        for key, (name, how) in SAMPLES.items():
-            cells = [_cell(side.get(key), how) for side in sides]
-            if set(cells) != {"-"}:
-                rows.append([_(name, k=key[-1]) if "{k}" in name else _(name), *cells])
-        parts.append(_section(_("Samples beside human poems"), rows))
+    sections = {
+        _("Likelihood ({bound})", bound=values["bound"]): _measured(LIKELIHOOD, values),
+        _("What z carries"): _measured(LATENT, values),
+        _("The model"): _measured(MODEL, values),
+        _("The bound by the samples that it takes"): _curve(values["iw_curve"]),
+        _("Why the bound is not tight"): _gap(values["gap"]) if "gap" in values else [],
+        _("Samples beside human poems"): _beside(values) if "samples" in values else [],
+    }
+    parts = {heading: table(rows) for heading, rows in sections.items() if rows}
     if rows := by_form(values):
-        parts.append([_("By form"), *(f"  {row}" for row in rows)])
-    return "\n\n".join("\n".join(part) for part in parts)
+        parts[_("By form")] = rows
+    return "\n\n".join("\n  ".join([heading, *rows]) for heading, rows in parts.items())
+
+
+def _curve(points: Sequence[Mapping[str, float]]) -> list[list[str]]:
+    """The bound by the number of samples, if it was measured."""
+    head = [_("samples of z"), _("nats a character"), _("effective samples")]
+    rows = [
+        [f"{x['k']:,.0f}", _nats(x["nll_per_char"]), f"{x['effective_samples']:,.1f}"]
+        for x in points
+    ]
+    return [head, *rows] if rows else []
+
+
+def _gap(gap: Mapping[str, Any]) -> list[list[str]]:
+    """The inference gap and its parts."""
+    head = [_("{n} poems, nats", n=gap["poems"]), _("a poem"), _("a character"), _(INTERVAL)]
+    rows = [
+        [_(name), how.format(gap[key]), _nats(gap["per_char"][key]), _between(gap, key)]
+        for key, (name, how) in GAP.items()
+    ]
+    return [head, *rows]
+
+
+def _beside(values: Mapping[str, Any]) -> list[list[str]]:
+    """The figures of samples, and of human poems; those that apply to either."""
+    sides = [values[side] for side in ("samples", "human")]
+    rows = [["", _("samples"), _("human")]]
+    for key, (name, how) in SAMPLES.items():
+        cells = [_cell(side.get(key), how) for side in sides]
+        if set(cells) != {"-"}:
+            rows.append([_(name, k=key[-1]) if "{k}" in name else _(name), *cells])
+    return rows
 
 
 def by_form(values: Mapping[str, Any]) -> list[str]:
@@ -129,17 +143,17 @@ def by_form(values: Mapping[str, Any]) -> list[str]:
     forms = values["forms"]
     if len(forms) < 2:
         return []
-    columns = []
+    columns: list[tuple[str, str, str]] = []
     if "samples" in values:
         columns = [("samples", "form_accuracy", N_("form"))]
         columns += [("samples", key, name) for key, (name, _human) in BY_FORM.items()]
         columns += [("human", key, name) for key, (_sample, name) in BY_FORM.items()]
-    names = [_("form"), _("poems"), _("nats/char"), "kl", *(_(name) for *_key, name in columns)]
-    rows = [names]
+    told = [_(name) for _side, _key, name in columns]
+    rows = [[_("form"), _("poems"), _("nats/char"), "kl", *told]]
     for form, own in list(forms.items())[:MOST_FORMS]:
         nats = [_nats(own[key]) for key in ("nll_per_char", "kl_per_poem")]
-        told = (values[side]["forms"].get(form, {}).get(key) for side, key, _name in columns)
-        rows.append([form, f"{own['poems']:,}", *nats, *(_cell(one, SHARE) for one in told)])
+        rates = (values[side]["forms"].get(form, {}).get(key) for side, key, _name in columns)
+        rows.append([form, f"{own['poems']:,}", *nats, *(_cell(one, SHARE) for one in rates)])
     more = len(forms) - MOST_FORMS
     return table(rows) + ([_("and {n} more forms; --json has all", n=more)] if more > 0 else [])
 
@@ -170,16 +184,12 @@ def information(values: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
 
 def definitions(sections: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     """Names and what they stand for, by heading, aligned as in `--help`; no empty ones."""
-    formatter = Formatter(width=min(shutil.get_terminal_size().columns, 100))
+    formatter = Formatter(width=WIDTH)
     for heading, rows in sections.items():
         if rows:
             with formatter.section(heading):
                 formatter.write_dl(rows)
     return formatter.getvalue().rstrip("\n")
-
-
-def _section(heading: str, rows: Sequence[Sequence[str]]) -> list[str]:
-    return [heading, *(f"  {line}" for line in table(rows))]
 
 
 def _measured(figures: Figures, values: Mapping[str, Any]) -> list[list[str]]:

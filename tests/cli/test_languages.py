@@ -253,7 +253,7 @@ def test_models_are_told_in_chinese(language: str) -> None:
 def test_what_click_says_is_what_the_catalogue_has() -> None:
     folder = Path(str(click.__file__)).parent
     keywords: dict[str, tuple[int, ...] | None] = {"_": None, "ngettext": (1, 2)}
-    texts = extract_from_dir(folder, [("**.py", "python")], keywords=keywords)  # type: ignore[arg-type]
+    texts = extract_from_dir(folder, [("**.py", "python")], keywords=keywords)
     there = {message for _file, _line, message, *_more in texts}
     assert {*catalogue.CLICK} - there - {"required"} == set()  # that is looked up by its name
 

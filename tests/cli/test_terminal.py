@@ -168,6 +168,14 @@ def test_training_on_a_terminal(tmp_path: Path) -> None:
     assert re.search(r"step 2/4 .*held-out .*\r\n    \S{5}，\S{5}。", shown)
 
 
+def test_a_terminal_is_told_what_takes_its_time(run: Path) -> None:
+    shown = seen("info", "--model", run, TERM="xterm")
+    line = "reading the model …"
+    assert shown.startswith(f"\r{line}\r{' ' * len(line)}\rThe model:\r\n")
+    assert "reading" not in seen("info", "--model", run, "-q", TERM="xterm")
+    assert re.search(r"\r\d+poem \[", seen("corpus", "stats", TERM="xterm"))
+
+
 def test_where_a_bar_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     assert without_bar(quiet=False) is None  # tqdm asks whether it is a terminal
