@@ -153,7 +153,7 @@ OPERATIONS = (
         MODEL,
         {
             "partner": {"text": "瀑響分雲出", "n": 2, "seed": 1},
-            "blanks": {"text": "春__月，____清。", "form": "5x2", "tones": "usual", "seed": 1},
+            "blanks": {"text": "春___月，____清。", "form": "5x2", "tones": "usual", "seed": 1},
         },
     ),
     Operation(
