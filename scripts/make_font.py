@@ -36,7 +36,8 @@ SOURCE = "of Noto Serif TC and SC 2.003, of which it is a subset"
 UNITS = 500  # per em, of 1000: unseen below 100 pixels, and an eighth less to carry
 LATIN = "".join(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x100), *range(0x2010, 0x2017))))
 PINYIN = "āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüêńňǹḿ"
-MARKS = "‘’“”†‡•…œŒ→←↑↓×−·…○●◎□■△▲▽▼◇◆☆★♪〇《》〈〉「」『』【】〔〕〖〗（）［］｛｝、。，．・：；？！～—―＿／％＋－＝"
+MARKS = "‘’“”†‡•…œŒ→←↑↓×−·○●◎□■△▲▽▼◇◆☆★♪"
+MARKS += "〇《》〈〉「」『』【】〔〕〖〗（）［］｛｝、。，．・：；？！～—―＿／％＋－＝"
 KANA = "".join(map(chr, (*range(0x3041, 0x3097), *range(0x3099, 0x3100))))
 
 

@@ -13,6 +13,7 @@ import click
 
 from ..errors import ConfigError, visible
 from ..files import check_suffix
+from ..i18n import N_, _
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import files, note
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 USUAL = ("dynasty", "form")  # labels that colour a picture unasked, in this order
 MOST = 200  # values that any label may have that was not asked for
 DECODED = 256
+NUMBERS = (
+    *("0", "1", N_("two"), N_("three"), N_("four"), N_("five")),
+    *(N_("six"), N_("seven"), N_("eight"), N_("nine"), N_("ten")),
+)
 
 
 @common.command("poetvae plot my-poet --out curves.png")
@@ -136,18 +141,38 @@ def draw_map(
     decoded = (poem.text for part in chunks for poem in poet.decode(part, form=form))
     written = [(x, y, text) for (x, y), text in zip(nodes.tolist(), decoded, strict=True)]
     name = "poetvae" if model.name is None else Path(model.name).resolve().name
-    title = f"{len(poems):,} poems in the latent space of {visible(name, keep='')}"
+    title = _(
+        "{n} poems in the latent space of {model}",
+        n=f"{len(poems):,}",
+        model=visible(name, keep=""),
+    )
     if suffix == ".html":
         groups = {name: groups[name] for name in sorted(groups, key=lambda name: name != first)}
         texts = [poem.text for poem in poems]
         write_map(out, points, texts, groups, written, title, plane.names())
     else:
         colours = groups[first] if first else None
-        title += f", by {first}" if first else ""
         names = groups["cluster"] if beside else ()
+        if beside:
+            title = _where(len(poems), form if len(forms_of) == 1 else None, len(set(names)))
+        elif first:
+            title = _("{title}, by {label}", title=title, label=first)
         parts = regions(poet.model, poet.codec, z, points, names, form, seed)
         plot_map(out, points.numpy(), colours, written, plane.names(), title=title, regions=parts)
     common.output(None, out, False)
+
+
+def _where(poems: int, form: str | None, regions: int) -> str:
+    """What a picture of regions shows."""
+    counted = {
+        "5x4": N_("Where {n} quatrains lie in the latent space: {k} regions, named by their words"),
+        "7x4": N_("Where {n} quatrains lie in the latent space: {k} regions, named by their words"),
+        "5x2": N_("Where {n} couplets lie in the latent space: {k} regions, named by their words"),
+        "7x2": N_("Where {n} couplets lie in the latent space: {k} regions, named by their words"),
+    }
+    usual = N_("Where {n} poems lie in the latent space: {k} regions, named by their words")
+    k = _(NUMBERS[regions]) if regions < len(NUMBERS) else regions
+    return _(counted.get(form or "", usual), n=f"{poems:,}", k=k)
 
 
 def _labels(poems: Sequence[Poem], asked: str | None) -> dict[str, Sequence[str]]:

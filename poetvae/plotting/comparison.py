@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .curves import COLOURS, FAINT, INK, LEADER, QUIET, SUFFIXES, headline, looks, picture, plain
+from .colours import FAINT, INK, QUIET
+from .curves import COLOURS, LEADER, SUFFIXES, headline, looks, picture, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

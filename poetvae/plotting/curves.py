@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError
 from ..files import check_suffix, write_file
 from ..training.log import History, Row
+from .colours import FAINT, INK, PAPER, QUIET
+from .fonts import Faces, faces
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,18 +28,19 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 TRAINING: Any = {"color": COLOURS[0], "linewidth": 1.2}
 HELD_OUT: Any = {"color": COLOURS[1], "marker": "o"}
 LEADER: Any = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6}  # from a name to its point
-INK, QUIET, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
 STYLE: Any = {
     "svg.fonttype": "none",
     "font.size": 10,
     "text.color": INK,
     "axes.titlelocation": "left",
     "axes.titlesize": "medium",
-    "grid.color": "#ececec",
+    "grid.color": FAINT,
+    "grid.linewidth": 0.5,
     "lines.markersize": 4,
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
     **dict.fromkeys(("axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), QUIET),
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), PAPER),
     **dict.fromkeys(("axes.grid", "axes.axisbelow"), True),
     **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
     **dict.fromkeys(("text.usetex", "text.parse_math"), False),
@@ -46,9 +49,15 @@ STYLE: Any = {
 
 @contextlib.contextmanager
 def picture(
-    out: str | Path, suffixes: tuple[str, ...], inches: tuple[float, float], dpi: int = 120
+    out: str | Path,
+    suffixes: tuple[str, ...],
+    inches: tuple[float, float],
+    dpi: int = 120,
+    known: Faces | None = None,
 ) -> Iterator[Figure]:
     """A figure to draw on; afterwards it is written as its suffix says, whole or not at all.
+
+    It is lettered in the `known` faces; absent: in those that are always there.
 
     Raises:
         ConfigError: another suffix than these; it cannot be written; no matplotlib.
@@ -61,7 +70,8 @@ def picture(
     except ImportError as error:
         raise ConfigError("plots need matplotlib: pip install 'poetvae[plot]'") from error
     data = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    families = list((known or faces()).families)
+    with matplotlib.rc_context({**STYLE, "font.family": families}):
         figure = Figure(figsize=inches, dpi=dpi, layout="constrained")
         yield figure
         figure.savefig(data, format=suffix[1:])
@@ -74,8 +84,8 @@ def headline(figure: Figure, title: str) -> None:
 
 
 def plain(name: str) -> str:
-    """A name that any font can draw: not every machine has one for what is not ASCII."""
-    return ascii(name)[1:-1][:80]
+    """A name that can be drawn here, of at most 80 characters."""
+    return faces().plain(name)
 
 
 def looks() -> Iterator[dict[str, Any]]:
