@@ -10,6 +10,7 @@ import click
 
 from ..config import WAYS
 from ..errors import ConfigError, CorpusError
+from ..files import check_suffix
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
 from .terminal import note
@@ -59,9 +60,19 @@ def reconstruct(texts: Texts, model: ModelChoice, as_json: bool) -> None:
     help="Straight, along the sphere, or character by character from the one to the other; absent: "
     "straight, or, of a model whose z says little of TEXTS, character by character.",
 )
+@click.option(
+    "--out",
+    metavar="FILE",
+    help="Also draw the way, one poem fading into the next: a .gif, or a .png that moves.",
+)
 @common.json_option
 def interpolate(
-    texts: Texts, model: ModelChoice, steps: int, mode: str | None, as_json: bool
+    texts: Texts,
+    model: ModelChoice,
+    steps: int,
+    mode: str | None,
+    out: str | None,
+    as_json: bool,
 ) -> None:
     """Write the poems on the way from a text to the next: two TEXTS or more.
 
@@ -69,9 +80,12 @@ def interpolate(
     neighbours, in characters that differ: 1 where none changes more than once.
     """
     from ..latent.paths import smoothness
+    from ..plotting.walk import SUFFIXES, write_walk
 
     if len(texts) < 2:
         raise ConfigError(f"{len(texts)} text; give two or more to go from one to the next")
+    if out is not None:
+        check_suffix(Path(out), SUFFIXES)
     poet = model.load()
     _note_unknown(poet, *texts)
     mode = mode or poet.way(*texts)
@@ -79,6 +93,8 @@ def interpolate(
     poems = [poem.text for poem in (*legs[0], *(p for leg in legs[1:] for p in leg[1:]))]
     smooth = smoothness(poems, fixed=bool(poet.forms))
     values = {"texts": poems, "smoothness": smooth, "mode": mode}
+    if out is not None:
+        write_walk(out, poems, fixed=bool(poet.forms))
     common.output(values, "\n".join(map(common.paragraph, poems)), as_json)
     if not as_json:
         note("smoothness: " + ("the ends are the same" if smooth is None else f"{smooth:.2f}"))

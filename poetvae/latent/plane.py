@@ -85,6 +85,8 @@ class Plane:
     def names(self) -> tuple[str, str]:
         """Names of the axes, with their shares."""
         few = len(self.mean) <= 2
-        said = N_("z{i} ({share} of variance)") if few else N_("component {i} ({share} of variance)")
+        said = (
+            N_("z{i} ({share} of variance)") if few else N_("component {i} ({share} of variance)")
+        )
         one, two = (_(said, i=i, share=f"{x:.1%}") for i, x in enumerate(self.shares, 1))
         return one, two

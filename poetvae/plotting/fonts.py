@@ -53,9 +53,9 @@ class Faces:
         found = zip(self.paths, self.characters, strict=True)
         return next((path for path, has in found if char in has), None)
 
-    def plain(self, name: str) -> str:
-        """A name on one line, of at most 80 characters, with an escape for what has no shape."""
-        return "".join(c if self.path(c) else ascii(c)[1:-1] for c in name)[:80]
+    def plain(self, name: str, most: int = 80) -> str:
+        """A name of at most so many characters, with an escape for each that has no shape."""
+        return "".join(c if self.path(c) else ascii(c)[1:-1] for c in name)[:most]
 
 
 def faces(texts: Iterable[str] = (), font: str | Path | None = None) -> Faces:

@@ -74,16 +74,16 @@ def plot_map(
     band = _Band(regions)
     top = HEAD + 20 * len(rows)
     height = top + MAP + FOOT + band.height
-    with picture(out, SUFFIXES, (WIDTH / 72, height / 72), 160, known) as figure:
+    with picture(out, SUFFIXES, (WIDTH / 72, height / 72), 130, known) as figure:
         figure.set_layout_engine("none")
         page = _Page(figure, WIDTH, height)
-        page.write(known.plain(title) if title else "", MARGIN, 38, TITLE, INK, MARGIN)
+        page.write(known.plain(title, 200), MARGIN, 38, TITLE, INK, MARGIN)
         axes = page.axes(MARGIN, top, WIDTH - 2 * MARGIN, MAP)
         for side, name in zip("xy", axes_names, strict=True):
             axes.set(**{f"{side}label": known.plain(name), f"{side}ticks": []})
             getattr(axes, f"{side}axis").label.set(color=QUIET, fontsize=SMALL)
         axes.grid(visible=False)
-        axes.spines[:].set(visible=True, color=FAINT, linewidth=0.6)
+        axes.spines[:].set(visible=False)
         axes.set_aspect("equal", adjustable="datalim")
         order = np.random.default_rng(0).permutation(n)  # else the last would cover the others
         axes.scatter(
