@@ -33,13 +33,19 @@ NUMBERS = (
 
 @common.command("poetvae plot my-poet --out curves.png")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=files)
-@click.option("--out", required=True, metavar="FILE", help="The .png, .svg or .pdf to write.")
+@click.option(
+    "--out",
+    required=True,
+    metavar="FILE",
+    help="The .png, .svg or .pdf to write; of a story also a .gif.",
+)
 @click.option(
     "--kind",
-    type=click.Choice(["curves", "rate-distortion", "ladder"]),
+    type=click.Choice(["curves", "rate-distortion", "ladder", "story"]),
     default="curves",
     show_default=True,
-    help="How it learnt; what z carries and leaves to guess; nats a character, the best first.",
+    help="How it learnt; what z carries and leaves to guess; nats a character, the best first; "
+    "what it wrote, step by step.",
 )
 def plot(runs: Texts, out: str, kind: str) -> None:
     """Draw the training of RUN, or compare several; prints the name of the picture.
@@ -49,9 +55,17 @@ def plot(runs: Texts, out: str, kind: str) -> None:
     """
     from ..plotting.comparison import plot_ladder, plot_rate_distortion
     from ..plotting.curves import SUFFIXES, plot_curves
-    from ..training.log import read_history
+    from ..plotting.story import SUFFIXES as MOVING
+    from ..plotting.story import write_story
+    from ..training.log import read_history, read_samples
 
-    check_suffix(Path(out), SUFFIXES)
+    check_suffix(Path(out), MOVING if kind == "story" else SUFFIXES)
+    if kind == "story":
+        if len(runs) > 1:
+            raise ConfigError(_("{n} runs; a story is told of one: give one", n=len(runs)))
+        write_story(out, read_history(runs[0]), read_samples(runs[0]))
+        common.output(None, out, False)
+        return
     histories = [read_history(run) for run in runs]
     if len({history.name for history in histories}) < len(runs):
         # Folders share a name: all are called as they were given.

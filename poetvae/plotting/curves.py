@@ -54,10 +54,12 @@ def picture(
     inches: tuple[float, float],
     dpi: int = 120,
     known: Faces | None = None,
+    data: io.BytesIO | None = None,
 ) -> Iterator[Figure]:
     """A figure to draw on; afterwards it is written as its suffix says, whole or not at all.
 
-    It is lettered in the `known` faces; absent: in those that are always there.
+    It is lettered in the `known` faces; absent: in those that are always there. With `data` it is
+    written there in place of the file.
 
     Raises:
         ConfigError: another suffix than these; it cannot be written; no matplotlib.
@@ -69,13 +71,14 @@ def picture(
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ConfigError("plots need matplotlib: pip install 'poetvae[plot]'") from error
-    data = io.BytesIO()
+    into = io.BytesIO() if data is None else data
     families = list((known or faces()).families)
     with matplotlib.rc_context({**STYLE, "font.family": families}):
         figure = Figure(figsize=inches, dpi=dpi, layout="constrained")
         yield figure
-        figure.savefig(data, format=suffix[1:])
-    write_file(out, data.getvalue(), ConfigError)
+        figure.savefig(into, format=suffix[1:])
+    if data is None:
+        write_file(out, into.getvalue(), ConfigError)
 
 
 def headline(figure: Figure, title: str) -> None:
