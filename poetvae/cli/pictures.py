@@ -155,11 +155,12 @@ def draw_map(
     decoded = (poem.text for part in chunks for poem in poet.decode(part, form=form))
     written = [(x, y, text) for (x, y), text in zip(nodes.tolist(), decoded, strict=True)]
     name = "poetvae" if model.name is None else Path(model.name).resolve().name
-    title = _(
-        "{n} poems in the latent space of {model}",
-        n=f"{len(poems):,}",
-        model=visible(name, keep=""),
-    )
+    if first == "cluster":
+        only = form if len(forms_of) == 1 else None
+        title = _where(len(poems), only, len(set(groups[first])))
+    else:
+        n, of = f"{len(poems):,}", visible(name, keep="")
+        title = _("{n} poems in the latent space of {model}", n=n, model=of)
     if suffix == ".html":
         groups = {name: groups[name] for name in sorted(groups, key=lambda name: name != first)}
         texts = [poem.text for poem in poems]
@@ -167,9 +168,7 @@ def draw_map(
     else:
         colours = groups[first] if first else None
         names = groups["cluster"] if beside else ()
-        if beside:
-            title = _where(len(poems), form if len(forms_of) == 1 else None, len(set(names)))
-        elif first:
+        if first and not beside:
             title = _("{title}, by {label}", title=title, label=first)
         parts = regions(poet.model, poet.codec, z, points, names, form, seed)
         plot_map(out, points.numpy(), colours, written, plane.names(), title=title, regions=parts)

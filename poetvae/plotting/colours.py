@@ -6,7 +6,7 @@ PAPER, INK, QUIET, FAINT = "#fbf8f1", "#25221d", "#6b655b", "#d9d3c5"
 ACCENT = "#b5301c"
 """Cinnabar, as of a seal: what changed."""
 
-# Found by search: the least distance between any two, in OKLab, is as large as it may be for eyes
+# Found by search for a large least distance between any two, in OKLab, the same for eyes
 # that see all hues, for those without red and for those without green. The first differ most.
 VALUES = (
     *("#b5301c", "#1f3f8f", "#c98f1e", "#559eff", "#550000"),
@@ -14,6 +14,12 @@ VALUES = (
 )
 """Of groups, the largest first, on paper."""
 OTHER = "#b9b3a6"
+NIGHT = (
+    *("#e8694f", "#7c93ea", "#e6b450", "#61e7ff", "#923186"),
+    *("#61ffb6", "#6d61db", "#3dc2b6", "#b66192", "#aa240c"),
+)
+"""The same where the paper is dark."""
+NIGHT_PAPER, NIGHT_OTHER = "#191816", "#6b675f"
 
 
 def luminance(colour: str) -> float:
@@ -30,16 +36,9 @@ def contrast(one: str, other: str) -> float:
 
 
 def legible(colour: str, paper: str = PAPER, least: float = 4.5) -> str:
-    """The colour, darker by as little as it takes for letters of it to be read on paper."""
+    """The colour, as much darker, or lighter on dark paper, as letters of it need to be read."""
+    end = 0 if luminance(paper) > 0.2 else 255
     channels = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-    shades = (
-        "#" + "".join(f"{round(c * s / 50):02x}" for c in channels) for s in range(50, -1, -1)
-    )
+    mixed = ([round(c + (end - c) * step / 50) for c in channels] for step in range(51))
+    shades = ("#" + "".join(f"{c:02x}" for c in shade) for shade in mixed)
     return next(shade for shade in shades if contrast(shade, paper) >= least)
-
-
-NIGHT = (
-    *("#e8694f", "#7c93ea", "#e6b450", "#61e7ff", "#923186"),
-    *("#61ffb6", "#6d61db", "#3dc2b6", "#b66192", "#aa240c"),
-)
-"""The same where the paper is dark."""

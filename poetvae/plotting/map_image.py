@@ -229,7 +229,7 @@ class _Page:
 
         inside = axes.get_window_extent().padded(-6)
         taken: list[Bbox] = []
-        halo = [withStroke(linewidth=3.2, foreground=PAPER)]
+        halo = [withStroke(linewidth=4, foreground=PAPER)]
         steps = [(dx, dy) for dy in range(-12, 13) for dx in range(-4, 5)]
         steps.sort(key=lambda step: (step[0] * 22) ** 2 + (step[1] * 9) ** 2)
         for name, (text, x, y) in named.items():

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SUFFIXES = (*STILL, ".gif")
 CHAPTERS = 7, 4  # poems, of upright verse and of lines
 WIDTH, MARGIN, HEAD, CURVE, GAP = 720.0, 44.0, 70.0, 210.0, 76.0  # of the picture, in points
-POEM, SMALL, TITLE = 13.0, 9.0, 17.0  # type, in points
+POEM, SMALL, TITLE = 16.0, 9.0, 17.0  # type, in points
 STANDS, ENDS = 1400, 4000  # milliseconds of a chapter, and of the last
 
 
@@ -131,11 +131,11 @@ class _Book:
         self.run, self.curve, self.what, self.chapters = run, curve, what, chapters
         self.upright, self.known = upright, known
         self.slot = (WIDTH - 2 * MARGIN) / len(chapters)
-        length = 12 if upright else (self.slot - 12) / (POEM - 3)
+        length = 12 if upright else (self.slot - 12) / (POEM - 6)
         self.verses = [verses_of(chapter.text, length=length) for chapter in chapters]
         sizes = [extent(verses, upright) for verses in self.verses]
         wide, high = (max(size[i] for size in sizes) for i in (0, 1))
-        self.size = min(POEM if upright else POEM - 3, (self.slot - 10) / max(wide, 1))
+        self.size = min(POEM if upright else POEM - 6, (self.slot - 10) / max(wide, 1))
         self.height = HEAD + CURVE + GAP + high * self.size + MARGIN
 
     def write(self, out: Path, shown: int, data: io.BytesIO | None = None) -> None:
@@ -189,7 +189,11 @@ class _Book:
             w, h = figure.bbox.size
             foot = HEAD + CURVE + GAP - 34
             xs = [x / w, x / w, middle / WIDTH]
-            ys = [y / h, 1 - (HEAD + CURVE - 6) / self.height, 1 - foot / self.height]
+            ys = [
+                (y - 6 * figure.dpi / 72) / h,
+                1 - (HEAD + CURVE - 6) / self.height,
+                1 - foot / self.height,
+            ]
             figure.add_artist(Line2D(xs, ys, color=FAINT, linewidth=0.8))
             dot = ACCENT if i == shown - 1 else VALUES[1]
             axes.plot(chapter.step, chapter.cost, "o", color=dot, markersize=6, clip_on=False)
