@@ -29,6 +29,7 @@ HEAD, MAP, FOOT = 62.0, 400.0, 40.0  # from top to bottom: title, map, names of 
 SMALL, POEM, NAME, TITLE = 9.0, 11.5, 15.0, 17.0  # type, in points
 ACROSS = 8, 3  # regions in a row, of upright verse and of lines
 MANY = 5000
+FEW = 60  # poems that no name may cover
 ENOUGH = 25  # poems that have a density
 CELLS, BLUR = 96, 3.2  # of the grid that densities are counted on, and their deviation in cells
 CORE = 0.45  # of a group's poems, within the line around it
@@ -72,7 +73,7 @@ def plot_map(
         legend.append((_("other"), OTHER, rest))
     rows = [] if regions else _rows(legend)
     band = _Band(regions)
-    top = HEAD + 20 * len(rows)
+    top = HEAD + 20 * len(rows) + 6 * bool(rows)
     height = top + MAP + FOOT + band.height
     with picture(out, SUFFIXES, (WIDTH / 72, height / 72), 130, known) as figure:
         figure.set_layout_engine("none")
@@ -90,7 +91,7 @@ def plot_map(
             places[order, 0],
             places[order, 1],
             c=each[order],
-            s=min(26, max(2.5, 30_000 / n)),
+            s=min(48, max(2.5, 30_000 / n)),
             alpha=min(0.85, max(0.2, 1800 / n)) * (0.6 if grid else 1),
             linewidths=0,
             rasterized=n > MANY,  # so many marks make an .svg that nothing opens
@@ -99,12 +100,12 @@ def plot_map(
         figure.draw_without_rendering()  # which settles where things are
         cores = _cores(axes, places, groups or (), colours)
         for row, entries in enumerate(rows):
-            page.legend(entries, HEAD + 20 * row - 6)
+            page.legend(entries, HEAD + 20 * row + 2)
         page.scatter_verses(axes, [point for point in grid if point[2] in drawn])
         if regions:
             shown = {r.name: (r.x, r.y) for r in regions} | cores
             page.name_places(
-                axes, {name: (known.plain(name), *shown[name]) for name in shown}, colours
+                axes, {name: (known.plain(name), *shown[name]) for name in shown}, colours, n
             )
             page.poems(regions, top + MAP + FOOT, band, known, colours, drawn)
 
@@ -118,7 +119,7 @@ class _Band:
         self.rows = -(-len(regions) // most)
         self.across = -(-len(regions) // self.rows) if self.rows else 1
         self.slot = (WIDTH - 2 * MARGIN) / self.across
-        self.length = (self.slot - 16) / POEM
+        self.length = (self.slot - 16) / SMALL
         self.verses = [self.laid(region.text) for region in regions]
         sizes = [extent(verses, self.upright) for verses in self.verses]
         wide = max((w for w, _ in sizes), default=1)
@@ -184,7 +185,9 @@ class _Page:
         )
         first, lowest = (len(columns) - 1) % across // 2, (len(rows) - 1) % up // 2
         for x, y, upright, verses in laid:
-            if columns.index(x) % across != first or rows.index(y) % up != lowest:
+            i, aside = divmod(columns.index(x) - first, across)
+            j, above = divmod(rows.index(y) - lowest, up)
+            if aside or above or (i + j) % 2:  # as on the black squares of a chessboard
                 continue
             box = self._box(axes, (x, y), extent(verses, upright))
             if box.x0 < inside.x0 or box.x1 > inside.x1 or box.y0 < inside.y0 or box.y1 > inside.y1:
@@ -223,18 +226,24 @@ class _Page:
         axes: Axes,
         named: Mapping[str, tuple[str, float, float]],
         colours: Mapping[str, str],
+        dots: int,
     ) -> None:
-        """The names of regions on the plane, each as near to its place as the others leave room."""
+        """The names of regions on the plane, of words the first two, each as near to its place
+        as the others leave room."""
         from matplotlib.patheffects import withStroke
+        from matplotlib.transforms import Bbox
 
         inside = axes.get_window_extent().padded(-6)
-        taken: list[Bbox] = []
+        few = axes.collections[0].get_offsets() if dots <= FEW else ()
+        middles = axes.transData.transform(few) if len(few) else ()
+        taken = [Bbox.from_bounds(x - 9, y - 9, 18, 18) for x, y in middles]
         halo = [withStroke(linewidth=4, foreground=PAPER)]
         steps = [(dx, dy) for dy in range(-12, 13) for dx in range(-4, 5)]
         steps.sort(key=lambda step: (step[0] * 22) ** 2 + (step[1] * 9) ** 2)
         for name, (text, x, y) in named.items():
-            label = axes.annotate(text, (x, y), (0, 0), textcoords="offset points", zorder=6)
-            label.set(ha="center", va="center", fontsize=NAME + 1, path_effects=halo)
+            short = " ".join(text.split(" ")[:2])
+            label = axes.annotate(short, (x, y), (0, 0), textcoords="offset points", zorder=6)
+            label.set(ha="center", va="center", fontsize=NAME, path_effects=halo)
             label.set(color=legible(colours[name]), parse_math=False)
             for dx, dy in steps:
                 label.set_position((dx * 22, dy * 9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
@@ -87,6 +88,15 @@ def write_walk(out: str | Path, texts: Sequence[str], fixed: bool = True) -> Non
     write_file(out, data.getvalue(), ConfigError)
 
 
+def new_in(verse: str, before: str, fixed: bool) -> set[int]:
+    """The places of a verse whose characters differ from the one before; of words whole words."""
+    if is_upright(verse):
+        return set(changed(before, verse, fixed))
+    words = list(re.finditer(r"\S+", verse))
+    new = changed(before.split(), [word.group() for word in words], fixed=False)
+    return {place for i in new for place in range(*words[i].span())}
+
+
 class _Sheet:
     """Paper large enough for each of some poems, and what is written on it."""
 
@@ -108,8 +118,7 @@ class _Sheet:
         draw = ImageDraw.Draw(sheet)
         old = self.laid[text if before is None else before]
         for i, verse in enumerate(self.laid[text]):
-            new = changed(old[i] if i < len(old) else "", verse, fixed)
-            self._verse(draw, i, verse, set(new))
+            self._verse(draw, i, verse, new_in(verse, old[i] if i < len(old) else "", fixed))
         return sheet
 
     def _verse(self, draw: ImageDraw, i: int, verse: str, marked: set[int]) -> None:
