@@ -71,7 +71,7 @@ def plot(runs: Texts, out: str, kind: str) -> None:
         # Folders share a name: all are called as they were given.
         histories = [replace(h, name=run) for run, h in zip(runs, histories, strict=True)]
     if len({history.corpus for history in histories}) > 1:
-        note("warning: these runs learnt from different poems; their held-out ones differ, too")
+        note(_("warning: these runs learnt from different poems; their held-out ones differ, too"))
     if kind == "curves":
         plot_curves(out, histories)
     else:
@@ -90,7 +90,8 @@ def _rows(histories: Sequence[History]) -> list[dict[str, Any]]:
             row = {"name": history.name, "beta": history.beta, "parameters": history.parameters}
             rows.append({**row, "rate": rate, "distortion": distortion, "nats": nats})
         else:
-            note(f"left out: {history.name}, which recorded no bound of held-out poems")
+            said = _("left out: {run}, which recorded no bound of held-out poems", run=history.name)
+            note(said)
     return rows
 
 
@@ -122,7 +123,7 @@ def draw_map(
     The plane is that of the first two principal components. An .html map is one file that works
     offline: zoom, search, colour by any label, read what the model writes at points of the plane.
     Clusters go by the words that set them apart; in a picture a poem that is written in the middle
-    of each stands beside the map. CORPUS absent: the embedded sample.
+    of each stands below the map. CORPUS absent: the embedded sample.
     """
     suffix = check_suffix(Path(out), (".html", ".png", ".svg"))
     from ..latent.attributes import spread
@@ -143,7 +144,8 @@ def draw_map(
     points = plane.project(z)
     if places := clusters_of(poet.model, z, clusters, seed):
         for name, values in groups.items():
-            note(f"purity of the clusters by {name}: {purity(places, values):.3f}")
+            share = purity(places, values)
+            note(_("purity of the clusters by {label}: {share:.3f}", label=name, share=share))
         groups["cluster"] = named([poem.text for poem in poems], places)
     first = next((name for name in (label, "cluster", *USUAL) if name in groups), None)
     beside = suffix != ".html" and first == "cluster"  # regions stand in place of the grid
@@ -159,8 +161,8 @@ def draw_map(
         only = form if len(forms_of) == 1 else None
         title = _where(len(poems), only, len(set(groups[first])))
     else:
-        n, of = f"{len(poems):,}", visible(name, keep="")
-        title = _("{n} poems in the latent space of {model}", n=n, model=of)
+        of = visible(name, keep="")
+        title = _("{n:,} poems in the latent space of {model}", n=len(poems), model=of)
     if suffix == ".html":
         groups = {name: groups[name] for name in sorted(groups, key=lambda name: name != first)}
         texts = [poem.text for poem in poems]
@@ -178,21 +180,34 @@ def draw_map(
 def _where(poems: int, form: str | None, regions: int) -> str:
     """What a picture of regions shows."""
     counted = {
-        "5x4": N_("Where {n} quatrains lie in the latent space: {k} regions, named by their words"),
-        "7x4": N_("Where {n} quatrains lie in the latent space: {k} regions, named by their words"),
-        "5x2": N_("Where {n} couplets lie in the latent space: {k} regions, named by their words"),
-        "7x2": N_("Where {n} couplets lie in the latent space: {k} regions, named by their words"),
+        "5x4": N_(
+            "Where {n:,} quatrains lie in the latent space: {k} regions, named by their words"
+        ),
+        "7x4": N_(
+            "Where {n:,} quatrains lie in the latent space: {k} regions, named by their words"
+        ),
+        "5x2": N_(
+            "Where {n:,} couplets lie in the latent space: {k} regions, named by their words"
+        ),
+        "7x2": N_(
+            "Where {n:,} couplets lie in the latent space: {k} regions, named by their words"
+        ),
     }
-    usual = N_("Where {n} poems lie in the latent space: {k} regions, named by their words")
+    usual = N_("Where {n:,} poems lie in the latent space: {k} regions, named by their words")
     k = _(NUMBERS[regions]) if regions < len(NUMBERS) else regions
-    return _(counted.get(form or "", usual), n=f"{poems:,}", k=k)
+    return _(counted.get(form or "", usual), n=poems, k=k)
 
 
 def _labels(poems: Sequence[Poem], asked: str | None) -> dict[str, Sequence[str]]:
     """The labels that tell poems apart: by name, the value of each poem, "" where it is unknown."""
     names = dict.fromkeys((*sorted({name for poem in poems for name in poem.meta}), "form"))
     if asked is not None and asked not in names:
-        raise ConfigError(f"no poem has the label {asked!r}; they have {', '.join(names)}")
+        message = _(
+            "no poem has the label {label!r}; they have {names}",
+            label=asked,
+            names=", ".join(names),
+        )
+        raise ConfigError(message)
     labels: dict[str, Sequence[str]] = {}
     for name in names:
         values = [visible(poem.value(name), keep="") for poem in poems]

@@ -86,7 +86,9 @@ class Plane:
         """Names of the axes, with their shares."""
         few = len(self.mean) <= 2
         said = (
-            N_("z{i} ({share} of variance)") if few else N_("component {i} ({share} of variance)")
+            N_("z{i} ({share:.1%} of variance)")
+            if few
+            else N_("component {i} ({share:.1%} of variance)")
         )
-        one, two = (_(said, i=i, share=f"{x:.1%}") for i, x in enumerate(self.shares, 1))
+        one, two = (_(said, i=i, share=x) for i, x in enumerate(self.shares, 1))
         return one, two

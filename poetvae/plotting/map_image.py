@@ -28,6 +28,7 @@ WIDTH, MARGIN = 720.0, 34.0  # of the picture, in points
 HEAD, MAP, FOOT = 62.0, 400.0, 40.0  # from top to bottom: title, map, names of the axes
 SMALL, POEM, NAME, TITLE = 9.0, 11.5, 15.0, 17.0  # type, in points
 ACROSS = 8, 3  # regions in a row, of upright verse and of lines
+APART = 90.0  # points between poems on the plane, at least
 MANY = 5000
 FEW = 60  # poems that no name may cover
 ENOUGH = 25  # poems that have a density
@@ -179,10 +180,8 @@ class _Page:
         wide, high = (max((size[i] for size in sizes), default=0) * POEM for i in (0, 1))
         inside = axes.get_window_extent()
         taken: list[Bbox] = []
-        across, up = (
-            self._stride(axes, places, i, need)
-            for i, (places, need) in enumerate(((columns, wide * 1.5), (rows, high * 1.3)))
-        )
+        across = self._stride(axes, columns, 0, max(wide * 1.5, APART))
+        up = self._stride(axes, rows, 1, max(high * 1.3, APART))
         first, lowest = (len(columns) - 1) % across // 2, (len(rows) - 1) % up // 2
         for x, y, upright, verses in laid:
             i, aside = divmod(columns.index(x) - first, across)

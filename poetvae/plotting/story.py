@@ -156,10 +156,10 @@ class _Book:
     def _title(self) -> str:
         first, last = self.chapters[0], self.chapters[-1]
         return _(
-            "How verse emerges: what {run} wrote from step {first} to step {last}",
+            "How verse emerges: what {run} wrote from step {first:,} to step {last:,}",
             run=self.known.plain(self.run.name, 30),
-            first=f"{first.step:,}",
-            last=f"{last.step:,}",
+            first=first.step,
+            last=last.step,
         )
 
     def _draw(self, axes: Axes, figure: Figure, shown: int) -> None:
@@ -197,7 +197,7 @@ class _Book:
             figure.add_artist(Line2D(xs, ys, color=FAINT, linewidth=0.8))
             dot = ACCENT if i == shown - 1 else VALUES[1]
             axes.plot(chapter.step, chapter.cost, "o", color=dot, markersize=6, clip_on=False)
-            said = _("step {n}", n=f"{chapter.step:,}")
+            said = _("step {n:,}", n=chapter.step)
             label = self._write(figure, middle, foot + 14, said, SMALL, QUIET)
             wide = extent(verses, self.upright)[0] * self.size
             left = middle - (wide if self.upright else self.slot - 12) / 2

@@ -7,7 +7,17 @@ import pytest
 from numpy.typing import NDArray
 
 from poetvae.plotting.colours import (
-    ACCENT, INK, NIGHT, NIGHT_OTHER, NIGHT_PAPER, OTHER, PAPER, QUIET, VALUES, contrast, legible,
+    ACCENT,
+    INK,
+    NIGHT,
+    NIGHT_OTHER,
+    NIGHT_PAPER,
+    OTHER,
+    PAPER,
+    QUIET,
+    VALUES,
+    contrast,
+    legible,
 )  # fmt: skip
 
 Matrix = NDArray[np.float64]

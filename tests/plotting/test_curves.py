@@ -411,7 +411,7 @@ def test_rate_and_distortion(tmp_path: Path) -> None:
     named = {"base, beta 2", "beta 1", "beta 0.5", "beta 0.25"}
     assert axes | named | {"山 $x$ &lt;b&gt;, beta 4"} <= {*texts(svg)}
     # Lines in grey, along which the sum is constant: all of one slope.
-    paths = [path for path, colour in SVG_LINE.findall(svg) if colour == "#d9d9d9"]
+    paths = [path for path, colour in SVG_LINE.findall(svg) if colour == "#d9d3c5"]
     ends = np.array([re.findall(r"-?[\d.]+", path)[:4] for path in paths], dtype=float)
     slopes = (ends[:, 3] - ends[:, 1]) / (ends[:, 2] - ends[:, 0])
     assert len(ends) >= 4

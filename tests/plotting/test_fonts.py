@@ -29,7 +29,7 @@ def test_the_face_has_the_characters_of_a_tokenizer(name: str) -> None:
         lacking = {char for char in written if not KNOWN.draw(char)}
         # Of the rarest, beyond the basic plane, not all have a shape in any face of its kind.
         assert {char for char in lacking if ord(char) < 0x20000} == set()
-        assert len(lacking) < 0.02 * len(written)
+        assert len(lacking) < 0.03 * len(written)
 
 
 def test_the_face_has_what_poetvae_says_and_pinyin() -> None:
