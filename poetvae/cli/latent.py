@@ -10,6 +10,7 @@ import click
 
 from ..config import WAYS
 from ..errors import ConfigError, CorpusError
+from ..files import check_suffix
 from ..i18n import N_, _
 from . import common
 from .common import CorpusChoice, ModelChoice, Texts
@@ -63,9 +64,19 @@ def reconstruct(texts: Texts, model: ModelChoice, as_json: bool) -> None:
     help="Straight, along the sphere, or character by character from the one to the other; absent: "
     "straight, or, of a model whose z says little of TEXTS, character by character.",
 )
+@option(
+    "--out",
+    metavar="FILE",
+    help="Also draw the way, one poem fading into the next: a .gif, or a .png that moves.",
+)
 @common.json_option
 def interpolate(
-    texts: Texts, model: ModelChoice, steps: int, mode: str | None, as_json: bool
+    texts: Texts,
+    model: ModelChoice,
+    steps: int,
+    mode: str | None,
+    out: str | None,
+    as_json: bool,
 ) -> None:
     """Write the poems on the way from a text to the next: two TEXTS or more.
 
@@ -73,10 +84,13 @@ def interpolate(
     neighbours, in characters that differ: 1 where none changes more than once.
     """
     from ..latent.paths import smoothness
+    from ..plotting.walk import SUFFIXES, write_walk
 
     if len(texts) < 2:
         what = N_("{n} text; give two or more to go from one to the next")
         raise ConfigError(_(what, n=len(texts)))
+    if out is not None:
+        check_suffix(Path(out), SUFFIXES)
     poet = model.load()
     _note_unknown(poet, *texts)
     mode = mode or poet.way(*texts)
@@ -85,6 +99,8 @@ def interpolate(
     poems = [poem.text for poem in (*legs[0], *(p for leg in legs[1:] for p in leg[1:]))]
     smooth = smoothness(poems, fixed=bool(poet.forms))
     values = {"texts": poems, "smoothness": smooth, "mode": mode}
+    if out is not None:
+        write_walk(out, poems, fixed=bool(poet.forms))
     common.output(values, "\n".join(map(common.paragraph, poems)), as_json)
     if not as_json:
         told = _("the ends are the same") if smooth is None else f"{smooth:.2f}"

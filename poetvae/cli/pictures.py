@@ -25,17 +25,27 @@ if TYPE_CHECKING:
 USUAL = ("dynasty", "form")  # labels that colour a picture unasked, in this order
 MOST = 200  # values that any label may have that was not asked for
 DECODED = 256
+NUMBERS = (
+    *("0", "1", N_("two"), N_("three"), N_("four"), N_("five")),
+    *(N_("six"), N_("seven"), N_("eight"), N_("nine"), N_("ten")),
+)
 
 
 @common.command("poetvae plot my-poet --out curves.png")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", shell_complete=files)
-@option("--out", required=True, metavar="FILE", help="The .png, .svg or .pdf to write.")
+@option(
+    "--out",
+    required=True,
+    metavar="FILE",
+    help="The .png, .svg or .pdf to write; of a story also a .gif.",
+)
 @option(
     "--kind",
-    type=click.Choice(["curves", "rate-distortion", "ladder"]),
+    type=click.Choice(["curves", "rate-distortion", "ladder", "story"]),
     default="curves",
     show_default=True,
-    help="How it learnt; what z carries and leaves to guess; nats a character, the best first.",
+    help="How it learnt; what z carries and leaves to guess; nats a character, the best first; "
+    "what it wrote, step by step.",
 )
 def plot(runs: Texts, out: str, kind: str) -> None:
     """Draw the training of RUN, or compare several; prints the name of the picture.
@@ -45,16 +55,23 @@ def plot(runs: Texts, out: str, kind: str) -> None:
     """
     from ..plotting.comparison import plot_ladder, plot_rate_distortion
     from ..plotting.curves import SUFFIXES, plot_curves
-    from ..training.log import read_history
+    from ..plotting.story import SUFFIXES as MOVING
+    from ..plotting.story import write_story
+    from ..training.log import read_history, read_samples
 
-    check_suffix(Path(out), SUFFIXES)
+    check_suffix(Path(out), MOVING if kind == "story" else SUFFIXES)
+    if kind == "story":
+        if len(runs) > 1:
+            raise ConfigError(_("{n} runs; a story is told of one: give one", n=len(runs)))
+        write_story(out, read_history(runs[0]), read_samples(runs[0]))
+        common.output(None, out, False)
+        return
     histories = [read_history(run) for run in runs]
     if len({history.name for history in histories}) < len(runs):
         # Folders share a name: all are called as they were given.
         histories = [replace(h, name=run) for run, h in zip(runs, histories, strict=True)]
     if len({history.corpus for history in histories}) > 1:
-        what = N_("these runs learnt from different poems; their held-out ones differ, too")
-        note(_("warning: {what}", what=_(what)))
+        note(_("warning: these runs learnt from different poems; their held-out ones differ, too"))
     if kind == "curves":
         plot_curves(out, histories)
     else:
@@ -106,7 +123,7 @@ def draw_map(
     The plane is that of the first two principal components. An .html map is one file that works
     offline: zoom, search, colour by any label, read what the model writes at points of the plane.
     Clusters go by the words that set them apart; in a picture a poem that is written in the middle
-    of each stands beside the map. CORPUS absent: the embedded sample.
+    of each stands below the map. CORPUS absent: the embedded sample.
     """
     suffix = check_suffix(Path(out), (".html", ".png", ".svg"))
     from ..latent.attributes import spread
@@ -140,18 +157,45 @@ def draw_map(
     decoded = (poem.text for part in chunks for poem in poet.decode(part, form=form))
     written = [(x, y, text) for (x, y), text in zip(nodes.tolist(), decoded, strict=True)]
     name = "poetvae" if model.name is None else Path(model.name).resolve().name
-    title = f"{len(poems):,} poems in the latent space of {visible(name, keep='')}"
+    if first == "cluster":
+        only = form if len(forms_of) == 1 else None
+        title = _where(len(poems), only, len(set(groups[first])))
+    else:
+        of = visible(name, keep="")
+        title = _("{n:,} poems in the latent space of {model}", n=len(poems), model=of)
     if suffix == ".html":
         groups = {name: groups[name] for name in sorted(groups, key=lambda name: name != first)}
         texts = [poem.text for poem in poems]
         write_map(out, points, texts, groups, written, title, plane.names())
     else:
         colours = groups[first] if first else None
-        title += f", by {first}" if first else ""
         names = groups["cluster"] if beside else ()
+        if first and not beside:
+            title = _("{title}, by {label}", title=title, label=first)
         parts = regions(poet.model, poet.codec, z, points, names, form, seed)
         plot_map(out, points.numpy(), colours, written, plane.names(), title=title, regions=parts)
     common.output(None, out, False)
+
+
+def _where(poems: int, form: str | None, regions: int) -> str:
+    """What a picture of regions shows."""
+    counted = {
+        "5x4": N_(
+            "Where {n:,} quatrains lie in the latent space: {k} regions, named by their words"
+        ),
+        "7x4": N_(
+            "Where {n:,} quatrains lie in the latent space: {k} regions, named by their words"
+        ),
+        "5x2": N_(
+            "Where {n:,} couplets lie in the latent space: {k} regions, named by their words"
+        ),
+        "7x2": N_(
+            "Where {n:,} couplets lie in the latent space: {k} regions, named by their words"
+        ),
+    }
+    usual = N_("Where {n:,} poems lie in the latent space: {k} regions, named by their words")
+    k = _(NUMBERS[regions]) if regions < len(NUMBERS) else regions
+    return _(counted.get(form or "", usual), n=poems, k=k)
 
 
 def _labels(poems: Sequence[Poem], asked: str | None) -> dict[str, Sequence[str]]:

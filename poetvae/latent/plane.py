@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CorpusError
-from ..i18n import _
+from ..i18n import N_, _
 
 GridPoint = tuple[float, float, str]
 """Where on the plane, and the poem decoded there."""
@@ -84,5 +84,11 @@ class Plane:
 
     def names(self) -> tuple[str, str]:
         """Names of the axes, with their shares."""
-        kind, (one, two) = "z" if len(self.mean) <= 2 else "component ", self.shares
-        return f"{kind}1 ({one:.1%} of variance)", f"{kind}2 ({two:.1%} of variance)"
+        few = len(self.mean) <= 2
+        said = (
+            N_("z{i} ({share:.1%} of variance)")
+            if few
+            else N_("component {i} ({share:.1%} of variance)")
+        )
+        one, two = (_(said, i=i, share=x) for i, x in enumerate(self.shares, 1))
+        return one, two

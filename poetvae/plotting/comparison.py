@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
-from .curves import COLOURS, FAINT, INK, LEADER, QUIET, SUFFIXES, headline, looks, picture, plain
+from ..i18n import _
+from .colours import FAINT, INK, QUIET
+from .curves import COLOURS, LEADER, SUFFIXES, headline, looks, picture, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,13 +29,14 @@ def plot_rate_distortion(out: str | Path, rows: Sequence[Mapping[str, Any]]) -> 
         ConfigError: no rows, and as `curves.picture` does.
     """
     if not rows:
-        raise ConfigError(f"{out}: no rates to draw; give at least one row")
+        raise ConfigError(_("{out}: no rates to draw; give at least one row", out=out))
     with picture(out, SUFFIXES, (8, 6.4)) as figure:
-        headline(figure, "What z carries, and what it leaves to guess")
+        headline(figure, _("What z carries, and what it leaves to guess"))
         axes = figure.subplots()
         axes.grid(visible=False)
         axes.set(
-            xlabel="rate: nats per poem in z", ylabel="distortion: nats per poem left to guess"
+            xlabel=_("rate: nats per poem in z"),
+            ylabel=_("distortion: nats per poem left to guess"),
         )
         axes.margins(0.12)
         names: list[tuple[float, float, str, str]] = []
@@ -61,14 +64,20 @@ def plot_ladder(out: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
         ConfigError: no rows, and as `curves.picture` does.
     """
     if not rows:
-        raise ConfigError(f"{out}: no bounds to draw; give at least one model that has one")
+        message = _("{out}: no bounds to draw; give at least one model that has one", out=out)
+        raise ConfigError(message)
     ordered = sorted(rows, key=lambda row: row["nats"])
     low, high = ordered[0]["nats"], ordered[-1]["nats"]
     room = high - low or 0.1
     with picture(out, SUFFIXES, (8, 1.4 + 0.32 * len(ordered))) as figure:
-        headline(figure, f"{plain(ordered[0]['name'])} guesses best: {low:.3f} nats a character")
+        title = _(
+            "{run} guesses best: {nats:.3f} nats a character",
+            run=plain(ordered[0]["name"]),
+            nats=low,
+        )
+        headline(figure, title)
         axes = figure.subplots()
-        axes.set_xlabel("held-out nats per character: -ELBO, or exact; lower is better")
+        axes.set_xlabel(_("held-out nats per character: -ELBO, or exact; lower is better"))
         axes.set_xlim(low - 0.08 * room, high + 0.3 * room)
         axes.grid(visible=False, axis="x")
         axes.spines["left"].set_visible(False)
@@ -76,7 +85,7 @@ def plot_ladder(out: str | Path, rows: Sequence[Mapping[str, Any]]) -> None:
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(ordered) - 0.5, -0.5)
         if any(row["parameters"] is not None for row in ordered):
-            axes.set_title("parameters", loc="right", color=QUIET, fontsize="medium")
+            axes.set_title(_("parameters"), loc="right", color=QUIET, fontsize="medium")
         beside: Any = {"textcoords": "offset points", "va": "center"}
         for place, row in enumerate(ordered):
             nats, colour = row["nats"], COLOURS[place == 0]
@@ -101,7 +110,7 @@ def _iso_lines(axes: Axes) -> None:
         elif bottom < elbo - right < top:
             axes.text(right, elbo - right, f" {elbo:g}", va="center", **small)
     axes.axis((left, right, bottom, top))
-    axes.set_title("along a grey line: the same -ELBO, nats per poem", color=QUIET)
+    axes.set_title(_("along a grey line: the same -ELBO, nats per poem"), color=QUIET)
 
 
 def _name_points(axes: Axes, names: Sequence[tuple[float, float, str, str]]) -> None:

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError
 from ..files import check_suffix, write_file
+from ..i18n import _
 from ..training.log import History, Row
+from .colours import FAINT, INK, PAPER, QUIET
+from .fonts import Faces, faces
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,18 +29,19 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 TRAINING: Any = {"color": COLOURS[0], "linewidth": 1.2}
 HELD_OUT: Any = {"color": COLOURS[1], "marker": "o"}
 LEADER: Any = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6}  # from a name to its point
-INK, QUIET, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
 STYLE: Any = {
     "svg.fonttype": "none",
     "font.size": 10,
     "text.color": INK,
     "axes.titlelocation": "left",
     "axes.titlesize": "medium",
-    "grid.color": "#ececec",
+    "grid.color": FAINT,
+    "grid.linewidth": 0.5,
     "lines.markersize": 4,
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
     **dict.fromkeys(("axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), QUIET),
+    **dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), PAPER),
     **dict.fromkeys(("axes.grid", "axes.axisbelow"), True),
     **dict.fromkeys(("axes.spines.top", "axes.spines.right", "legend.frameon"), False),
     **dict.fromkeys(("text.usetex", "text.parse_math"), False),
@@ -46,9 +50,17 @@ STYLE: Any = {
 
 @contextlib.contextmanager
 def picture(
-    out: str | Path, suffixes: tuple[str, ...], inches: tuple[float, float], dpi: int = 120
+    out: str | Path,
+    suffixes: tuple[str, ...],
+    inches: tuple[float, float],
+    dpi: int = 120,
+    known: Faces | None = None,
+    data: io.BytesIO | None = None,
 ) -> Iterator[Figure]:
     """A figure to draw on; afterwards it is written as its suffix says, whole or not at all.
+
+    It is lettered in the `known` faces; absent: in those that are always there. With `data` it is
+    written there in place of the file.
 
     Raises:
         ConfigError: another suffix than these; it cannot be written; no matplotlib.
@@ -59,13 +71,16 @@ def picture(
         import matplotlib
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ConfigError("plots need matplotlib: pip install 'poetvae[plot]'") from error
-    data = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+        message = _("pictures need matplotlib: pip install 'poetvae[plot]'")
+        raise ConfigError(message) from error
+    into = io.BytesIO() if data is None else data
+    families = list((known or faces()).families)
+    with matplotlib.rc_context({**STYLE, "font.family": families}):
         figure = Figure(figsize=inches, dpi=dpi, layout="constrained")
         yield figure
-        figure.savefig(data, format=suffix[1:])
-    write_file(out, data.getvalue(), ConfigError)
+        figure.savefig(into, format=suffix[1:])
+    if data is None:
+        write_file(out, into.getvalue(), ConfigError)
 
 
 def headline(figure: Figure, title: str) -> None:
@@ -74,8 +89,8 @@ def headline(figure: Figure, title: str) -> None:
 
 
 def plain(name: str) -> str:
-    """A name that any font can draw: not every machine has one for what is not ASCII."""
-    return ascii(name)[1:-1][:80]
+    """A name that can be drawn here, of at most 80 characters."""
+    return faces().plain(name)
 
 
 def looks() -> Iterator[dict[str, Any]]:
@@ -94,7 +109,7 @@ def plot_curves(out: str | Path, runs: Sequence[History]) -> None:
         ConfigError: no runs, and as `picture` does.
     """
     if not runs:
-        raise ConfigError(f"{out}: no runs to draw; give at least one")
+        raise ConfigError(_("{out}: no runs to draw; give at least one", out=out))
     with picture(out, SUFFIXES, (11, 6.4)) as figure:
         if len(runs) == 1:
             _draw_one(figure, runs[0])
@@ -107,31 +122,37 @@ def _draw_one(figure: Figure, run: History) -> None:
     has_bound = best is None or "valid_elbo_per_char" in best
     title = plain(run.name)
     if best is not None:
-        what = "-ELBO" if has_bound else "reconstruction alone"
-        title += f": {best['valid_score']:.3f} nats a character held out ({what}), "
-        title += f"best at step {best['step']:,.0f} of {run.rows[-1]['step']:,.0f}"
+        title = _(
+            "{run}: {nats:.3f} nats a character held out ({what}), best at step {step:,.0f} of "
+            "{steps:,.0f}",
+            run=title,
+            nats=best["valid_score"],
+            what="-ELBO" if has_bound else _("reconstruction alone"),
+            step=best["step"],
+            steps=run.rows[-1]["step"],
+        )
     headline(figure, title)
-    whole = "-ELBO = distortion + rate" if has_bound else "An autoencoder has no ELBO"
+    whole = _("-ELBO = distortion + rate") if has_bound else _("An autoencoder has no ELBO")
     sums = {"sum": ("nll", "kl"), "valid_sum": held}
     rows = [
         row | {name: row[a] + row[b] for name, (a, b) in sums.items() if {a, b} <= row.keys()}
         for row in run.rows
     ]
     panels = (
-        (whole, "nats per poem", ("sum", "valid_sum"), None),
-        ("Distortion: what is left to guess", "nats per poem", ("nll", held[0]), None),
-        ("Rate (KL): what z carries", "nats per poem", ("kl", held[1]), 0),
-        ("Active units of z, held out", "", ("valid_active_units",), 0),
-        ("Learning rate", "", ("lr",), 0),
-        ("Beta", "", ("beta",), 0),
+        (whole, _("nats per poem"), ("sum", "valid_sum"), None),
+        (_("Distortion: what is left to guess"), _("nats per poem"), ("nll", held[0]), None),
+        (_("Rate (KL): what z carries"), _("nats per poem"), ("kl", held[1]), 0),
+        (_("Active units of z, held out"), "", ("valid_active_units",), 0),
+        (_("Learning rate"), "", ("lr",), 0),
+        (_("Beta"), "", ("beta",), 0),
     )
     grid = figure.subplots(2, 3, sharex=True)
     for axes, (title, label, keys, floor) in zip(grid.flat, panels, strict=True):
-        axes.set(title=title, ylabel=label, xlabel="step" if axes in grid[1] else "")
+        axes.set(title=title, ylabel=label, xlabel=_("step") if axes in grid[1] else "")
         for key in keys:
             _curve(axes, rows, key, **(HELD_OUT if key.startswith("valid") else TRAINING))
         _view(axes, floor)
-    for text, y, look in (("training", 0.9, TRAINING), ("held out", 0.82, HELD_OUT)):
+    for text, y, look in ((_("training"), 0.9, TRAINING), (_("held out"), 0.82, HELD_OUT)):
         where = grid[0, 0].transAxes
         grid[0, 0].text(0.97, y, text, color=look["color"], ha="right", transform=where)
 
@@ -141,23 +162,33 @@ def _draw_several(figure: Figure, runs: Sequence[History]) -> None:
         [["score", "distortion"], ["score", "rate"], ["score", "units"]], width_ratios=[1.9, 1]
     )
     for name, title, label, key in (
-        ("score", "", "-ELBO, nats per character", "valid_elbo_per_char"),
-        ("distortion", "Distortion: what is left to guess", "nats a poem", "valid_recon_per_poem"),
-        ("rate", "Rate (KL): what z carries", "nats a poem", "valid_kl_per_poem"),
-        ("units", "Active units of z", "", "valid_active_units"),
+        ("score", "", _("-ELBO, nats per character"), "valid_elbo_per_char"),
+        (
+            "distortion",
+            _("Distortion: what is left to guess"),
+            _("nats per poem"),
+            "valid_recon_per_poem",
+        ),
+        ("rate", _("Rate (KL): what z carries"), _("nats per poem"), "valid_kl_per_poem"),
+        ("units", _("Active units of z"), "", "valid_active_units"),
     ):
-        step = "step" if name in ("score", "units") else ""
+        step = _("step") if name in ("score", "units") else ""
         axes[name].set(title=title, ylabel=label, xlabel=step)
         for run, look in zip(runs, looks(), strict=False):
             _curve(axes[name], run.rows, key, **look)
         _view(axes[name], None if name == "score" else 0)
-    axes["score"].set_title("Ringed: the best of a run, whose weights are kept", color=QUIET)
+    axes["score"].set_title(_("Ringed: the best of a run, whose weights are kept"), color=QUIET)
     bounds = {run.name: run.negative_elbo() for run in runs}
     found = {name: bound for name, bound in bounds.items() if bound is not None}
     if found:
         best = min(found, key=lambda name: found[name])
-        title = f"{plain(best)} is the best of {len(found)}: "
-        headline(figure, f"{title}{found[best]:.3f} nats a character on held-out poems")
+        title = _(
+            "{run} is the best of {n}: {nats:.3f} nats a character on held-out poems",
+            run=plain(best),
+            n=len(found),
+            nats=found[best],
+        )
+        headline(figure, title)
     _name_ends(axes["score"], runs)
 
 
@@ -179,7 +210,9 @@ def _view(axes: Axes, floor: float | None = None) -> None:
     if not lines:
         axes.grid(visible=False)
         axes.set(yticks=[], xticks=[])
-        axes.text(0.5, 0.5, "nothing recorded", transform=axes.transAxes, ha="center", color=QUIET)
+        axes.text(
+            0.5, 0.5, _("nothing recorded"), transform=axes.transAxes, ha="center", color=QUIET
+        )
         return
     end = max(x for line in lines for x, _ in line)
     values = [y for line in lines for x, y in line if x >= 0.1 * end]

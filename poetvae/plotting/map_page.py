@@ -17,9 +17,20 @@ from torch import Tensor
 
 from ..errors import ConfigError, CorpusError
 from ..files import check_suffix, write_file
+from ..i18n import N_, _, spoken
 from ..latent.plane import GridPoint
+from .colours import NIGHT, NIGHT_OTHER, NIGHT_PAPER, OTHER, PAPER, VALUES, legible
 
 MOST_VALUES = 2**16
+WORDS = (
+    *(N_("Colour"), N_("Grid"), N_("Find"), N_("none"), N_("other"), N_("cluster"), N_("poems")),
+    *(N_("Zoom in"), N_("Zoom out"), N_("Show all"), N_("decoded from this point of the plane")),
+    N_(
+        "Map of poems. Plus and minus zoom, arrows move, Home shows all, Enter reads the poem in "
+        "the middle, Escape closes it."
+    ),
+)
+"""What the page says, as it stands in map.html."""
 
 
 def write_map(
@@ -53,6 +64,10 @@ def write_map(
     span = np.where(high > low, high - low, 1)
     content = {
         "title": title,
+        "language": spoken().replace("_", "-"),
+        "words": {word: _(word) for word in WORDS},
+        "light": _theme(PAPER, VALUES, OTHER),
+        "dark": _theme(NIGHT_PAPER, NIGHT, NIGHT_OTHER),
         "axes": axes,
         "low": low.tolist(),
         "high": high.tolist(),
@@ -68,6 +83,12 @@ def write_map(
         page = page.replace(f"{{{element} hash}}", _digest(page, element))
     # A lone surrogate has no UTF-8; its backslash escape is what JSON calls it, too.
     write_file(out, page.replace("{data}", data).encode("utf-8", "backslashreplace"), ConfigError)
+
+
+def _theme(paper: str, values: Sequence[str], other: str) -> dict[str, object]:
+    """Colours of points and, for their names, of letters that can be read on this paper."""
+    letters = [legible(colour, paper) for colour in values]
+    return {"paper": paper, "values": values, "letters": letters, "other": other}
 
 
 def _group(name: str, values: Sequence[str]) -> dict[str, object]:

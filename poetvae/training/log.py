@@ -201,3 +201,30 @@ def _parameters(run: Path) -> int | None:
     except (OSError, SafetensorError, *MALFORMED):
         return None
     return sum(map(math.prod, shapes))
+
+
+def read_samples(run: str | Path) -> list[tuple[int, str]]:
+    """The poems that a run wrote while it learnt, with their steps, in order; broken lines are
+    left out.
+
+    Raises CheckpointError: there are none.
+    """
+    path, found = Path(run) / SAMPLES, list[tuple[int, str]]()
+    try:
+        lines = read_limited(path).splitlines()
+    except OSError as error:
+        message = _(
+            "{path}: cannot be read ({reason}); give the folder that train wrote",
+            path=path,
+            reason=error.strerror,
+        )
+        raise CheckpointError(message) from error
+    for line in lines:
+        with contextlib.suppress(*MALFORMED):
+            row = json.loads(line)
+            if isinstance(row["text"], str) and 0 <= int(row["step"]) <= MOST_STEPS:
+                found.append((int(row["step"]), row["text"]))
+    if not found:
+        message = _("{path} has no poems yet; train the run for more steps", path=path)
+        raise CheckpointError(message)
+    return sorted(found, key=lambda one: one[0])

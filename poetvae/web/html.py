@@ -11,7 +11,7 @@ from itertools import combinations
 from ..generation.couplet import Couplet
 from ..generation.generate import Generated
 from ..i18n import _, spoken
-from ..plotting.palette import VALUES
+from ..plotting.colours import VALUES
 from ..text.diff import changed
 from ..text.graphemes import clusters
 from ..text.poem import has_han, has_verses

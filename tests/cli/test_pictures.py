@@ -14,8 +14,8 @@ from commands import COUPLETS, Result, shell
 
 from poetvae import cli
 from poetvae.config import ModelConfig
+from poetvae.i18n import speaking
 from poetvae.models import Autoregressive
-from poetvae.plotting import map_image as plots_map
 from poetvae.poet import Poet
 from poetvae.text.poem import Form, Poem
 
@@ -60,6 +60,7 @@ def test_a_map_of_a_corpus(run: Path, poet: Poet, corpus: Path) -> None:
     data = content(out)
     assert data["texts"] == COUPLETS
     assert data["title"] == "20 poems in the latent space of couplets"
+    assert (data["language"], data["words"]["Find"]) == ("en", "Find")
     assert len(data["grid"]) == 9
     # The nodes are decoded where they stand: the same plane, found here from the same texts, and as
     # far off it as the nearest of them.
@@ -135,25 +136,37 @@ def test_free_form_of_the_embedded_sample(free_poet: Poet, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
-def test_a_picture(run: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    monkeypatch.setattr(plots_map, "FONTS", ())
+def test_a_picture(run: Path, corpus: Path, suffix: str) -> None:
     out = corpus.parent / f"map.{suffix}"
     result = shell("map --grid 2", corpus, "--model", run, "--out", out)
     assert (result.code, result.out) == (0, f"{out}\n")
-    assert "warning: 4 of 4 texts are left out" in result.err
+    assert "warning" not in result.err
     assert out.read_bytes().startswith({"png": b"\x89PNG", "svg": b"<?xml"}[suffix])
     if suffix == "svg":
-        assert ">\\u5510<" in out.read_text(encoding="utf-8")  # 唐
+        assert ">唐<" in out.read_text(encoding="utf-8")
 
 
 def test_clusters_stand_beside_a_picture_with_a_poem_each(run: Path, corpus: Path) -> None:
     out = corpus.parent / "map.svg"
     result = shell("map --clusters 3 --seed 2", corpus, "--model", run, "--out", out)
     assert (result.code, result.out) == (0, f"{out}\n")
-    written = re.findall(r">([^<>]{5}[，。])<", out.read_text("utf-8"))
-    assert len(written) == 6
+    svg = out.read_text("utf-8")
+    assert "Where 20 couplets lie in the latent space: three regions, named by their words" in svg
+    assert len(re.findall(r">[\u4e00-\u9fff]<", svg)) >= 3 * 10  # a couplet of each, in columns
     shell("map --clusters 3 --seed 2 --label dynasty", corpus, "--model", run, "--out", out)
-    assert re.findall(r">([^<>]{5}[，。])<", out.read_text("utf-8")) != written
+    assert "20 poems in the latent space of couplets, by dynasty" in out.read_text("utf-8")
+
+
+def test_a_picture_speaks_the_language_of_who_drew_it(
+    run: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = corpus.parent / "map.svg"
+    with speaking("zh_TW"):
+        monkeypatch.setenv("LANGUAGE", "zh_TW")
+        shell("map --clusters 3 --seed 2", corpus, "--model", run, "--out", out)
+        svg = out.read_text("utf-8")
+    assert "20 聯在隱空間裡的位置：三個區域" in svg
+    assert "第 1 主成分" in svg
 
 
 @pytest.mark.parametrize(
