@@ -28,6 +28,10 @@ SEAL = (  # the icon
     " y=%2224%22 font-size=%2222%22 text-anchor=%22middle%22 fill=%22%23fff%22%3E%E8%A9%A9"
     "%3C/text%3E%3C/svg%3E"
 )
+SEALS = gr.themes.Color(  # its reds, from light to dark
+    *("#fbf1f0", "#f5dedb", "#ecc2bd", "#de9a93", "#cd6d64", "#b8463c"),
+    *("#a8322a", "#8c2820", "#74231d", "#61211c", "#340d0a"),
+)
 _CURRENT = " aria-current='page'"
 SESSIONS = 100  # whose state is kept, about 0.1 MB each, and whose answers wait to be fetched
 
@@ -121,9 +125,23 @@ def _waiting(queue: Any, client: str) -> int:
 def options() -> dict[str, Any]:
     """What `gradio.mount_gradio_app` and `Blocks.launch` have to be given for this page."""
     theme = gr.themes.Default(
-        primary_hue="red", font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
-    ).set(  # grey enough to be read
-        body_text_color_subdued="*neutral_600",
+        primary_hue=SEALS,
+        neutral_hue="stone",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    ).set(
+        body_background_fill="#faf7f0",  # paper, and ink
+        body_background_fill_dark="#171513",
+        background_fill_primary="#fffdf8",
+        background_fill_primary_dark="#211e1b",
+        block_background_fill="transparent",
+        block_background_fill_dark="transparent",
+        block_border_width="0px",
+        block_padding="*spacing_sm",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        button_primary_background_fill_dark="*primary_600",
+        body_text_color_subdued="*neutral_600",  # grey enough to be read
         block_info_text_color="*body_text_color_subdued",
         input_placeholder_color="*neutral_500",
     )

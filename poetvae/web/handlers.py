@@ -171,7 +171,13 @@ def usual_form(poet: Poet) -> str:
 
 def form_name(form: Form) -> str:
     """A form as people call it, and as they ask for it: 七言絕句 7x4."""
-    return str(form) if form.tune else f"{_(called(form.lengths))} {form}".strip()
+    name = str(form) if form.tune else f"{_(called(form.lengths))} {form}".strip()
+    return as_read(name)
+
+
+def as_read(name: str) -> str:
+    """A Chinese name or poem in simplified characters where these are read."""
+    return to_simplified(name) if spoken() == "zh_CN" else name
 
 
 def form_label(form: Form) -> str:
@@ -205,6 +211,7 @@ def menu(poet: Poet, field: Field) -> dict[str, str]:
     """The words for each value that a condition can have; none where it is typed or ticked."""
     if field.name == "rhyme":
         names = language_for(poet.codec.tokenizer).rhyme_names()
+        names = {value: as_read(name) for value, name in names.items()}
         return {NOTHING: _(NOTHING), "any": _("any"), **names} if names else {}
     among = field.metadata["among"]
     plain = {NOTHING: NOTHING} if among and field.default is None else {}
@@ -280,10 +287,10 @@ def query(poet: Poet, values: Mapping[str, object], seed: int) -> str:
 
 
 def of_query(value: object, names: Collection[str]) -> dict[str, Any]:
-    """What the query of an address asks for, of these names and `chosen`, a place among the poems;
-    numbers and True are such, all others texts."""
+    """What the query of an address asks for, of these names; numbers and True are such, all others
+    texts."""
     given = dict(parse_qsl(validation.text("query", value, MOST_QUERY)))
-    return {name: _typed(name, text) for name, text in given.items() if name in (*names, "chosen")}
+    return {name: _typed(name, text) for name, text in given.items() if name in names}
 
 
 def _typed(name: str, text: str) -> object:
@@ -492,7 +499,7 @@ def examples(poet: Poet, n: int = 2) -> list[str]:
     poems = familiar(poet)[0]
     alike = [poem.text for poem in poems if poem.form == poems[0].form]
     found = alike[:: max(1, len(alike) // n)][:n]
-    return list(map(to_simplified, found)) if spoken() == "zh_CN" else found
+    return list(map(as_read, found))
 
 
 @lru_cache(maxsize=4)

@@ -74,8 +74,8 @@ def _written(poem: Generated, latent: bool) -> str:
     if poem.rhyme:
         told.append(_with(_("rhyme {it}", it="|"), f"<span{_lang(poem.rhyme)}>{poem.rhyme}</span>"))
     if poem.form and poem.tones_ok:
-        kept = _("tones of the tune") if form and form.tune else _("regulated tones")
-        told.append(escape(kept))
+        kept = _("regulated tones") if has_han(poem.text) else _("metre kept")
+        told.append(escape(_("tones of the tune") if form and form.tune else kept))
     told.append(_seeded(poem.seed))
     line = "".join(f"<span>{one}</span>" for one in told)
     return _article(

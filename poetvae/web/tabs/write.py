@@ -60,12 +60,13 @@ def tab(poet: Poet) -> gr.HTML:
         return write(dict(zip([*controls, *labels], values, strict=True)))
 
     def again(event: gr.EventData) -> list[Any]:
-        asked = handlers.of_query(sent(event, "query"), [*controls, *labels])
+        asked = usual | handlers.of_query(sent(event, "query"), [*usual, "chosen"])
         chosen = asked.pop("chosen", 0)
-        keep = [gr.update(value=asked[name]) if name in asked else gr.skip() for name in boxes]
-        return [write(dict.fromkeys(labels, "") | asked, chosen), *keep]
+        shown = write(dict(asked), chosen)
+        return [shown, *(asked | {"seed": ""}).values()]  # Write goes on with other seeds
 
     boxes = controls | labels
+    usual = {name: box.value for name, box in boxes.items()}
     typed = [one for one in controls.values() if isinstance(one, gr.Textbox)]
     for event in (button.click, *(one.submit for one in typed)):
         on(event, answer, [*boxes.values()], [poems])
