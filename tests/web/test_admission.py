@@ -167,7 +167,7 @@ class Page(NamedTuple):
     config: dict[str, Any]
 
     def ask(self, path: str, body: Any = None, client: str = "203.0.113.1") -> tuple[int, str]:
-        """What the page answers to a request that a proxy of this machine passes on for a client."""
+        """What the page answers to a request that a proxy passes on for a client."""
         link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         with contextlib.closing(link):
             head = {"Content-Type": "application/json", "X-Forwarded-For": client}

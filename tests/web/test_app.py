@@ -6,7 +6,9 @@ import asyncio
 import importlib
 import inspect
 import os
+import re
 import sys
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 
 from poetvae.config import ModelConfig
 from poetvae.errors import ConfigError
-from poetvae.generation.generate import Generated
+from poetvae.i18n import speaking
 from poetvae.models import Autoregressive
 from poetvae.poet import Poet
 from poetvae.web import app, handlers
@@ -67,14 +69,14 @@ def answer(blocks: gr.Blocks, name: str) -> Any:
 
 
 def controls(blocks: gr.Blocks) -> list[Any]:
-    """What Write sends: the script, then all that can be asked for."""
+    """What Write sends: all that can be asked for."""
     return list(next(event for event in blocks.fns.values() if event.name == "answer").inputs)
 
 
-def written(blocks: gr.Blocks, seed: int) -> tuple[str, list[Generated]]:
+def written(blocks: gr.Blocks, seed: int) -> str:
     """What Write answers when no control but that of the seed is touched."""
     values = [seed if one.label == "Seed" else one.value for one in controls(blocks)]
-    found: tuple[str, list[Generated]] = answer(blocks, "answer")(*values)
+    found: str = answer(blocks, "answer")(*values)
     return found
 
 
@@ -95,9 +97,9 @@ def test_the_tabs(blocks: gr.Blocks, reader: Poet) -> None:
 
 def test_each_condition_has_a_control(blocks: gr.Blocks) -> None:
     assert [one.label for one in controls(blocks)] == [
-        "Characters", "Form", "About", "First line", "Keyword", "Acrostic", "Rhyme class",
-        "Regulated tones", "Poems", "Temperature", "Template", "Acrostic at", "No repeats",
-        "Without", "Only", "Candidates", "Passes", "Seed",
+        "About", "Form", "First line", "Acrostic", "Acrostic at", "Keyword", "Template",
+        "Rhyme class", "Regulated tones", "No repeats", "Without", "Only", "Poems", "Candidates",
+        "Temperature", "Passes", "Seed",
     ]  # fmt: skip
     kinds = {one.label: one.get_block_name() for one in controls(blocks)}
     for label, kind in (
@@ -249,16 +251,48 @@ def test_a_model_without_latent_space_has_a_page(reader: Poet) -> None:
     table = answer(blocks, "score")(POEM)
     assert "瀑響" in table
     assert "<ruby" not in table
-    shown, found = written(blocks, seed=5)
-    assert found[0].seed == 5
-    assert shown.count("<article") == 2
+    shown = written(blocks, seed=5)
+    assert ">5</output>" in shown
+    assert shown.count("<article") == handlers.POEMS
     assert "Walk" not in shown
 
 
 def test_free_form_has_a_page(free_poet: Poet) -> None:
     blocks = built(free_poet)
-    shown, _ = written(blocks, seed=5)
-    assert "free form" in shown
+    assert "free form" in written(blocks, seed=5)
+
+
+def test_a_page_opens_with_a_poem_that_its_query_writes_again(blocks: gr.Blocks) -> None:
+    def verses(html: str) -> list[str]:
+        return re.findall('<p class="verses".*?</p>', html)
+
+    (shown,) = (one["value"] for one in parts(blocks, "html") if one.get("elem_id") == "written")
+    (query,) = re.findall("data-query='(.*?)'", shown)
+    again, *values = answer(blocks, "again")(Sent({"query": unescape(query) + "&chosen=2"}))
+    assert verses(again) == verses(shown)
+    assert again.count("aria-pressed='true'") == 1
+    assert "data-choose='2' aria-pressed='true'" in again
+    asked = dict(zip([one.label for one in controls(blocks)], values, strict=True))
+    assert (asked["Form"], asked["Poems"], asked["Seed"]) == ("5x2", handlers.POEMS, "")
+
+
+@pytest.mark.parametrize("query", ["seed=x", "form=9x9&seed=1", "n=99&seed=1", "n=True", 7])
+def test_a_query_that_asks_for_what_is_not_there_is_told(blocks: gr.Blocks, query: Any) -> None:
+    with pytest.raises(gr.Error, match="expected"):
+        answer(blocks, "again")(Sent({"query": query}))
+
+
+@pytest.mark.parametrize("language", ["zh_TW", "zh_CN"])
+def test_a_page_speaks_its_language(poet: Poet, language: str) -> None:
+    with speaking(language):
+        page = built(poet)
+    labels = [tab["label"] for tab in parts(page, "tabitem")]
+    assert labels[0] == {"zh_TW": "寫詩", "zh_CN": "写诗"}[language]
+    form = controls(page)[1]
+    assert form.label == {"zh_TW": "體裁", "zh_CN": "体裁"}[language]
+    with pytest.raises(gr.Error) as told:  # in the language of the page, whoever asks
+        answer(page, "answer")("x" * 600, *[one.value for one in controls(page)][1:])
+    assert told.value.title == {"zh_TW": "這樣寫不成", "zh_CN": "这样写不成"}[language]
 
 
 def test_without_gradio_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from dataclasses import replace
@@ -333,6 +334,7 @@ def test_a_model_that_no_poem_of_the_sample_fits_maps_its_own(
     free_poet: Poet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handlers, "read_poems", lambda _: iter(()))
+    monkeypatch.setattr(handlers, "familiar", handlers.familiar.__wrapped__)
     atlas = handlers.atlas.__wrapped__(free_poet)
     assert atlas.own
     assert 3 <= len(atlas.texts) == len(atlas.points)
@@ -373,10 +375,47 @@ def test_a_whole_poem_is_read_and_a_part_is_not(poet: Poet) -> None:
     assert handlers.read(poet, "瀑響分雲＿，橋形得水成。") is None
 
 
-def test_scripts() -> None:
-    assert handlers.in_script(POEM, "simplified") == to_simplified(POEM) != POEM
-    assert handlers.in_script(to_simplified(POEM), "traditional") == POEM
-    assert handlers.in_script(POEM, "as written") == POEM
+def test_names_and_examples_are_in_the_characters_that_are_read(poet: Poet) -> None:
+    with speaking("zh_CN"):
+        assert handlers.form_label(Form.parse("7x4")) == "七言绝句 7x4（4 句，每句 7 字）"
+        assert handlers.examples(poet)[0] == to_simplified(handlers.examples(poet)[0])
+    with speaking("zh_TW"):
+        assert handlers.form_label(Form.parse("7x4")) == "七言絕句 7x4（4 句，每句 7 字）"
+        assert handlers.value_name("tang") == "唐"
+    assert handlers.value_name("tang") == "Tang"
+
+
+ASKED = [
+    {"form": "5x2", "n": 4, "rhyme": "none", "no_repeat": False, "temperature": 0.5},
+    {"form": "5x2", "n": 2, "acrostic": "山水", "where": "ends", "no_repeat": True},
+    {"about": "秋 思&x=1", "temperature": 0.75, "passes": 1, "candidates": 3, "dynasty": "tang"},
+]
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_a_query_asks_for_the_same(poet: Poet, asked: dict[str, object]) -> None:
+    usual = {"n": handlers.POEMS, "temperature": handlers.TEMPERATURE, "rhyme": "none"}
+    usual |= {"passes": 1, "no_repeat": False}
+    query = handlers.query(poet, asked, 7)
+    found = usual | handlers.of_query(query, [*asked, "seed"])
+    assert {name: found[name] for name in asked} == asked
+    assert found["seed"] == "7"
+    assert "none" not in query
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_a_query_may_be_anything(text: str) -> None:
+    with contextlib.suppress(ConfigError):
+        asked = handlers.of_query(text, ["n", "form", "seed"])
+        assert asked.keys() <= {"n", "form", "seed"}
+
+
+def test_the_best_poem_comes_first(poet: Poet) -> None:
+    scores = [poem.score for poem in handlers.write(poet, {"n": 5, "candidates": 2, "seed": 3})]
+    assert None not in scores
+    assert scores == sorted(scores, key=lambda score: -(score or 0))
+    assert len(set(scores)) > 1
 
 
 # HTML
@@ -503,11 +542,25 @@ def test_no_name_stands_over_another_on_the_map(named: list[tuple[str, float, fl
 
 def test_poems_tell_their_script_and_seed(poet: Poet) -> None:
     found = handlers.write(poet, {"first_line": "瀑響分雲出", "seed": 7})
-    shown = html.written(found, "simplified")
+    shown = html.written(found, "seed=7&form=5x2")
     sent = f'data-text="{found[0].text}"'  # what is sent on is what was written
-    for part in ('lang="zh-Hans"', "瀑响分云出", sent, ">7</output>", "Walk from"):
+    pairs = "響响", "雲云"  # for the script of the page
+    query = "data-query='seed=7&amp;form=5x2'"
+    for part in ('lang="zh-Hant"', *pairs, sent, query, ">7</output>", "Walk from"):
         assert part in shown
     assert "Walk" not in html.written(found, latent=False)
+
+
+def test_one_of_several_poems_is_large_and_all_can_be_chosen(poet: Poet) -> None:
+    found = handlers.write(poet, {"n": 3, "seed": 7})
+    for chosen in range(3):
+        shown = html.written(found, chosen=chosen)
+        articles = re.findall("<article( hidden)?", shown)
+        assert [not hidden for hidden in articles] == [i == chosen for i in range(3)]
+        pressed = re.findall(r"data-choose='(\d)' aria-pressed='true'", shown)
+        assert pressed == [str(chosen)]
+    assert "data-choose" not in html.written(found[:1])
+    assert html.written(found) != html.written(found)  # so that Gradio shows it again
 
 
 @pytest.mark.parametrize(
@@ -586,21 +639,23 @@ def test_a_check_has_the_tone_and_the_pattern_of_each_character() -> None:
 @pytest.mark.parametrize(
     ("form", "text", "told"),
     [
-        ("憶江南", SOUTH, "憶江南 · rhyme 第十四部 · tones of the tune"),
-        ("5x2", "山月臨窗白，溪風入座清。", "5x2 · regulated tones"),
-        ("3-5-7-7-5", SOUTH, "3-5-7-7-5"),
+        ("憶江南", SOUTH, "憶江南, rhyme 第十四部, tones of the tune, seed 1"),
+        ("5x2", "山月臨窗白，溪風入座清。", "五言對句 5x2, regulated tones, seed 1"),
+        ("3-5-7-7-5", SOUTH, "3-5-7-7-5, seed 1"),
     ],
 )
 def test_what_is_told_of_a_written_poem(form: str, text: str, told: str) -> None:
     poem = Generated(text, tuple(text.split("\n")), form, 1, 0.0)
-    assert f'<p class="told">{told}</p>' in html.written([poem])
+    (facts,) = re.findall('<p class="told facts">(.*?)</p>', html.written([poem]))
+    parts = re.split("</?span>(?=<span|$)", re.sub("<span lang[^>]*>(.*?)</span>", r"\1", facts))
+    assert ", ".join(re.sub("<[^>]*>", "", part) for part in parts if part) == told
 
 
 def test_poems_about_something(themed_run: Path) -> None:
     poet = Poet.from_pretrained(themed_run)
     asked = {"about": "春山", "n": 4, "seed": 1}
     written = [poem.text for poem in handlers.write(poet, asked)]
-    assert written == [poem.text for poem in poet.generate(4, about="春山", seed=1)]
+    assert set(written) == {poem.text for poem in poet.generate(4, about="春山", seed=1)}
     assert written != [poem.text for poem in handlers.write(poet, {**asked, "about": " "})]
     with pytest.raises(ConfigError, match="about is '龘', of which this model knows no character"):
         handlers.write(poet, {"about": "龘"})
