@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import shutil
 from collections.abc import Iterator
@@ -135,14 +136,24 @@ def test_every_tab_is_used(visit: Visit) -> None:
     visit.press("Undo")
     expect(page.locator("#poem textarea")).to_have_value(written or "")
 
+
+def test_every_tab_that_reads_or_answers_is_used(visit: Visit) -> None:
+    page = visit.page
+    visit.tab("Couplet")
+    visit.press("Answer")
+    expect(page.locator("#answers .scrolls")).to_have_count(4)
+    upper, lower = (page.locator("#answers .scroll").nth(i).bounding_box() for i in (0, 1))
+    assert upper
+    assert lower
+    assert upper["x"] > lower["x"] + lower["width"]
+    assert upper["height"] > 3 * upper["width"]
+    no_overflow(page)
+
     visit.tab("Walk")
     visit.press("Walk")
-    expect(page.locator("#way [data-step='0']")).to_be_visible()
-    slider = page.get_by_label("From one poem to the other")
-    slider.focus()
-    slider.press("End")
-    expect(page.locator("#way [data-step='8']")).to_be_visible()
-    expect(page.locator("#way [data-step='0']")).to_be_hidden()
+    expect(page.locator("#way li.own")).to_have_count(2)
+    assert page.locator("#way .step").count() == 9
+    assert page.locator("#way .step mark").count() > 0
     no_overflow(page)
 
     visit.tab("Map")
@@ -154,6 +165,19 @@ def test_every_tab_is_used(visit: Visit) -> None:
         picture.press("Shift+ArrowRight")
     picture.press("Enter")
     expect(page.locator("#there .near")).not_to_have_text(before)
+    picture.press("Tab")  # on to the regions
+    region = page.locator("#picture .regions button").first
+    expect(region).to_be_focused()
+    assert page.locator("#picture circle.faded").count() > 0
+    name = region.locator("span").inner_text()
+    region.press("Enter")
+    expect(page.locator("#there .told").first).to_contain_text(name)
+    boxes = [one.bounding_box() for one in page.locator("#picture .labels text").all()]
+    halo = 8  # the outline of letters, and what is empty above them, may meet
+    for a, b in itertools.combinations(filter(None, boxes), 2):
+        across = max(a["x"], b["x"]) - min(a["x"] + a["width"], b["x"] + b["width"])
+        up = max(a["y"], b["y"]) - min(a["y"] + a["height"], b["y"] + b["height"])
+        assert max(across, up) >= -halo
     no_overflow(page)
 
     visit.tab("Score")
@@ -163,7 +187,7 @@ def test_every_tab_is_used(visit: Visit) -> None:
 
     visit.tab("Check")
     visit.press("Check")
-    expect(page.locator("#report ruby.wrong")).to_have_text(re.compile("君"))
+    expect(page.locator("#report .cell.wrong")).to_have_text(re.compile("君"))
     no_overflow(page)
 
 
