@@ -21,7 +21,7 @@ import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
 from poetvae.poet import Poet
-from poetvae.web.server import application
+from poetvae.web.server import page as page_of
 
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
@@ -29,7 +29,7 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 @contextmanager
 def serving(poet: Poet) -> Iterator[str]:
     """The address of the page of a poet, on a free port."""
-    app = application({"model": poet})
+    app = page_of({"model": poet}).guarded()
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -197,5 +197,5 @@ def test_what_is_typed_on_the_page_comes_back() -> None:
         == "一行白鹭上青天两个黄鹂鸣翠柳"
     )
     (written,) = handlers.write(poet(), {"first_line": "白日依山尽", "form": "5x2", "seed": 1})
-    assert handlers.text_in(written, "traditional").startswith("白日依山盡")
-    assert handlers.text_in(written, "as written").startswith("白日依山尽")
+    assert written.in_script("traditional").startswith("白日依山盡")
+    assert written.in_script(None).startswith("白日依山尽")

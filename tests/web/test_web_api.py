@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from poetvae.poet import Poet
 from poetvae.text.form import Form
 from poetvae.web import api, server
 from poetvae.web.api import OPERATIONS, STREAM, Operation
+from poetvae.web.middleware import RefusedError
 from poetvae.web.models import Served, served
 from poetvae.web.turn import MODEL, Turn
 
@@ -137,7 +139,13 @@ def test_the_plain_answers_are_what_the_document_says(packaged: TestClient, docu
 
 
 def test_a_problem_is_what_the_document_says(small: TestClient, document: Json) -> None:
-    for sent in ({"n": 0}, {"form": "9x9"}, [], {"acrostic": "春秋", "first_line": "白日依山盡"}):
+    wrong: tuple[object, ...] = (
+        {"n": 0},
+        {"form": "9x9"},
+        [],
+        {"acrostic": "春秋", "first_line": "白日依山盡"},
+    )
+    for sent in wrong:
         answer = small.post("/v1/generate", json=sent)
         fits(document, document["components"]["schemas"]["Problem"], answer.json())
 
@@ -373,7 +381,7 @@ def test_clients_take_turns_whoever_asks_more() -> None:
         first = asyncio.create_task(turn.run("a", hold.wait))
         await asyncio.sleep(0)
         asked = ["a1", "a2", "a3", "b1", "b2", "c1"]
-        rest = [asyncio.create_task(turn.run(x[0], lambda x=x: order.append(x))) for x in asked]
+        rest = [asyncio.create_task(turn.run(x[0], partial(order.append, x))) for x in asked]
         await asyncio.sleep(0)
         assert (turn.waiting(), turn.waiting("a"), turn.waiting("c")) == (6, 3, 1)
         hold.set()
@@ -497,7 +505,7 @@ def test_a_full_queue_tells_when_to_come_again(monkeypatch: pytest.MonkeyPatch) 
         first = [Wire(slow, {}) for _ in range(3)]
         await asyncio.sleep(0.05)
         late = Wire(slow, {})
-        with pytest.raises(api.RefusedError) as refused:
+        with pytest.raises(RefusedError) as refused:
             await late.task
         assert refused.value.status == status
         assert 1 <= int(refused.value.headers["retry-after"]) <= 60
