@@ -102,3 +102,17 @@ def test_each_is_short_and_listed() -> None:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_each_begins_with_what_it_shows(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith('"""')
+
+
+def test_client(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "poetvae", "serve", "--api", "--port", "0"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(line, encoding="utf-8", **streams) as server:
+        try:
+            assert server.stdout
+            out = printed(tmp_path, "client", server.stdout.readline().strip())
+        finally:
+            server.terminate()
+    verses = split_verses(out)
+    assert [verse[0] for verse in verses] == [*"春夏秋冬"] * 2
+    assert {len(verse) for verse in verses} == {5}
