@@ -21,6 +21,7 @@ COUPLET = re.compile(r"[^，。\s]{5}，[^，。\s]{5}。")
 def printed(folder: Path, name: str, *arguments: str) -> str:
     """What an example prints, run elsewhere and without a network."""
     nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    nowhere["no_proxy"] = "127.0.0.1"
     done = subprocess.run(
         [sys.executable, "-W", "error", EXAMPLES / f"{name}.py", *arguments],
         capture_output=True,

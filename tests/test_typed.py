@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from pathlib import Path
 
 import poetvae
@@ -21,5 +22,6 @@ def test_each_public_name_is_imported_for_type_checkers_from_where_it_is() -> No
     }
     assert homes.keys() == set(poetvae.__all__)
     for name, home in homes.items():
-        assert getattr(poetvae, name).__module__ == f"poetvae.{home}", name
+        module = importlib.import_module(f"poetvae.{home}")
+        assert getattr(module, name) is getattr(poetvae, name)
     assert (ROOT / "py.typed").exists()
