@@ -107,13 +107,13 @@ def test_each_begins_with_what_it_shows(path: Path) -> None:
 
 def test_client(tmp_path: Path) -> None:
     line = [sys.executable, "-m", "poetvae", "serve", "--api", "--port", "0"]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(line, encoding="utf-8", **streams) as server:
+    out, err = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(line, stdout=out, stderr=err, encoding="utf-8") as server:
         try:
             assert server.stdout
-            out = printed(tmp_path, "client", server.stdout.readline().strip())
+            told = printed(tmp_path, "client", server.stdout.readline().strip())
         finally:
             server.terminate()
-    verses = split_verses(out)
+    verses = split_verses(told)
     assert [verse[0] for verse in verses] == [*"春夏秋冬"] * 2
     assert {len(verse) for verse in verses} == {5}

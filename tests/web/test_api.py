@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from poetvae.text.form import Form
 from poetvae.web import api, server
 from poetvae.web.api import OPERATIONS, STREAM, Operation
 from poetvae.web.handlers import MOST_DRAWN
+from poetvae.web.middleware import RefusedError
 from poetvae.web.models import Served, served
 from poetvae.web.parameters import MOST_STREAMED
 from poetvae.web.turn import MODEL, Turn
@@ -376,7 +378,7 @@ def test_clients_take_turns_whoever_asks_more() -> None:
         first = asyncio.create_task(turn.run("a", hold.wait))
         await asyncio.sleep(0)
         asked = ["a1", "a2", "a3", "b1", "b2", "c1"]
-        rest = [asyncio.create_task(turn.run(x[0], lambda x=x: order.append(x))) for x in asked]
+        rest = [asyncio.create_task(turn.run(x[0], partial(order.append, x))) for x in asked]
         await asyncio.sleep(0)
         assert (turn.waiting(), turn.waiting("a"), turn.waiting("c")) == (6, 3, 1)
         hold.set()
@@ -500,7 +502,7 @@ def test_a_full_queue_tells_when_to_come_again(monkeypatch: pytest.MonkeyPatch) 
         first = [Wire(slow, {}) for _ in range(3)]
         await asyncio.sleep(0.05)
         late = Wire(slow, {})
-        with pytest.raises(api.RefusedError) as refused:
+        with pytest.raises(RefusedError) as refused:
             await late.task
         assert refused.value.status == status
         assert 1 <= int(refused.value.headers["retry-after"]) <= 60
@@ -545,7 +547,7 @@ def test_the_page_on_the_api_is_right(packaged: TestClient) -> None:
     answers = []
     for options, body, path in CURL.findall(text):
         headers = dict(re.findall(r"-H '([\w-]+): ([^']+)'", options))
-        sent = {"content": body.encode(), "headers": headers} if body else {}
+        sent: Json = {"content": body.encode(), "headers": headers} if body else {}
         answer = packaged.request("POST" if body else "GET", path, **sent)
         assert answer.status_code in (200, 422), answer.text
         answers += [answer.json()] if STREAM not in headers.values() else []
