@@ -21,6 +21,7 @@ COUPLET = re.compile(r"[^，。\s]{5}，[^，。\s]{5}。")
 def printed(folder: Path, name: str, *arguments: str) -> str:
     """What an example prints, run elsewhere and without a network."""
     nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    nowhere["no_proxy"] = "127.0.0.1"
     done = subprocess.run(
         [sys.executable, "-W", "error", EXAMPLES / f"{name}.py", *arguments],
         capture_output=True,
@@ -102,3 +103,17 @@ def test_each_is_short_and_listed() -> None:
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
 def test_each_begins_with_what_it_shows(path: Path) -> None:
     assert path.read_text(encoding="utf-8").startswith('"""')
+
+
+def test_client(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "poetvae", "serve", "--api", "--port", "0"]
+    out, err = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(line, stdout=out, stderr=err, encoding="utf-8") as server:
+        try:
+            assert server.stdout
+            told = printed(tmp_path, "client", server.stdout.readline().strip())
+        finally:
+            server.terminate()
+    verses = split_verses(told)
+    assert [verse[0] for verse in verses] == [*"春夏秋冬"] * 2
+    assert {len(verse) for verse in verses} == {5}

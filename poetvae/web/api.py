@@ -134,9 +134,9 @@ OPERATIONS = (
             "asked": {
                 "form": "5x4",
                 "acrostic": "春夏秋冬",
-                "rhyme": "any",
+                "rhyme": "尤",
                 "tones": "strict",
-                "no_repeat": True,
+                "candidates": 2,
                 "seed": 1,
             },
             "lines": {"form": "5x2", "lines": {"2": "溪風入座清"}, "without": "不", "seed": 1},

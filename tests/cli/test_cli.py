@@ -92,7 +92,7 @@ LEAVES = {line: c for line, c in COMMANDS.items() if not isinstance(c, click.Gro
 
 def test_the_commands_are_these() -> None:
     one_word = "train generate complete reconstruct interpolate vary neighbours edit optimise plot"
-    one_word += " map score evaluate check info completion export demo couplet about models"
+    one_word += " map score evaluate check info completion export demo serve couplet about models"
     assert set(LEAVES) == {*one_word.split(), "corpus stats", "corpus tokenize", "corpus themes"}
 
 

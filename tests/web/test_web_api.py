@@ -7,6 +7,7 @@ import asyncio
 import dataclasses
 import importlib
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -30,8 +31,10 @@ from poetvae.poet import Poet
 from poetvae.text.form import Form
 from poetvae.web import api, server
 from poetvae.web.api import OPERATIONS, STREAM, Operation
+from poetvae.web.handlers import MOST_DRAWN
 from poetvae.web.middleware import RefusedError
 from poetvae.web.models import Served, served
+from poetvae.web.parameters import MOST_STREAMED
 from poetvae.web.turn import MODEL, Turn
 
 Json = dict[str, Any]
@@ -139,13 +142,9 @@ def test_the_plain_answers_are_what_the_document_says(packaged: TestClient, docu
 
 
 def test_a_problem_is_what_the_document_says(small: TestClient, document: Json) -> None:
-    wrong: tuple[object, ...] = (
-        {"n": 0},
-        {"form": "9x9"},
-        [],
-        {"acrostic": "春秋", "first_line": "白日依山盡"},
-    )
-    for sent in wrong:
+    excluded = {"acrostic": "春秋", "first_line": "白日依山盡"}
+    refused: list[Any] = [{"n": 0}, {"form": "9x9"}, [], excluded]
+    for sent in refused:
         answer = small.post("/v1/generate", json=sent)
         fits(document, document["components"]["schemas"]["Problem"], answer.json())
 
@@ -538,3 +537,26 @@ def test_form_names_may_be_anything_that_names_a_form(small: TestClient) -> None
     text = "瀑響分雲出，橋形得水成。"
     asked = {"text": text, "form": str(Form(5, 2))}
     assert small.post("/v1/check", json=asked).json()["poems"][0]["form"] == "5x2"
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "api-http.md"
+CURL = re.compile(r"curl (.*?)(?:-d '(.*)' )?localhost:7860(\S+)")
+
+
+def test_the_page_on_the_api_is_right(packaged: TestClient) -> None:
+    text = PAGE.read_text("utf-8")
+    told = [json.loads(block) for block in re.findall(r"```json\n(.*?)\n```", text, re.DOTALL)]
+    answers = []
+    for options, body, path in CURL.findall(text):
+        headers = dict(re.findall(r"-H '([\w-]+): ([^']+)'", options))
+        sent: Json = {"content": body.encode(), "headers": headers} if body else {}
+        answer = packaged.request("POST" if body else "GET", path, **sent)
+        assert answer.status_code in (200, 422), answer.text
+        answers += [answer.json()] if STREAM not in headers.values() else []
+    assert len(answers) == 6
+    assert answers[0]["poems"][0].keys() == told[0]["poems"][0].keys()
+    assert answers[0]["poems"][0]["form"] == told[0]["poems"][0]["form"]
+    assert answers[-1] == told[1]
+    wanted = {"most_drawn": MOST_DRAWN, "most_streamed": MOST_STREAMED, "waiting": api.WAITING}
+    for name, value in wanted.items():
+        assert f" {value}" in text, name
