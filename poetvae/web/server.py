@@ -68,6 +68,7 @@ HEADERS = {
 SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 CONNECTIONS = 256  # at once; a page that waits for its poem holds one
 OF_ONE = CONNECTIONS // 2  # of one client
+NONE: Mapping[str, bytes] = {}
 HEAD_SECONDS = 10  # for the head of a request to come, and between two requests
 STOP_SECONDS = 2  # for poems that are being written when the server is told to stop
 
@@ -113,7 +114,11 @@ def application(poets: Mapping[str, Poet], hosts: Iterable[str] = LOCAL) -> Guar
                 with speaking(language):
                     page = pages[path_of(language, model)] = build(poet, model, list(poets))
                 gradio.mount_gradio_app(app, page, path_of(language, model), **options())
-        return admission(Policy(app, head()), pages)
+        heads = {}
+        for language in LANGUAGES:
+            with speaking(language):
+                heads[tag(language)] = head().encode()
+        return admission(Policy(app, heads), pages)
 
     admitted = asyncio.run(mount())  # outside a loop gradio makes one, and leaves it open
     return Guard(admitted, hosts, routes=ROUTES, headers=HEADERS)
@@ -126,14 +131,14 @@ def path_of(language: str, model: str) -> str:
 
 class Policy:
     """Gives every answer of `app` a Content-Security-Policy; that of a page names each of its
-    inline scripts by its SHA-256, so that no other runs. A page tells its language, too, has `head`
-    first in its head, and nothing in it advertises Gradio."""
+    inline scripts by its SHA-256, so that no other runs. A page tells its language, too, has its own
+    of `heads` first, and nothing in it advertises Gradio."""
 
     ADVERTISED = re.compile(rb'<meta\s+(property|name)="(og|twitter):[^>]*>')
     PAGE = re.compile(f"{PAGE}/", re.ASCII)
 
-    def __init__(self, app: App, head: str = "") -> None:
-        self.app, self.head = app, head.encode()
+    def __init__(self, app: App, heads: Mapping[str, bytes] = NONE) -> None:
+        self.app, self.heads = app, heads
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         held: list[Message] = []
@@ -152,7 +157,7 @@ class Policy:
                 text = b"".join(body.get("body", b"") for body in bodies)
                 lang = f'lang="{page["language"]}"'.encode()
                 text = self.ADVERTISED.sub(b"", text).replace(b'lang="en"', lang, 1)
-                text = text.replace(b"<head>", b"<head>" + self.head, 1)
+                text = text.replace(b"<head>", b"<head>" + self.heads.get(page["language"], b""), 1)
                 length = (b"content-length", str(len(text)).encode())
                 heads = [pair for pair in start["headers"][:-1] if pair[0] != b"content-length"]
                 heads += [length, policy(SCRIPT.findall(text))]
