@@ -6,6 +6,7 @@ nothing is kept.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -142,8 +143,13 @@ def options() -> dict[str, Any]:
         button_primary_background_fill_hover="*primary_700",
         button_primary_background_fill_dark="*primary_600",
         body_text_color_subdued="*neutral_600",  # grey enough to be read
+        body_text_color_subdued_dark="*neutral_300",
+        block_title_text_color="*body_text_color_subdued",
+        block_title_text_color_dark="*body_text_color_subdued",
         block_info_text_color="*body_text_color_subdued",
+        block_info_text_color_dark="*body_text_color_subdued",
         input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
     )
     off = ("run_history", "show_error", "ssr_mode", "pwa", "mcp_server", "enable_monitoring")
     own = {"theme": theme, "css": resource("app.css"), "footer_links": [], "max_file_size": 1}
@@ -151,8 +157,16 @@ def options() -> dict[str, Any]:
 
 
 def head() -> str:
-    """What stands first in the head of a page, before Gradio."""
-    return f"<link rel='icon' href='{SEAL}'><script>{resource('page.js')}</script>"
+    """What stands first in the head of a page in the language spoken now, before Gradio."""
+    names = {
+        "More tabs": _("More tabs"),
+        "Reset to default value": _("Reset to default value"),
+        "number input for ": _("number input for "),
+        "range slider for ": _("range slider for "),
+    }
+    told = f"<script>const NAMES = {json.dumps(names)};</script>"
+    script = f"<script>{resource('page.js')}</script>"
+    return f"<link rel='icon' href='{SEAL}'>{told}{script}"
 
 
 def _send(poet: Poet, event: gr.EventData) -> list[Any]:

@@ -217,7 +217,7 @@ def _open(text: str, rows: Sequence[str], faults: Mapping[int, str]) -> str:
     if not faults:
         return poem
     items = "".join(
-        f"<li class='wrong'{_of_page(fault)}>✗ {escape(fault)}</li>" for fault in faults.values()
+        f"<li class='wrong'{_of_page(fault)}>{escape(fault)}</li>" for fault in faults.values()
     )
     told = _("Underlined is what breaks tones or rhyme: press it to see what would not.")
     return f'{poem}{_told(told)}<ul class="faults">{items}</ul>'
@@ -337,7 +337,7 @@ def _scanned(line: Line) -> str:
     for place, (unit, tone, known) in enumerate(read, 1):
         fault = wrong.get(place)
         state = "cell" if fault is None else "cell odd" if fault.remark else "cell wrong"
-        why = f' title="{escape(fault.told)}"' if fault else ""
+        why = f' title="{escape(str(fault))}"' if fault else ""
         other = "" if tone == FREE or line.units else known.replace(tone, "")
         heard = known if tone == FREE and known else tone
         told = f"<span class='tone'>{escape(heard)}<small>{escape(other)}</small></span>"

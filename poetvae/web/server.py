@@ -73,6 +73,7 @@ SCRIPT = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
 MAX_BODY = 64 * 1024  # bytes of what the page sends
 CONNECTIONS = 256  # at once; a page that waits for its poem holds one
 OF_ONE = CONNECTIONS // 2  # of one client
+NONE: Mapping[str, bytes] = {}
 HEAD_SECONDS = 10  # for the head of a request to come, and between two requests
 READ_SECONDS = 30  # for a client to take what waits for it
 STOP_SECONDS = 2  # for poems that are being written when the server is told to stop
@@ -149,7 +150,11 @@ def page(poets: Mapping[str, Poet]) -> Site:
                 with speaking(language):
                     page = pages[path_of(language, model)] = build(poet, model, list(poets))
                 gradio.mount_gradio_app(app, page, path_of(language, model), **options())
-        return admission(Policy(app, head()), pages)
+        heads = {}
+        for language in LANGUAGES:
+            with speaking(language):
+                heads[tag(language)] = head().encode()
+        return admission(Policy(app, heads), pages)
 
     admitted = asyncio.run(mount())  # outside a loop gradio makes one, and leaves it open
     return Site(admitted, ROUTES, MAX_BODY, ("/", b"<gradio-app"))
@@ -174,14 +179,14 @@ def path_of(language: str, model: str) -> str:
 
 class Policy:
     """Gives every answer of `app` a Content-Security-Policy; that of a page names each of its
-    inline scripts by its SHA-256, so that no other runs. A page tells its language, too, has `head`
-    first in its head, and nothing in it advertises Gradio."""
+    inline scripts by its SHA-256, so that no other runs. A page tells its language, too, has its own
+    of `heads` first, and nothing in it advertises Gradio."""
 
     ADVERTISED = re.compile(rb'<meta\s+(property|name)="(og|twitter):[^>]*>')
     PAGE = re.compile(f"{PAGE}/", re.ASCII)
 
-    def __init__(self, app: App, head: str = "") -> None:
-        self.app, self.head = app, head.encode()
+    def __init__(self, app: App, heads: Mapping[str, bytes] = NONE) -> None:
+        self.app, self.heads = app, heads
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         held: list[Message] = []
@@ -200,7 +205,7 @@ class Policy:
                 text = b"".join(body.get("body", b"") for body in bodies)
                 lang = f'lang="{page["language"]}"'.encode()
                 text = self.ADVERTISED.sub(b"", text).replace(b'lang="en"', lang, 1)
-                text = text.replace(b"<head>", b"<head>" + self.head, 1)
+                text = text.replace(b"<head>", b"<head>" + self.heads.get(page["language"], b""), 1)
                 length = (b"content-length", str(len(text)).encode())
                 heads = [pair for pair in start["headers"][:-1] if pair[0] != b"content-length"]
                 heads += [length, policy(SCRIPT.findall(text))]

@@ -170,10 +170,25 @@
     dialog.showModal();
   };
 
+  // What Gradio has in English alone.
+  const rename = part => {
+    const name = part.getAttribute("aria-label");
+    for (const [english, other] of Object.entries(NAMES)) {
+      if (name?.startsWith(english) && other !== english) {
+        part.setAttribute("aria-label", other + name.slice(english.length));
+      }
+    }
+  };
+
   new MutationObserver(changes => {
     keep();
     list();
-    for (const { target, addedNodes } of changes) {
+    for (const { target, addedNodes, attributeName } of changes) {
+      if (attributeName === "aria-label") rename(target);
+      for (const added of addedNodes) {
+        if (added.matches?.("[aria-label]")) rename(added);
+        added.querySelectorAll?.("[aria-label]").forEach(rename);
+      }
       const part = target.nodeType === Node.TEXT_NODE ? target.parentElement : target;
       const above = part?.closest(POEMS);
       if (above) show(above);
@@ -184,7 +199,7 @@
     }
   }).observe(root, {
     attributes: true,
-    attributeFilter: ["data-simplified", "data-traditional"],
+    attributeFilter: ["aria-label", "data-simplified", "data-traditional"],
     characterData: true,
     childList: true,
     subtree: true,
