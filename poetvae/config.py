@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from .errors import ConfigError, brief
+from .errors import ConfigError, brief, listed
+from .i18n import N_, _
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -103,78 +104,86 @@ def takes_fields(*options: type, **defaults: object) -> Callable[[F], F]:
 class ModelConfig:
     """The architecture: enough to build the network anew and load its weights."""
 
-    kind: str = setting("vae", "the family's member", among=MODELS)
-    vocab_size: int = setting(0, "tokens; set by the tokenizer", 0, 1_000_000)
+    kind: str = setting("vae", N_("the family's member"), among=MODELS)
+    vocab_size: int = setting(0, N_("tokens; set by the tokenizer"), 0, 1_000_000)
     max_len: int = setting(
-        128, "positions; set by the form where there is one; 0 = as many as the poems need", 0, 4096
-    )
-    label_sizes: tuple[int, ...] = setting(
-        (), "values of each label; set by the corpus", 1, 100_000
-    )
-    form_known: bool = setting(
-        False, "whether the first label is the form, never dropped; set by the corpus"
-    )
-    theme_len: int = setting(0, "characters of a theme that are read; set by the corpus", 0, 4096)
-    lines: tuple[int, ...] = setting(
-        (), "lengths of the lines of each form, 0 after each; set by the corpus", 0, 4096
-    )
-    by_length: bool = setting(
-        False, "poems of one length at a time, nothing computed past them; set by the corpus"
-    )
-    sounds: bool = setting(
-        False, "add to a token's vector those of its tones and rhyme classes, where it has any"
-    )
-    sound_sizes: tuple[int, ...] = setting(
-        (), "tones and rhymes, readings, readings of a token; set by the corpus", 1, 32_767
-    )
-    embed_dim: int = setting(256, "width of a token's vector", 1, 4096)
-    embed_norm: bool = setting(False, "normalise a token's vector where it is read")
-    d_model: int = setting(256, "channels of the gated convolutions", 1, 4096)
-    latent_dim: int = setting(128, "dimensions of z", 1, 4096)
-    encoder_layers: int = setting(3, "gated blocks of the encoder", 0, 64)
-    decoder_layers: int = setting(4, "gated blocks of the decoder", 0, 64)
-    kernel_size: int = setting(3, "width of a convolution", 1, 63)
-    dilations: tuple[int, ...] = setting((1, 2, 4), "dilations, taken in turn", 1, 1024)
-    norm: str = setting("layer", "normalisation before a block", among=("layer", "none"))
-    dropout: float = setting(0.0, "dropout inside the blocks", 0.0, 0.95)
-    residual_scale: float = setting(1.0, "factor of each residual sum", 0.0, 2.0)
-    pooling: str = setting(
-        "attention+max", "from positions to a poem", among=("mean", "mean+max", "attention+max")
-    )
-    pooling_heads: int = setting(8, "weighted means that attention pooling takes", 1, 64)
-    positions: bool = setting(True, "add learned position vectors in the encoder")
-    inject: bool = setting(True, "give z to every block of the decoder, not the first alone")
-    tied: bool = setting(True, "softmax weights are the token vectors")
-    sample: bool = setting(True, "draw z from q(z | x); false = an autoencoder, z is the mean")
-    prior: str = setting(
-        "normal",
-        "p(z); label = around a mean for each label; theme = by what a poem is about",
-        among=PRIORS,
-    )
-    components: int = setting(10, "Gaussians of a mixture prior", 1, 10_000)
-    observe: float = setting(
-        0.0, "share of poems that are learnt with a part known; 0 = never shown any", 0.0, 1.0
-    )
-    passes: tuple[int, ...] = setting(
-        (),
-        "numbers of passes to write in, each for a share of the batches; 0 = position by position",
+        128,
+        N_("positions; set by the form where there is one; 0 = as many as the poems need"),
         0,
         4096,
     )
-    pass_layers: int = setting(6, "gated blocks that see earlier passes", 1, 64)
-    across: bool = setting(True, "each third of these looks across the positions of a pass")
+    label_sizes: tuple[int, ...] = setting(
+        (), N_("values of each label; set by the corpus"), 1, 100_000
+    )
+    form_known: bool = setting(
+        False, N_("whether the first label is the form, never dropped; set by the corpus")
+    )
+    theme_len: int = setting(
+        0, N_("characters of a theme that are read; set by the corpus"), 0, 4096
+    )
+    lines: tuple[int, ...] = setting(
+        (), N_("lengths of the lines of each form, 0 after each; set by the corpus"), 0, 4096
+    )
+    by_length: bool = setting(
+        False, N_("poems of one length at a time, nothing computed past them; set by the corpus")
+    )
+    sounds: bool = setting(
+        False, N_("add to a token's vector those of its tones and rhyme classes, where it has any")
+    )
+    sound_sizes: tuple[int, ...] = setting(
+        (), N_("tones and rhymes, readings, readings of a token; set by the corpus"), 1, 32_767
+    )
+    embed_dim: int = setting(256, N_("width of a token's vector"), 1, 4096)
+    embed_norm: bool = setting(False, N_("normalise a token's vector where it is read"))
+    d_model: int = setting(256, N_("channels of the gated convolutions"), 1, 4096)
+    latent_dim: int = setting(128, N_("dimensions of z"), 1, 4096)
+    encoder_layers: int = setting(3, N_("gated blocks of the encoder"), 0, 64)
+    decoder_layers: int = setting(4, N_("gated blocks of the decoder"), 0, 64)
+    kernel_size: int = setting(3, N_("width of a convolution"), 1, 63)
+    dilations: tuple[int, ...] = setting((1, 2, 4), N_("dilations, taken in turn"), 1, 1024)
+    norm: str = setting("layer", N_("normalisation before a block"), among=("layer", "none"))
+    dropout: float = setting(0.0, N_("dropout inside the blocks"), 0.0, 0.95)
+    residual_scale: float = setting(1.0, N_("factor of each residual sum"), 0.0, 2.0)
+    pooling: str = setting(
+        "attention+max", N_("from positions to a poem"), among=("mean", "mean+max", "attention+max")
+    )
+    pooling_heads: int = setting(8, N_("weighted means that attention pooling takes"), 1, 64)
+    positions: bool = setting(True, N_("add learned position vectors in the encoder"))
+    inject: bool = setting(True, N_("give z to every block of the decoder, not the first alone"))
+    tied: bool = setting(True, N_("softmax weights are the token vectors"))
+    sample: bool = setting(True, N_("draw z from q(z | x); false = an autoencoder, z is the mean"))
+    prior: str = setting(
+        "normal",
+        N_("p(z); label = around a mean for each label; theme = by what a poem is about"),
+        among=PRIORS,
+    )
+    components: int = setting(10, N_("Gaussians of a mixture prior"), 1, 10_000)
+    observe: float = setting(
+        0.0, N_("share of poems that are learnt with a part known; 0 = never shown any"), 0.0, 1.0
+    )
+    passes: tuple[int, ...] = setting(
+        (),
+        N_(
+            "numbers of passes to write in, each for a share of the batches; 0 = position by "
+            "position"
+        ),
+        0,
+        4096,
+    )
+    pass_layers: int = setting(6, N_("gated blocks that see earlier passes"), 1, 64)
+    across: bool = setting(True, N_("each third of these looks across the positions of a pass"))
     sight: bool = setting(
         False,
-        "show a position what stands in its place in the lines around its own",
+        N_("show a position what stands in its place in the lines around its own"),
     )
     repeats: bool = setting(
-        False, "learn how seldom a token comes again, by the distance of its places"
+        False, N_("learn how seldom a token comes again, by the distance of its places")
     )
-    codebook_size: int = setting(512, "codes of a VQ-VAE", 8, 1_000_000)
-    code_dim: int = setting(32, "width of a code's vector", 1, 4096)
-    code_stride: int = setting(2, "positions that share a code", 1, 4096)
-    code_decay: float = setting(0.99, "decay of the codebook's moving averages", 0.0, 0.999999)
-    prior_layers: int = setting(4, "gated blocks of a VQ-VAE's prior over codes", 0, 64)
+    codebook_size: int = setting(512, N_("codes of a VQ-VAE"), 8, 1_000_000)
+    code_dim: int = setting(32, N_("width of a code's vector"), 1, 4096)
+    code_stride: int = setting(2, N_("positions that share a code"), 1, 4096)
+    code_decay: float = setting(0.99, N_("decay of the codebook's moving averages"), 0.0, 0.999999)
+    prior_layers: int = setting(4, N_("gated blocks of a VQ-VAE's prior over codes"), 0, 64)
 
     @property
     def label_width(self) -> int:
@@ -186,67 +195,80 @@ class ModelConfig:
 class ObjectiveConfig:
     """What is minimised: nll + beta * kl + penalties, in nats per poem."""
 
-    beta: float = setting(1.0, "weight of the KL term", 0.0, 1000.0)
-    beta_schedule: str = setting("linear", "how beta comes up", among=SCHEDULES)
-    beta_warmup: float = setting(0.2, "share of the training (or cycle) until full beta", 0.0, 1.0)
+    beta: float = setting(1.0, N_("weight of the KL term"), 0.0, 1000.0)
+    beta_schedule: str = setting("linear", N_("how beta comes up"), among=SCHEDULES)
+    beta_warmup: float = setting(
+        0.2, N_("share of the training (or cycle) until full beta"), 0.0, 1.0
+    )
     rate: float = setting(
         0.0,
-        "nats of KL that the longest poems have for free, on average; shorter ones by the root of "
-        "their length",
+        N_(
+            "nats of KL that the longest poems have for free, on average; shorter ones by the root "
+            "of their length"
+        ),
         0.0,
         10_000.0,
     )
-    free_bits: float = setting(0.0, "nats of KL each latent unit has for free", 0.0, 100.0)
+    free_bits: float = setting(0.0, N_("nats of KL each latent unit has for free"), 0.0, 100.0)
     capacity: float = setting(
-        0.0, "nats of KL to hold, coming up in beta's stead; 0 = none", 0.0, 10_000.0
+        0.0, N_("nats of KL to hold, coming up in beta's stead; 0 = none"), 0.0, 10_000.0
     )
-    sparsity: float = setting(0.0, "weight of the L1 norm of the code", 0.0, 1000.0)
-    commitment: float = setting(0.25, "weight of a VQ-VAE's distance to its codes", 0.0, 1000.0)
-    iw_samples: int = setting(1, "samples of z of the importance-weighted objective", 1, 1000)
+    sparsity: float = setting(0.0, N_("weight of the L1 norm of the code"), 0.0, 1000.0)
+    commitment: float = setting(0.25, N_("weight of a VQ-VAE's distance to its codes"), 0.0, 1000.0)
+    iw_samples: int = setting(1, N_("samples of z of the importance-weighted objective"), 1, 1000)
     gradient: str = setting(
-        "standard", "of the encoder: whole, path alone, or doubly reparameterised", among=GRADIENTS
+        "standard",
+        N_("of the encoder: whole, path alone, or doubly reparameterised"),
+        among=GRADIENTS,
     )
-    noise: float = setting(0.0, "share of characters that the encoder does not see", 0.0, 1.0)
-    label_dropout: float = setting(0.1, "share of labels made unknown", 0.0, 1.0)
-    theme_dropout: float = setting(0.5, "share of themes made unknown", 0.0, 1.0)
+    noise: float = setting(0.0, N_("share of characters that the encoder does not see"), 0.0, 1.0)
+    label_dropout: float = setting(0.1, N_("share of labels made unknown"), 0.0, 1.0)
+    theme_dropout: float = setting(0.5, N_("share of themes made unknown"), 0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How it is minimised, and on what."""
 
-    batch_size: int = setting(128, "poems in a step", 1, 1_000_000)
+    batch_size: int = setting(128, N_("poems in a step"), 1, 1_000_000)
     slices: int = setting(
         0,
-        "parts a batch is worked off in, by turns or by processes, of one length each where poems "
-        "have several; 0 = one a process, on CPUs at least four of several lengths",
+        N_(
+            "parts a batch is worked off in, by turns or by processes, of one length each where "
+            "poems have several; 0 = one a process, on CPUs at least four of several lengths"
+        ),
         0,
         4096,
     )
     optimizer: str = setting(
-        "adamw", "muon = Muon for the matrices of the blocks, AdamW for the rest", among=OPTIMIZERS
+        "adamw",
+        N_("muon = Muon for the matrices of the blocks, AdamW for the rest"),
+        among=OPTIMIZERS,
     )
-    learning_rate: float = setting(4e-3, "peak learning rate", 0.0, 10.0)
-    lr_schedule: str = setting("cosine", "course of the learning rate", among=SCHEDULES)
-    lr_warmup: float = setting(0.03, "share of the training until the peak", 0.0, 1.0)
-    adam_beta2: float = setting(0.99, "AdamW's decay of squared gradients", 0.0, 0.999999)
-    weight_decay: float = setting(0.01, "decoupled decay of the weights", 0.0, 10.0)
-    clip_norm: float = setting(1.0, "largest norm of the gradient; 0 = no clipping", 0.0, 1e9)
-    ema: float = setting(0.999, "decay of the averaged weights; 0 = none", 0.0, 0.999999)
-    precision: str = setting("auto", "matrix products in", among=("auto", "bf16", "fp32"))
-    seed: int = setting(0, "of data order, noise and first weights", 0, 2**63 - 1)
-    held_out: float = setting(0.04, "share of the poems held out, half to test", 0.0, 0.5)
-    min_count: int = setting(3, "a character seen less often is unknown", 1, 1_000_000)
-    min_label: int = setting(20, "a label's value seen less often is unknown", 1, 1_000_000)
-    log_every: int = setting(50, "steps between lines of metrics", 1, 10**9)
+    learning_rate: float = setting(4e-3, N_("peak learning rate"), 0.0, 10.0)
+    lr_schedule: str = setting("cosine", N_("course of the learning rate"), among=SCHEDULES)
+    lr_warmup: float = setting(0.03, N_("share of the training until the peak"), 0.0, 1.0)
+    adam_beta2: float = setting(0.99, N_("AdamW's decay of squared gradients"), 0.0, 0.999999)
+    weight_decay: float = setting(0.01, N_("decoupled decay of the weights"), 0.0, 10.0)
+    clip_norm: float = setting(1.0, N_("largest norm of the gradient; 0 = no clipping"), 0.0, 1e9)
+    ema: float = setting(0.999, N_("decay of the averaged weights; 0 = none"), 0.0, 0.999999)
+    precision: str = setting("auto", N_("matrix products in"), among=("auto", "bf16", "fp32"))
+    seed: int = setting(0, N_("of data order, noise and first weights"), 0, 2**63 - 1)
+    held_out: float = setting(0.04, N_("share of the poems held out, half to test"), 0.0, 0.5)
+    min_count: int = setting(3, N_("a character seen less often is unknown"), 1, 1_000_000)
+    min_label: int = setting(20, N_("a label's value seen less often is unknown"), 1, 1_000_000)
+    log_every: int = setting(50, N_("steps between lines of metrics"), 1, 10**9)
     validate_every: int = setting(
-        0, "steps from validation and checkpoint to the next; 0 = an epoch, by and large", 0, 10**9
+        0,
+        N_("steps from validation and checkpoint to the next; 0 = an epoch, by and large"),
+        0,
+        10**9,
     )
-    validate_on: int = setting(2000, "held-out poems in a validation while training", 1, 10**9)
+    validate_on: int = setting(2000, N_("held-out poems in a validation while training"), 1, 10**9)
     patience: int = setting(
-        3, "validations running, worse than guessing, that end a training; 0 = any", 0, 10**9
+        3, N_("validations running, worse than guessing, that end a training; 0 = any"), 0, 10**9
     )
-    keep: int = setting(2, "checkpoints kept", 1, 1000)
+    keep: int = setting(2, N_("checkpoints kept"), 1, 1000)
 
 
 @dataclass(frozen=True)
@@ -333,12 +355,24 @@ def configure(preset: str = "base", settings: Mapping[str, Any] | None = None) -
     values: dict[str, Any] = {}
     for name in preset.split(","):
         if name not in PRESETS:
-            raise ConfigError(f"no preset {name!r}; there are {', '.join(sorted(PRESETS))}")
+            raise ConfigError(
+                _(
+                    "no preset {name!r}; there are {presets}",
+                    name=name,
+                    presets=listed(sorted(PRESETS)),
+                )
+            )
         values |= PRESETS[name]
     values |= settings or {}
     unknown = sorted(values.keys() - fields().keys())
     if unknown:
-        raise ConfigError(f"no setting {unknown[0]!r}; there are {', '.join(sorted(fields()))}")
+        raise ConfigError(
+            _(
+                "no setting {unknown!r}; there are {fields}",
+                unknown=unknown[0],
+                fields=listed(sorted(fields())),
+            )
+        )
 
     def part(cls: type[T]) -> T:
         names = typing.get_type_hints(cls)
@@ -358,36 +392,51 @@ def _check_together(model: ModelConfig, objective: ObjectiveConfig) -> None:
     estimated = objective.gradient != "standard" or model.prior not in ("normal", "label")
     vq = model.kind == "vqvae"
     excluded = {
-        "iw_samples above 1 weighs whole samples: set free_bits and capacity to 0": (
+        N_("iw_samples above 1 weighs whole samples: set free_bits and capacity to 0"): (
             several and (free or capacity)
         ),
-        "passes lacks 1, on which the others build: set passes=1,...": (
+        N_("passes lacks 1, on which the others build: set passes=1,..."): (
             model.passes and 1 not in model.passes
         ),
-        "free_bits and capacity need a KL in closed form: set gradient=standard, and prior=normal "
-        "or label": model.kind == "vae" and estimated and (free or capacity),
-        "free_bits and capacity both hold the KL up: set one of them": free and capacity,
-        "an autoencoder (sample=false) has no KL: set beta=0, capacity=0 and iw_samples=1": (
+        N_(
+            "free_bits and capacity need a KL in closed form: set gradient=standard, and "
+            "prior=normal or label"
+        ): model.kind == "vae" and estimated and (free or capacity),
+        N_("free_bits and capacity both hold the KL up: set one of them"): free and capacity,
+        N_("an autoencoder (sample=false) has no KL: set beta=0, capacity=0 and iw_samples=1"): (
             point and (objective.beta or capacity or several)
         ),
-        "a VQ-VAE has one code for a poem: set iw_samples=1, free_bits=0 and prior=normal": (
+        N_("a VQ-VAE has one code for a poem: set iw_samples=1, free_bits=0 and prior=normal"): (
             vq and (several or free or model.prior != "normal")
         ),
     }
     for message, holds in excluded.items():
         if holds:
-            raise ConfigError(message)
+            raise ConfigError(_(message))
 
 
 def from_dict(cls: type[T], values: Mapping[str, Any]) -> T:
     """A dataclass of settings from plain values, strictly.
     Raises ConfigError: an unknown key, a value of a wrong type or out of bounds."""
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{cls.__name__} is {brief(values)}; expected settings by name")
+        raise ConfigError(
+            _(
+                "{name} is {values}; expected settings by name",
+                name=cls.__name__,
+                values=brief(values),
+            )
+        )
     known = {f.name: f for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(str(key) for key in values.keys() - known.keys())
     if unknown:
-        raise ConfigError(f"{cls.__name__} has no {unknown[0]!r}; it has {', '.join(known)}")
+        raise ConfigError(
+            _(
+                "{name} has no {unknown!r}; it has {known}",
+                name=cls.__name__,
+                unknown=unknown[0],
+                known=listed(known),
+            )
+        )
     types = typing.get_type_hints(cls)
     return cls(**{k: _read(known[k], types[k], v) for k, v in values.items()})
 
@@ -400,17 +449,42 @@ def _read(item: dataclasses.Field[Any], kind: Any, value: Any) -> Any:
             parts = value.split(",") if isinstance(value, str) else value
         read = tuple(_scalar(int, part) for part in parts) if several else _scalar(kind, value)
     except (TypeError, ValueError, OverflowError):
-        wanted = "whole numbers, as 1,2,4" if several else kind.__name__
-        raise ConfigError(f"{item.name} is {brief(value)}; expected {wanted}") from None
+        wanted = _("whole numbers, as 1,2,4") if several else _(_KINDS[kind])
+        raise ConfigError(
+            _(
+                "{name} is {value}; expected {wanted}",
+                name=item.name,
+                value=brief(value),
+                wanted=wanted,
+            )
+        ) from None
     low, high, among = (item.metadata[k] for k in ("low", "high", "among"))
     if among and read not in among:
-        raise ConfigError(f"{item.name} is {brief(value)}; expected one of {', '.join(among)}")
+        raise ConfigError(
+            _(
+                "{name} is {value}; expected one of {among}",
+                name=item.name,
+                value=brief(value),
+                among=listed(among),
+            )
+        )
     for number in read if several else (read,):
         if low is not None and not low <= number <= high:
-            raise ConfigError(f"{item.name} is {brief(value)}; expected {low} to {high}")
+            raise ConfigError(
+                _(
+                    "{name} is {value}; expected {low} to {high}",
+                    name=item.name,
+                    value=brief(value),
+                    low=low,
+                    high=high,
+                )
+            )
     if item.name == "dilations" and not read:
-        raise ConfigError("dilations is empty; give at least one, as 1,2,4")
+        raise ConfigError(_("dilations is empty; give at least one, as 1,2,4"))
     return read
+
+
+_KINDS = {int: N_("int"), float: N_("float"), bool: N_("bool"), str: N_("str")}
 
 
 def _scalar(kind: type, value: Any) -> Any:

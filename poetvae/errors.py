@@ -6,7 +6,9 @@ line and exits with the class's `exit_code`; nothing else is caught there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from .i18n import N_, _
 
 # What a hostile file made of a name is quoted, too; a message stays one that can be read.
 _LONGEST = 1500
@@ -61,16 +63,53 @@ def cut(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
+def listed(names: Iterable[object]) -> str:
+    """Names one after another."""
+    return _(", ").join(map(str, names))
+
+
 def several(names: Sequence[object], most: int = 12) -> str:
     """The first so many of these names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(str, names[:most])) + more
+    first, more = listed(names[:most]), len(names) - most
+    return _("{first} and {more} more", first=first, more=more) if more > 0 else first
+
+
+def either(names: Iterable[object]) -> str:
+    """Names of which one is enough."""
+    return _(" or ").join(map(str, names))
+
+
+_OF_THE_SYSTEM = (
+    N_("No such file or directory"),
+    N_("Permission denied"),
+    N_("Operation not permitted"),
+    N_("Is a directory"),
+    N_("Not a directory"),
+    N_("Directory not empty"),
+    N_("File exists"),
+    N_("File name too long"),
+    N_("File too large"),
+    N_("No space left on device"),
+    N_("Disk quota exceeded"),
+    N_("Read-only file system"),
+    N_("Too many open files"),
+    N_("Too many levels of symbolic links"),
+    N_("Device or resource busy"),
+    N_("Input/output error"),
+    N_("Broken pipe"),
+)
+"""What systems say of files, most often."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Why the system, or a library, could not do it, in its words."""
+    return _(getattr(error, "strerror", None) or str(error))
 
 
 def brief(value: object) -> str:
     """A value as an error quotes it, however long it is."""
     if isinstance(value, int) and abs(value) >= 10**60:
-        return "a number of more than 60 digits"
+        return _("a number of more than 60 digits")
     return cut(repr(value))
 
 

@@ -18,6 +18,7 @@ from . import __version__
 from .errors import ConfigError
 from .files import check_suffix, write_file
 from .generation.generate import allowed_tokens
+from .i18n import _
 from .models import TextModel
 from .models.base import ExportPart
 from .poet import Poet
@@ -53,9 +54,14 @@ def export_onnx(poet: Poet, out: str | Path, passes: int | None = None) -> list[
     out = Path(out)
     check_suffix(out, (".onnx",))
     if not (importlib.util.find_spec("onnx") and importlib.util.find_spec("onnxscript")):
-        raise ConfigError("ONNX takes two more packages: pip install 'poetvae[onnx]'")
+        raise ConfigError(_("ONNX takes two more packages: pip install 'poetvae[onnx]'"))
     if 4 * poet.model.num_parameters() > _LARGEST:
-        raise ConfigError(f"{poet.model.num_parameters():,} parameters: an ONNX file takes 2 GiB")
+        raise ConfigError(
+            _(
+                "{n:,} parameters: an ONNX file takes 2 GiB",
+                n=poet.model.num_parameters(),
+            )
+        )
     model = copy.deepcopy(poet.model).cpu().float().eval()
     model.fold_sounds()
     metadata = _metadata(model, poet.codec, passes)

@@ -25,7 +25,8 @@ try:
 except ImportError:  # on Windows a temporary is not held, and not swept after its process
     fcntl = None  # type: ignore[assignment]
 
-from .errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError
+from .errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError, listed, reason_of
+from .i18n import _
 
 MANIFEST = "manifest.json"
 MOST = {
@@ -47,8 +48,9 @@ def check_regular(path: str | Path) -> int:
     device, which may have no end."""
     found = os.stat(path)
     if not stat.S_ISREG(found.st_mode):
-        kind = "a directory" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
-        raise OSError(errno.EINVAL, f"it is {kind}; expected a file", str(path))
+        folder = stat.S_ISDIR(found.st_mode)
+        why = _("it is a directory") if folder else _("it is a pipe or a device")
+        raise OSError(errno.EINVAL, _("{why}; expected a file", why=why), str(path))
     return found.st_size
 
 
@@ -56,7 +58,7 @@ def read_limited(path: str | Path) -> bytes:
     """A file, whole. Raises OSError: as `check_regular` does; or it is larger than `MOST` says."""
     size, most = check_regular(path), MOST.get(Path(path).name, MOST_OF_OTHERS)
     if size > most:
-        why = f"it has {size:,} bytes; expected at most {most:,}"
+        why = _("it has {size:,} bytes; expected at most {most:,}", size=size, most=most)
         raise OSError(errno.EFBIG, why, str(path))
     with open(path, "rb") as file:
         return file.read(size)
@@ -66,7 +68,13 @@ def check_suffix(out: Path, suffixes: tuple[str, ...]) -> str:
     """The suffix of a name, in lower case; raises ConfigError for any other than these."""
     suffix = out.suffix.lower()
     if suffix not in suffixes:
-        raise ConfigError(f"{out}: expected a name that ends in {', '.join(suffixes)}")
+        raise ConfigError(
+            _(
+                "{out}: expected a name that ends in {suffixes}",
+                out=out,
+                suffixes=listed(suffixes),
+            )
+        )
     return suffix
 
 
@@ -97,7 +105,13 @@ def write_files(
                 os.replace(path, folder / name)
             sync(folder)
         except OSError as cause:
-            raise error(f"{folder / name}: cannot be written ({cause.strerror})") from cause
+            raise error(
+                _(
+                    "{path}: cannot be written ({reason})",
+                    path=folder / name,
+                    reason=reason_of(cause),
+                )
+            ) from cause
 
 
 @contextlib.contextmanager
@@ -223,10 +237,23 @@ def read_manifest(folder: Path, error: type[PoetVAEError], remedy: str) -> dict[
         if all(e.keys() == {"size", "sha256"} and type(e["size"]) is int for e in listed.values()):
             return dict(listed)
     except OSError as cause:
-        raise error(f"{path}: cannot be read ({cause.strerror}); {remedy}") from cause
+        raise error(
+            _(
+                "{path}: cannot be read ({reason}); {remedy}",
+                path=path,
+                reason=reason_of(cause),
+                remedy=remedy,
+            )
+        ) from cause
     except MALFORMED:
         pass
-    raise error(f"{path} is damaged: it lists no files with size and sha256; {remedy}")
+    raise error(
+        _(
+            "{path} is damaged: it lists no files with size and sha256; {remedy}",
+            path=path,
+            remedy=remedy,
+        )
+    )
 
 
 @contextlib.contextmanager
@@ -240,7 +267,7 @@ def locked(folder: Path) -> Iterator[Callable[[], bool]]:
     from filelock import FileLock, Timeout  # of use to trainings alone; other commands start sooner
 
     if (folder / ".lock").is_symlink():
-        raise CheckpointError(f"{folder}/.lock is a link; remove it")
+        raise CheckpointError(_("{folder}/.lock is a link; remove it", folder=folder))
     lock = FileLock(folder / ".lock")
     # Open it keeps its number, which another folder might get otherwise.
     handle = -1 if fcntl is None else os.open(folder, os.O_RDONLY)
@@ -249,9 +276,12 @@ def locked(folder: Path) -> Iterator[Callable[[], bool]]:
             try:
                 lock.acquire(blocking=False)
             except Timeout as error:
-                remedy = "wait for it, or choose another --out"
                 raise CheckpointError(
-                    f"{folder} is in use by another training; {remedy}"
+                    _(
+                        "{folder} is in use by another training; wait for it, or choose "
+                        "another --out",
+                        folder=folder,
+                    )
                 ) from error
         yield lambda: folder.is_dir() if handle < 0 else _is(handle, folder)
     finally:

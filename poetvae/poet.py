@@ -26,6 +26,7 @@ from .generation.generate import Forms, Generated, decode, distinct, given, stre
 from .generation.options import CANDIDATES, SamplingOptions, read_options, takes_options
 from .generation.ranking import score
 from .generation.spelling import as_typed
+from .i18n import _
 from .latent import optimise, paths
 from .latent.attributes import Attribute, Direction, codes
 from .latent.index import Index
@@ -253,7 +254,7 @@ class Poet:
         poems = self._read([a, b])
         form, other = map(self.codec.form_of, poems)
         if form != other:
-            raise CorpusError(f"{a} and {b} have two forms; give texts of one")
+            raise CorpusError(_("{a} and {b} have two forms; give texts of one", a=a, b=b))
         if (mode := mode or self.way(a, b)) == "bridge":
             return self._bridge(a, b, form, steps)
         start, end = self._encode(poems).mode
@@ -263,7 +264,7 @@ class Poet:
 
     def _bridge(self, a: str, b: str, form: Form | None, steps: int) -> list[Generated]:
         if form is None:
-            raise ConfigError("a bridge leads between poems of a fixed form; take lerp or slerp")
+            raise ConfigError(_("a bridge leads between poems of a fixed form; take lerp or slerp"))
         found = []
         start, end = (content(self.codec.typed(text), form) for text in (a, b))
         for chars in paths.bridge(start, end, steps, BLANKS[0]):
@@ -285,7 +286,13 @@ class Poet:
             CorpusError: as `encode` does.
         """
         if n < 1 or not 0 <= distance < float("inf"):
-            raise ConfigError(f"n is {n} and distance {distance}; expected at least 1, 0 or more")
+            raise ConfigError(
+                _(
+                    "n is {n} and distance {distance}; expected at least 1, 0 or more",
+                    n=n,
+                    distance=distance,
+                )
+            )
         batch, form = self._one(text)
         generator = torch.Generator(self.model.device).manual_seed(derive_seed(seed, "vary"))
         how: Any = (self.model.latent, batch, n, distance, generator)
@@ -319,7 +326,7 @@ class Poet:
         self.codec.check_themed()
         checked = [self.codec.check_theme(theme) for theme in among]
         if not (names := list(dict.fromkeys(checked)) or list(self.codec.theme_names)):
-            raise ConfigError("no theme was common in training; give some to choose among")
+            raise ConfigError(_("no theme was common in training; give some to choose among"))
         blank = self.codec.labels(None)[: -self.codec.theme_len]
         rows = [(*blank, *self.codec.theme_ids(name)) for name in names]
         posterior, model = self.encode(text), self.model.latent
@@ -382,7 +389,9 @@ class Poet:
             CorpusError: as `encode` and `direction` do.
         """
         if n < 1 or (text is not None and (n > 1 or form)):
-            raise ConfigError(f"n is {n}; expected 1 or more, and with a text neither n nor form")
+            raise ConfigError(
+                _("n is {n}; expected 1 or more, and with a text neither n nor form", n=n)
+            )
         latent, codec = self.model.latent, self.codec
         begun: Iterable[Tensor]
         if text is None:

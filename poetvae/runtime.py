@@ -19,6 +19,7 @@ from types import FrameType
 import torch
 
 from .errors import ConfigError
+from .i18n import _
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
     # The threads of torch are not in a forked process, which would wait for them for ever.
@@ -35,7 +36,7 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"device {name!r} cannot be used here; try cpu") from error
+        raise ConfigError(_("device {name!r} cannot be used here; try cpu", name=name)) from error
     return device
 
 

@@ -49,12 +49,16 @@ def use(page: Page) -> Iterator[str]:
     page.locator("#opened button").nth(3).click()
     page.locator("#offers .choices").wait_for()
     yield "revise"
+    page.get_by_role("tab", name="Couplet").click()
+    page.get_by_role("button", name="Answer", exact=True).click()
+    page.locator("#answers .couplets").wait_for()
+    yield "couplet"
     page.get_by_role("tab", name="Walk").click()
     page.get_by_role("button", name="Walk", exact=True).click()
-    page.locator("#way input[type=range]").fill("4")
+    page.locator("#way .step").last.wait_for()
     yield "walk"
     page.get_by_role("tab", name="Map").click()
-    page.locator("#picture svg[data-map]").click()
+    page.locator("#picture .regions button").first.click()
     page.locator("#there .poem").wait_for()
     yield "map"
     page.get_by_role("tab", name="Score").click()

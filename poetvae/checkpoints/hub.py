@@ -18,6 +18,7 @@ import torch
 from .. import __version__
 from ..errors import CheckpointError
 from ..files import MANIFEST
+from ..i18n import N_, _
 from ..models import TextModel
 from ..runtime import silenced
 from .model_folder import (
@@ -59,7 +60,13 @@ def locate(name: Name = None, revision: str | None = None, log: Log | None = Non
         name = PACKAGED[str(name or next(iter(PACKAGED)))]
     if isinstance(name, Path) or _is_path(name) or not _NAME.fullmatch(name):
         if revision is not None:
-            raise CheckpointError(f"{name} is no name on a hub; leave out revision {revision!r}")
+            raise CheckpointError(
+                _(
+                    "{name} is no name on a hub; leave out revision {revision!r}",
+                    name=name,
+                    revision=revision,
+                )
+            )
         return Path(name)
     return fetch(name, revision, log)
 
@@ -96,21 +103,33 @@ def fetch(name: str, revision: str | None = None, log: Log | None = None) -> Pat
         except CheckpointError as error:
             damaged = error
     if constants.HF_HUB_OFFLINE:
-        why = "HF_HUB_OFFLINE is set, so no hub is asked: unset it, or check the path"
         raise damaged or CheckpointError(
-            f"{where}: no such folder, nor was it fetched before; {why}"
+            _(
+                "{where}: no such folder, nor was it fetched before; HF_HUB_OFFLINE is set, so no "
+                "hub is asked: unset it, or check the path",
+                where=where,
+            )
         )
     if log is not None:
-        log(f"{where}: no such folder; asking the hub {constants.ENDPOINT}")
+        hub = constants.ENDPOINT
+        log(_("{where}: no such folder; asking the hub {hub}", where=where, hub=hub))
     timeout = constants.HF_HUB_ETAG_TIMEOUT
-    with _asking(f"{where}: no such folder, and"), _quiet():
+    with _asking(N_("{name}: no such folder, and the hub {hub} {why}"), where), _quiet():
         api = HfApi(library_name="poetvae", library_version=__version__)
         # First this: snapshot_download would ask without a time limit.
         siblings = api.model_info(repo, revision=revision, timeout=timeout).siblings or []
         names = {sibling.rfilename for sibling in siblings}
         if missing := ", ".join(name for name in _NEEDED if name not in names):
-            why = f"it has no {missing}{pickle_hint(names, 'fetched')}"
-            raise CheckpointError(f"{where} on the hub is no model of poetvae: {why}")
+            why = _(
+                "{where} on the hub is no model of poetvae: it has no {missing}",
+                where=where,
+                missing=missing,
+            )
+            raise CheckpointError(
+                _("; ").join(
+                    [why, *pickle_hint(names, N_("{name} may run code and is not fetched"))]
+                )
+            )
         fetched = Path(
             snapshot_download(
                 repo,
@@ -147,13 +166,19 @@ def push(
     """
     repo, revision = _parse(name, None)
     if revision is not None:
-        raise CheckpointError(f"{name}: a model is put on the main branch; leave out @{revision}")
+        raise CheckpointError(
+            _(
+                "{name}: a model is put on the main branch; leave out @{revision}",
+                name=name,
+                revision=revision,
+            )
+        )
     from huggingface_hub import HfApi
 
     with tempfile.TemporaryDirectory(prefix="poetvae-") as scratch:
         folder = Path(scratch) / "model"
         save_folder(folder, saved, card, dtype=dtype)
-        with _asking(f"{repo}:"), _quiet():
+        with _asking(N_("{name}: the hub {hub} {why}"), repo), _quiet():
             api = HfApi(token=token, library_name="poetvae", library_version=__version__)
             url = api.create_repo(repo, private=private, exist_ok=True)
             api.upload_folder(
@@ -170,8 +195,12 @@ def _parse(name: str, revision: str | None) -> tuple[str, str | None]:
     text = f"{name}@{revision}" if revision is not None else name
     match = _NAME.fullmatch(text)
     if match is None or ".." in text:
-        expected = "owner/name or owner/name@revision"
-        raise CheckpointError(f"{text!r} is no name on a hub; expected {expected}")
+        raise CheckpointError(
+            _(
+                "{text!r} is no name on a hub; expected owner/name or owner/name@revision",
+                text=text,
+            )
+        )
     return match[1], match[2]
 
 
@@ -187,19 +216,19 @@ def _cached(repo: str, revision: str | None) -> Path | None:
 
 
 @contextlib.contextmanager
-def _asking(start: str) -> Iterator[None]:
-    """Whatever goes wrong with a hub as one line, which begins so."""
+def _asking(text: str, name: str) -> Iterator[None]:
+    """Whatever goes wrong with a hub as one line, a text with {name}, {hub} and {why}."""
     from huggingface_hub import constants, errors
 
     # In this order: the first error is one of the second kind, too.
     known = {
-        errors.GatedRepoError: (
+        errors.GatedRepoError: N_(
             "has it for those alone who were granted access; ask its owner, then `hf auth login`"
         ),
-        errors.RepositoryNotFoundError: (
+        errors.RepositoryNotFoundError: N_(
             "has no such model, or keeps it private; check the name, or `hf auth login`"
         ),
-        errors.RevisionNotFoundError: "has no such revision of it; check that",
+        errors.RevisionNotFoundError: N_("has no such revision of it; check that"),
     }
     try:
         yield
@@ -209,10 +238,13 @@ def _asking(start: str) -> Iterator[None]:
     # common base.
     except Exception as error:
         reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        other = f"gave no answer that could be used ({reason}); check the name, the network, and "
-        other += "`hf auth login`"
-        why = next((text for kind, text in known.items() if isinstance(error, kind)), other)
-        raise CheckpointError(f"{start} the hub {constants.ENDPOINT} {why}") from error
+        other = N_(
+            "gave no answer that could be used ({reason}); check the name, the network, and "
+            "`hf auth login`"
+        )
+        why = next((why for kind, why in known.items() if isinstance(error, kind)), other)
+        values = {"name": name, "hub": constants.ENDPOINT, "why": _(why, reason=reason)}
+        raise CheckpointError(_(text, **values)) from error
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from torch import Tensor
 
 from .. import files as disk
 from ..config import MODELS, ModelConfig, from_dict
-from ..errors import MALFORMED, CheckpointError, PoetVAEError
+from ..errors import MALFORMED, CheckpointError, PoetVAEError, either, reason_of
 from ..files import (
     MANIFEST,
     check_regular,
@@ -43,6 +43,7 @@ from ..files import (
     write_file,
     write_files,
 )
+from ..i18n import N_, _
 from ..models import TextModel, build
 from ..text.codec import PoemCodec
 from ..text.tokenizer import PoemTokenizer
@@ -83,7 +84,9 @@ def save_folder(
     """
     folder = Path(folder)
     if folder.exists() and not overwrite:
-        raise CheckpointError(f"{folder} exists; choose another name, or overwrite it")
+        raise CheckpointError(
+            _("{folder} exists; choose another name, or overwrite it", folder=folder)
+        )
     _write(folder, _model_files(saved, card, dtype))
 
 
@@ -95,7 +98,9 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such model folder; check the path, or train one")
+        raise CheckpointError(
+            _("{folder}: no such model folder; check the path, or train one", folder=folder)
+        )
     # While a run is trained its files are replaced, one right after the other, and old checkpoints
     # go: what is torn, or gone, is whole in a moment.
     for wait in _WAITS if (folder / "train.json").exists() else _WAITS[:1]:
@@ -112,7 +117,8 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu") -> Saved
                 raise
             continue
         if (folder / MANIFEST).exists():
-            warnings.warn(f"{failed}; using {newest.name} instead", stacklevel=2)
+            using = _("{error}; using {name} instead", error=failed, name=newest.name)
+            warnings.warn(using, stacklevel=2)
         return saved
     raise failed
 
@@ -137,7 +143,9 @@ def save_checkpoint(
             with temporary_folder(folder.parent) as aside:
                 os.rename(folder, aside / folder.name)
     except OSError as error:
-        raise CheckpointError(f"{folder}: cannot be replaced ({error.strerror})") from error
+        raise CheckpointError(
+            _("{folder}: cannot be replaced ({reason})", folder=folder, reason=reason_of(error))
+        ) from error
     _write(folder, files, run=of_run, step=step)
     write_file(folder.with_name("latest"), f"{folder.name}\n".encode())
     # Later ones did not verify either: they take no place.
@@ -149,7 +157,7 @@ def save_checkpoint(
 
 def sweep(run: Path) -> None:
     """Remove what a process that was killed while writing has left half-written in a run."""
-    for folder in (run, run / "checkpoints", *(folder for _, folder in checkpoints(run))):
+    for folder in (run, run / "checkpoints", *(folder for __, folder in checkpoints(run))):
         disk.sweep(folder)
 
 
@@ -169,12 +177,12 @@ def latest_checkpoint(run: str | Path) -> Path | None:
             _read_files(path, set(_read_manifest(path)))
             of_run, of_step = _origin(path)
             if expected is not None and (of_run or "") != expected:
-                raise CheckpointError(f"{path} is of another run")
+                raise CheckpointError(_("{path} is of another run", path=path))
             if of_step not in (step, None):
-                raise CheckpointError(f"{path} is of step {of_step}")
+                raise CheckpointError(_("{path} is of step {of_step}", path=path, of_step=of_step))
             return path
         except CheckpointError as error:
-            warnings.warn(f"{error}; trying the one before", stacklevel=2)
+            warnings.warn(_("{error}; trying the one before", error=error), stacklevel=2)
     return None
 
 
@@ -200,7 +208,9 @@ def load_state(folder: Path) -> dict[str, Any]:
     try:
         return dict(torch.load(io.BytesIO(data), map_location="cpu", weights_only=True))
     except Exception as error:  # torch raises many kinds here; all mean the same to a reader
-        raise CheckpointError(f"{folder}/state.pt is not a training state; remove it") from error
+        raise CheckpointError(
+            _("{folder}/state.pt is not a training state; remove it", folder=folder)
+        ) from error
 
 
 def _model_files(saved: Saved, card: str, dtype: torch.dtype = torch.float32) -> dict[str, bytes]:
@@ -235,20 +245,28 @@ def _write(folder: Path, files: dict[str, bytes], **about: Any) -> None:
         with new_folder(folder) as temporary:
             write_files(temporary, files)
     except OSError as error:
-        raise CheckpointError(f"{folder}: cannot be written ({error.strerror})") from error
+        raise CheckpointError(
+            _("{folder}: cannot be written ({reason})", folder=folder, reason=reason_of(error))
+        ) from error
 
 
 def _read_manifest(folder: Path) -> dict[str, dict[str, Any]]:
     if not (folder / MANIFEST).exists():
-        hint = pickle_hint((path.name for path in folder.glob("*")), "loaded")
-        raise CheckpointError(f"{folder} has no {MANIFEST}: not a poetvae model, or torn{hint}")
-    return read_manifest(folder, CheckpointError, "fetch the model again")
+        why = _(
+            "{folder} has no {manifest}: not a poetvae model, or torn",
+            folder=folder,
+            manifest=MANIFEST,
+        )
+        names = (path.name for path in folder.glob("*"))
+        hint = pickle_hint(names, N_("{name} may run code and is not loaded"))
+        raise CheckpointError(_("; ").join([why, *hint]))
+    return read_manifest(folder, CheckpointError, _("fetch the model again"))
 
 
-def pickle_hint(names: Iterable[str], done: str) -> str:
-    """The end of an error where there are pickles instead of a model, which are not read."""
-    pickle = min((name for name in names if name.endswith(PICKLES)), default="")
-    return f"; {pickle} may run code and is not {done}" if pickle else ""
+def pickle_hint(names: Iterable[str], text: str) -> list[str]:
+    """What is said, a text with {name}, where there are pickles instead of a model."""
+    pickles = sorted(name for name in names if name.endswith(PICKLES))
+    return [_(text, name=name) for name in pickles[:1]]
 
 
 def _read_files(folder: Path, names: Set[str]) -> dict[str, bytes]:
@@ -257,11 +275,23 @@ def _read_files(folder: Path, names: Set[str]) -> dict[str, bytes]:
     files = {}
     for name in sorted(names):
         if name not in listed:
-            raise CheckpointError(f"{folder}/{MANIFEST} lists no {name}; fetch the model again")
+            raise CheckpointError(
+                _(
+                    "{folder}/{manifest} lists no {name}; fetch the model again",
+                    folder=folder,
+                    manifest=MANIFEST,
+                    name=name,
+                )
+            )
         data = _read_bytes(folder / name, listed[name]["size"])
         if manifest_entry(data) != listed[name]:
-            why = f"size or sha256 differ from {MANIFEST}; fetch or save the model again"
-            raise CheckpointError(f"{folder}/{name} is damaged: {why}")
+            why = _(
+                "size or sha256 differ from {manifest}; fetch or save the model again",
+                manifest=MANIFEST,
+            )
+            raise CheckpointError(
+                _("{folder}/{name} is damaged: {why}", folder=folder, name=name, why=why)
+            )
         files[name] = data
     return files
 
@@ -271,7 +301,9 @@ def _read_bytes(path: Path, size: int) -> bytes:
     try:
         return read_limited(path) if check_regular(path) == size else b""
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror})") from error
+        raise CheckpointError(
+            _("{path}: cannot be read ({reason})", path=path, reason=reason_of(error))
+        ) from error
 
 
 def _load(folder: Path, device: str | torch.device) -> Saved:
@@ -281,31 +313,60 @@ def _load(folder: Path, device: str | torch.device) -> Saved:
     except (ValueError, RecursionError):
         config = None
     if not isinstance(config, dict):
-        raise CheckpointError(f"{folder}/config.json is not a JSON object; fetch the model again")
+        raise CheckpointError(
+            _("{folder}/config.json is not a JSON object; fetch the model again", folder=folder)
+        )
     found = config.get("format"), config.get("version"), config.get("kind")
     if found[:2] != ("poetvae", FORMAT_VERSION) or found[2] not in [*MODELS]:
         raise CheckpointError(
-            f"{folder}/config.json says format, version, kind = {found}; this version of poetvae "
-            f"reads ('poetvae', {FORMAT_VERSION}, {' or '.join(map(repr, MODELS))})"
+            _(
+                "{folder}/config.json says format, version, kind = {found}; this version "
+                "of poetvae reads ('poetvae', {version}, {kinds})",
+                folder=folder,
+                found=found,
+                version=FORMAT_VERSION,
+                kinds=either(map(repr, MODELS)),
+            )
         )
     try:
         model_config = from_dict(ModelConfig, config.get("model") or {})
         if model_config.kind != found[2]:
-            raise CheckpointError(f"its kind is {found[2]!r}, its model's {model_config.kind!r}")
+            raise CheckpointError(
+                _(
+                    "its kind is {kind!r}, its model's {other!r}",
+                    kind=found[2],
+                    other=model_config.kind,
+                )
+            )
         tokenizer = PoemTokenizer.from_bytes(files["tokenizer.model"])
         if len(tokenizer) != model_config.vocab_size:
-            sizes = f"{len(tokenizer)} tokens, its model {model_config.vocab_size}"
-            raise CheckpointError(f"its tokenizer has {sizes}")
+            raise CheckpointError(
+                _(
+                    "its tokenizer has {n} tokens, its model {vocab_size}",
+                    n=len(tokenizer),
+                    vocab_size=model_config.vocab_size,
+                )
+            )
         codec = PoemCodec.from_dict(tokenizer, model_config.max_len, config.get("text") or {})
         if codec.label_sizes != model_config.label_sizes:
-            sizes = f"{model_config.label_sizes} values; its forms and fields have "
-            raise CheckpointError(f"its labels have {sizes}{codec.label_sizes}")
+            raise CheckpointError(
+                _(
+                    "its labels have {sizes} values; its forms and fields have {others}",
+                    sizes=model_config.label_sizes,
+                    others=codec.label_sizes,
+                )
+            )
         if codec.theme_len != model_config.theme_len:
-            sizes = f"{model_config.theme_len} characters; its text has {codec.theme_len}"
-            raise CheckpointError(f"its themes have {sizes}")
+            raise CheckpointError(
+                _(
+                    "its themes have {n} characters; its text has {other}",
+                    n=model_config.theme_len,
+                    other=codec.theme_len,
+                )
+            )
         model = _load_weights(model_config, files["model.safetensors"])
     except PoetVAEError as error:
-        raise CheckpointError(f"{folder}: {error}") from error
+        raise CheckpointError(_("{folder}: {error}", folder=folder, error=error)) from error
     return Saved(model.to(device).eval(), codec)
 
 
@@ -314,17 +375,22 @@ def _load_weights(config: ModelConfig, data: bytes) -> TextModel:
     try:
         weights = current_names(safetensors.torch.load(data))
     except safetensors.SafetensorError as error:
-        raise CheckpointError(f"model.safetensors is malformed ({error})") from error
+        raise CheckpointError(_("model.safetensors is malformed ({error})", error=error)) from error
     with torch.device("meta"):
         expected = {name: tuple(p.shape) for name, p in build(config).tensors().items()}
     shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
     for name in sorted(expected.keys() | shapes.keys()):
         if (there := shapes.get(name)) != (wanted := expected.get(name)):
             raise CheckpointError(
-                f"model.safetensors: {name} is {there}; config.json says {wanted}"
+                _(
+                    "model.safetensors: {name} is {there}; config.json says {wanted}",
+                    name=name,
+                    there=there,
+                    wanted=wanted,
+                )
             )
     if not all(torch.isfinite(w.float()).all() for w in weights.values()):
-        raise CheckpointError("model.safetensors holds numbers that are not finite")
+        raise CheckpointError(_("model.safetensors holds numbers that are not finite"))
     model = build(config)
     with torch.no_grad():
         for name, tensor in model.tensors().items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..errors import listed
+from ..i18n import _
 from ..text.poem import Form
 from .automaton import compatible
 from .constraint import Condition, crowded, joint
@@ -13,7 +15,7 @@ from .constraint import Condition, crowded, joint
 def explain(conditions: Sequence[Condition]) -> str:
     """The words for conditions that exclude each other: the fewest of them that still do."""
     if not _exclusive(conditions):
-        return "no string of tokens meets both conditions; loosen one"
+        return _("no string of tokens meets both conditions; loosen one")
     for condition in conditions:
         rest = [other for other in conditions if other is not condition]
         if _exclusive(rest):
@@ -25,8 +27,10 @@ def explain(conditions: Sequence[Condition]) -> str:
     names = [condition.name for condition in conditions]
     places = sorted({t for condition in conditions if condition.by_sound for t in condition.words})
     sounds = [one.sound(t) for t in places for one in conditions if t in one.sounds]
-    why = f": {', '.join(sounds)}" if sounds else "; leave one of them out"
-    return f"{', '.join(names[:-1])} and {names[-1]} cannot be met together{why}"
+    what = _("{names} cannot be met together", names=_together(names))
+    if not sounds:
+        return _("{what}; leave one of them out", what=what)
+    return _("{what}: {why}", what=what, why=listed(sounds))
 
 
 def _exclusive(conditions: Sequence[Condition]) -> bool:
@@ -39,12 +43,18 @@ def _clash(a: Condition, b: Condition) -> str | None:
     form, by_sound = a.constraint.form, a.by_sound or b.by_sound
     common = a.constraint.allowed & b.constraint.allowed
     for t in (~common.any(dim=1)).nonzero().flatten().tolist():
-        return f"{place(form, t)}: {a.at(t, by_sound)}, {b.at(t, by_sound)}"
+        wants = {"a": a.at(t, by_sound), "b": b.at(t, by_sound)}
+        return _("{place}: {a}, {b}", place=place(form, t), **wants)
     for i, line in enumerate(form.spans if form else ()):
         if not compatible(a.constraint.parts[0], b.constraint.parts[0], line):
             fixed, other = (a, b) if a.sounds else (b, a)
-            wanted = ", ".join(fixed.sound(t) for t in line if t in fixed.sounds)
-            return f"line {i + 1} cannot satisfy {other.name}: {fixed.name} wants {wanted}"
+            return _(
+                "line {n} cannot satisfy {name}: {other} wants {what}",
+                n=i + 1,
+                name=other.name,
+                other=fixed.name,
+                what=listed(fixed.sound(t) for t in line if t in fixed.sounds),
+            )
     return None
 
 
@@ -56,23 +66,33 @@ def _crowd(conditions: Sequence[Condition]) -> str | None:
     if loose is None:
         return None
     names = [one.name for one in conditions if not one.constraint.distinct or one.words]
-    see = f": see {' and '.join(names)}" if names else ""
-    if not places:
-        return f"no character may come twice{see}"
     tokens = {token for choices in places.values() for token in choices}
-    if len(tokens) == 1:
-        char = next(
-            (c.words[t] for t in places for c in conditions if t in c.sounds), "one character"
+    if not places:
+        why = _("no character may come twice")
+    elif len(tokens) == 1:
+        words = (c.words[t] for t in places for c in conditions if t in c.sounds)
+        char = next(words, None) or _("one character")
+        why = _(
+            "no character may come twice, but {char} has to stand at {places}",
+            char=char,
+            places=_(" and at ").join(place(loose.form, t) for t in places),
         )
-        where = " and at ".join(place(loose.form, t) for t in places)
-        return f"no character may come twice, but {char} has to stand at {where}{see}"
-    few = f"{len(places)} places have {len(tokens)} characters to choose from"
-    return f"no character may come twice, but {few}{see}"
+    else:
+        why = _(
+            "no character may come twice, but {places} places have {n} characters to choose from",
+            places=len(places),
+            n=len(tokens),
+        )
+    return _("{why}: see {names}", why=why, names=_(" and ").join(names)) if names else why
+
+
+def _together(names: Sequence[str]) -> str:
+    return _("{names} and {last}", names=listed(names[:-1]), last=names[-1])
 
 
 def place(form: Form | None, t: int) -> str:
     """Where a position is, counted from 1 as people do: "line 2, position 5"."""
     if form is None:
-        return f"position {t + 1}"
+        return _("position {n}", n=t + 1)
     verse, at = form.place(t)
-    return f"line {verse + 1}, position {at + 1}"
+    return _("line {line}, position {n}", line=verse + 1, n=at + 1)

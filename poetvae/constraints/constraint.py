@@ -18,6 +18,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..errors import ConstraintError
+from ..i18n import _
 from ..text.poem import Form
 from ..text.tokenizer import NEWLINE
 from .automaton import Automaton, at_most_once, compatible, intersection, product_size
@@ -42,11 +43,12 @@ class Condition:
     def at(self, t: int, by_sound: bool) -> str:
         """What it wants at a position, with the sound where that matters."""
         sounds = by_sound and t in self.sounds
-        return f"{self.name} wants {self.sound(t) if sounds else self.words.get(t, 'another')}"
+        what = self.sound(t) if sounds else self.words.get(t, _("another"))
+        return _("{name} wants {what}", name=self.name, what=what)
 
     def sound(self, t: int) -> str:
         """The character that it fixes at a position, and how it sounds."""
-        return f"{self.words[t]} ({self.sounds[t]})"
+        return _("{char} ({sound})", char=self.words[t], sound=self.sounds[t])
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,9 +185,13 @@ def joint(constraints: Sequence[Constraint]) -> Constraint | None:
     for one in constraints:
         if (first.form, len(first.parts[0].edges)) != (one.form, len(one.parts[0].edges)):
             raise ConstraintError(
-                f"conditions on {first.form or 'free'} and on {one.form or 'free'} poems, of"
-                f" {len(first.parts[0].edges)} and {len(one.parts[0].edges)} positions; give one"
-                " form"
+                _(
+                    "conditions on {a} and on {b} poems, of {m} and {n} positions; give one form",
+                    a=first.form or _("free"),
+                    b=one.form or _("free"),
+                    m=len(first.parts[0].edges),
+                    n=len(one.parts[0].edges),
+                )
             )
         for part in one.parts:
             new = part if one is first and one.distinct == distinct else _once(part, places)

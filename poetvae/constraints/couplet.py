@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import ConstraintError, cut
+from ..i18n import _
 from ..text.cleaning import clean
 from ..text.codec import PoemCodec
 from ..text.poem import HAN, Form
@@ -50,9 +51,22 @@ class Upper:
         rest = _PART.sub("", text)
         others = "".join(char for char in rest if char.isalnum() or char in f"{BLANKS}\n")
         if others or not SHORTEST <= len(chars) <= LONGEST:
-            has = f"{len(chars)} Han characters" + f" beside {cut(others, 12)!r}" * bool(others)
-            wanted = f"one line of {SHORTEST} to {LONGEST}, such as 海闊憑魚躍"
-            raise ConstraintError(f"the upper line {cut(typed, 24)!r} has {has}; expected {wanted}")
+            has = _("{n} Han characters", n=len(chars))
+            if others:
+                has = _("{has} beside {others!r}", has=has, others=cut(others, 12))
+            wanted = _(
+                "one line of {shortest} to {longest}, such as 海闊憑魚躍",
+                shortest=SHORTEST,
+                longest=LONGEST,
+            )
+            raise ConstraintError(
+                _(
+                    "the upper line {typed!r} has {has}; expected {wanted}",
+                    typed=cut(typed, 24),
+                    has=has,
+                    wanted=wanted,
+                )
+            )
         known = codec.spell(chars)
         ids = zip(chars, codec.ids(known), strict=True)
         if lacking := [char for char, token in ids if token == codec.tokenizer.unk_id]:
@@ -116,9 +130,21 @@ class Upper:
         for form in (Form(self.lengths, 2), whole):
             if form in codec.forms:
                 return form
-        why = f"{self.text} has {len(self.chars)} characters, a line of {whole}"
-        what = f"this model writes {codec.known_forms}"
-        raise ConstraintError(f"{why}; {what}: give a line of those, or train with --form {whole}")
+        why = _(
+            "{text} has {n} characters, a line of {whole}",
+            text=self.text,
+            n=len(self.chars),
+            whole=whole,
+        )
+        what = _("this model writes {forms}", forms=codec.known_forms)
+        raise ConstraintError(
+            _(
+                "{why}; {what}: give a line of those, or train with --form {whole}",
+                why=why,
+                what=what,
+                whole=whole,
+            )
+        )
 
 
 def couplet(codec: PoemCodec, upper: Upper, strictness: str = USUAL) -> Constraint:
@@ -143,8 +169,14 @@ def couplet(codec: PoemCodec, upper: Upper, strictness: str = USUAL) -> Constrai
         allowed[[size + t for t in group]] &= allowed[[size + t for t in group]].all(dim=0)
     for t, token in enumerate(given):
         if not allowed[size + t].any():
-            where = f"place {t + 1} of the line after {upper.text}"
-            raise ConstraintError(f"this model has no character for {where}; take another line")
+            raise ConstraintError(
+                _(
+                    "this model has no character for place {n} of the line after {text}; take "
+                    "another line",
+                    n=t + 1,
+                    text=upper.text,
+                )
+            )
         allowed[t] = mask(codec, [token])
     places = torch.arange(len(allowed))
     parts = [Automaton.of(allowed, [[places.unsqueeze(0)]])]
@@ -153,14 +185,16 @@ def couplet(codec: PoemCodec, upper: Upper, strictness: str = USUAL) -> Constrai
         common = allowed[size + group[0]].nonzero().flatten()  # in order of frequency
         common = common[common % len(again) == i][:COMMON]
         if not len(common):
-            raise ConstraintError(f"this model has too few characters to answer {upper.text}")
+            raise ConstraintError(
+                _("this model has too few characters to answer {text}", text=upper.text)
+            )
         rows = places.repeat(len(common), 1)
         rows[:, [size + t for t in group]] = len(places) + torch.arange(len(common)).unsqueeze(1)
         alone = torch.eye(len(codec.tokenizer), dtype=torch.bool)[common]
         parts.append(Automaton.of(torch.cat([allowed, alone]), [[rows]]))
     distinct = frozenset(size + group[0] for group in upper.groups)
     answers = Constraint(tuple(parts), distinct, form=form)
-    return replace(answers, says=(Condition(f"the answer to {upper.text}", answers),))
+    return replace(answers, says=(Condition(_("the answer to {text}", text=upper.text), answers),))
 
 
 def _opposite(codec: PoemCodec, upper: Upper, strictness: str) -> Iterator[tuple[int, Tensor]]:

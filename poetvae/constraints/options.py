@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any
 
 from ..config import option
-from ..errors import ConstraintError
+from ..errors import ConstraintError, either
+from ..i18n import N_, _
 from ..text.prosody import METRES, STRICTNESS, USUAL
 
 WHERE = ("heads", "ends", "diagonal")  # where an acrostic may stand in the lines
@@ -28,87 +29,118 @@ class Conditions:
     """What is asked of a poem; all combine. A value that is no choice is a ConstraintError."""
 
     first_line: str | None = _text(
-        None, "The first line.", label="First line", hint="a whole line of the form"
+        None, N_("The first line."), label=N_("First line"), hint=N_("a whole line of the form")
     )
     lines: Mapping[int, str] | Sequence[tuple[int, str]] = option(
-        (), "Line N; can repeat.", flag="--line", metavar="N=TEXT", repeat=True, rule="line"
+        (), N_("Line N; can repeat."), flag="--line", metavar="N=TEXT", repeat=True, rule="line"
     )
     template: str | None = option(
-        None, "The text, with _ for what is open.", metavar=_GAPS, label="Template", hint=_GAPS
+        None,
+        N_("The text, with _ for what is open."),
+        metavar=_GAPS,
+        label=N_("Template"),
+        hint=_GAPS,
     )
     acrostic: str | None = _text(
         None,
-        "A character for each line, one after another.",
-        label="Acrostic",
+        N_("A character for each line, one after another."),
+        label=N_("Acrostic"),
         hint="山水",
         companion="where",
     )
     where: str = option(
-        "heads", "Where in the lines.", flag="--acrostic-at", among=WHERE, label="Acrostic at"
+        "heads",
+        N_("Where in the lines."),
+        flag="--acrostic-at",
+        among=WHERE,
+        label=N_("Acrostic at"),
     )
     contains: str | Sequence[str] = _text(
-        (), "In one line; can repeat.", repeat=True, rank=5, label="Keyword", hint="明月"
+        (), N_("In one line; can repeat."), repeat=True, rank=5, label=N_("Keyword"), hint="明月"
     )
     rhyme: str | None = option(
         None,
-        "Of the even lines, or as the tune has it: a class (陽, 七陽), a character of it, a final "
-        "(ang), or any; in English a word of it (light).",
+        N_(
+            "Of the even lines, or as the tune has it: a class (陽, 七陽), a character of it, a "
+            "final (ang), or any; in English a word of it (light)."
+        ),
         metavar="尤|any",
         rank=4,
-        label="Rhyme class",
+        label=N_("Rhyme class"),
         companion="rhyme_scheme",
         bare="any",
     )
     rhyme_scheme: str | None = option(
         None,
-        "In English, which lines rhyme: ABAB, AABB, ABCB or any other letters; or none.",
+        N_("In English, which lines rhyme: ABAB, AABB, ABCB or any other letters; or none."),
         metavar="ABAB|none",
-        label="Rhyme scheme",
-        hint="ABAB",
+        label=N_("Rhyme scheme"),
+        hint=N_("ABAB"),
     )
     tones: str | None = option(
         None,
-        "Of regulated verse, or of the tune: every reading of the characters fits, some usual one "
-        "(as without a word), or some.",
+        N_(
+            "Of regulated verse, or of the tune: every reading of the characters fits, some usual "
+            "one (as without a word), or some."
+        ),
         bare=USUAL,
         among=TONES,
         rank=2,
-        label="Regulated tones",
+        label=N_("Regulated tones"),
     )
     metre: str | None = option(
-        None, "Of English verse.", among=METRES, rank=3, label="Metre", companion="strictness"
+        None,
+        N_("Of English verse."),
+        among=METRES,
+        rank=3,
+        label=N_("Metre"),
+        companion="strictness",
     )
     strictness: str = option(
         USUAL,
-        "How nearly the metre is kept: without an inverted foot, with the first one, or any.",
+        N_("How nearly the metre is kept: without an inverted foot, with the first one, or any."),
         among=STRICTNESS,
-        label="Strictness",
+        label=N_("Strictness"),
     )
-    no_repeat: bool = option(False, "No character comes twice.", rank=1, label="No repeats")
+    no_repeat: bool = option(False, N_("No character comes twice."), rank=1, label=N_("No repeats"))
     without: str = option(
         "",
-        "None of these characters.",
+        N_("None of these characters."),
         metavar="CHARS",
-        label="Without",
-        hint="none of these characters",
+        label=N_("Without"),
+        hint=N_("none of these characters"),
     )
     only: str = option(
         "",
-        "No others.",
+        N_("No others."),
         metavar="CHARS",
-        label="Only",
-        hint="no other characters than these",
+        label=N_("Only"),
+        hint=N_("no other characters than these"),
     )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value, among = getattr(self, field.name), field.metadata["among"]
             if among and value is not None and value not in among:
-                raise ConstraintError(f"{field.name} is {value!r}; expected {' or '.join(among)}")
+                raise ConstraintError(
+                    _(
+                        "{name} is {value!r}; expected {among}",
+                        name=field.name,
+                        value=value,
+                        among=either(among),
+                    )
+                )
         texts: dict[int, str] = {}
         for n, text in self.lines.items() if isinstance(self.lines, Mapping) else self.lines:
             if texts.setdefault(n, text) != text:
-                raise ConstraintError(f"line {n} is {texts[n]!r} and {text!r}; give it once")
+                raise ConstraintError(
+                    _(
+                        "line {n} is {before!r} and {text!r}; give it once",
+                        n=n,
+                        before=texts[n],
+                        text=text,
+                    )
+                )
 
     def __bool__(self) -> bool:
         """Whether anything is asked."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import takewhile
 
-from ..errors import ConstraintError
+from ..errors import ConstraintError, listed
+from ..i18n import N_, _
 from ..text.cleaning import clean
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
 from ..text.poem import LACUNA, Form
+from ..text.prosody import STRICTNESS
 from .options import WHERE, Conditions
 from .vocabulary import language_for, reading_masks
 
@@ -63,11 +65,21 @@ def form_for(codec: PoemCodec, conditions: Conditions) -> Form | None:
     if not fitting and len(codec.forms) == 1:
         return codec.check_form(None)  # for the rule to say what it lacks
     if not fitting:
-        texts = ((name, *(x for x in args if x not in WHERE)) for name, args in asked)
-        names = ", ".join(" ".join(map(str, text)).replace("_", " ") for text in texts)
-        why = f"{names}: no form of this model has room for it"
-        raise ConstraintError(f"{why}; it writes {codec.known_forms}")
+        texts = ((_(_NAMES[name]), *_said(args)) for name, args in asked)
+        raise ConstraintError(
+            _(
+                "{names}: no form of this model has room for it; it writes {forms}",
+                names=listed(" ".join(map(str, text)) for text in texts),
+                forms=codec.known_forms,
+            )
+        )
     return min(fitting, key=lambda form: (bool(form.tune), fitting[form], -codec.forms[form]))
+
+
+def _said(arguments: Iterable[object]) -> Iterator[object]:
+    """What people gave, without where an acrostic stands."""
+    given = (x for x in arguments if x not in WHERE)
+    return (_(str(x)) if x in STRICTNESS else x for x in given)
 
 
 def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
@@ -77,15 +89,20 @@ def form_opened_by(codec: PoemCodec, text: str) -> Form | None:
         return None
     fitting = {}
     for form in codec.forms:
-        chars, _ = typed_units(codec, opened(text), form)
+        chars, __ = typed_units(codec, opened(text), form)
         left = _template(codec, form, text)
         whole = LACUNA not in chars and not left  # so that more has to be written
         if left is not None and len(chars) + whole <= form.size:
             fitting[form] = (bool(form.tune), left, form.lines, -codec.forms[form])
     if not fitting:
-        forms = f"none of the model's forms, {codec.known_forms},"
-        why = f"{text!r} opens {forms} with anything left to write"
-        raise ConstraintError(f"{why}; give whole lines, with _ for what is open")
+        raise ConstraintError(
+            _(
+                "{text!r} opens none of the model's forms, {forms}, with anything left to write; "
+                "give whole lines, with _ for what is open",
+                text=text,
+                forms=codec.known_forms,
+            )
+        )
     return min(fitting, key=lambda form: fitting[form])
 
 
@@ -136,4 +153,13 @@ _ROOM: dict[str, Callable[..., int | None]] = {
     "contains": _contains,
     "tones": _tones,
     "rhyme": _rhyme,
+}
+_NAMES = {
+    "first_line": N_("first line"),
+    "line": N_("line"),
+    "template": N_("template"),
+    "acrostic": N_("acrostic"),
+    "contains": N_("contains"),
+    "tones": N_("tones"),
+    "rhyme": N_("rhyme"),
 }

@@ -16,7 +16,8 @@ from operator import and_
 import torch
 from torch import Tensor
 
-from ..errors import ConstraintError, brief, cut
+from ..errors import ConstraintError, brief, cut, either, listed
+from ..i18n import N_, _
 from ..text.cleaning import clean
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
@@ -76,14 +77,16 @@ def line(codec: PoemCodec, form: Form | None, n: int, text: str) -> Constraint:
     Raises:
         ConstraintError: no such line, a text of another length, characters that the model lacks.
     """
-    name = "the first line" if n == 1 else f"line {brief(n)}"
+    name = _("the first line") if n == 1 else _("line {n}", n=brief(n))
     if form is None and n == 1:
         chars = typed_chars(text)
         _check_length(name, chars, 1, codec.max_len - 2)
         return _fixed(codec, form, dict(enumerate((*chars, "\n"))), name)
     form = _fixed_form(form, name)
     if not 1 <= n <= form.lines:
-        raise ConstraintError(f"{name} of {form}: expected 1 to {form.lines}")
+        raise ConstraintError(
+            _("{name} of {form}: expected 1 to {lines}", name=name, form=form, lines=form.lines)
+        )
     span = form.spans[n - 1]
     chars = typed_units(codec, text, form, n - 1)[0]
     _check_length(name, chars, 1 if n == 1 else len(span), len(span), text)
@@ -97,10 +100,12 @@ def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     Raises:
         ConstraintError: nothing but blanks, lines of other lengths or too many, unknown characters.
     """
-    name = "the template"
+    name = _("the template")
     typed, text = text, opened(text)
     if not text.replace(LACUNA, "").strip():
-        raise ConstraintError(f"the template {typed!r} has no character; give at least one")
+        raise ConstraintError(
+            _("the template {typed!r} has no character; give at least one", typed=typed)
+        )
     if form is None:
         _check_length(name, clusters(text), 1, codec.max_len - 1)
         return _fixed(codec, form, dict(enumerate(clusters(text))), name)
@@ -108,13 +113,20 @@ def template(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
     for end in sorted(ends):
         if end < form.size and not form.has_ends(form.size, [end]):
             verse = form.place(end)[0]
-            line, span = f"line {verse + 1} of the template", form.spans[verse]
+            line, span = _("line {n} of the template", n=verse + 1), form.spans[verse]
             start = max((other for other in ends if other < end), default=0)
             part = chars[max(start, span.start) : end]
             _check_length(line, part, len(span), len(span), _as_typed(codec, part))
     if len(chars) > form.size:
-        sizes = f"the template has {len(chars)} characters, {form} has {form.size}"
-        raise ConstraintError(f"{sizes} in {form.lines} lines")
+        raise ConstraintError(
+            _(
+                "the template has {n} characters, {form} has {size} in {lines} lines",
+                n=len(chars),
+                form=form,
+                size=form.size,
+                lines=form.lines,
+            )
+        )
     return _fixed(codec, form, dict(enumerate(chars)), name)
 
 
@@ -124,10 +136,12 @@ def acrostic(codec: PoemCodec, form: Form | None, text: str, where: str = "heads
     Raises:
         ConstraintError: free form, more characters than lines, characters that the model lacks.
     """
-    name = "the acrostic"
+    name = _("the acrostic")
     form = _fixed_form(form, name)
     if where not in WHERE:
-        raise ConstraintError(f"an acrostic at {where!r}: expected {', '.join(WHERE)}")
+        raise ConstraintError(
+            _("an acrostic at {where!r}: expected {places}", where=where, places=listed(WHERE))
+        )
     chars = language_for(codec.tokenizer).characters(clean(text)[0] or text)
     places = column(form, where)
     _check_length(name, chars, 1, len(places), text)
@@ -142,7 +156,7 @@ def contains(codec: PoemCodec, form: Form | None, text: str) -> Constraint:
         ConstraintError: a text longer than a line, characters that the model lacks.
     """
     chars = typed_units(codec, text, form)[0] if form else typed_chars(text)
-    name = f"the text {text.strip() if codec.spelt else ''.join(chars)}"
+    name = _("the text {text}", text=text.strip() if codec.spelt else "".join(chars))
     masks = [mask(codec, ids) for ids in tokens_of(codec, chars)]
     most = max(form.lengths) if form else codec.max_len - 1
     _check_length(name, chars, 1, most, _as_typed(codec, chars))
@@ -163,11 +177,12 @@ def tones(codec: PoemCodec, form: Form | None, strictness: str = USUAL) -> Const
     Raises:
         ConstraintError: a form that has no tones.
     """
-    form = _fixed_form(form, f"regulated verse ({strictness} tones)")
+    how, verse = _(strictness), _("regulated verse")
+    form = _fixed_form(form, _("{what} ({strictness} tones)", what=verse, strictness=how))
     language = language_for(codec.tokenizer)
     if not (schemes := language.patterns(form, "", strictness)):
-        raise ConstraintError(language.SAYS["no tones"].format(form=form))
-    name = f"{form.tune or 'regulated verse'} ({strictness} tones)"
+        raise ConstraintError(_(language.SAYS["no tones"], form=form))
+    name = _("{what} ({strictness} tones)", what=form.tune or verse, strictness=how)
     return _by_pattern(codec, form, schemes, strictness, name)
 
 
@@ -178,11 +193,14 @@ def metre(codec: PoemCodec, form: Form | None, name: str, strictness: str = USUA
     Raises:
         ConstraintError: free form, or a language without that metre.
     """
-    form, language = _fixed_form(form, "a metre"), language_for(codec.tokenizer)
+    form, language = _fixed_form(form, _("a metre")), language_for(codec.tokenizer)
     if name not in language.METRES:
-        raise ConstraintError(f"the metre is {name!r}; {language.SAYS['no metre']}")
+        raise ConstraintError(
+            _("the metre is {name!r}; {says}", name=name, says=_(language.SAYS["no metre"]))
+        )
     schemes = language.patterns(form, name, strictness)
-    return _by_pattern(codec, form, schemes, strictness, f"{name} metre ({strictness})")
+    said = _("{metre} metre ({strictness})", metre=_(name), strictness=_(strictness))
+    return _by_pattern(codec, form, schemes, strictness, said)
 
 
 def _by_pattern(
@@ -203,11 +221,11 @@ def _by_pattern(
             if all(some):  # where one is open, all may stand
                 yield some
 
-    meaning = language_for(codec.tokenizer).PLACES
-    either, one = "a known tone" if strict else "any tone", "a tone of one kind"
+    meaning = {t: _(words) for t, words in language_for(codec.tokenizer).PLACES.items()}
+    some, one = _("a known tone") if strict else _("any tone"), _("a tone of one kind")
     parts = (chain(*of_part) for of_part in zip(*schemes, strict=True))
     columns = enumerate(set(slots) for one in parts for slots in zip(*one, strict=True))
-    words = {t: meaning.get("".join(c), either if FREE in c else one) for t, c in columns}
+    words = {t: meaning.get("".join(c), some if FREE in c else one) for t, c in columns}
     branches = [[*wants(scheme)] for scheme in schemes]
     return _union(codec, form, branches, name, words, by_sound=True)
 
@@ -233,22 +251,28 @@ def rhyme(
     """
     if scheme and scheme.casefold() == "none":
         return of_form(codec, form)
-    form, language = _fixed_form(form, "the rhyme"), language_for(codec.tokenizer)
+    form, language = _fixed_form(form, _("the rhyme")), language_for(codec.tokenizer)
     found = language.rhymes_of(form, scheme or "", partial(reading_masks, codec.tokenizer))
     if not found:
-        raise ConstraintError(language.SAYS["no rhyme"].format(form=form, lines=form.lines))
+        raise ConstraintError(_(language.SAYS["no rhyme"], form=form, lines=form.lines))
     if name == "any" and max(len(one.verses) for one in found) == 1:
-        raise ConstraintError(f"{form} has one line to rhyme; name a rhyme class, such as 尤")
+        raise ConstraintError(
+            _("{form} has one line to rhyme; name a rhyme class, such as 尤", form=form)
+        )
     named = frozenset() if name == "any" else language.readings_named(name, found[0].book)
     if not named and name != "any":
-        raise ConstraintError(f"rhyme {name!r}: expected {language.SAYS['rhyme']}")
+        raise ConstraintError(
+            _("rhyme {name!r}: expected {says}", name=name, says=_(language.SAYS["rhyme"]))
+        )
     among = []
     for one in found:
         meant = tuple(x for x, ends in one.sounds.items() if _is_meant(named, x, ends.values()))
         among.append(meant or one.held)
         named = frozenset() if meant else named
     if named:
-        raise ConstraintError(f"{form} has no rhyme that {name} fits; take another")
+        raise ConstraintError(
+            _("{form} has no rhyme that {name} fits; take another", form=form, name=name)
+        )
     apart = (one for one in found if form.lines > 2 or len(one.verses) > 1)
     ends = frozenset(form.ends[i] for one in apart for i in one.verses)
     each = (_rhyme(codec, form, *pair, ends, name) for pair in zip(found, among, strict=True))
@@ -289,18 +313,27 @@ def _rhyme(
     ]
     if not wants:
         least = sum(UNHEARD not in end for end in rhyme.sounds[among[0]].values())
-        wanted = f"{least} different characters of the rhyme {name}"
-        raise ConstraintError(f"this model knows fewer than {wanted}; take another")
+        raise ConstraintError(
+            _(
+                "this model knows fewer than {n} different characters of the rhyme {name}; take "
+                "another",
+                n=least,
+                name=name,
+            )
+        )
     of_tune = rhyme.book == GROUPS
-    said = ("one group" if of_tune else "one class") if name == "any" else " or ".join(among)
+    said = either(among)
+    if name == "any":
+        said = _("one group") if of_tune else _("one class")
     words = dict.fromkeys(map(form.ends.__getitem__, rhyme.verses), said)
     for i, end in rhyme.sounds[among[0]].items():
         if UNHEARD in end:
-            words[form.ends[i]] = f"{said}, one near it or no level tone"
+            words[form.ends[i]] = _("{rhyme}, one near it or no level tone", rhyme=said)
         elif of_tune:
-            tone = "a level" if any(one.tone == LEVEL for one in end) else "an oblique"
-            words[form.ends[i]] = f"{said} in {tone} tone"
-    found = _union(codec, form, [[wants]], "the rhyme", words, by_sound=True, distinct=distinct)
+            level = any(one.tone == LEVEL for one in end)
+            text = N_("{rhyme} in a level tone") if level else N_("{rhyme} in an oblique tone")
+            words[form.ends[i]] = _(text, rhyme=said)
+    found = _union(codec, form, [[wants]], _("the rhyme"), words, by_sound=True, distinct=distinct)
     return found if alike is None else _alike(found, alike)
 
 
@@ -316,8 +349,8 @@ def without(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
     """None of the characters comes."""
     typed = _listed(codec, form, chars)
     ids = {i for found in tokens_of(codec, typed, missing=True, part=ANY) for i in found}
-    words = f"none of {cut(''.join(typed), 12)}"
-    return _everywhere(codec, form, ~mask(codec, ids), "the ban", words)
+    words = _("none of {chars}", chars=cut("".join(typed), 12))
+    return _everywhere(codec, form, ~mask(codec, ids), _("the ban"), words)
 
 
 def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
@@ -333,7 +366,8 @@ def only(codec: PoemCodec, form: Form | None, chars: str) -> Constraint:
         ids -= {i for found in tokens_of(codec, others, missing=True, part=ANY) for i in found}
     marks = [i for i in codec.writable() if not codec.tokenizer.decode([i]).isalnum()]
     allowed = mask(codec, ids | (set(marks) if form is None else set()))
-    return _everywhere(codec, form, allowed, "the choice", f"one of {cut(''.join(typed), 12)}")
+    words = _("one of {chars}", chars=cut("".join(typed), 12))
+    return _everywhere(codec, form, allowed, _("the choice"), words)
 
 
 def _listed(codec: PoemCodec, form: Form | None, chars: str) -> list[str]:
@@ -345,9 +379,9 @@ def _listed(codec: PoemCodec, form: Form | None, chars: str) -> list[str]:
 
 def no_repeat(codec: PoemCodec, form: Form | None) -> Constraint:
     """No character comes twice; a ConstraintError in free form, where marks and blanks have to."""
-    form = _fixed_form(form, "a poem without repeats")
+    form = _fixed_form(form, _("a poem without repeats"))
     alone = replace(of_form(codec, form), distinct=frozenset(range(form.size)))
-    return replace(alone, says=(Condition("no repeats", alone),))
+    return replace(alone, says=(Condition(_("no repeats"), alone),))
 
 
 def requested(codec: PoemCodec, form: Form | None, conditions: Conditions) -> Constraint:
@@ -397,7 +431,9 @@ def _union(
         if all(map(len, blocks)):
             rows.append(blocks)
     if not rows:
-        raise ConstraintError(f"this model has no characters for {name}; ask for something else")
+        raise ConstraintError(
+            _("this model has no characters for {name}; ask for something else", name=name)
+        )
     alone = Constraint((Automaton.of(torch.stack(sets), rows),), distinct, form=form)
     condition = Condition(name, alone, words or {}, sounds or {}, by_sound)
     return replace(alone, says=(condition,))
@@ -441,14 +477,23 @@ def _check_length(
     name: str, chars: Sequence[str], least: int, most: int, typed: str | None = None
 ) -> None:
     if not least <= len(chars) <= most:
-        wanted = str(least) if least == most else f"{least} to {most}"
+        wanted = str(least) if least == most else _("{least} to {most}", least=least, most=most)
         quoted = repr("".join(chars) if typed is None else typed.strip())
-        raise ConstraintError(f"{name}: {quoted} has {len(chars)} characters; expected {wanted}")
+        raise ConstraintError(
+            _(
+                "{name}: {quoted} has {n} characters; expected {wanted}",
+                name=name,
+                quoted=quoted,
+                n=len(chars),
+                wanted=wanted,
+            )
+        )
 
 
 def _fixed_form(form: Form | None, name: str) -> Form:
     """The form; a ConstraintError in free form."""
     if form is None:
-        wanted = "a fixed form, such as 5x4; this model writes free form"
-        raise ConstraintError(f"{name} needs {wanted}")
+        raise ConstraintError(
+            _("{name} needs a fixed form, such as 5x4; this model writes free form", name=name)
+        )
     return form

@@ -12,7 +12,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from ..errors import ConstraintError
+from ..errors import ConstraintError, either
+from ..i18n import _
 from ..text.codec import PoemCodec, language_of_tokens
 from ..text.prosody import LANGUAGES, UNHEARD, Language, Reading
 from ..text.prosody.interface import WHOLE
@@ -62,7 +63,10 @@ def tokens_of(
 def unknown(chars: Iterable[str]) -> ConstraintError:
     """The error for characters that a model cannot write."""
     return ConstraintError(
-        f"this model cannot write {' '.join(dict.fromkeys(chars))}; take other characters"
+        _(
+            "this model cannot write {chars}; take other characters",
+            chars=" ".join(dict.fromkeys(chars)),
+        )
     )
 
 
@@ -74,7 +78,7 @@ def language_for(tokenizer: PoemTokenizer) -> Language:
 def sound(codec: PoemCodec, tokens: Iterable[str]) -> str:
     """How tokens sound, in words: "陌, entering tone"."""
     language = language_for(codec.tokenizer)
-    return " or ".join(dict.fromkeys(map(language.heard, tokens)))
+    return either(dict.fromkeys(map(language.heard, tokens)))
 
 
 @lru_cache(maxsize=8)

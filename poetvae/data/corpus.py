@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..config import TrainConfig, takes_fields
-from ..errors import CorpusError, several
+from ..errors import CorpusError, listed, several
+from ..i18n import N_, _
 from ..text.cleaning import UNBALANCED, clean
 from ..text.graphemes import clusters
 from ..text.poem import Form, Poem, content, held_out, select, text_key
@@ -26,7 +27,7 @@ from ..text.variants import script
 from .reading import PLAIN, ReadingOptions
 from .record import Record
 from .repeated import REPEATED, SideCounts, mark_repeated, near_copies, rank, text_hashes
-from .report import KINDS, LOST, ONE_LINE, listing, remedy_for
+from .report import KINDS, LOST, ONE_LINE, called, counted, listing, remedy_for
 from .report import CorpusReport as CorpusReport
 from .sources import Passed, check_source, read_source
 
@@ -149,9 +150,9 @@ def read_corpus(spec: CorpusSpec) -> Corpus:
     counts.near[2] += near.sum()
     complete_report(report, spec, counts)
     poems: list[list[Poem]] = [[], [], [], []]
-    for (poem, *_), side in zip(items, sides.tolist(), strict=True):
+    for (poem, _chars, _side), side in zip(items, sides.tolist(), strict=True):
         poems[side].append(poem)
-    train, valid, test, _ = poems
+    train, valid, test = poems[:REPEATED]
     return Corpus(train, valid, test, report)
 
 
@@ -171,7 +172,9 @@ def check_sources(sources: Iterable[Source]) -> list[str]:
     """The names of sources; raises CorpusError where there is none, or one is not there."""
     names = [check_source(str(source)) for source in sources]
     if not names:
-        raise CorpusError("no corpus: give a file, a folder, a hub name, or - for standard input")
+        raise CorpusError(
+            _("no corpus: give a file, a folder, a hub name, or - for standard input")
+        )
     return names
 
 
@@ -188,13 +191,22 @@ def read_records(
     passed = Passed(report.ignored, report.encodings)
     for name in sources:
         if is_store(name):
-            raise CorpusError(f"{name} is tokenized: numbers, no poems; give it alone, or to train")
+            raise CorpusError(
+                _("{name} is tokenized: numbers, no poems; give it alone, or to train", name=name)
+            )
         for record in read_source(name, passed, spec.reading, spec.strict):
             total += 1
             if record.problem and spec.strict:
-                detail = f" ({record.detail})" if record.detail else ""
-                reason = f"{record.where}: {record.problem}{detail}"
-                raise CorpusError(f"{reason}; mend it, or read without strict to skip it")
+                what = called(record.problem)
+                if record.detail:
+                    what = _("{what} ({detail})", what=what, detail=record.detail)
+                raise CorpusError(
+                    _(
+                        "{where}: {what}; mend it, or read without strict to skip it",
+                        where=record.where,
+                        what=what,
+                    )
+                )
             if record.problem or "\ufffd" in record.text:
                 lost.note(record if record.problem else record._replace(problem=LOST))
                 if lost.dropped.total() % _EARLY == 0:
@@ -207,9 +219,17 @@ def _check_lost(lost: CorpusReport, total: int) -> None:
     """Raises CorpusError: more than a fifth of the entries, and more than one, are lost."""
     count = lost.dropped.total()
     if count > 1 and 5 * count > total:
-        reasons = "; ".join(line.removeprefix("dropped: ") for line in lost.losses())
+        reasons = _("; ").join(lost.losses())
         remedy = remedy_for(lost.dropped.most_common(1)[0][0])
-        raise CorpusError(f"{count:,} of {total:,} entries are lost: {reasons}; {remedy}")
+        raise CorpusError(
+            _(
+                "{count:,} of {total:,} entries are lost: {reasons}; {remedy}",
+                count=count,
+                total=total,
+                reasons=reasons,
+                remedy=remedy,
+            )
+        )
 
 
 def read_record(
@@ -222,24 +242,24 @@ def read_record(
         return None
     text, altered = clean(record.text)
     if not text or UNBALANCED in altered:
-        report.dropped["empty" if not text else UNBALANCED] += 1
+        report.dropped[N_("empty") if not text else UNBALANCED] += 1
         return None
     # The key is of the text as it stood: so a poem stays on its side, in whatever spelling.
     spelled = reading.spelled(text)
-    altered += ["spelling"] * (spelled != text)
+    altered += [N_("spelling")] * (spelled != text)
     poem = Poem(tuple(spelled.split("\n")), record.meta, text_key(text))
     if known is not None:
         key = int(poem.key, 16)
         if key in known:
-            report.dropped["duplicate"] += 1
+            report.dropped[N_("duplicate")] += 1
             return None
         known.add(key)
     report.kept += 1
     report.characters += sum(len(clusters(line)) for line in poem.lines)
     report.altered.update(altered)
     if told := script(spelled):
-        report.scripts["simplified" if told > 0 else "traditional"] += 1
-    report.forms[str(poem.form or "free")] += 1
+        report.scripts[N_("simplified") if told > 0 else N_("traditional")] += 1
+    report.forms[str(poem.form or N_("free"))] += 1
     report.single += poem.form is None and len(poem.verses) == 1
     return poem
 
@@ -257,7 +277,7 @@ def select_items(
             if items:
                 report.used += 1
             else:
-                report.unused["other form" if forms else "lacuna"] += 1
+                report.unused[N_("other form") if forms else N_("lacuna")] += 1
             report.items += len(items)
             for item in items:
                 yield item, content(item, item.form if forms else None), place
@@ -289,15 +309,18 @@ def _check_kept(names: list[str], report: CorpusReport, before: CorpusReport) ->
     """Raises CorpusError when no poem was kept of sources, since an earlier state of the report."""
     if report.kept == before.kept:
         dropped = report.dropped - before.dropped
-        why = ", ".join(f"{count} {reason}" for reason, count in dropped.most_common())
-        why, remedy = (f"dropped: {why}" if why else "it is empty"), ""
+        why = _("dropped: {reasons}", reasons=counted(dropped)) if dropped else _("it is empty")
+        remedy = _("poems stand in {suffixes} files", suffixes=listed(KINDS))
         if reason := next((reason for reason in dropped if report.first(reason)), ""):
-            why, remedy = f"{why}; first {report.first(reason)}", f"; {remedy_for(reason)}"
-        passed = listing("; not read", report.ignored)
-        raise CorpusError(
-            f"{', '.join(names)}: nothing to learn from: {report.read - before.read} poems read, "
-            f"{why}{''.join(passed)}{remedy or f'; poems stand in {KINDS} files'}"
+            why = _("{why}; first {place}", why=why, place=report.place(reason))
+            remedy = remedy_for(reason)
+        told = _(
+            "{names}: nothing to learn from: {n} poems read, {why}",
+            names=listed(names),
+            n=report.read - before.read,
+            why=why,
         )
+        raise CorpusError(_("; ").join([told, *listing(N_("not read"), report.ignored), remedy]))
 
 
 def _check_selected(names: list[str], spec: CorpusSpec, report: CorpusReport) -> None:
@@ -306,16 +329,25 @@ def _check_selected(names: list[str], spec: CorpusSpec, report: CorpusReport) ->
     if report.items:
         return
     fixed = [(form, count) for form, count in report.forms.most_common() if form != "free"]
-    none = f"0 poems of the form {several(sorted(spec.forms))}"
+    none = _("0 poems of the form {forms}", forms=several(sorted(spec.forms)))
     if not spec.forms:
-        reason = f"all {report.kept} poems have lacunae; give whole poems, or select a --form"
+        reason = _(
+            "all {kept} poems have lacunae; give whole poems, or select a --form", kept=report.kept
+        )
     elif not fixed:
-        one_line = f"; {ONE_LINE}" if report.single else ""
-        reason = f"{none}; all {report.kept} are of free form: leave out --form{one_line}"
+        reason = _(
+            "{none}; all {kept} are of free form: leave out --form", none=none, kept=report.kept
+        )
+        reason = _("; ").join([reason, *[_(ONE_LINE)][: report.single]])
     else:
-        there = ", ".join(f"{count} of {form}" for form, count in fixed[:3])
-        reason = f"{none}; there are {there}: try --form {fixed[0][0]}"
-    raise CorpusError(f"{', '.join(names)}: {reason}")
+        there = listed(_("{n} of {form}", n=count, form=form) for form, count in fixed[:3])
+        reason = _(
+            "{none}; there are {there}: try --form {form}",
+            none=none,
+            there=there,
+            form=fixed[0][0],
+        )
+    raise CorpusError(_("{names}: {reason}", names=listed(names), reason=reason))
 
 
 def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) -> None:
@@ -326,12 +358,17 @@ def complete_report(report: CorpusReport, spec: CorpusSpec, counts: SideCounts) 
     near = int(counts.near.sum())
     if spec.valid:  # those that were given are no part of the account
         report.valid, repeated, shared = 0, int(counts.repeated[0]), 0
-    reasons = {"repeated": repeated, "held out, but also elsewhere": shared}
-    reasons["to test with, but a near-copy of one to train on"] = near
+    reasons = {N_("repeated"): repeated, N_("held out, but also elsewhere"): shared}
+    reasons[N_("to test with, but a near-copy of one to train on")] = near
     report.repeated += Counter({reason: count for reason, count in reasons.items() if count})
     if not report.train:
-        reason = f"{', '.join(map(str, spec.sources))}: all {left.sum()} poems are held out"
-        raise CorpusError(f"{reason}; give more poems, or hold out less")
+        raise CorpusError(
+            _(
+                "{names}: all {n} poems are held out; give more poems, or hold out less",
+                names=listed(spec.sources),
+                n=left.sum(),
+            )
+        )
 
 
 def sample_folder() -> Path:
@@ -340,5 +377,9 @@ def sample_folder() -> Path:
     for folder in (package / "sample", package.parent / "data" / "sample"):
         if folder.is_dir():
             return folder
-    reason = f"no embedded sample beside {package}"
-    raise CorpusError(f"{reason}; install poetvae again, or give a corpus")
+    raise CorpusError(
+        _(
+            "no embedded sample beside {package}; install poetvae again, or give a corpus",
+            package=package,
+        )
+    )

@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from ..i18n import N_
 from .encoding import BROKEN
 from .record import Problem, check_size
 
 JSON_LINES = (".jsonl", ".ndjson")
-BROKEN_JSON = "broken JSON"
+BROKEN_JSON = N_("broken JSON")
 Entry = tuple[str, Any]
 """Where something of JSON stands, and what it is."""
 

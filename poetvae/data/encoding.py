@@ -12,12 +12,13 @@ import re
 from collections.abc import Callable, Iterator
 
 from ..errors import ConfigError
+from ..i18n import N_, _
 
 BROKEN = "\udcff"
 """Stands in decoded text for bytes that stand for nothing."""
 HEAD = 2**16
 """Bytes that are read at once; the first of them tell the encoding."""
-ENCODINGS = "utf-8, gb18030, big5, shift_jis, euc_jp, latin-1 or the like"
+ENCODINGS = N_("utf-8, gb18030, big5, shift_jis, euc_jp, latin-1 or the like")
 
 # Under these names spreadsheets and editors write what only the wider encoding has.
 _WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "big5": "cp950", "big5hkscs": "cp950"}
@@ -52,7 +53,9 @@ def check_encoding(name: str) -> str:
         b"\n\0\0\0".decode(found.name, "replace")  # it is one of texts, as base64 is not
         _decode(b"\n\0\0\0", found.name)
     except (LookupError, UnicodeError, TypeError) as error:
-        raise ConfigError(f"encoding is {name!r}; expected {ENCODINGS}") from error
+        raise ConfigError(
+            _("encoding is {name!r}; expected {encodings}", name=name, encodings=_(ENCODINGS))
+        ) from error
     return _WIDER.get(found.name, found.name)
 
 

@@ -14,6 +14,8 @@ from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from ..errors import several
+from ..i18n import N_
 from ..text.cleaning import clean
 from ..text.poem import has_han, split_verses
 from .documents import Entry, Whole
@@ -24,7 +26,8 @@ from .record import Problem, Record, tidy
 
 MAX_FIELDS = 1000
 """Of an entry, or columns of a table: more are a mistake, or malice."""
-NO_TEXT, NO_ENTRY, TOO_WIDE = "none of the fields is a poem", "not an object", "too many fields"
+NO_TEXT, NO_ENTRY = N_("none of the fields is a poem"), N_("not an object")
+TOO_WIDE = N_("too many fields")
 
 # As collections name them; without case, blanks, - and _. The earlier one is taken.
 _RANKS = {
@@ -217,4 +220,4 @@ def _names(objects: Iterable[Mapping[str, Any]]) -> str:
     names = list(
         dict.fromkeys(tidy(key)[:40] for each in objects for key in islice(each, MAX_FIELDS))
     )
-    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    return several(names)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..i18n import N_, _
 from ..text.poem import has_han, is_regular, split_verses
 from ..text.prosody.chinese.ci import named
 from ..text.prosody.chinese.sheet import are_stanzas, is_heading, untitled
@@ -22,7 +23,7 @@ from .record import Record, check_size, tidy
 
 Line = tuple[str, str]
 """A line of a file: where it stands, and its text."""
-FEWER_LINES = "too few lines for a poem"
+FEWER_LINES = N_("too few lines for a poem")
 
 _BLANK_RUN = re.compile(r"\n(?:[^\S\n]*\n)+")
 _TITLE = re.compile(r"([^:：，。？！；、,.?!;\n]{1,99})[:：](.+)", re.DOTALL)
@@ -125,7 +126,9 @@ def _counted(lines: Iterable[Line], count: int) -> Iterator[Record]:
                 yield _joined(block)
                 block = []
     if block:
-        yield Record(block[0][0], problem=FEWER_LINES, detail=f"{len(block)} of {count}")
+        yield Record(
+            block[0][0], problem=FEWER_LINES, detail=_("{n} of {count}", n=len(block), count=count)
+        )
 
 
 def _joined(block: list[Line]) -> Record:

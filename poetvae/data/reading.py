@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..config import option
-from ..errors import ConfigError
+from ..errors import ConfigError, either
+from ..i18n import N_, _
 from ..text.variants import script, standard, to_simplified, to_traditional
 from .encoding import check_encoding
 
@@ -28,27 +29,37 @@ class ReadingOptions:
             file.
     """
 
-    text_field: str | None = option(None, "The field that has the poems.", metavar="NAME")
-    title_field: str | None = option(None, "The field that has their titles.", metavar="NAME")
-    encoding: str | None = option(None, "As gb18030; found if absent.", metavar="NAME")
-    file_is_poem: bool = option(False, "A text file is a poem.")
-    lines_per_poem: int | None = option(None, "So many lines of a text file are.", metavar="N")
-    corpus_script: str | None = option(None, "Read all poems in one script.", among=tuple(INTO))
+    text_field: str | None = option(None, N_("The field that has the poems."), metavar="NAME")
+    title_field: str | None = option(None, N_("The field that has their titles."), metavar="NAME")
+    encoding: str | None = option(None, N_("As gb18030; found if absent."), metavar="NAME")
+    file_is_poem: bool = option(False, N_("A text file is a poem."))
+    lines_per_poem: int | None = option(None, N_("So many lines of a text file are."), metavar="N")
+    corpus_script: str | None = option(None, N_("Read all poems in one script."), among=tuple(INTO))
 
     def __post_init__(self) -> None:
         for name in ("text_field", "title_field", "encoding"):
             if not isinstance(value := getattr(self, name), str | None):
-                raise ConfigError(f"{name} is {value!r}; expected a name")
+                raise ConfigError(_("{name} is {value!r}; expected a name", name=name, value=value))
         if self.corpus_script not in (None, *INTO):
-            wanted = "expected traditional or simplified"
-            raise ConfigError(f"corpus_script is {self.corpus_script!r}; {wanted}")
+            raise ConfigError(
+                _(
+                    "corpus_script is {script!r}; expected {wanted}",
+                    script=self.corpus_script,
+                    wanted=either(INTO),
+                )
+            )
         if self.encoding is not None:
             check_encoding(self.encoding)
         if self.lines_per_poem is not None:
             if self.lines_per_poem < 1:
-                raise ConfigError(f"lines_per_poem is {self.lines_per_poem}; expected at least 1")
+                raise ConfigError(
+                    _(
+                        "lines_per_poem is {lines_per_poem}; expected at least 1",
+                        lines_per_poem=self.lines_per_poem,
+                    )
+                )
             if self.file_is_poem:
-                raise ConfigError("file_is_poem and lines_per_poem were given; give one of them")
+                raise ConfigError(_("file_is_poem and lines_per_poem were given; give one of them"))
 
     def spelled(self, text: str) -> str:
         """A text, if it is in the other script, in the one that is asked for; and where that is

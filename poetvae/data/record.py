@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ..errors import CorpusError
+from ..i18n import _
 from .encoding import BROKEN
 
 MAX_ENTRY = 2**24
@@ -50,5 +51,11 @@ def tidy(text: str) -> str:
 def check_size(size: int, where: str) -> None:
     """Raises CorpusError: an entry has more characters than one can have."""
     if size > MAX_ENTRY:
-        reason = f"an entry of more than {MAX_ENTRY:,} characters"
-        raise CorpusError(f"{where}: {reason}; expected poems; check the file")
+        raise CorpusError(
+            _(
+                "{where}: an entry of more than {most:,} characters; expected poems; check the "
+                "file",
+                where=where,
+                most=MAX_ENTRY,
+            )
+        )

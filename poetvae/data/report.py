@@ -6,13 +6,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..errors import listed
+from ..i18n import N_, _
 from .documents import BROKEN_JSON
 from .encoding import ENCODINGS
 from .fields import NO_TEXT
 from .record import Record
 from .sources import SUFFIXES
 
-LOST = "characters lost to U+FFFD"
+LOST = N_("characters lost to U+FFFD")
 _PROBLEMS, _OF_A_KIND = 20, 3  # broken places that are named; the others are counted
 MIXED = 0.05  # of the poems are in another script than the others: a corpus of two
 _NAMED = 300  # forms that are named: all tunes, and line lengths of more than a poem or two
@@ -70,6 +72,14 @@ class CorpusReport:
         """The first place where this was wrong, and what is told of it there; or ""."""
         return next((problem for problem in self.problems if f": {reason}" in problem), "")
 
+    def place(self, reason: str) -> str:
+        """The same for people."""
+        where, found, detail = self.first(reason).partition(f": {reason}")
+        if not found:
+            return ""
+        told = _("{where}: {what}", where=where, what=called(reason))
+        return _("{what}: {why}", what=told, why=detail.removeprefix(": ")) if detail else told
+
     def _shorten(self) -> None:
         """Keep the first broken places of each kind."""
         kinds, kept = Counter[str](), list[str]()
@@ -85,30 +95,47 @@ class CorpusReport:
         values = dict(vars(self))
         values["forms"] = Counter(dict(self.forms.most_common(_NAMED)))
         if other := self.forms.total() - values["forms"].total():
-            values["forms"]["other"] = other
+            values["forms"][N_("other")] = other
         counted = values.items()
         return {k: dict(v.most_common()) if isinstance(v, Counter) else v for k, v in counted}
 
     def lines(self) -> list[str]:
         """The account for people; empty parts are left out."""
         parts = [
-            f"poems: {self.read:,} read, {self.kept:,} kept ({self.characters:,} characters)",
-            *self.losses(),
-            *listing("altered", self.altered),
-            *listing("not read", self.ignored),
-            *listing("files in another encoding than UTF-8", self.encodings),
-            *listing("forms", self.forms, most=12),
+            _(
+                "poems: {read:,} read, {kept:,} kept ({characters:,} characters)",
+                read=self.read,
+                kept=self.kept,
+                characters=self.characters,
+            ),
+            *(_("dropped: {loss}", loss=loss) for loss in self.losses()),
+            *listing(N_("altered"), self.altered),
+            *listing(N_("not read"), self.ignored),
+            *listing(N_("files in another encoding than UTF-8"), self.encodings),
+            *listing(N_("forms"), self.forms, most=12),
         ]
         if min(self.scripts["simplified"], self.scripts["traditional"]) > MIXED * self.kept:
-            parts += [f"{listing('scripts', self.scripts)[0]}: {ONE_SCRIPT}"]
-        if 2 * self.single > self.kept > 1:
-            parts.append(f"{self.single:,} poems are one line: {ONE_LINE}")
-        if self.items:
-            sides = f"{self.train:,} to train, {self.valid:,} to validate, {self.test:,} to test"
+            scripts = counted(self.scripts)
             parts += [
-                *listing("poems not used", self.unused),
-                f"selected: {self.items:,}; {sides}",
-                *listing("left out", self.repeated),
+                _(
+                    "scripts: {scripts}: --corpus-script traditional reads both as one",
+                    scripts=scripts,
+                )
+            ]
+        if 2 * self.single > self.kept > 1:
+            parts += [_("{n:,} poems are one line: {remedy}", n=self.single, remedy=_(ONE_LINE))]
+        if self.items:
+            parts += [
+                *listing(N_("poems not used"), self.unused),
+                _(
+                    "selected: {items:,}; {train:,} to train, {valid:,} to validate, {test:,} to "
+                    "test",
+                    items=self.items,
+                    train=self.train,
+                    valid=self.valid,
+                    test=self.test,
+                ),
+                *listing(N_("left out"), self.repeated),
             ]
         return parts
 
@@ -116,33 +143,49 @@ class CorpusReport:
         """What was dropped, a line for each reason, with the first place."""
         lines = []
         for reason, count in self.dropped.most_common():
-            place = self.first(reason)
-            lines.append(f"dropped: {count:,} {reason}" + (f"; first {place}" if place else ""))
+            loss, place = _counted(count, reason), self.place(reason)
+            lines.append(_("{why}; first {place}", why=loss, place=place) if place else loss)
         return lines
 
 
-def listing(name: str, counts: Counter[str], most: int | None = None) -> list[str]:
-    shown = ", ".join(f"{count:,} {reason}" for reason, count in counts.most_common(most))
+def called(reason: str) -> str:
+    """What is said of a reason, an alteration, a script or the like, of those that are counted."""
+    if reason.startswith(_NOT) and _(reason) == reason:
+        return _("not {encoding}", encoding=reason.removeprefix(_NOT))
+    return _(reason)
+
+
+def _counted(count: int, reason: str) -> str:
+    return _("{count:,} {what}", count=count, what=called(reason))
+
+
+def counted(counts: Counter[str], most: int | None = None) -> str:
+    """How many there are of each, the most frequent first, and how many others there are."""
+    shown = listed(_counted(count, reason) for reason, count in counts.most_common(most))
     if most and len(counts) > most:
-        shown += f" and {len(counts) - most:,} more"
-    return [f"{name}: {shown}"] if shown else []
+        return _("{shown} and {more:,} more", shown=shown, more=len(counts) - most)
+    return shown
 
 
-KINDS = ", ".join(SUFFIXES[:7])
-ONE_LINE = "where a poem takes several lines of a file, --lines-per-poem 4 says how many"
-ONE_SCRIPT = "--corpus-script traditional reads both as one"
+def listing(name: str, counts: Counter[str], most: int | None = None) -> list[str]:
+    """A line that counts what has this name, if there is any."""
+    shown = counted(counts, most)
+    return [_("{name}: {shown}", name=_(name), shown=shown)] if shown else []
+
+
+_NOT = "not "  # an encoding
+KINDS = SUFFIXES[:7]
+ONE_LINE = N_("where a poem takes several lines of a file, --lines-per-poem 4 says how many")
+_MEND = N_("mend the file")
 _REMEDIES = {
-    NO_TEXT: "--text-field says which it is",
-    BROKEN_JSON: "mend the file",
-    LOST: "make the file again from what it was converted from",
+    NO_TEXT: N_("--text-field says which it is"),
+    BROKEN_JSON: _MEND,
+    LOST: N_("make the file again from what it was converted from"),
 }
 
 
 def remedy_for(reason: str) -> str:
     """What helps against a problem with entries."""
-    return _REMEDIES.get(
-        reason,
-        f"--encoding says which it is: {ENCODINGS}"
-        if reason.startswith("not ")
-        else "mend the file",
-    )
+    if reason.startswith(_NOT) and reason not in _REMEDIES:
+        return _("--encoding says which it is: {encodings}", encodings=_(ENCODINGS))
+    return _(_REMEDIES.get(reason, _MEND))

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CorpusError
+from ..i18n import _
 from ..text.graphemes import clusters, may_join
 from .corpus import CorpusReport, CorpusSpec, read_records, select_items
 from .record import Record
@@ -133,8 +134,12 @@ def gather(
         while window:
             yield window.popleft().result()
     except BrokenProcessPool as error:
-        reason = "a process that read the corpus has died, perhaps for want of memory"
-        raise CorpusError(f"{reason}; take fewer workers") from error
+        raise CorpusError(
+            _(
+                "a process that read the corpus has died, perhaps for want of memory; take fewer "
+                "workers"
+            )
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
 

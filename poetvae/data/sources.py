@@ -27,7 +27,8 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import CorpusError
+from ..errors import CorpusError, listed, reason_of
+from ..i18n import N_, _
 from .documents import JSON_LINES, document_entries, has_entry_a_line, is_json, line_entries
 from .encoding import BROKEN, check_encoding, decoded
 from .fields import entry_records
@@ -58,10 +59,16 @@ def check_source(name: str) -> str:
     """The name; CorpusError where nothing is, or of an unknown format. A hub is not asked yet."""
     known = name.endswith(SUFFIXES)
     if name != "-" and not os.path.exists(name) and (known or not _is_hub_name(name)):
-        what = "is a link to nothing" if os.path.islink(name) else "no such file or folder"
-        raise CorpusError(f"{name}: {what}; check the path")
+        what = _("is a link to nothing") if os.path.islink(name) else _("no such file or folder")
+        raise CorpusError(_("{name}: {what}; check the path", name=name, what=what))
     if os.path.isfile(name) and not known:
-        raise CorpusError(f"{name}: unknown format; expected a name in {', '.join(SUFFIXES[:7])}")
+        raise CorpusError(
+            _(
+                "{name}: unknown format; expected a name in {suffixes}",
+                name=name,
+                suffixes=listed(SUFFIXES[:7]),
+            )
+        )
     return name
 
 
@@ -79,20 +86,26 @@ def read_source(
 
     def closed(error: OSError) -> None:
         if strict:
-            reason = f"{error.filename}: cannot be entered ({error.strerror})"
-            raise CorpusError(f"{reason}; check it, or read without strict to pass it over")
-        passed.ignored["folder that cannot be entered"] += 1
+            raise CorpusError(
+                _(
+                    "{folder}: cannot be entered ({reason}); check it, or read without strict to "
+                    "pass it over",
+                    folder=error.filename,
+                    reason=reason_of(error),
+                )
+            )
+        passed.ignored[N_("folder that cannot be entered")] += 1
 
     for folder, folders, files in os.walk(name, onerror=closed):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for path in (os.path.join(folder, f) for f in folders):
             if os.path.islink(path):
-                passed.ignored["linked folder"] += 1
+                passed.ignored[N_("linked folder")] += 1
         for path in (os.path.join(folder, f) for f in sorted(files) if not f.startswith(".")):
             if not path.endswith(SUFFIXES):
-                passed.ignored[Path(path).suffix or "without suffix"] += 1
+                passed.ignored[Path(path).suffix or N_("without suffix")] += 1
             elif not os.path.isfile(path):
-                what = "no regular file" if os.path.exists(path) else "link to nothing"
+                what = N_("no regular file") if os.path.exists(path) else N_("link to nothing")
                 passed.ignored[what] += 1
             else:
                 yield from _file_records(path, passed, options)
@@ -102,14 +115,16 @@ def typed_lines(name: str, blank: bool = False) -> Iterator[str]:
     """The lines of a text file, or of standard input, as they stand there, `blank` ones or not.
     Raises CorpusError: it cannot be read, or a line of it is not in the encoding of the others."""
     if os.path.isdir(name):
-        raise CorpusError(f"{name}: is a folder; give a file, a text on each line")
+        raise CorpusError(_("{name}: is a folder; give a file, a text on each line", name=name))
     try:
         with _opened(name) as read:
             encoding, parts = decoded(read)
             for where, text in _lines("stdin" if name == "-" else name, parts, "\n"):
                 if BROKEN in text:
                     told = encoding.removesuffix("-sig")
-                    raise CorpusError(f"{where}: is not in {told}; convert all to UTF-8")
+                    raise CorpusError(
+                        _("{where}: is not in {told}; convert all to UTF-8", where=where, told=told)
+                    )
                 yield from (x for x in text.splitlines() or [""] if blank or x.strip())
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(name, error) from error
@@ -126,14 +141,21 @@ def poems_in(text: str, name: str) -> Iterator[str]:
     entries = line_entries(lines) if by_line else document_entries(name, iter([text]))
     for record in entry_records(name, entries, PLAIN):
         if record.problem:
-            raise CorpusError(f"{record.where}: {record.problem}; expected poems")
+            raise CorpusError(
+                _(
+                    "{where}: {problem}; expected poems",
+                    where=record.where,
+                    problem=_(record.problem),
+                )
+            )
         title = record.meta.get("rhythmic") or record.meta.get("title", "")
         yield f"# {title}\n{record.text}"
 
 
 def _unreadable(name: str, error: Exception) -> CorpusError:
-    reason = getattr(error, "strerror", None) or str(error)
-    return CorpusError(f"{name}: cannot be read ({reason}); check the file")
+    return CorpusError(
+        _("{name}: cannot be read ({reason}); check the file", name=name, reason=reason_of(error))
+    )
 
 
 def _is_hub_name(name: str) -> bool:
@@ -196,12 +218,14 @@ def _opened(name: str) -> Iterator[Read]:
     Raises CorpusError: it is none of these, or nobody writes into the pipe."""
     if name == "-":
         if sys.stdin is None:
-            raise OSError("it is closed")
+            raise OSError(_("it is closed"))
         yield sys.stdin.buffer.read
         return
     mode = os.stat(name).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
-        raise CorpusError(f"{name}: is no file, folder or pipe; give one, or - for standard input")
+        raise CorpusError(
+            _("{name}: is no file, folder or pipe; give one, or - for standard input", name=name)
+        )
     with _open_pipe(name) if stat.S_ISFIFO(mode) else open(name, "rb") as file:
         yield _unpacking(name, file) if name.endswith(".gz") else file.read
 
@@ -212,7 +236,9 @@ def _open_pipe(name: str) -> BinaryIO:
     own = os.path.exists(os.path.realpath(name))
     if own and not select.select([handle], [], [], PATIENCE)[0]:
         os.close(handle)
-        raise CorpusError(f"{name}: nobody writes into this pipe; begin to, or give a file")
+        raise CorpusError(
+            _("{name}: nobody writes into this pipe; begin to, or give a file", name=name)
+        )
     os.set_blocking(handle, True)
     return open(handle, "rb")
 
@@ -225,7 +251,11 @@ def _unpacking(name: str, file: BinaryIO) -> Read:
         data = archive.read(count)
         if archive.tell() > free and archive.tell() > times * file.tell():
             raise CorpusError(
-                f"{name}: unpacks to more than {times} times its size; check the file"
+                _(
+                    "{name}: unpacks to more than {times} times its size; check the file",
+                    name=name,
+                    times=times,
+                )
             )
         return data
 

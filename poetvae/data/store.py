@@ -26,7 +26,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from ..errors import MALFORMED, ConfigError, CorpusError
+from ..errors import MALFORMED, ConfigError, CorpusError, reason_of
 from ..files import (
     MANIFEST,
     check_regular,
@@ -36,6 +36,7 @@ from ..files import (
     read_manifest,
     sync,
 )
+from ..i18n import N_, _
 from ..text.codec import PoemCodec
 from ..text.poem import Form, Poem
 from ..text.tokenizer import PoemTokenizer
@@ -62,7 +63,11 @@ class Described:
 
     def lines(self) -> list[str]:
         """The account for people."""
-        left = f"left out: {self.longer:,} poems longer than max_len {self.codec.max_len}"
+        left = _(
+            "left out: {n:,} poems longer than max_len {max_len}",
+            n=self.longer,
+            max_len=self.codec.max_len,
+        )
         return [*self.report.lines(), *[left][: self.longer], *[self.unknown][: len(self.unknown)]]
 
 
@@ -147,7 +152,7 @@ class StoreWriter:
 @contextmanager
 def new_store(folder: Path) -> Iterator[Path]:
     """A folder that appears at once, complete; CorpusError if it exists, or cannot be written."""
-    taken = CorpusError(f"{folder} exists; remove it, or choose another name")
+    taken = CorpusError(_("{folder} exists; remove it, or choose another name", folder=folder))
     if os.path.lexists(folder):
         raise taken
     try:
@@ -156,7 +161,13 @@ def new_store(folder: Path) -> Iterator[Path]:
     except OSError as error:
         if os.path.lexists(folder):  # by another process, meanwhile
             raise taken from error
-        raise CorpusError(f"{folder}: cannot be written ({error.strerror or error})") from error
+        raise CorpusError(
+            _(
+                "{folder}: cannot be written ({reason})",
+                folder=folder,
+                reason=reason_of(error),
+            )
+        ) from error
 
 
 def describe(folder: Path) -> Described:
@@ -166,7 +177,7 @@ def describe(folder: Path) -> Described:
     try:
         values = json.loads(read_limited(path))
         if {key: values.get(key) for key in FORMAT} != FORMAT:
-            raise ConfigError(f"expected {FORMAT}")
+            raise ConfigError(_("expected {format}", format=FORMAT))
         tokenizer = PoemTokenizer.load(folder / "tokenizer.model")
         codec = PoemCodec.from_dict(tokenizer, int(values["max_len"]), values["text"])
         counts = values["report"].items()
@@ -175,7 +186,14 @@ def describe(folder: Path) -> Described:
         unknown = str(values.get("unknown", ""))
         return Described(codec, labels, CorpusReport(**report), longer, unknown)
     except MALFORMED as error:
-        raise CorpusError(f"{path} describes no poems ({error}); {_REMEDY}") from error
+        raise CorpusError(
+            _(
+                "{path} describes no poems ({error}); {remedy}",
+                path=path,
+                error=error,
+                remedy=_(_REMEDY),
+            )
+        ) from error
 
 
 def open_store(folder: Path, codec: PoemCodec | None = None, verify: bool = True) -> Data:
@@ -185,7 +203,7 @@ def open_store(folder: Path, codec: PoemCodec | None = None, verify: bool = True
     CorpusError: a file is missing or damaged.
     """
     codec = codec or describe(folder).codec
-    listed = read_manifest(folder, CorpusError, _REMEDY)
+    listed = read_manifest(folder, CorpusError, _(_REMEDY))
     sides: dict[str, TokenStore] = {}
     for side in SIDES:
         files = {name: f"{side}.{name}" for name in _dtypes(codec, side)}
@@ -240,12 +258,12 @@ def _poems(store: TokenStore, codec: PoemCodec) -> Iterator[Poem]:
         yield poem
 
 
-_REMEDY = "remove the folder and prepare it again"
+_REMEDY = N_("remove the folder and prepare it again")
 
 
 def _verify(folder: Path, names: Iterable[str]) -> None:
     """Raises CorpusError where files are not as the manifest says."""
-    listed = read_manifest(folder, CorpusError, _REMEDY)
+    listed = read_manifest(folder, CorpusError, _(_REMEDY))
     for path in (folder / name for name in names):
         entry = listed.get(path.name, {})
         try:
@@ -254,9 +272,23 @@ def _verify(folder: Path, names: Iterable[str]) -> None:
                 same = os.fstat(file.fileno()).st_size == entry.get("size")
                 same = same and hashlib.file_digest(file, "sha256").hexdigest() == entry["sha256"]
         except OSError as error:
-            raise CorpusError(f"{path}: cannot be read ({error.strerror}); {_REMEDY}") from error
+            raise CorpusError(
+                _(
+                    "{path}: cannot be read ({reason}); {remedy}",
+                    path=path,
+                    reason=reason_of(error),
+                    remedy=_(_REMEDY),
+                )
+            ) from error
         if not same:
-            raise CorpusError(f"{path} is damaged: it differs from {MANIFEST}; {_REMEDY}")
+            raise CorpusError(
+                _(
+                    "{path} is damaged: it differs from {manifest}; {remedy}",
+                    path=path,
+                    manifest=MANIFEST,
+                    remedy=_(_REMEDY),
+                )
+            )
 
 
 def _map(path: Path, dtype: torch.dtype) -> Tensor:

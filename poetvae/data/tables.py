@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from ..errors import CorpusError
+from ..i18n import N_, _
 from .documents import Entry
 from .fields import MAX_FIELDS, likeness
 from .layouts import Line
 from .record import MAX_ENTRY, Problem, tidy
 
 SEPARATED = (".csv", ".tsv")
-BAD_ROW = "broken row"
+BAD_ROW = N_("broken row")
 
 _LONGEST_ROW = 2**20  # characters over several lines, among which the end of a quote is looked for
 _ROWS = 64  # of parquet that are unpacked at once
@@ -42,9 +43,9 @@ def separated_entries(name: str, lines: Iterable[Line], head: str) -> Iterator[E
                 continue
         number += 1
         if any(cell.strip() for cell in row[len(header) :]):
-            yield where, Problem(BAD_ROW, f"{len(row)} fields of {len(header)}")
+            yield where, Problem(BAD_ROW, _("{n} fields of {count}", n=len(row), count=len(header)))
         elif any(cell.strip() for cell in row):
-            yield f"{name}: row {number}", dict(zip(header, row, strict=False))
+            yield _("{name}: row {n}", name=name, n=number), dict(zip(header, row, strict=False))
 
 
 def _rows(lines: Iterable[Line], separator: str) -> Iterator[tuple[str, list[str] | Problem]]:
@@ -58,7 +59,7 @@ def _rows(lines: Iterable[Line], separator: str) -> Iterator[tuple[str, list[str
             used.append(line)
             size += len(line[1]) + 1
             if size > _LONGEST_ROW and len(used) > 1:
-                raise csv.Error("a quote that nothing closes")
+                raise csv.Error(_("a quote that nothing closes"))
             yield line[1] + "\n"
 
     while True:
@@ -87,16 +88,26 @@ def parquet_entries(name: str) -> Iterator[Entry]:
             times, free = _PACKED
             if sum(g.total_byte_size for g in groups) > free + times * os.path.getsize(name):
                 raise CorpusError(
-                    f"{name}: unpacks to more than {times} times its size; is it meant?"
+                    _(
+                        "{name}: unpacks to more than {times} times its size; is it meant?",
+                        name=name,
+                        times=times,
+                    )
                 )
             batches = (batch.to_pylist() for batch in file.iter_batches(_ROWS))
             for number, row in enumerate(chain.from_iterable(batches), 1):
-                yield f"{name}: row {number}", row
+                yield _("{name}: row {n}", name=name, n=number), row
     except CorpusError:
         raise
     # pyarrow raises many kinds of errors; there is no common base.
     except Exception as error:
-        raise CorpusError(f"{name}: cannot be read ({_reason(error)}); check the file") from error
+        raise CorpusError(
+            _(
+                "{name}: cannot be read ({reason}); check the file",
+                name=name,
+                reason=_reason(error),
+            )
+        ) from error
 
 
 def hub_entries(name: str) -> Iterator[Entry]:
@@ -112,17 +123,27 @@ def hub_entries(name: str) -> Iterator[Entry]:
             splits = datasets.load_dataset(name, streaming=True, cache_dir=cache)
             split = "train" if "train" in splits else next(iter(splits))
             for number, row in enumerate(splits[split], 1):
-                yield f"{name}: row {number}", row
+                yield _("{name}: row {n}", name=name, n=number), row
     # datasets passes on what pandas, pyarrow, fsspec and the hub raise; there is no common base.
     except Exception as error:
-        what = "no such file, folder or hub data set"
-        raise CorpusError(f"{name}: {what} ({_reason(error)}); check the name") from error
+        raise CorpusError(
+            _(
+                "{name}: no such file, folder or hub data set ({reason}); check the name",
+                name=name,
+                reason=_reason(error),
+            )
+        ) from error
 
 
 def _check_columns(name: str, count: int) -> None:
     if count > MAX_FIELDS:
         raise CorpusError(
-            f"{name}: {count:,} columns; expected at most {MAX_FIELDS:,}: give others"
+            _(
+                "{name}: {count:,} columns; expected at most {max_fields:,}: give others",
+                name=name,
+                count=count,
+                max_fields=MAX_FIELDS,
+            )
         )
 
 

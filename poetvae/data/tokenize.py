@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CorpusError
+from ..errors import CorpusError, listed
+from ..i18n import _
 from ..text.codec import PoemCodec
 from ..text.graphemes import clusters
 from ..text.prosody import Language
@@ -64,7 +65,7 @@ def build(
     nothing to train on; a folder that exists, or cannot be written.
     """
     if spec.tokenized is not None:
-        raise CorpusError(f"{spec.tokenized} is tokenized already")
+        raise CorpusError(_("{tokenized} is tokenized already", tokenized=spec.tokenized))
     workers = min(os.cpu_count() or 1, 8) if workers is None else workers
     if known and known.script and not spec.reading.corpus_script:
         spec = replace(spec, reading=replace(spec.reading, corpus_script=known.script))
@@ -104,10 +105,21 @@ def known_values(
     ordered = sorted(counts.items(), key=lambda item: -item[1])
     values = tuple(value for value, n in ordered if value and n >= least)
     if len(values) < 2:
-        names = ", ".join(name for name, _ in there.most_common(8)) or "none"
-        reason = f"label {field}: {len(values)} values that {least} poems have, expected 2 or more"
-        remedy = "--set min_label=1 takes rare values too"
-        raise CorpusError(f"{reason}; the poems have the fields {names}; {remedy}")
+        names = listed(name for name, __ in there.most_common(8)) or _("none")
+        reason = _(
+            "label {field}: {n} values that {least} poems have, expected 2 or more",
+            field=field,
+            n=len(values),
+            least=least,
+        )
+        raise CorpusError(
+            _(
+                "{reason}; the poems have the fields {names}; --set min_label=1 takes rare values "
+                "too",
+                reason=reason,
+                names=names,
+            )
+        )
     return values
 
 
@@ -123,7 +135,7 @@ def _count(
     size = UNICODE + len(spool.clusters)
     longer, shortest, characters = 0, 2**31 - 1, np.zeros(size, np.int64)
     names, values = list(spool.values), {name: Counter[str]() for name in spec.columns}
-    for codes, lengths, sides, columns, _ in spool.blocks():
+    for codes, lengths, sides, columns, __ in spool.blocks():
         train = sides == 0
         kept = train & (lengths <= max_len)
         shortest = int(lengths[train].min(initial=shortest))
@@ -135,8 +147,13 @@ def _count(
                 counts[names[places[i]]] += int(n[i])
     if not characters.any():
         raise CorpusError(
-            f"every poem is longer than max_len {max_len}; the shortest takes {shortest} "
-            f"positions: --set max_len={shortest} or more, or select a --form"
+            _(
+                "every poem is longer than max_len {max_len}; the shortest takes "
+                "{shortest} positions: --set max_len={shortest} or more, or select a "
+                "--form",
+                max_len=max_len,
+                shortest=shortest,
+            )
         )
     characters[ord(END)] = 0
     joined, seen = list(spool.clusters), dict[str, int]()
@@ -146,8 +163,10 @@ def _count(
     forms = values.pop("form") if spec.forms else Counter[str]()
     themes = values.pop(spec.theme) if spec.theme else Counter[str]()
     if spec.theme and not known and sum(n for text, n in themes.items() if text) < spec.min_label:
-        there = ", ".join(name for name, _ in spool.fields.most_common(8)) or "none"
-        raise CorpusError(f"no poem has a {spec.theme}; they have the fields {there}")
+        there = listed(name for name, __ in spool.fields.most_common(8)) or _("none")
+        raise CorpusError(
+            _("no poem has a {theme}; they have the fields {there}", theme=spec.theme, there=there)
+        )
     if known:
         counted = {form: forms[str(form)] for form in known.forms}
         codec, unknown = replace(known, forms=counted), _unknown(known.tokenizer, seen)
@@ -177,11 +196,20 @@ def _unknown(tokenizer: PoemTokenizer, counts: Mapping[str, int]) -> str:
     are most of a text."""
     others = Counter({c: n for c, n in counts.items() if tokenizer.unknown(c)})
     share = others.total() / sum(counts.values())
-    most = "".join(c for c, _ in others.most_common(12)) + ("..." if len(others) > 12 else "")
-    said = f"{len(others):,} of {len(counts):,} characters, {share:.1%} of the text"
+    most = "".join(c for c, __ in others.most_common(12)) + ("..." if len(others) > 12 else "")
+    said = _(
+        "{n:,} of {all:,} characters, {share:.1%} of the text",
+        n=len(others),
+        all=len(counts),
+        share=share,
+    )
     if share > 0.5:
-        raise CorpusError(f"the model does not know {said}: {most}; train a new one")
-    return f"the model does not know {said}: {most}" if others else "the model knows all characters"
+        raise CorpusError(
+            _("the model does not know {said}: {most}; train a new one", said=said, most=most)
+        )
+    if not others:
+        return _("the model knows all characters")
+    return _("the model does not know {said}: {most}", said=said, most=most)
 
 
 def _needed(spool: Spool) -> int:

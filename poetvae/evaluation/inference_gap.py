@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..data.dataset import Batch, TokenStore, derive_seed, evenly
 from ..errors import ConfigError, CorpusError
+from ..i18n import _
 from ..models import LatentModel, frozen
 from ..models.bounds import effective_samples, iwae
 from ..nn import DiagonalGaussian
@@ -90,11 +91,17 @@ def inference_gap(
     """
     if min(poems, steps, samples) < 1 or learning_rate <= 0:
         raise ConfigError(
-            f"poems {poems}, steps {steps}, samples {samples}, learning_rate {learning_rate}; "
-            "expected at least 1 of each and a positive rate"
+            _(
+                "poems {poems}, steps {steps}, samples {samples}, learning_rate "
+                "{learning_rate}; expected at least 1 of each and a positive rate",
+                poems=poems,
+                steps=steps,
+                samples=samples,
+                learning_rate=learning_rate,
+            )
         )
     if not len(store):
-        raise CorpusError("no poem to measure; give some of the model's forms")
+        raise CorpusError(_("no poem to measure; give some of the model's forms"))
     places = evenly(len(store), poems)
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "gap"))
     chars, weights, refined_weights = 0, [], []
@@ -106,7 +113,10 @@ def inference_gap(
                 q = model.encode(batch)
             if not isinstance(q, DiagonalGaussian):
                 raise ConfigError(
-                    "the gap is that of a Gaussian posterior; autoencoders and VQ-VAEs have points"
+                    _(
+                        "the gap is that of a Gaussian posterior; autoencoders and VQ-VAEs have "
+                        "points"
+                    )
                 )
             best = refine(model, batch, q, steps, learning_rate, generator)
             weights.append(_log_weights(model, batch, q, samples, generator))

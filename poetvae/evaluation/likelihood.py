@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..data.dataset import Batch, TokenStore, derive_seed, encode_poems, evenly
 from ..errors import CorpusError
+from ..i18n import _
 from ..models import LatentModel, TextModel, evaluating
 from ..models.bounds import effective_samples, iwae, log_weights, mutual_information
 from ..nn import DiagonalGaussian
@@ -180,7 +181,7 @@ def by_poem(
     """Score each poem of a store, what it is about unknown; arguments and errors as of
     `evaluate`."""
     if not len(store):
-        raise CorpusError("no poem to score; give some of the model's forms")
+        raise CorpusError(_("no poem to score; give some of the model's forms"))
     generator = torch.Generator(model.device).manual_seed(derive_seed(seed, "evaluate"))
     table: list[Tensor] = []
     codes: list[Tensor] = []

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, CorpusError
+from ..i18n import _
 
 Text = tuple[str, ...]
 """The verses of a text."""
@@ -37,7 +38,7 @@ def copied_lines(texts: Sequence[Text], known_lines: Iterable[str]) -> float:
     seen = frozenset(known_lines)
     flags = [verse in seen for text in texts for verse in text]
     if not flags:
-        raise CorpusError("no text to measure")
+        raise CorpusError(_("no text to measure"))
     return float(np.mean(flags))
 
 
@@ -54,7 +55,7 @@ def distinct(texts: Sequence[Text], n: int) -> float:
     _check(n)
     grams = [gram for text in texts for gram in _grams("".join(text), n)]
     if not grams:
-        raise CorpusError(f"no text of {n} characters to take n-grams from")
+        raise CorpusError(_("no text of {n} characters to take n-grams from", n=n))
     return len(set(grams)) / len(grams)
 
 
@@ -73,7 +74,7 @@ def self_bleu(texts: Sequence[Text], n: int) -> float:
     """
     _check(n)
     if len(texts) < 2:
-        raise CorpusError(f"{len(texts)} texts: self-BLEU compares two or more")
+        raise CorpusError(_("{n} texts: self-BLEU compares two or more", n=len(texts)))
     joined = ["".join(text) for text in texts]
     lengths = Counter(map(len, joined))
     logs = np.zeros(len(texts))
@@ -102,7 +103,7 @@ def bootstrap(
     """
     sums = np.asarray(values, dtype=np.float64)
     if not len(sums):
-        raise CorpusError("no value to take the mean of")
+        raise CorpusError(_("no value to take the mean of"))
     sizes = np.ones(len(sums))
     if groups is not None:
         numbers: dict[Hashable, int] = {}
@@ -117,7 +118,7 @@ def bootstrap(
 
 def _check(n: int) -> None:
     if n < 1:
-        raise ConfigError(f"n-grams of {n} characters: expected 1 or more")
+        raise ConfigError(_("n-grams of {n} characters: expected 1 or more", n=n))
 
 
 def _grams(chars: str, n: int) -> list[str]:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError, CorpusError
+from ..i18n import _
 
 Texts = Sequence[Sequence[int]]
 Ints = NDArray[np.int64]
@@ -71,15 +72,15 @@ class NGram:
             CorpusError: no token to learn from.
         """
         if order < 1:
-            raise ConfigError(f"order {order}: expected 1 or more")
+            raise ConfigError(_("order {order}: expected 1 or more", order=order))
         empty = cls(vocab_size, order, end, ())
         stream = empty._stream(sequences)
         if not np.any(stream < vocab_size):
-            raise CorpusError("no token to learn from; give sequences that are not empty")
+            raise CorpusError(_("no token to learn from; give sequences that are not empty"))
         base = vocab_size + 1
         grams = [np.zeros_like(stream)]  # by order, the number of the n-gram that ends here
         tables = []
-        for _ in range(order):
+        for __ in range(order):
             numbers = np.roll(grams[-1], 1) * base + stream
             unique = np.unique(numbers, return_index=True, return_inverse=True, return_counts=True)
             keys, first, inverse, counts = unique
@@ -142,7 +143,7 @@ class NGram:
                 recent[k] = self._number(self._levels[k - 1], recent[k - 1], tokens)
 
         recent[1:] = -1
-        for _ in range(self.order - 1):
+        for __ in range(self.order - 1):
             advance(np.full(n, self.vocab_size))
         written = np.empty((n, length), dtype=np.int64)
         for t in range(length):
@@ -198,6 +199,12 @@ class NGram:
     def _check(self, tokens: Sequence[int] | Ints) -> None:
         if len(tokens) and not 0 <= np.min(tokens) <= np.max(tokens) < self.vocab_size:
             raise ConfigError(
-                f"tokens from {np.min(tokens)} to {np.max(tokens)}: expected 0 to"
-                f" {self.vocab_size - 1}, as the vocabulary has {self.vocab_size}"
+                _(
+                    "tokens from {low} to {high}: expected 0 to {most}, as the "
+                    "vocabulary has {vocab_size}",
+                    low=np.min(tokens),
+                    high=np.max(tokens),
+                    most=self.vocab_size - 1,
+                    vocab_size=self.vocab_size,
+                )
             )

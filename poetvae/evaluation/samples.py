@@ -23,6 +23,7 @@ from ..data.dataset import derive_seed, encode_poems
 from ..errors import CorpusError
 from ..generation.generate import generate
 from ..generation.options import SamplingOptions
+from ..i18n import _
 from ..models import Autoregressive, TextModel
 from ..runtime import without_bar
 from ..text.codec import PoemCodec
@@ -221,7 +222,7 @@ def by_chance(poems: Sequence[Poem], seed: int = 0, deals: int = 5000) -> dict[s
         rows, own = np.array([clusters(text) for text in texts]), flags.setdefault(str(form), {})
         for told, groups in ((_ALL, [range(form.size)]), (_ENDS, _rhyming(form))):
             own |= {key: [] for key in told}
-            for _ in range(times):
+            for __ in range(times):
                 some = rows.copy()
                 for dealt in groups:
                     some[:, dealt] = rng.permutation(rows[:, dealt].ravel()).reshape(len(rows), -1)
@@ -295,7 +296,11 @@ def _comparable(codec: PoemCodec, n: int, human: Sequence[Poem]) -> list[Poem]:
     known = [poem for poem in human if codec.tokenizer.unk_id not in poem_ids(codec, poem)]
     if min(len(known), n) < 4:
         raise CorpusError(
-            f"{n} samples, {len(known)} held-out poems: give at least 4 of both to compare them"
+            _(
+                "{n} samples, {known} held-out poems: give at least 4 of both to compare them",
+                n=n,
+                known=len(known),
+            )
         )
     return known
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..data.dataset import TokenStore, batch_index, derive_seed
 from ..errors import CorpusError
+from ..i18n import _
 from ..nn import GCNN, masked_max, masked_mean
 
 BATCH = 64
@@ -31,7 +32,7 @@ def two_sample_auc(
         CorpusError: fewer than two sequences on a side.
     """
     if min(len(ones), len(others)) < 2:
-        raise CorpusError("two sequences on each side are the least that can be told apart")
+        raise CorpusError(_("two sequences on each side are the least that can be told apart"))
     store = token_store([*ones, *others])
     label = torch.tensor([1] * len(ones) + [0] * len(others))
     fold = torch.cat([torch.arange(len(ones)) % 2, torch.arange(len(others)) % 2])

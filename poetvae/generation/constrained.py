@@ -28,6 +28,7 @@ from torch import Generator, Tensor
 from ..constraints.constraint import Constraint, fixed
 from ..constraints.words import Words, narrowing
 from ..errors import ConstraintError
+from ..i18n import _
 from ..models import TextModel
 from ..nn.noise import Noise, Source, rand
 from ..text.tokenizer import NEWLINE
@@ -139,6 +140,10 @@ def sample_constrained(
             generator = generator[again]
     assert written is not None
     if (weights == -torch.inf).any():
-        why = f"no poem met the conditions in {TRIES} draws"
-        raise ConstraintError(f"{why}; ask for less, or allow repeats")
+        raise ConstraintError(
+            _(
+                "no poem met the conditions in {n} draws; ask for less, or allow repeats",
+                n=TRIES,
+            )
+        )
     return written

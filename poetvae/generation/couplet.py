@@ -16,7 +16,8 @@ from ..constraints.room import typed_units
 from ..constraints.rules import requested
 from ..constraints.vocabulary import language_for
 from ..data.dataset import Batch, derive_seed
-from ..errors import ConfigError, ConstraintError, cut
+from ..errors import ConfigError, ConstraintError, cut, either
+from ..i18n import _
 from ..models import TextModel
 from ..nn.noise import Noise
 from ..text.codec import PoemCodec
@@ -125,7 +126,7 @@ def couplets(
         ConstraintError: as `Upper.read` and `constraints.couplet` do.
     """
     if n < 1:
-        raise ConfigError(f"n is {n}; expected at least 1")
+        raise ConfigError(_("n is {n}; expected at least 1", n=n))
     if codec.spelt:
         return _rhymed(model, codec, text, n, tones, options)
     upper = Upper.read(codec, text)
@@ -154,11 +155,18 @@ def _rhymed(
     lines = {form.lengths: form for form in codec.forms if form.lines == 2 and form.uniform}
     sizes = [form.uniform for form in lines.values()]
     if not lines or "\n" in text.strip():
-        raise ConstraintError(f"{cut(text, 24)!r}: expected one line, and a model of couplets")
+        raise ConstraintError(
+            _("{text!r}: expected one line, and a model of couplets", text=cut(text, 24))
+        )
     fitting = [s for s in sizes if len(typed_units(codec, text, Form(s, 2))[0]) == s]
     if not fitting:
-        wanted = " or ".join(map(str, sizes))
-        raise ConstraintError(f"{cut(text, 24)!r} has no reading of {wanted} syllables; shorten it")
+        raise ConstraintError(
+            _(
+                "{text!r} has no reading of {wanted} syllables; shorten it",
+                text=cut(text, 24),
+                wanted=either(sizes),
+            )
+        )
     form = lines[fitting[0], fitting[0]]
     how: dict[str, Any] = {"first_line": text, "rhyme": "any", "strictness": tones}
     metres = language_for(codec.tokenizer).METRES[:1]

@@ -17,6 +17,7 @@ from ..constraints.rules import of_form
 from ..constraints.words import narrowing, words_of
 from ..data.dataset import Batch, derive_seed
 from ..errors import ConfigError
+from ..i18n import _
 from ..models import LatentModel, TextModel
 from ..nn.distributions import DiagonalGaussian
 from ..nn.noise import Noise, choose
@@ -166,7 +167,7 @@ def stream(
     """The poems of `generate` as they are written, from place `start` on, in memory that does not
     grow. Arguments and errors as of `generate`; what is wrong with them is raised at once."""
     if n < 1:
-        raise ConfigError(f"n is {n}; expected at least 1")
+        raise ConfigError(_("n is {n}; expected at least 1", n=n))
     model.check_passes(options.passes)
     codec.check_labels(options.known)
     if constraint is None:

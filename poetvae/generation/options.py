@@ -10,6 +10,7 @@ from typing import Any
 from ..config import option, takes_fields
 from ..constraints.options import Conditions
 from ..errors import ConfigError, brief
+from ..i18n import N_, _
 from ..text.names import ABOUT
 
 LARGEST_TEMPERATURE = 100
@@ -26,34 +27,50 @@ class SamplingOptions:
         ConfigError: a number out of its bounds.
     """
 
-    temperature: float = option(0.5, "0 = likeliest, 1 = as the model has it.", label="Temperature")
-    top_k: int | None = option(None, "Draw from the k likeliest characters.")
-    top_p: float | None = option(None, "Draw from the likeliest characters that make up p.")
-    passes: int | None = option(
-        None, "To write in; the most it was trained for if absent.", label="Passes"
+    temperature: float = option(
+        0.5, N_("0 = likeliest, 1 = as the model has it."), label=N_("Temperature")
     )
-    candidates: int = option(1, "Keep the best of so many.", label="Candidates")
+    top_k: int | None = option(None, N_("Draw from the k likeliest characters."))
+    top_p: float | None = option(None, N_("Draw from the likeliest characters that make up p."))
+    passes: int | None = option(
+        None, N_("To write in; the most it was trained for if absent."), label=N_("Passes")
+    )
+    candidates: int = option(1, N_("Keep the best of so many."), label=N_("Candidates"))
     plain: bool = option(False, f"Each poem as it is drawn, not the best of {CHOSEN}.")
-    about: str | None = option(None, "What the poem is about, in any words.", label="About")
+    about: str | None = option(None, N_("What the poem is about, in any words."), label=N_("About"))
     labels: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.candidates <= MOST_CANDIDATES:
             raise ConfigError(
-                f"candidates is {brief(self.candidates)}; expected 1 to {MOST_CANDIDATES}"
+                _(
+                    "candidates is {candidates}; expected 1 to {most}",
+                    candidates=brief(self.candidates),
+                    most=MOST_CANDIDATES,
+                )
             )
         if self.plain and self.candidates > 1:
             raise ConfigError(
-                f"candidates is {self.candidates} of plain poems; expected 1: they are not chosen"
+                _(
+                    "candidates is {candidates} of plain poems; expected 1: they are not chosen",
+                    candidates=self.candidates,
+                )
             )
         if not 0 <= self.temperature <= LARGEST_TEMPERATURE:
-            wanted = f"0 to {LARGEST_TEMPERATURE}"
-            raise ConfigError(f"temperature is {brief(self.temperature)}; expected {wanted}")
+            raise ConfigError(
+                _(
+                    "temperature is {temperature}; expected 0 to {most}",
+                    temperature=brief(self.temperature),
+                    most=LARGEST_TEMPERATURE,
+                )
+            )
         if self.top_k is not None and self.top_k < 1:
-            raise ConfigError(f"top_k is {brief(self.top_k)}; expected at least 1")
+            raise ConfigError(_("top_k is {top_k}; expected at least 1", top_k=brief(self.top_k)))
         if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ConfigError(f"top_p is {brief(self.top_p)}; expected more than 0, at most 1")
+            raise ConfigError(
+                _("top_p is {top_p}; expected more than 0, at most 1", top_p=brief(self.top_p))
+            )
 
     @property
     def known(self) -> Mapping[str, str]:

@@ -24,6 +24,7 @@ from torch import Generator, Tensor
 
 from ..constraints.constraint import Constraint
 from ..errors import ConstraintError
+from ..i18n import _
 from ..models import LatentModel
 from ..models.bounds import effective_samples
 from ..nn import DiagonalGaussian
@@ -117,7 +118,7 @@ def choose_z(
         z = torch.cat([z, more])
         weights, paths = torch.cat([weights, new_weights]), torch.cat([paths, new_paths])
     if not (weights > -torch.inf).any():
-        raise ConstraintError("no z of many has room for all the conditions; ask for fewer")
+        raise ConstraintError(_("no z of many has room for all the conditions; ask for fewer"))
     found = Particles(z, weights, paths, _worth(weights))
     if not weighed:
         found = replace(found, log_weights=weights.clamp(min=0, max=0))
@@ -151,7 +152,7 @@ def _lead(
         near = DiagonalGaussian(mean, variance.clamp(min=1e-6).log())
         place = torch.multinomial(weights, size, replacement=True, generator=generator)
         z, paths, logs, density = z[place], paths[place], logs[place], density[place]
-        for _ in range(MOVES):
+        for __ in range(MOVES):
             noise = torch.randn(z.shape, generator=generator, device=z.device)
             other = mean + math.sqrt(1 - step**2) * (z - mean) + step * near.stddev * noise
             (new_logs, new_paths), new_density = weigh(other), prior(other)
@@ -174,7 +175,7 @@ def _rise(logs: Tensor, most: float) -> float:
     if _worth(most * logs) >= len(logs) / 2:
         return most
     low, high = 0.0, most
-    for _ in range(30):
+    for __ in range(30):
         middle = (low + high) / 2
         enough = _worth(middle * logs) >= len(logs) / 2
         low, high = (middle, high) if enough else (low, middle)

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from ..data.dataset import encode_poems
-from ..errors import ConfigError, CorpusError
+from ..errors import ConfigError, CorpusError, listed
 from ..evaluation.two_sample import area_under_curve
+from ..i18n import _
 from ..models import LatentModel
 from ..text.codec import PoemCodec
 from ..text.names import field_key, value_key
@@ -51,9 +52,14 @@ class Direction:
         """The direction to poems at `ones` (N, D) from poems at `others` (M, D).
         Raises CorpusError: fewer than two poems on a side."""
         if min(len(ones), len(others)) < 2:
-            sizes = f"{len(ones)} poems with the attribute and {len(others)} without it"
-            remedy = "give two of both, the least that a direction can be tried on"
-            raise CorpusError(f"{sizes}: {remedy}")
+            raise CorpusError(
+                _(
+                    "{ones} poems with the attribute and {others} without it: give two of both, "
+                    "the least that a direction can be tried on",
+                    ones=len(ones),
+                    others=len(others),
+                )
+            )
 
         def area(half: int) -> float:
             vector = ones[1 - half :: 2].mean(dim=0) - others[1 - half :: 2].mean(dim=0)
@@ -80,13 +86,15 @@ class Attribute:
         Raises ConfigError: for anything else, and for tones other than regulated."""
         key, equals, value = (part.strip() for part in text.partition("="))
         if not (key and equals and value):
-            raise ConfigError(f"attribute {text!r}: expected KEY=VALUE, such as contains=月")
+            raise ConfigError(
+                _("attribute {text!r}: expected KEY=VALUE, such as contains=月", text=text)
+            )
         key = field_key(to_simplified(key))
         if key == "form":
             with suppress(ConfigError):  # free, as texts without a form have it, is none
                 value = str(Form.parse(value))
         if key == "tones" and value != "regulated":
-            raise ConfigError(f"attribute {text!r}: expected tones=regulated")
+            raise ConfigError(_("attribute {text!r}: expected tones=regulated", text=text))
         return cls(key, value)
 
     def __str__(self) -> str:
@@ -116,19 +124,27 @@ class Attribute:
         ones, others = sides
         if min(map(len, sides)) < least:
             raise CorpusError(
-                f"{self} holds for {len(ones)} of {len(poems)} poems; "
-                f"expected {least} with it and {least} without it: {self._hint(poems)}"
+                _(
+                    "{attribute} holds for {n} of {all} poems; expected {least} with it and "
+                    "{least} without it: {hint}",
+                    attribute=self,
+                    n=len(ones),
+                    all=len(poems),
+                    least=least,
+                    hint=self._hint(poems),
+                )
             )
         return spread(ones, limit), spread(others, limit)
 
     def _hint(self, poems: Sequence[Poem]) -> str:
         if self.key in ("contains", "tones", "form"):
-            return "give more poems, or another value"
+            return _("give more poems, or another value")
         values = Counter(poem.meta[self.key] for poem in poems if self.key in poem.meta)
         if values:
-            return f"{self.key} is {', '.join(v for v, _ in values.most_common(5))} most often"
+            most = listed(value for value, __ in values.most_common(5))
+            return _("{key} is {values} most often", key=self.key, values=most)
         keys = sorted({key for poem in poems for key in poem.meta})
-        return f"these poems have {', '.join([*keys, 'form', 'contains', 'tones'])}"
+        return _("these poems have {keys}", keys=listed([*keys, "form", "contains", "tones"]))
 
 
 @torch.no_grad()

@@ -14,6 +14,7 @@ from ..errors import ConfigError
 from ..generation.generate import decode
 from ..generation.options import CHOSEN, SamplingOptions
 from ..generation.ranking import score
+from ..i18n import _
 from ..models import TextModel
 from ..text.codec import PoemCodec
 from ..text.form import Form
@@ -33,7 +34,7 @@ def clusters_of(model: TextModel, z: Tensor, k: int, seed: int) -> list[str]:
     Raises ConfigError: k is more than N.
     """
     if k:
-        _, assignment = kmeans(z, k, seed)
+        __, assignment = kmeans(z, k, seed)
     else:
         parts = (part.to(model.device) for part in torch.split(z, CHUNK // 16))
         found = [one.cpu() for part in parts if (one := model.components_of(part)) is not None]
@@ -57,12 +58,12 @@ def kmeans(z: Tensor, k: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     Raises ConfigError: k is less than 1 or more than N.
     """
     if not 1 <= k <= len(z):
-        raise ConfigError(f"{k} clusters; expected 1 to {len(z)}, the number of poems")
+        raise ConfigError(_("{k} clusters; expected 1 to {n}, the number of poems", k=k, n=len(z)))
     # In double precision and on the CPU, where the sums have one order: the same on every run.
     points = z.detach().cpu().double()
     centres = _start(points, k, torch.Generator().manual_seed(derive_seed(seed, "clusters")))
     assignment = _nearest(points, centres)
-    for _ in range(ITERATIONS):
+    for __ in range(ITERATIONS):
         sizes = assignment.bincount(minlength=k)
         sums = torch.zeros_like(centres).index_add_(0, assignment, points)
         # A cluster that lost all its points keeps its centre.
@@ -81,7 +82,7 @@ def purity(assignment: Sequence[object], labels: Sequence[str]) -> float:
     Given are the cluster and the label of each of N > 0 poems.
     """
     largest: dict[object, int] = {}
-    for (cluster, _), count in Counter(zip(assignment, labels, strict=True)).items():
+    for (cluster, __), count in Counter(zip(assignment, labels, strict=True)).items():
         largest[cluster] = max(count, largest.get(cluster, 0))
     return sum(largest.values()) / len(labels)
 
@@ -171,7 +172,7 @@ def _start(points: Tensor, k: int, generator: torch.Generator) -> Tensor:
     chosen = int(torch.randint(len(points), (1,), generator=generator))
     centres = [points[chosen]]
     squared = (points - centres[0]).square().sum(1)
-    for _ in range(k - 1):
+    for __ in range(k - 1):
         # By the cumulative sum: torch.multinomial stops at 2**24 points.
         sums = squared.cumsum(0)
         draw = torch.rand(1, generator=generator, dtype=points.dtype) * sums[-1]

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ..data.dataset import TokenStore
-from ..errors import CheckpointError, CorpusError
+from ..errors import CheckpointError, CorpusError, reason_of
 from ..files import check_regular, write_file
+from ..i18n import N_, _
 from ..models import LatentModel, TextModel
 from .paths import Progress, means
 
@@ -48,7 +49,7 @@ class Index:
         """The texts of a store, in its order, at their posterior means; `progress` as of `means`.
         Raises CorpusError: no text."""
         if not len(store):
-            raise CorpusError("no poem to search among; give poems that fit the model")
+            raise CorpusError(_("no poem to search among; give poems that fit the model"))
         return cls(texts, means(model, store, progress), fingerprint(model))
 
     def search(self, z: Tensor, n: int = 10) -> tuple[Tensor, Tensor]:
@@ -89,21 +90,34 @@ class Index:
                 _check(path, about, parts, fingerprint(model), latent_dim)
                 z, text, offsets = (file.get_tensor(name) for name in ("z", "text", "offsets"))
         except OSError as error:
-            raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+            raise CheckpointError(
+                _("{path}: cannot be read ({reason})", path=path, reason=reason_of(error))
+            ) from error
         except safetensors.SafetensorError as error:
-            raise CheckpointError(f"{path} is no index, or torn ({error}); {AGAIN}") from error
+            raise CheckpointError(
+                _(
+                    "{path} is no index, or torn ({error}); {again}",
+                    path=path,
+                    error=error,
+                    again=_(AGAIN),
+                )
+            ) from error
         data, ends = text.numpy().tobytes(), offsets.tolist()
         rises = bool((offsets.diff() >= 0).all())
         if ends[0] != 0 or ends[-1] != len(data) or not rises or not z.isfinite().all():
-            raise CheckpointError(f"{path} is damaged: its parts do not agree; {AGAIN}")
+            raise CheckpointError(
+                _("{path} is damaged: its parts do not agree; {again}", path=path, again=_(AGAIN))
+            )
         try:
             texts = [data[i:j].decode("utf-8", "surrogatepass") for i, j in pairwise(ends)]
         except UnicodeDecodeError as error:
-            raise CheckpointError(f"{path} is damaged: its texts are not UTF-8; {AGAIN}") from error
+            raise CheckpointError(
+                _("{path} is damaged: its texts are not UTF-8; {again}", path=path, again=_(AGAIN))
+            ) from error
         return cls(texts, z, about["model"])
 
 
-AGAIN = "remove it and build it again"
+AGAIN = N_("remove it and build it again")
 
 
 Parts = dict[str, tuple[str, list[int]]]
@@ -113,11 +127,32 @@ def _check(path: str | Path, about: dict[str, str], parts: Parts, model: str, di
     """That the header of a file announces an index of this model, before any of it is read."""
     kind = {key: about.get(key) for key in FORMAT}
     if kind != FORMAT:
-        raise CheckpointError(f"{path} says {kind}; expected {FORMAT}: no index of this version")
+        raise CheckpointError(
+            _(
+                "{path} says {kind}; expected {format}: no index of this version",
+                path=path,
+                kind=kind,
+                format=FORMAT,
+            )
+        )
     if about.get("model") != model:
-        raise CheckpointError(f"{path} was made with another model; {AGAIN} with this one")
+        raise CheckpointError(
+            _(
+                "{path} was made with another model; {again} with this one",
+                path=path,
+                again=_(AGAIN),
+            )
+        )
     n = parts["z"][1][0] if "z" in parts and parts["z"][1] else 0
     size = parts["text"][1] if "text" in parts else []
     wanted = {"z": ("F32", [n, dim]), "text": ("U8", size[:1]), "offsets": ("I64", [n + 1])}
     if parts != wanted or not n:
-        raise CheckpointError(f"{path} holds {parts}; expected {wanted}; {AGAIN}")
+        raise CheckpointError(
+            _(
+                "{path} holds {parts}; expected {wanted}; {again}",
+                path=path,
+                parts=parts,
+                wanted=wanted,
+                again=_(AGAIN),
+            )
+        )

@@ -15,6 +15,7 @@ from ..constraints.room import typed_units
 from ..data.dataset import derive_seed
 from ..errors import ConfigError, ConstraintError
 from ..generation.generate import allowed_tokens, decode, label_ids
+from ..i18n import _
 from ..models import LatentModel, frozen
 from ..nn.noise import Noise
 from ..text.codec import PoemCodec
@@ -73,12 +74,18 @@ def ascend(
     Raises ConfigError: a number out of its bounds.
     """
     if steps < 0 or not 0 <= near < float("inf"):
-        raise ConfigError(f"steps is {steps} and near {near}; expected 0 or more, and finite")
+        raise ConfigError(
+            _(
+                "steps is {steps} and near {near}; expected 0 or more, and finite",
+                steps=steps,
+                near=near,
+            )
+        )
     best, z = z.detach(), z.detach().clone().requires_grad_()
     highest = torch.full((len(z),), -torch.inf, device=z.device)
     optimizer = torch.optim.Adam([z], RATE, maximize=True)
     with frozen(model):
-        for _ in progress(range(steps + 1)):
+        for __ in progress(range(steps + 1)):
             objective = value(z) + near * model.prior(len(z), labels).log_prob(z)
             better = objective.detach() > highest
             best = torch.where(better.unsqueeze(1), z.detach(), best)
@@ -172,13 +179,26 @@ def keyword(codec: PoemCodec, form: Form | None, text: str) -> Property:
     writable, ids = set(codec.writable()), codec.ids(codec.spell("".join(units)))
     strange = [codec.letters(u) for u, i in zip(units, ids, strict=True) if i not in writable]
     if strange or not text:
-        raise ConstraintError(f"{text!r}: this model never writes {' '.join(strange) or 'nothing'}")
+        raise ConstraintError(
+            _(
+                "{text!r}: this model never writes {strange}",
+                text=text,
+                strange=" ".join(strange) or _("nothing"),
+            )
+        )
     size = form.size if form else codec.max_len
     spans = form.spans if form else (range(size),)
     starts = [t for span in spans for t in span if t + len(ids) <= span.stop]
     if not starts:
         room = max(map(len, spans))
-        raise ConstraintError(f"{text!r} has {len(ids)} characters; expected at most {room}")
+        raise ConstraintError(
+            _(
+                "{text!r} has {n} characters; expected at most {room}",
+                text=text,
+                n=len(ids),
+                room=room,
+            )
+        )
 
     def log_probability(logits: Tensor) -> Tensor:
         log_probs = logits[:, :size].log_softmax(dim=2)
@@ -204,8 +224,12 @@ def tones(codec: PoemCodec, form: Form | None) -> Property:
     Raises ConfigError: a form that has no tones to keep.
     """
     if form is None or not patterns(form):
-        wanted = "expected 5x2, 7x4 or alike, or a tune"
-        raise ConfigError(f"form {form or 'free'} has no tones to keep; {wanted}")
+        raise ConfigError(
+            _(
+                "form {form} has no tones to keep; expected 5x2, 7x4 or alike, or a tune",
+                form=form or _("free"),
+            )
+        )
     tones_of = [levels(codec.tokenizer.decode([i]), True) for i in range(len(codec.tokenizer))]
     # A character without a reading fits anywhere, as in `regulated`.
     sounds = ["".join(found) if len(found) == 1 else FREE for found in tones_of]

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ..config import WAYS
 from ..data.dataset import Batch, TokenStore
-from ..errors import ConfigError
+from ..errors import ConfigError, listed
 from ..evaluation.likelihood import Progress as Progress
+from ..i18n import _
 from ..models import LatentModel
 from ..nn.distributions import Point
 from ..text.diff import distance
@@ -55,7 +56,7 @@ def slerp(a: Tensor, b: Tensor, t: Tensor) -> Tensor:
 
 def _check_steps(steps: int) -> None:
     if steps < 2:
-        raise ConfigError(f"steps is {steps}; expected at least 2, the ends")
+        raise ConfigError(_("steps is {steps}; expected at least 2, the ends", steps=steps))
 
 
 def path(a: Tensor, b: Tensor, steps: int = 8, mode: str = "lerp") -> Tensor:
@@ -65,7 +66,9 @@ def path(a: Tensor, b: Tensor, steps: int = 8, mode: str = "lerp") -> Tensor:
     _check_steps(steps)
     lines = {"lerp": lerp, "slerp": slerp}
     if mode not in lines:
-        raise ConfigError(f"mode is {mode!r}; expected one of {', '.join(WAYS)}")
+        raise ConfigError(
+            _("mode is {mode!r}; expected one of {ways}", mode=mode, ways=listed(WAYS))
+        )
     return lines[mode](a, b, torch.linspace(0, 1, steps, device=a.device))
 
 
@@ -103,7 +106,7 @@ def variations(
     """
     posterior = model.encode(batch)
     if isinstance(posterior, Point):
-        raise ConfigError("an autoencoder's or VQ-VAE's q(z | x) is a point; give a VAE")
+        raise ConfigError(_("an autoencoder's or VQ-VAE's q(z | x) is a point; give a VAE"))
     draws = torch.cat([posterior.sample(generator) for _ in range(n)])
     return posterior.mode + distance * (draws - posterior.mode)
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import CorpusError
+from ..i18n import _
 
 GridPoint = tuple[float, float, str]
 """Where on the plane, and the poem decoded there."""
@@ -43,7 +44,7 @@ class Plane:
         """
         n, dims = z.shape
         if n < 2:
-            raise CorpusError(f"{n} poems to map; expected at least 2: give more poems")
+            raise CorpusError(_("{n} poems to map; expected at least 2: give more poems", n=n))
         points = z.detach().cpu().double()
         mean = points.mean(0)
         covariance = torch.cov(points.T, correction=0).reshape(dims, dims)

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from ..config import ModelConfig
 from ..data.dataset import Batch
 from ..errors import ConfigError
+from ..i18n import _
 from ..nn.distributions import DiagonalGaussian, Distribution, Point, Posterior
 from ..nn.noise import Source
 from ..text.sounds import Sounds
@@ -64,10 +65,16 @@ class TextModel(nn.Module):
     def __init__(self, config: ModelConfig, mask_id: int = 4) -> None:
         super().__init__()
         if config.vocab_size <= mask_id:
-            wanted = f"the size of the tokenizer, more than the {mask_id + 1} special tokens"
-            raise ConfigError(f"vocab_size is {config.vocab_size}; expected {wanted}")
+            raise ConfigError(
+                _(
+                    "vocab_size is {size}; expected the size of the tokenizer, more than the {n} "
+                    "special tokens",
+                    size=config.vocab_size,
+                    n=mask_id + 1,
+                )
+            )
         if not config.max_len:
-            raise ConfigError("max_len is 0; expected how many positions a poem has")
+            raise ConfigError(_("max_len is 0; expected how many positions a poem has"))
         passes = tuple(number or config.max_len for number in config.passes)
         self.config, self.mask_id = replace(config, passes=passes), mask_id
 
@@ -109,12 +116,12 @@ class TextModel(nn.Module):
     @property
     def latent(self) -> LatentModel:
         """Itself; a ConfigError where it has no latent."""
-        raise ConfigError("an autoregressive model has no latent space; give a VAE")
+        raise ConfigError(_("an autoregressive model has no latent space; give a VAE"))
 
     @property
     def causal(self) -> Autoregressive:
         """Itself; a ConfigError where it does not write token by token and know log p(x)."""
-        raise ConfigError("this is no autoregressive model; train one with --preset ar")
+        raise ConfigError(_("this is no autoregressive model; train one with --preset ar"))
 
     def bound_name(self, samples: int) -> str:
         """What `Score.bound` is: "exact", "IWAE-K" of so many samples, "ELBO" or "none"."""
@@ -138,7 +145,9 @@ class TextModel(nn.Module):
             ConfigError: fewer than one, or any where there is nothing to choose.
         """
         if passes is not None:
-            raise ConfigError("an autoregressive model takes a pass a character; leave out passes")
+            raise ConfigError(
+                _("an autoregressive model takes a pass a character; leave out passes")
+            )
         return 1
 
     def network_passes(self, passes: int | None = None) -> int:
@@ -210,7 +219,7 @@ class LatentModel(TextModel, ABC):
     def check_passes(self, passes: int | None) -> int:
         """As of `TextModel`; whether it was trained for them is for `decode` to say."""
         if passes is not None and passes < 1:
-            raise ConfigError(f"passes is {passes}; expected at least 1")
+            raise ConfigError(_("passes is {passes}; expected at least 1", passes=passes))
         return passes or self.passes
 
     def network_passes(self, passes: int | None = None) -> int:

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..config import ModelConfig
 from ..errors import ConfigError
+from ..i18n import _
 from ..nn.gated_conv import hide
 from .embedding import TokenEmbedding
 from .interleaved import InterleavedStack
@@ -159,9 +160,12 @@ class Decoder(nn.Module):
         x = x.view(z.shape[0], length, -1)
         if observed is not None:
             if self.observe is None:
-                why = "this model was not trained to be shown characters"
-                how = "train one with observe above 0, as in --preset infill"
-                raise ConfigError(f"{why}; {how}")
+                raise ConfigError(
+                    _(
+                        "this model was not trained to be shown characters; train one with observe "
+                        "above 0, as in --preset infill"
+                    )
+                )
             observed = self._filled(observed, length)
             known = (observed != self.mask_id).unsqueeze(2)
             x = x + self.observe(self.embedding(observed)) * known
@@ -208,9 +212,14 @@ class Decoder(nn.Module):
         there are as many passes, or more. ConfigError: it has not learnt to."""
         if passes not in self.passes:
             learnt = ",".join(map(str, sorted(set(self.passes))))
-            why = f"passes is {passes}; this model was trained to write in {learnt}"
-            how = f"train one with --preset few, or --set passes={learnt},{passes}"
-            raise ConfigError(f"{why}; {how}")
+            raise ConfigError(
+                _(
+                    "passes is {passes}; this model was trained to write in {learnt}; train one "
+                    "with --preset few, or --set passes={learnt},{passes}",
+                    passes=passes,
+                    learnt=learnt,
+                )
+            )
         return min(passes, length)
 
     def _filled(self, tokens: Tensor, length: int) -> Tensor:

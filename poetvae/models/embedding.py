@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ..config import ModelConfig
 from ..errors import ConfigError
+from ..i18n import _
 from ..text.sounds import Sounds
 from .layers import small_normal
 
@@ -39,7 +40,9 @@ class TokenEmbedding(nn.Embedding):
         self.sounds: nn.Parameter | None = None
         if sizes := config.sound_sizes:
             if len(sizes) != 3:
-                raise ConfigError(f"sound_sizes is {sizes}; expected three numbers, or none")
+                raise ConfigError(
+                    _("sound_sizes is {sizes}; expected three numbers, or none", sizes=sizes)
+                )
             count, readings, most = sizes
             self.sounds = small_normal(count, config.embed_dim)
             self.register_buffer("readings", torch.zeros(len(self.weight), most, dtype=torch.int16))
@@ -50,8 +53,15 @@ class TokenEmbedding(nn.Embedding):
         for name, values in (("readings", sounds.tokens), ("heard", sounds.readings)):
             facts, known = torch.tensor(values, dtype=torch.int16), getattr(self, name)
             if facts.shape != known.shape:
-                reason = f"{name} of the tokens are {(*facts.shape,)}; expected {(*known.shape,)}"
-                raise ConfigError(f"{reason}, as when it was begun: start a new run")
+                raise ConfigError(
+                    _(
+                        "{name} of the tokens are {found}; expected {known}, as when it was begun: "
+                        "start a new run",
+                        name=name,
+                        found=(*facts.shape,),
+                        known=(*known.shape,),
+                    )
+                )
             known.copy_(facts)
 
     def check_sounds(self) -> None:
@@ -63,7 +73,9 @@ class TokenEmbedding(nn.Embedding):
             ("heard", self.heard, len(self.sounds)),
         ):
             if int(facts.min()) < 0 or int(facts.max()) > many:
-                raise ConfigError(f"{name} of the tokens is not within 0 to {many}")
+                raise ConfigError(
+                    _("{name} of the tokens is not within 0 to {many}", name=name, many=many)
+                )
 
     @torch.no_grad()
     def fold(self) -> None:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from ..config import ModelConfig
 from ..errors import ConfigError, brief
+from ..i18n import _
 from .embedding import TokenEmbedding
 
 SIGHT = 3  # lines before, and as many behind
@@ -33,8 +34,15 @@ class Lines(nn.Module):
         forms = config.label_sizes[0] - 1 if config.form_known else 1
         self.places = aligned(config.lines, config.max_len)
         if len(self.places) != forms + 1:
-            wanted = f"{forms} forms of {config.max_len} positions at most, each with 0 after it"
-            raise ConfigError(f"lines is {brief(config.lines)}; expected {wanted}")
+            raise ConfigError(
+                _(
+                    "lines is {lines}; expected {forms} forms of {max_len} positions at most, each "
+                    "with 0 after it",
+                    lines=brief(config.lines),
+                    forms=forms,
+                    max_len=config.max_len,
+                )
+            )
         self.embedding, self.mask_id = embedding, mask_id
         self.before = nn.Linear(SIGHT * config.embed_dim, config.d_model, bias=False)
         self.behind = nn.Linear(SIGHT * config.embed_dim, config.d_model, bias=False)

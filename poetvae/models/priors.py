@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..config import ModelConfig
 from ..data.dataset import Batch
 from ..errors import ConfigError
+from ..i18n import _
 from ..nn.distributions import DiagonalGaussian, Distribution, Mixture
 from ..nn.quantizer import perplexity
 from .embedding import TokenEmbedding
@@ -54,7 +55,7 @@ class LabelPrior(NormalPrior):
     def __init__(self, config: ModelConfig, embedding: TokenEmbedding) -> None:
         super().__init__(config, embedding)
         if not config.label_sizes:
-            raise ConfigError("prior=label needs labels: train with --label FIELD")
+            raise ConfigError(_("prior=label needs labels: train with --label FIELD"))
         self.mean = Labels(config.label_sizes, config.latent_dim)
 
     def forward(self, n: int, labels: Tensor | None, device: torch.device) -> DiagonalGaussian:
@@ -82,7 +83,7 @@ class ThemePrior(NormalPrior):
         super().__init__(config, embedding)
         self.length = config.theme_len
         if not self.length:
-            raise ConfigError("prior=theme needs themes: train with --theme FIELD")
+            raise ConfigError(_("prior=theme needs themes: train with --theme FIELD"))
         alone = replace(config, max_len=self.length, label_sizes=(), observe=0.0, encoder_layers=1)
         self.reader = Encoder(alone, embedding)
         self.mean = nn.Linear(self.reader.out_features, config.latent_dim)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ..i18n import N_
 from .poem import HAN, LACUNA, has_han
 
 _LINE_BREAK = re.compile("[\v\f\r\x1c-\x1e\x85\u2028\u2029]")
@@ -62,7 +63,7 @@ _HAN_SEPARATOR = re.compile(
 )
 _SEPARATOR = re.compile(r"[^\S\n]+[/|]+[^\S\n]+|[^\S\n]*\|+[^\S\n]*")
 _WORD = re.compile(f"[^\\W_]|{LACUNA}")
-UNBALANCED = "unbalanced brackets"
+UNBALANCED = N_("unbalanced brackets")
 
 
 def clean(text: str) -> tuple[str, list[str]]:
@@ -87,26 +88,26 @@ def _altered(text: str, altered: dict[str, None]) -> str:
             text = new
 
     text = _CARRIAGE_RETURNS.sub("\n", text)
-    alter("line breaks", _LINE_BREAK.sub("\n", text))
-    alter("control characters", _CONTROLS.sub("", text))
-    alter("variation selectors", _VARIATIONS.sub("", text))
+    alter(N_("line breaks"), _LINE_BREAK.sub("\n", text))
+    alter(N_("control characters"), _CONTROLS.sub("", text))
+    alter(N_("variation selectors"), _VARIATIONS.sub("", text))
     if _OTHER_CODE.search(text):
-        alter("radicals", text.translate(_SAME))
+        alter(N_("radicals"), text.translate(_SAME))
     if has_han(text):
-        alter("control characters", _INVISIBLE.sub("", text))
-        alter("described characters", _replace_ids(_DESCRIBED.sub(LACUNA, text)))
-        alter("restored text", _RESTORED.sub(r"\1", text))
-        alter("notes", _without_notes(text))
+        alter(N_("control characters"), _INVISIBLE.sub("", text))
+        alter(N_("described characters"), _replace_ids(_DESCRIBED.sub(LACUNA, text)))
+        alter(N_("restored text"), _RESTORED.sub(r"\1", text))
+        alter(N_("notes"), _without_notes(text))
         if _BRACKET.search(text):
             altered[UNBALANCED] = None
-        alter("lost characters", _LOST.sub(LACUNA, text))
-        alter("separators", _HAN_SEPARATOR.sub("\n", text))
+        alter(N_("lost characters"), _LOST.sub(LACUNA, text))
+        alter(N_("separators"), _HAN_SEPARATOR.sub("\n", text))
     elif "\n" not in text.strip():
-        alter("separators", _SEPARATOR.sub("\n", text))
-    alter("lost characters", _SURROGATE.sub("\ufffd", text))
+        alter(N_("separators"), _SEPARATOR.sub("\n", text))
+    alter(N_("lost characters"), _SURROGATE.sub("\ufffd", text))
     # Only now: without what stood between them, a letter and an accent may have come together.
-    alter("not NFC", unicodedata.normalize("NFC", text))
-    alter("blanks", _BLANKS.sub(lambda m: "\n" * min(2, m[0].count("\n")) or " ", text.strip()))
+    alter(N_("not NFC"), unicodedata.normalize("NFC", text))
+    alter(N_("blanks"), _BLANKS.sub(lambda m: "\n" * min(2, m[0].count("\n")) or " ", text.strip()))
     return text
 
 

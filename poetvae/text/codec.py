@@ -13,7 +13,8 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import Any
 
-from ..errors import ConfigError, CorpusError, cut, several
+from ..errors import ConfigError, CorpusError, cut, listed, several
+from ..i18n import _
 from .cleaning import clean
 from .form import is_verse
 from .graphemes import SYLLABLE, clusters
@@ -116,25 +117,36 @@ class PoemCodec:
                 checked[self.theme] = self.check_theme(value)
                 continue
             if (field := _same(name, self.fields, field_key)) is None:
-                labels = ", ".join(self.fields) or "none"
-                raise ConfigError(f"no label {name!r}; this model's labels: {labels}")
+                labels = listed(self.fields) or _("none")
+                raise ConfigError(
+                    _("no label {name!r}; this model's labels: {labels}", name=name, labels=labels)
+                )
             known = self.fields[field]
             if (spelling := _same(value, known, value_key)) is None:
-                raise ConfigError(f"{name}={value}: this model knows {several(known)}")
+                raise ConfigError(
+                    _(
+                        "{name}={value}: this model knows {known}",
+                        name=name,
+                        value=value,
+                        known=several(known),
+                    )
+                )
             checked[field] = spelling
         return checked
 
     def check_themed(self) -> None:
         """Raises ConfigError: the model has no themes."""
         if not self.theme:
-            raise ConfigError("this model has no themes; train one with --theme title")
+            raise ConfigError(_("this model has no themes; train one with --theme title"))
 
     def check_theme(self, text: str) -> str:
         """What a poem is about. Raises ConfigError: the model has no themes, or knows none of its
         characters."""
         self.check_themed()
         if not any(self.theme_ids(text)):
-            raise ConfigError(f"about is {text!r}, of which this model knows no character")
+            raise ConfigError(
+                _("about is {text!r}, of which this model knows no character", text=text)
+            )
         return text
 
     def check_form(self, form: Form | None) -> Form | None:
@@ -147,7 +159,13 @@ class PoemCodec:
             for own in self.forms:
                 if own.tune and own.tune == form.tune:
                     return own
-            raise ConfigError(f"this model does not write {form}; it writes {self.known_forms}")
+            raise ConfigError(
+                _(
+                    "this model does not write {form}; it writes {known_forms}",
+                    form=form,
+                    known_forms=self.known_forms,
+                )
+            )
         return form
 
     def form_of(self, poem: Poem) -> Form | None:
@@ -156,8 +174,14 @@ class PoemCodec:
         if not self.forms:
             return None
         if (form := self._form_of(poem)) is None:
-            known = f"{poem.form or 'free'}; this model reads {self.known_forms}"
-            raise CorpusError(f"{_short(poem.text)} has the form {known}")
+            raise CorpusError(
+                _(
+                    "{text} has the form {form}; this model reads {known}",
+                    text=_short(poem.text),
+                    form=poem.form or _("free"),
+                    known=self.known_forms,
+                )
+            )
         return form
 
     def _form_of(self, poem: Poem) -> Form | None:
@@ -177,7 +201,7 @@ class PoemCodec:
     def known_forms(self) -> str:
         """Its forms by name, of many the most frequent ones."""
         most = sorted(self.forms, key=lambda form: -self.forms[form])
-        return several([*sorted(most[:12]), *most[12:]]) or "free form alone"
+        return several([*sorted(most[:12]), *most[12:]]) or _("free form alone")
 
     @property
     def traditional(self) -> bool:
@@ -227,8 +251,13 @@ class PoemCodec:
             ids.append(self.tokenizer.eos_id)
         if len(ids) > self.max_len:
             raise CorpusError(
-                f"{_short(poem.text)} takes {len(ids)} positions; this model has {self.max_len}: "
-                "shorten it, or train with a larger max_len"
+                _(
+                    "{text} takes {n} positions; this model has {max_len}: shorten it, or "
+                    "train with a larger max_len",
+                    text=_short(poem.text),
+                    n=len(ids),
+                    max_len=self.max_len,
+                )
             )
         return ids
 
@@ -256,9 +285,11 @@ class PoemCodec:
         """What somebody typed as a poem of these very characters. Where it has as many as one of
         the forms, and no verse of it ends elsewhere, blanks, marks and their lack make no other
         form of it. Raises CorpusError: when there is no character of writing in it."""
-        cleaned, _ = clean(text)
+        cleaned, __ = clean(text)
         if not cleaned:
-            raise CorpusError(f"{text!r} has no character of writing in it; give a poem")
+            raise CorpusError(
+                _("{text!r} has no character of writing in it; give a poem", text=text)
+            )
         poem = Poem(tuple(cleaned.split("\n")))
         chars, ends = run_of(cleaned)
         if self.forms and poem.form not in self.forms and is_verse(chars):
@@ -330,15 +361,30 @@ class PoemCodec:
         known = isinstance(values, Mapping) and values.keys() - themed == {"forms", "fields"}
         forms, fields = (values["forms"], values["fields"]) if known else (None, None)
         if not isinstance(forms, dict) or not all(map(_is_count, forms.values())):
-            raise ConfigError(f"text is {values!r}; expected forms with their counts, and fields")
+            raise ConfigError(
+                _("text is {values!r}; expected forms with their counts, and fields", values=values)
+            )
         if not isinstance(fields, dict) or not all(map(_are_names, fields.values())):
-            raise ConfigError(f"fields are {fields!r}; expected the values of each, all different")
+            raise ConfigError(
+                _(
+                    "fields are {fields!r}; expected the values of each, all different",
+                    fields=fields,
+                )
+            )
         theme, themes = values.get("theme", ""), values.get("themes", [])
         if not isinstance(theme, str) or (themes != [] and not (theme and _are_names(themes))):
-            raise ConfigError(f"theme is {theme!r}; expected a field, and themes, all different")
+            raise ConfigError(
+                _("theme is {theme!r}; expected a field, and themes, all different", theme=theme)
+            )
         counts = {Form.parse(name): n for name, n in forms.items()}
         if any(form.size > max_len for form in counts) or [f.full for f in counts] != list(forms):
-            raise ConfigError(f"forms are {list(forms)}; expected at most {max_len} characters")
+            raise ConfigError(
+                _(
+                    "forms are {forms}; expected at most {max_len} characters",
+                    forms=list(forms),
+                    max_len=max_len,
+                )
+            )
         fields = {name: tuple(v) for name, v in fields.items()}
         return cls(tokenizer, max_len, counts, fields, theme, tuple(themes))
 

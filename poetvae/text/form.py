@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 from itertools import accumulate
 
 from ..errors import ConfigError
+from ..i18n import N_, _
 from .graphemes import SYLLABLE, clusters
 from .names import form_named
 
@@ -49,8 +50,14 @@ class Form:
         known = all(1 <= length <= MAX_LENGTH for length in part)
         if not (known and 1 <= times * len(part) <= MAX_LINES):
             name = f"{lengths}x{times}" if isinstance(lengths, int) else "-".join(map(str, part))
-            bounds = f"1 to {MAX_LENGTH} characters a line and 1 to {MAX_LINES} lines"
-            raise ConfigError(f"form {name}: expected {bounds}, such as 5x2")
+            bounds = _(
+                "1 to {max_length} characters a line and 1 to {max_lines} lines",
+                max_length=MAX_LENGTH,
+                max_lines=MAX_LINES,
+            )
+            raise ConfigError(
+                _("form {name}: expected {bounds}, such as 5x2", name=name, bounds=bounds)
+            )
         object.__setattr__(self, "lengths", part * times)
         object.__setattr__(self, "tune", tune)
 
@@ -69,8 +76,14 @@ class Form:
             return cls(lengths)
         if found := forms_of_tune(text):
             return found[0]
-        example = "5x2, line lengths, such as 5-7-5, or a name, such as 七絕 or 浣溪沙"
-        raise ConfigError(f"form {text!r}: expected characters a line, x, lines, such as {example}")
+        example = _("5x2, line lengths, such as 5-7-5, or a name, such as 七絕 or 浣溪沙")
+        raise ConfigError(
+            _(
+                "form {text!r}: expected characters a line, x, lines, such as {example}",
+                text=text,
+                example=example,
+            )
+        )
 
     def __str__(self) -> str:
         return self.tune or self._size
@@ -133,10 +146,21 @@ class Form:
         Raises ConfigError: when there are more or fewer than `size` of them."""
         tokens = clusters(chars)
         if len(tokens) != self.size:
-            sizes = f"{chars!r} has {len(tokens)} characters, form {self} has {self.size}"
-            verses = f"of {self.uniform} characters" if self.uniform else f"of {self._size}"
-            remedy = f"give {self.lines} verses {verses} without punctuation"
-            raise ConfigError(f"{sizes}: {remedy}")
+            sizes = _(
+                "{chars!r} has {n} characters, form {form} has {size}",
+                chars=chars,
+                n=len(tokens),
+                form=self,
+                size=self.size,
+            )
+            remedy = _(
+                N_("give {lines} verses of {length} characters without punctuation")
+                if self.uniform
+                else N_("give {lines} verses of {length} without punctuation"),
+                lines=self.lines,
+                length=self.uniform or self._size,
+            )
+            raise ConfigError(_("{sizes}: {remedy}", sizes=sizes, remedy=remedy))
         return tuple("".join(tokens[span.start : span.stop]) for span in self.spans)
 
     def punctuate(self, chars: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from ..i18n import N_
+
 ABOUT = "about"  # what a poem is about, whatever that field is called
 _NUMBERS = {char: n for n, char in enumerate("零一二三四五六七八九十")}
 _NUMBERS |= {"兩": 2, "两": 2, "five": 5, "penta": 5, "wu": 5, "seven": 7, "hepta": 7, "qi": 7}
@@ -30,9 +32,13 @@ _SAID = str.maketrans("绝絶诗对联两发", "絕絕詩對聯兩發")
 
 _CALLED = {(5,) * n: f"五言{name}" for n, name in ((2, "對句"), (4, "絕句"), (8, "律詩"))}
 _CALLED |= {(7,) * len(lengths): f"七{name[1:]}" for lengths, name in _CALLED.items()}
-_CALLED |= {(5, 7, 5): "haiku", (5, 7, 5, 7, 7): "tanka", (8, 6, 8, 6): "ballad stanza"}
-_CALLED |= {(10,) * 2: "heroic couplet", (10,) * 4: "pentameter quatrain", (10,) * 14: "sonnet"}
-_CALLED |= {(8,) * 2: "tetrameter couplet", (8,) * 4: "tetrameter quatrain"}
+_CALLED |= {(5, 7, 5): N_("haiku"), (5, 7, 5, 7, 7): N_("tanka"), (8, 6, 8, 6): N_("ballad stanza")}
+_CALLED |= {
+    (10,) * 2: N_("heroic couplet"),
+    (10,) * 4: N_("pentameter quatrain"),
+    (10,) * 14: N_("sonnet"),
+}
+_CALLED |= {(8,) * 2: N_("tetrameter couplet"), (8,) * 4: N_("tetrameter quatrain")}
 
 FIELDS = {
     "dynasty": ("朝代", "时代", "年代"),

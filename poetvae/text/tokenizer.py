@@ -15,8 +15,9 @@ from pathlib import Path
 
 import sentencepiece
 
-from ..errors import TokenizerError
+from ..errors import TokenizerError, listed, reason_of
 from ..files import read_limited
+from ..i18n import _
 from .graphemes import clusters, is_mark
 
 PAD, UNK, BOS, EOS, MASK, NEWLINE = range(6)
@@ -82,8 +83,13 @@ class PoemTokenizer:
         ][: None if max_size is None else max(0, max_size - NEWLINE - 1)]
         if not known:
             raise TokenizerError(
-                f"no character to learn among {len(counts)}, with min_count {min_count} and"
-                f" max_size {max_size}: give more text, or loosen these"
+                _(
+                    "no character to learn among {n}, with min_count {min_count} and "
+                    "max_size {max_size}: give more text, or loosen these",
+                    n=len(counts),
+                    min_count=min_count,
+                    max_size=max_size,
+                )
             )
         joined = [char for char, _ in known if len(char) > 1]
         if len(joined) == len(known):
@@ -124,7 +130,11 @@ class PoemTokenizer:
         Raises TokenizerError: when it is not one, or larger than 16 MiB."""
         if len(model) > MAX_FILE:
             raise TokenizerError(
-                f"tokenizer of {len(model)} bytes: expected at most {MAX_FILE}; is it another file?"
+                _(
+                    "tokenizer of {n} bytes: expected at most {max_file}; is it another file?",
+                    n=len(model),
+                    max_file=MAX_FILE,
+                )
             )
         return cls(model)
 
@@ -135,12 +145,12 @@ class PoemTokenizer:
         try:
             model = read_limited(path)
         except OSError as error:
-            why = f"cannot read the tokenizer ({error.strerror}); check the path"
-            raise TokenizerError(f"{path}: {why}") from error
+            why = _("cannot read the tokenizer ({reason}); check the path", reason=reason_of(error))
+            raise TokenizerError(_("{path}: {why}", path=path, why=why)) from error
         try:
             return cls.from_bytes(model)
         except TokenizerError as error:
-            raise TokenizerError(f"{path}: {error}") from error
+            raise TokenizerError(_("{path}: {error}", path=path, error=error)) from error
 
     def to_bytes(self) -> bytes:
         """The sentencepiece model."""
@@ -152,8 +162,10 @@ class PoemTokenizer:
         try:
             Path(path).write_bytes(self._model)
         except OSError as error:
-            why = f"cannot write the tokenizer ({error.strerror}); check the folder"
-            raise TokenizerError(f"{path}: {why}") from error
+            why = _(
+                "cannot write the tokenizer ({reason}); check the folder", reason=reason_of(error)
+            )
+            raise TokenizerError(_("{path}: {why}", path=path, why=why)) from error
 
     def __len__(self) -> int:
         return len(self._chars)
@@ -170,7 +182,9 @@ class PoemTokenizer:
         Raises TokenizerError: for an id outside the vocabulary."""
         ids = list(ids)
         if wrong := [i for i in ids if not 0 <= i < len(self)]:
-            raise TokenizerError(f"token {wrong[0]}: expected 0 to {len(self) - 1}")
+            raise TokenizerError(
+                _("token {token}: expected 0 to {most}", token=wrong[0], most=len(self) - 1)
+            )
         return "".join(self._chars[i] for i in ids)
 
     def unknown(self, text: str) -> list[str]:
@@ -186,22 +200,29 @@ def _is_reserved(char: str) -> bool:
 def _pieces(model: bytes) -> list[str]:
     """The pieces of a model, with a space for U+2581, checked to be one character each."""
     if not model:
-        raise TokenizerError("it is empty; train or fetch it again")
+        raise TokenizerError(_("it is empty; train or fetch it again"))
     try:
         processor = sentencepiece.SentencePieceProcessor(model_proto=model)
         pieces = [str(processor.id_to_piece(i)) for i in range(len(processor))]
     # sentencepiece raises what its C++ throws and, for pieces that are not UTF-8, ValueError.
     except (RuntimeError, ValueError, OSError) as error:
-        why = "not a sentencepiece model, or a damaged one; train or fetch it again"
-        raise TokenizerError(why) from error
+        raise TokenizerError(
+            _("not a sentencepiece model, or a damaged one; train or fetch it again")
+        ) from error
     if tuple(pieces[:NEWLINE]) != SPECIALS or pieces[NEWLINE : NEWLINE + 1] != ["\n"]:
         raise TokenizerError(
-            f"its first tokens are not {', '.join(SPECIALS)} and a line break; take a tokenizer"
-            " that poetvae trained"
+            _(
+                "its first tokens are not {specials} and a line break; take a tokenizer "
+                "that poetvae trained",
+                specials=listed(SPECIALS),
+            )
         )
     chars = [" " if piece == _SPACE else piece for piece in pieces]
     if any(len(clusters(char)) != 1 for char in chars[NEWLINE:]) or len(set(chars)) != len(chars):
         raise TokenizerError(
-            "its pieces are not single characters, each once; take a tokenizer that poetvae trained"
+            _(
+                "its pieces are not single characters, each once; take a tokenizer that "
+                "poetvae trained"
+            )
         )
     return chars

@@ -6,6 +6,7 @@ import math
 
 from ..config import Config
 from ..evaluation.likelihood import Report
+from ..i18n import _
 from .loss import beta
 
 COLLAPSED = 1.0  # nats of KL a poem: not enough to tell one of three poems from the others
@@ -48,7 +49,12 @@ def astray(nll: float, kl: float, config: Config, progress: float) -> str:
     nats, most = weighed(nll, kl, config, progress), config.model.max_len * guessing(config)
     if nats <= ASTRAY * most or not most:
         return ""
-    return f"a poem takes {nats:,.0f} nats (KL {kl:,.0f}), where guessing takes {most:,.0f} at most"
+    return _(
+        "a poem takes {nats:,.0f} nats (KL {kl:,.0f}), where guessing takes {most:,.0f} at most",
+        nats=nats,
+        kl=kl,
+        most=most,
+    )
 
 
 def diagnose(
@@ -69,41 +75,62 @@ def diagnose(
     held = per_char(report, config, progress)
     own = (trained or 0.0) * report.poems / report.chars
     if what := astray(report.recon_per_poem, report.kl_per_poem, config, progress):
-        advice.append(f"diverged: held out, {what}. Try a smaller --set learning_rate=1e-3")
+        advice.append(
+            _("diverged: held out, {what}. Try a smaller --set learning_rate=1e-3", what=what)
+        )
     if trained and guess < held and (own < guess or progress >= 0.5):
-        all_of = f"{model.vocab_size:,}"
         why = (
-            "it learns those by heart. Take more poems, a smaller --preset, or --set dropout=0.2"
+            _("it learns those by heart. Take more poems, a smaller --preset, or --set dropout=0.2")
             if own < guess
-            else "it learns nothing. Try a smaller --set learning_rate=1e-3, or more steps"
+            else _("it learns nothing. Try a smaller --set learning_rate=1e-3, or more steps")
         )
         advice.append(
-            f"worse than guessing: held-out poems take {held:.2f} nats a character, where any of "
-            f"{all_of} takes log {all_of} = {guess:.2f}, and those it learns from {own:.2f}; {why}"
+            _(
+                "worse than guessing: held-out poems take {held:.2f} nats a character, where any "
+                "of {all:,} takes log {all:,} = {guess:.2f}, and those it learns from {own:.2f}; "
+                "{why}",
+                held=held,
+                all=model.vocab_size,
+                guess=guess,
+                own=own,
+                why=why,
+            )
         )
     pressed = full > 0 and beta(config.objective, progress) > 0.5 * min(1.0, full)
     if model.kind == "vae" and pressed and report.kl_per_poem < COLLAPSED:
         closed = model.prior in ("normal", "label") and config.objective.gradient == "standard"
-        bits = "--set free_bits=0.1 (nats a unit), " if closed else ""
-        units = f"{report.active_units} of {model.latent_dim} units are active; "
+        bits = _("--set free_bits=0.1 (nats a unit), ") if closed else ""
+        units = _("{n} of {all} units are active; ", n=report.active_units, all=model.latent_dim)
         advice.append(
-            f"posterior collapse: z carries {report.kl_per_poem:.2f} nats a poem, "
-            f"{units if report.poems >= FEW else ''}the decoder "
-            f"writes without it. Try --set beta_warmup=0.5, {bits}"
-            "--set beta_schedule=cyclical, or a smaller beta"
+            _(
+                "posterior collapse: z carries {kl:.2f} nats a poem, {units}the decoder writes "
+                "without it. Try --set beta_warmup=0.5, {bits}--set beta_schedule=cyclical, or a "
+                "smaller beta",
+                kl=report.kl_per_poem,
+                units=units if report.poems >= FEW else "",
+                bits=bits,
+            )
         )
     size = model.codebook_size
     positions = report.poems * -(-model.max_len // model.code_stride)
     expected = size * (1 - math.exp(-positions / size))  # of codes that are equally likely
     if report.codes_used is not None and report.codes_used < ALIVE * expected:
         advice.append(
-            f"dead codes: {report.codes_used} of {size} are in use "
-            f"(perplexity {report.codebook_perplexity:.0f}). Try a smaller --set codebook_size, "
-            "--set code_decay=0.95, or a larger --batch-size"
+            _(
+                "dead codes: {n} of {all} are in use (perplexity {perplexity:.0f}). Try a smaller "
+                "--set codebook_size, --set code_decay=0.95, or a larger --batch-size",
+                n=report.codes_used,
+                all=size,
+                perplexity=report.codebook_perplexity,
+            )
         )
     if report.cluster_perplexity is not None and report.cluster_perplexity < CLUSTERS:
         advice.append(
-            f"clusters collapsed: {report.cluster_perplexity:.1f} of {model.components} are "
-            "in use. Try a smaller --set beta or latent_dim, or --set beta_warmup=0.5"
+            _(
+                "clusters collapsed: {n:.1f} of {all} are in use. Try a smaller --set beta or "
+                "latent_dim, or --set beta_warmup=0.5",
+                n=report.cluster_perplexity,
+                all=model.components,
+            )
         )
     return advice

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import MALFORMED, CheckpointError, ConfigError
+from ..errors import MALFORMED, CheckpointError, ConfigError, reason_of
 from ..files import check_regular, read_limited, write_file
+from ..i18n import _
 
 METRICS, SAMPLES = "metrics.jsonl", "samples.jsonl"
 VALIDATED = ("elbo_per_char", "recon_per_poem", "kl_per_poem", "active_units")
@@ -30,7 +31,7 @@ Row = dict[str, float]
 def check_tensorboard() -> None:
     """Raises ConfigError where TensorBoard is not installed."""
     if importlib.util.find_spec("tensorboard") is None:
-        raise ConfigError("TensorBoard takes one more package: pip install 'poetvae[track]'")
+        raise ConfigError(_("TensorBoard takes one more package: pip install 'poetvae[track]'"))
 
 
 @contextlib.contextmanager
@@ -66,7 +67,7 @@ def recording(run: Path, on: bool, tensorboard: bool = False) -> Iterator[Record
 def _draw(writer: Any, line: Line) -> None:
     """Each number to a curve by its step: valid/nll for valid_nll, train/nll for nll."""
     for name, value in line.items():
-        part, _, rest = name.partition("_")
+        part, __, rest = name.partition("_")
         if name != "step":
             tag = f"valid/{rest}" if part == "valid" else f"train/{name}"
             writer.add_scalar(tag, value, line["step"])
@@ -83,7 +84,9 @@ def append(path: Path, line: Line) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error.strerror})") from error
+        raise CheckpointError(
+            _("{path}: cannot be written ({reason})", path=path, reason=reason_of(error))
+        ) from error
 
 
 def cut_back(run: Path, step: int) -> float:
@@ -138,15 +141,20 @@ def read_history(run: str | Path) -> History:
     """
     run = Path(run)
     if not run.is_dir():
-        raise CheckpointError(f"{run}: no such run folder; check the path, or train one")
+        raise CheckpointError(_("{run}: no such run folder; check the path, or train one", run=run))
     path = run / METRICS
     try:
-        *lines, _ = read_limited(path).split(b"\n")
+        *lines, __ = read_limited(path).split(b"\n")
     except OSError as error:
-        reason = f"{path}: cannot be read ({error.strerror})"
-        raise CheckpointError(f"{reason}; give the folder that train wrote") from error
+        raise CheckpointError(
+            _(
+                "{path}: cannot be read ({reason}); give the folder that train wrote",
+                path=path,
+                reason=reason_of(error),
+            )
+        ) from error
     if not lines:
-        raise CheckpointError(f"{path} has no lines yet; train the run for more steps")
+        raise CheckpointError(_("{path} has no lines yet; train the run for more steps", path=path))
     rows = [_row(path, number, line) for number, line in enumerate(lines, 1)]
     beta = corpus = None
     with contextlib.suppress(OSError, *MALFORMED):
@@ -162,11 +170,17 @@ def _row(path: Path, number: int, line: bytes) -> Row:
         values = {key: _value(row[key]) for key in KEYS if row.get(key) is not None}
         step = float(row["step"])
         if not 0 <= step <= MOST_STEPS:
-            raise ValueError("that is no step")
+            raise ValueError(_("that is no step"))
         return {"step": step, **values}
     except MALFORMED as error:
-        reason = f"{path}, line {number}: expected a JSON object with a step and numbers"
-        raise CheckpointError(f"{reason}; remove the line, or train the run again") from error
+        raise CheckpointError(
+            _(
+                "{path}, line {n}: expected a JSON object with a step and numbers; remove the "
+                "line, or train the run again",
+                path=path,
+                n=number,
+            )
+        ) from error
 
 
 def _value(number: Any) -> float:

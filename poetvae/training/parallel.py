@@ -24,6 +24,7 @@ from torch.distributed.distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from ..errors import PoetVAEError
+from ..i18n import _
 from ..runtime import choose_device
 
 # A process that has died is noticed by its connection; those that wait may wait for a long reading.
@@ -181,6 +182,8 @@ def _lost() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise LostProcessError(
-            "another process of this training has gone; the last checkpoint stands: start them "
-            "again with --resume, or let torchrun do it by --max-restarts"
+            _(
+                "another process of this training has gone; the last checkpoint stands: "
+                "start them again with --resume, or let torchrun do it by --max-restarts"
+            )
         ) from error

@@ -23,9 +23,10 @@ from ..config import Config, ModelConfig, TrainConfig, from_dict
 from ..data import tokenize
 from ..data.dataset import Data
 from ..data.store import describe, open_store
-from ..errors import CheckpointError, ConfigError, CorpusError
+from ..errors import CheckpointError, ConfigError, CorpusError, listed, reason_of
 from ..files import TEMPORARY, locked, sync, temporary_folder
 from ..files import sweep as sweep_folder
+from ..i18n import _
 from ..models import build
 from ..runtime import bf16_is_faster
 from ..text.codec import PoemCodec
@@ -53,10 +54,14 @@ class Length:
     def __post_init__(self) -> None:
         given = {name: value for name, value in vars(self).items() if value is not None}
         if len(given) > 1:
-            raise ConfigError(f"{' and '.join(given)} were given; give one of them")
+            raise ConfigError(
+                _("{given} were given; give one of them", given=_(" and ").join(given))
+            )
         for name, value in given.items():
             if not value or not 0 < value < 10**9:
-                raise ConfigError(f"{name} is {value}; expected more than 0")
+                raise ConfigError(
+                    _("{name} is {value}; expected more than 0", name=name, value=value)
+                )
 
     def in_steps(self, poems: int, batch_size: float) -> int:
         """Steps of so many poems."""
@@ -100,8 +105,11 @@ class OpenRun:
             ours = False
         if not ours:
             raise CheckpointError(
-                f"{self.path} was moved, removed or replaced while it was trained; nothing more is "
-                "written: resume it from its last checkpoint, where it is now"
+                _(
+                    "{path} was moved, removed or replaced while it was trained; nothing "
+                    "more is written: resume it from its last checkpoint, where it is now",
+                    path=self.path,
+                )
             )
 
 
@@ -124,9 +132,13 @@ def opened(run: Path, begin: Fill | None, group: Group, force: bool = False) -> 
     elif _is_free(run):
         way = _begun(run, begin)
     elif not force:
-        raise CheckpointError(f"{run} exists; --resume continues it, --force replaces it")
+        raise CheckpointError(
+            _("{run} exists; --resume continues it, --force replaces it", run=run)
+        )
     elif not (run / "train.json").exists():
-        raise CheckpointError(f"{run} is not a run of poetvae; --force does not remove it")
+        raise CheckpointError(
+            _("{run} is not a run of poetvae; --force does not remove it", run=run)
+        )
     else:
         way = _replaced(run, begin)
     with way as opened_run:
@@ -192,7 +204,7 @@ def _replaced(run: Path, fill: Fill) -> Iterator[OpenRun]:
 def _resumed(run: Path) -> Iterator[OpenRun]:
     """A run that is there; its poems are numbered again where they are gone."""
     if not (run / "train.json").exists():
-        raise CheckpointError(f"{run} is no run to resume: it has no train.json")
+        raise CheckpointError(_("{run} is no run to resume: it has no train.json", run=run))
     with locked(run) as in_place:
         sweep(run)
         spec = RunSpec.load(run)
@@ -206,7 +218,7 @@ def _resumed(run: Path) -> Iterator[OpenRun]:
             if new:
                 shutil.rmtree(folder)
             raise CorpusError(
-                f"the corpus of {run} has changed since; restore it, or start a new run"
+                _("the corpus of {run} has changed since; restore it, or start a new run", run=run)
             )
         yield OpenRun(run, spec, data, in_place)
 
@@ -216,7 +228,9 @@ def _writing(run: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CheckpointError(f"{run}: cannot be written ({error.strerror})") from error
+        raise CheckpointError(
+            _("{run}: cannot be written ({reason})", run=run, reason=reason_of(error))
+        ) from error
 
 
 def fill(
@@ -241,7 +255,11 @@ def fill(
         log(line)
     if start and not described.codec.numbers_as(start.codec):
         raise CorpusError(
-            f"{numbered} is numbered otherwise than {planned.init} reads; give the corpus itself"
+            _(
+                "{numbered} is numbered otherwise than {init} reads; give the corpus itself",
+                numbered=numbered,
+                init=planned.init,
+            )
         )
     data = open_store(numbered, described.codec)
     config = _completed(planned.config, data.codec, group, bool(start))
@@ -279,8 +297,14 @@ def _completed(config: Config, codec: PoemCodec, group: Group, goes_on: bool) ->
     least = min(LENGTHS, train.batch_size) if model.by_length and group.device.type == "cpu" else 1
     slices = train.slices or max(least, group.size)
     if slices > train.batch_size:
-        reason = f"{slices} slices of a batch of {train.batch_size}"
-        raise ConfigError(f"{reason}; give a larger batch_size, or fewer slices or processes")
+        raise ConfigError(
+            _(
+                "{slices} slices of a batch of {poems}; give a larger batch_size, or fewer slices "
+                "or processes",
+                slices=slices,
+                poems=train.batch_size,
+            )
+        )
     return Config(model, config.objective, replace(train, precision=precision, slices=slices))
 
 
@@ -303,9 +327,23 @@ def going_on(
         steps = length.in_steps(len(run.data.train), poems_a_step(run.data.train, spec.config))
     _check_same(run.path, spec, planned, steps, given)
     if length.minutes:
-        log(f"minutes {length.minutes} is left out: {run.path} was begun for {steps:,} steps")
+        log(
+            _(
+                "minutes {minutes} is left out: {run} was begun for {steps:,} steps",
+                minutes=length.minutes,
+                run=run.path,
+                steps=steps,
+            )
+        )
     if steps > spec.steps:
-        log(f"{run.path} was begun for {spec.steps:,} steps, and goes on to {steps:,}")
+        log(
+            _(
+                "{run} was begun for {begun:,} steps, and goes on to {steps:,}",
+                run=run.path,
+                begun=spec.steps,
+                steps=steps,
+            )
+        )
         spec = spec.longer(steps)
         if group.main:
             spec.save(run.path)
@@ -326,18 +364,20 @@ def _check_same(
     pairs = {name: (known[name], wanted[name]) for name in given if name not in filled}
     pairs["steps"] = spec.steps, min(spec.steps, steps)  # more can be given to it
     others = [
-        f"{name} {_shown(before)}, not {_shown(now)}"
+        _("{name} {had}, not {wanted}", name=name, had=_shown(before), wanted=_shown(now))
         for name, (before, now) in pairs.items()
         if before != now
     ]
     if others:
         raise ConfigError(
-            f"{run} was begun with {'; with '.join(others)}; a resumed run keeps what it was begun "
-            "with: leave that out, or start a new run"
+            _(
+                "{run} was begun with {others}; a resumed run keeps what it was begun "
+                "with: leave that out, or start a new run",
+                run=run,
+                others=_("; with ").join(others),
+            )
         )
 
 
 def _shown(value: Any) -> str:
-    return (
-        ", ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value) or "none"
-    )
+    return (listed(value) if isinstance(value, tuple) else str(value)) or _("none")

@@ -18,8 +18,9 @@ from ..config import Config, ModelConfig, ObjectiveConfig, TrainConfig, from_dic
 from ..data.corpus import Corpus, CorpusSpec, is_store, sample_folder
 from ..data.reading import PLAIN, ReadingOptions
 from ..data.store import describe, load_corpus, read_store
-from ..errors import MALFORMED, CheckpointError, ConfigError, CorpusError
+from ..errors import MALFORMED, CheckpointError, ConfigError, CorpusError, listed
 from ..files import read_limited, write_file
+from ..i18n import _
 from ..text.form import Form, parse_forms
 
 Log = Callable[[str], None]
@@ -71,19 +72,28 @@ class RunSpec:
         folder = spec.corpus.tokenized
         if folder is None:
             for source in filter(is_store, (*spec.sources, *spec.valid)):
-                raise CorpusError(f"{source} is tokenized; give it alone")
+                raise CorpusError(_("{source} is tokenized; give it alone", source=source))
             return spec
         described = describe(folder)
         if spec.valid:
-            raise ConfigError(f"{folder} has held-out poems of its own; leave out --valid")
+            raise ConfigError(
+                _("{folder} has held-out poems of its own; leave out --valid", folder=folder)
+            )
         there = tuple(described.codec.forms)
         pairs = {"form": (spec.forms, there), "label": (spec.labels, described.labels)}
         own = tuple(filter(None, [described.codec.theme]))
         pairs["theme"] = tuple(filter(None, [theme])), own
         for name, (wanted, stored) in pairs.items():
             if wanted and set(wanted) != set(stored):
-                known = ", ".join(map(str, stored)) or "none"
-                raise ConfigError(f"{folder} is tokenized, --{name} {known}; leave out --{name}")
+                known = listed(stored) or _("none")
+                raise ConfigError(
+                    _(
+                        "{folder} is tokenized, --{name} {known}; leave out --{name}",
+                        folder=folder,
+                        name=name,
+                        known=known,
+                    )
+                )
         return replace(spec, forms=there, labels=described.labels, theme=described.codec.theme)
 
     @property
@@ -117,18 +127,26 @@ class RunSpec:
         for name in given:
             wanted, had = getattr(asked, name, 0), getattr(network, name, 0)
             if wanted not in (had, 0, ()) and name != "dropout":
-                others.append(f"{name} {had}, not {wanted}")
-        known = codec.known_forms if codec.forms else "free"
-        others += [f"form {known}, not {form}" for form in self.forms if form not in codec.forms]
+                others.append(_("{name} {had}, not {wanted}", name=name, had=had, wanted=wanted))
+        known = codec.known_forms if codec.forms else _("free")
+        others += [
+            _("form {had}, not {wanted}", had=known, wanted=form)
+            for form in self.forms
+            if form not in codec.forms
+        ]
         if self.labels and set(self.labels) != set(codec.fields):
-            fields = ", ".join(codec.fields) or "none"
-            others.append(f"label {fields}, not {', '.join(self.labels)}")
+            had = listed(codec.fields) or _("none")
+            others.append(_("label {had}, not {wanted}", had=had, wanted=listed(self.labels)))
         if self.theme not in ("", codec.theme):
-            others.append(f"theme {codec.theme or 'none'}, not {self.theme}")
+            had = codec.theme or _("none")
+            others.append(_("theme {had}, not {wanted}", had=had, wanted=self.theme))
         if others:
             raise ConfigError(
-                f"{self.init} has {'; has '.join(others)}; a model that learns on keeps what it "
-                "has: leave that out"
+                _(
+                    "{init} has {others}; a model that learns on keeps what it has: leave that out",
+                    init=self.init,
+                    others=_("; has ").join(others),
+                )
             )
         dropout = asked.dropout if "dropout" in given else network.dropout
         config = replace(self.config, model=replace(network, dropout=dropout))
@@ -139,8 +157,11 @@ class RunSpec:
         """Raises ConfigError for several passes in free form."""
         if not self.forms and max(self.config.model.passes, default=1) > 1:
             raise ConfigError(
-                "several passes need a form: where a free text ends is not known to those that "
-                "write behind it; give --form, or --set passes=1, or passes=1,0"
+                _(
+                    "several passes need a form: where a free text ends is not known to "
+                    "those that write behind it; give --form, or --set passes=1, or "
+                    "passes=1,0"
+                )
             )
 
     def save(self, run: Path) -> None:
@@ -159,7 +180,7 @@ class RunSpec:
         try:
             values = json.loads(read_limited(path))
             if values.pop("sha256", None) not in (None, _digest(values)):
-                raise ValueError("it is not as it was written")
+                raise ValueError(_("it is not as it was written"))
             parts = values["config"]
             model = from_dict(ModelConfig, parts["model"])
             objective = from_dict(ObjectiveConfig, parts["objective"])
@@ -174,14 +195,18 @@ class RunSpec:
             reading = ReadingOptions(**values.get("reading", {}))  # older versions have none
             ends = tuple(map(int, values.get("ends", ())))
             if ends and sorted({0, *ends, steps}) != [0, *ends, steps]:
-                raise ValueError(f"its steps are {[*ends, steps]}")
+                raise ValueError(_("its steps are {steps}", steps=[*ends, steps]))
             learnt = sources, valid, forms, labels, strict, steps, fingerprint, of_run
             start, theme = (str(values.get(name, "")) for name in ("init", "theme"))
             return cls(config, *learnt, reading, ends, start, theme)
         except OSError as error:
-            raise CheckpointError(f"{run} is no run to resume: it has no train.json") from error
+            raise CheckpointError(
+                _("{run} is no run to resume: it has no train.json", run=run)
+            ) from error
         except MALFORMED as error:
-            raise CheckpointError(f"{path} describes no run ({error}); start a new one") from error
+            raise CheckpointError(
+                _("{path} describes no run ({error}); start a new one", path=path, error=error)
+            ) from error
 
 
 def read_run(run: Path) -> Corpus:

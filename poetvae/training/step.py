@@ -17,6 +17,7 @@ from ..config import Config, TrainConfig
 from ..data.dataset import Batch, TokenStore, batch_index, corrupt, derive_seed
 from ..data.order import poems_a_turn, poems_of_turn
 from ..errors import PoetVAEError
+from ..i18n import _
 from ..models import TextModel
 from ..runtime import out_of_memory, seed_noise
 from .loss import objective
@@ -107,8 +108,11 @@ def update(
             if not out_of_memory(error):
                 raise
             raise PoetVAEError(
-                f"out of memory with {len(part.batch)} poems at a time; work the batch off in more "
-                "parts, as --set slices=8, or take a smaller --batch-size or model"
+                _(
+                    "out of memory with {n} poems at a time; work the batch off in more "
+                    "parts, as --set slices=8, or take a smaller --batch-size or model",
+                    n=len(part.batch),
+                )
             ) from error
         for parameter, start, mean in zip(following, before, means, strict=True):
             mean.add_(parameter.detach(), alpha=part.share)

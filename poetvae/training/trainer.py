@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -27,10 +28,11 @@ from ..checkpoints.model_folder import Saved, save_checkpoint, save_folder
 from ..config import PRESETS, Config, TrainConfig, configure, fields, takes_fields
 from ..data.dataset import Data, derive_seed
 from ..data.reading import ReadingOptions
-from ..errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError, several
+from ..errors import MALFORMED, CheckpointError, ConfigError, PoetVAEError, listed, several
 from ..evaluation.likelihood import Report, evaluate
 from ..generation.generate import generate
 from ..generation.options import SamplingOptions
+from ..i18n import N_, _
 from ..models import TextModel, build, evaluating
 from ..poet import Poet
 from ..runtime import Aside, fits, interruption, keep_freed_memory, without_bar
@@ -108,7 +110,7 @@ def train(
     """
     started = time.monotonic()
     if resume and force:
-        raise ConfigError("resume and force were given; give one of them")
+        raise ConfigError(_("resume and force were given; give one of them"))
     if tensorboard:
         check_tensorboard()
     run, length = Path(os.path.realpath(out)), Length(epochs, steps, minutes)
@@ -190,8 +192,8 @@ def fit(
                 log(_summary(step, steps, lines, time.monotonic() - began))
                 trained = weighed(line["nll"], line["kl"], config, progress)
                 for advice in diagnose(report, config, progress, trained):
-                    if (kind := advice.partition(":")[0]) not in said or step == steps:
-                        log(f"warning: {advice}")
+                    if (kind := re.split("[:：]", advice)[0]) not in said or step == steps:
+                        log(_("warning: {advice}", advice=advice))
                     said.add(kind)
                 lost = score >= best and by_heart(report, config, progress, trained)
                 worse = worse + 1 if lost else 0
@@ -209,12 +211,23 @@ def fit(
             if signum and step < steps:
                 again = f"poetvae train --out {run} --resume"
                 raise TrainingInterruptedError(
-                    f"stopped at step {step} of {steps}; continue with: {again}", signum
+                    _(
+                        "stopped at step {step} of {steps}; continue with: {again}",
+                        step=step,
+                        steps=steps,
+                        again=again,
+                    ),
+                    signum,
                 )
     if step < steps:
         log(
-            f"ended at step {step} of {steps}: the last {worse} validations were worse than "
-            "guessing, and than the model that is kept"
+            _(
+                "ended at step {step} of {steps}: the last {worse} validations were worse than "
+                "guessing, and than the model that is kept",
+                step=step,
+                steps=steps,
+                worse=worse,
+            )
         )
 
 
@@ -264,14 +277,19 @@ def restore(
         state = model_folder.load_state(folder)
         try:
             if (state.get("run", ""), state["step"]) != (to.spec.id, step):
-                raise ValueError("it is of another run, or of another step")
+                raise ValueError(_("it is of another run, or of another step"))
             take_up(state, model, optimizer)
             totals.copy_(state["totals"])
             best, worse = float(state["best"]), int(state.get("worse", 0))
         except (RuntimeError, *MALFORMED) as error:
             raise CheckpointError(
-                f"{folder}/state.pt is not the state of this run at step {step} ({error}); remove "
-                f"{folder}"
+                _(
+                    "{folder}/state.pt is not the state of this run at step {step} "
+                    "({error}); remove {folder}",
+                    folder=folder,
+                    step=step,
+                    error=error,
+                )
             ) from error
         kept = model_folder.load_folder(folder, model.device)
         averaged.load_state_dict(kept.model.state_dict())
@@ -294,14 +312,14 @@ def take_up(state: Mapping[str, Any], model: TextModel, optimizer: torch.optim.O
     for i, name in enumerate(weights):
         parts = [weights[name], *(t for t in moments.get(i, {}).values() if t.ndim)]
         if not all(part.shape == named[name].shape and part.isfinite().all() for part in parts):
-            raise ValueError(f"{name} is not of this model")
+            raise ValueError(_("{name} is not of this model", name=name))
     with torch.no_grad():
         for name, tensor in named.items():
             tensor.copy_(weights[name])
     model.check_sounds()
     saved, known = (s["param_groups"] for s in (state["optimizer"], optimizer.state_dict()))
     if [g.get("momentum") for g in saved] != [g.get("momentum") for g in known]:
-        raise ValueError("it is of another optimizer")
+        raise ValueError(_("it is of another optimizer"))
     moved = {places[i]: moment for i, moment in moments.items()}
     optimizer.load_state_dict({"state": moved, "param_groups": known})
 
@@ -330,14 +348,29 @@ def _check_sound(
 ) -> None:
     """Nothing is saved of a training that has gone astray."""
     nll, kl, loss = (totals[:3] / totals[3]).tolist()
-    remedy = f"lower learning_rate (it is {config.train.learning_rate:g})"
     if not math.isfinite(loss) or not all(p.isfinite().all() for p in model.parameters()):
-        what = "the weights are not finite" if math.isfinite(loss) else f"the loss is {loss}"
-        remedy = f"{what} at step {step}; lower learning_rate, or set precision=fp32"
-        raise PoetVAEError(f"{remedy}, and start again")
+        what = (
+            _("the weights are not finite")
+            if math.isfinite(loss)
+            else _("the loss is {loss}", loss=loss)
+        )
+        raise PoetVAEError(
+            _(
+                "{what} at step {step}; lower learning_rate, or set precision=fp32, and start "
+                "again",
+                what=what,
+                step=step,
+            )
+        )
     if what := astray(nll, kl, config, progress):
         raise PoetVAEError(
-            f"the training has diverged at step {step}: {what}; {remedy}, and start again"
+            _(
+                "the training has diverged at step {step}: {what}; lower learning_rate (it is "
+                "{rate:g}), and start again",
+                step=step,
+                what=what,
+                rate=config.train.learning_rate,
+            )
         )
 
 
@@ -349,19 +382,17 @@ def _metrics(totals: Tensor, step: int, progress: float, config: Config, seconds
 
 
 def _summary(step: int, steps: int, lines: Lines, seconds: float) -> str:
-    text = f"step {step}/{steps} ({seconds:.0f} s)"
-    for name, line in lines:
-        if name == METRICS:
-            text += (
-                ": held-out {valid_score:.3f} nats/char, kl {valid_kl_per_poem:.1f} nats"
-            ).format_map(line)
-            if "valid_active_units" in line:
-                text += ", {valid_active_units} active units".format_map(line)
-            if "valid_active_units_01" in line:
-                text += f", {line['valid_active_units_01']} of more than 0.1 nats"
-        else:
-            text += "\n    " + line["text"].replace("\n", "\n    ")
-    return text
+    text = _("step {step}/{steps} ({seconds:.0f} s)", step=step, steps=steps, seconds=seconds)
+    poems = [line["text"].replace("\n", "\n    ") for name, line in lines if name == SAMPLES]
+    for line in (line for name, line in lines if name == METRICS):
+        said = N_("held-out {score:.3f} nats/char, kl {kl:.1f} nats")
+        parts = [_(said, score=line["valid_score"], kl=line["valid_kl_per_poem"])]
+        if (n := line.get("valid_active_units")) is not None:
+            parts.append(_("{n} active units", n=n))
+        if (n := line.get("valid_active_units_01")) is not None:
+            parts.append(_("{n} of more than 0.1 nats", n=n))
+        text = _("{what}: {why}", what=text, why=listed(parts))
+    return "\n    ".join([text, *poems])
 
 
 def _card(saved: Saved, spec: RunSpec, step: int, score: float | None = None) -> str:
@@ -377,13 +408,25 @@ def _card(saved: Saved, spec: RunSpec, step: int, score: float | None = None) ->
 def _preflight(spec: RunSpec, data: Data, model: TextModel, group: Group) -> list[str]:
     config, options, n = spec.config.model, spec.config.train, model.num_parameters()
     parts, poems = options.slices, spec.steps * poems_a_step(data.train, spec.config)
-    shared = f" in {parts} slices on {group.size} processes" if parts > 1 or group.size > 1 else ""
-    forms = several(spec.forms) or f"free, up to {config.max_len} positions"
-    size = f"{memory(model, options) / 2**20:.0f} MiB with optimizer"
-    where = f"{options.precision} on {model.device}"
-    steps = f"{spec.steps:,} steps of {options.batch_size} poems{shared}"
+    free = _("free, up to {n} positions", n=config.max_len)
+    forms = several(spec.forms) or free
+    steps = _("{n:,} steps of {poems} poems", n=spec.steps, poems=options.batch_size)
+    if parts > 1 or group.size > 1:
+        text = N_("{steps} in {slices} slices on {n} processes")
+        steps = _(text, steps=steps, slices=parts, n=group.size)
     return [
-        f"forms: {forms}; {config.vocab_size:,} tokens",
-        f"model: {n:,} parameters, {size}; {where}",
-        f"training: {steps}, {poems / len(data.train):.1f} epochs, seed {options.seed}",
+        _("forms: {forms}; {n:,} tokens", forms=forms, n=config.vocab_size),
+        _(
+            "model: {n:,} parameters, {size:.0f} MiB with optimizer; {precision} on {device}",
+            n=n,
+            size=memory(model, options) / 2**20,
+            precision=options.precision,
+            device=model.device,
+        ),
+        _(
+            "training: {steps}, {epochs:.1f} epochs, seed {seed}",
+            steps=steps,
+            epochs=poems / len(data.train),
+            seed=options.seed,
+        ),
     ]

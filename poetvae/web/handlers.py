@@ -401,7 +401,7 @@ def faults_at(form: Form, report: Report) -> dict[int, str]:
     for fault in report.faults:
         if fault.position and fault.line <= form.lines:
             place = form.spans[fault.line - 1].start + fault.position - 1
-            found[place] = "; ".join(filter(None, (found.get(place), fault.told)))
+            found[place] = "; ".join(filter(None, (found.get(place), str(fault))))
     return found
 
 

@@ -10,7 +10,7 @@ from itertools import combinations
 
 from ..generation.couplet import Couplet
 from ..generation.generate import Generated
-from ..i18n import _, spoken
+from ..i18n import ENGLISH, _, spoken
 from ..plotting.palette import VALUES
 from ..text.diff import changed
 from ..text.graphemes import clusters
@@ -216,7 +216,9 @@ def _open(text: str, rows: Sequence[str], faults: Mapping[int, str]) -> str:
     )
     if not faults:
         return poem
-    items = "".join(f"<li class='wrong'>✗ {escape(fault)}</li>" for fault in faults.values())
+    items = "".join(
+        f"<li class='wrong'{_of_page(fault)}>{escape(fault)}</li>" for fault in faults.values()
+    )
     told = _("Underlined is what breaks tones or rhyme: press it to see what would not.")
     return f'{poem}{_told(told)}<ul class="faults">{items}</ul>'
 
@@ -321,8 +323,8 @@ def _report(one: Report) -> str:
     lines = "".join(map(_scanned, one.lines))
     revise = _button(_("Revise"), {"ask": "revise", "text": one.text})
     return (
-        f'<section class="report"><h3>{escape(one.head)}</h3>'
-        f"<p class='verdict {kind}'>{escape(one.summary)}</p>"
+        f'<section class="report"><h3{_of_page(one.head)}>{escape(one.head)}</h3>'
+        f"<p class='verdict {kind}'{_of_page(one.summary)}>{escape(one.summary)}</p>"
         f"{_notes(note for note in one.notes if not note.line)}"
         f"<ol>{lines}</ol><p class='tools'>{revise}</p></section>"
     )
@@ -335,7 +337,7 @@ def _scanned(line: Line) -> str:
     for place, (unit, tone, known) in enumerate(read, 1):
         fault = wrong.get(place)
         state = "cell" if fault is None else "cell odd" if fault.remark else "cell wrong"
-        why = f' title="{escape(fault.told)}"' if fault else ""
+        why = f' title="{escape(str(fault))}"' if fault else ""
         other = "" if tone == FREE or line.units else known.replace(tone, "")
         heard = known if tone == FREE and known else tone
         told = f"<span class='tone'>{escape(heard)}<small>{escape(other)}</small></span>"
@@ -349,7 +351,8 @@ def _scanned(line: Line) -> str:
 
 def _notes(notes: Iterable[Fault]) -> str:
     items = "".join(
-        f"<li class='{'odd' if one.remark else 'wrong'}'>{escape(str(one))}</li>" for one in notes
+        f"<li class='{kind}'{_of_page(told)}>{escape(told)}</li>"
+        for kind, told in (("odd" if one.remark else "wrong", str(one)) for one in notes)
     )
     return f"<ul class='faults'>{items}</ul>" if items else ""
 
@@ -445,11 +448,12 @@ def place(text: str, near: Sequence[str], name: str = "") -> str:
     """What the model writes at a place of the map, or in the region of a name, and the poems
     around it."""
     items = "".join(f"<li{_lang(one)}>{_marked(one)}</li>" for one in near)
-    told, around = _("The model writes here"), _("Poems nearest on the map")
+    told, around = escape(_("The model writes here")), _("Poems nearest on the map")
     if name:
-        told = _("The model writes in the region {name}", name=name)
+        told = escape(_("The model writes in the region {name}", name="\0"))
+        told = told.replace("\0", f"<span{_lang(name)}>{escape(name)}</span>")
         around = _("Poems in the middle of the region")
-    here = _article(f"{_told(told)}{verses(text)}", text)
+    here = _article(f"<p class='told'>{told}</p>{verses(text)}", text)
     return f'{here}{_told(around)}<ul class="near">{items}</ul>'
 
 
@@ -508,6 +512,11 @@ def _with(text: str, part: str) -> str:
 
 def _yes(truth: bool) -> str:
     return "true" if truth else "false"
+
+
+def _of_page(text: str) -> str:
+    """`_lang` of a text that is in the language of the page, where that is Chinese."""
+    return "" if spoken() == ENGLISH else _lang(text)
 
 
 def _lang(text: str) -> str:

@@ -163,12 +163,12 @@ def test_what_goes_wrong_is_told_in_one_escaped_line(blocks: gr.Blocks) -> None:
 @pytest.mark.parametrize("sent", [None, 3, [], {}, {"text": {}}, {"text": POEM, "ask": "away"}])
 @pytest.mark.parametrize("name", ["send", "anew", "take"])
 def test_events_carry_anything(blocks: gr.Blocks, name: str, sent: Any) -> None:
-    kept: list[Any] = {"send": [], "anew": [True], "take": [[]]}[name]
+    kept: dict[str, list[Any]] = {"send": [], "anew": [True], "take": [[]]}
     if name == "take" and sent and sent == {"text": POEM, "ask": "away"}:
-        assert answer(blocks, name)(*kept, Sent(sent))[0] == POEM
+        assert answer(blocks, name)(*kept[name], Sent(sent))[0] == POEM
         return
     with pytest.raises(gr.Error):
-        answer(blocks, name)(*kept, Sent(sent))
+        answer(blocks, name)(*kept[name], Sent(sent))
 
 
 def test_a_poem_is_sent_to_the_tab_asked_for(blocks: gr.Blocks) -> None:

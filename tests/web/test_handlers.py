@@ -226,10 +226,11 @@ def test_faults_have_the_place_of_the_character_that_they_are_told_of() -> None:
     (report,) = check_all(WEI)
     ((place, told),) = handlers.faults_at(Form(7, 4), report).items()
     assert WEI.replace("，", "").replace("。", "").replace("\n", "")[place] == "君"
-    assert told.startswith("失粘, character 2: ")
+    assert told.startswith("✗ 失粘, character 2: ")
     with speaking("zh_TW"):
         ((_, said),) = handlers.faults_at(Form(7, 4), check_all(WEI)[0]).items()
-    assert said.startswith("失粘，第 2 字：")
+    assert said.startswith("✗ 失粘")
+    assert "between couplets" not in said
 
 
 def test_lower_lines_answer_an_upper_one(poet: Poet) -> None:

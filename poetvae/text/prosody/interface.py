@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from ...i18n import N_
 from ..poem import Form
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 LEVEL, OBLIQUE, FREE = "平", "仄", "中"
 """The two kinds of syllable that metre opposes, and either."""
 OPPOSITE = {LEVEL: OBLIQUE, OBLIQUE: LEVEL}
-STRICTNESS = STRICT, USUAL, LENIENT = "strict", "usual", "lenient"
+STRICTNESS = STRICT, USUAL, LENIENT = N_("strict"), N_("usual"), N_("lenient")
 """How nearly verse keeps its tones or its metre. Tones: every reading of each token fits, some
 usual reading, or some reading. Metre: no liberty is taken, the usual ones, or all."""
 SOUND = frozenset(("tones", "rhyme", "metre", "strictness", "rhyme_scheme"))

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ...errors import CorpusError
+from ...i18n import N_, _
 from ..form import Form, is_kana
 from ..form import written as size_name
 from ..graphemes import clusters
@@ -36,10 +37,10 @@ ASKS = frozenset[str]()
 METRES: tuple[str, ...] = ()
 PLACES: Mapping[str, str] = {}
 SAYS: Mapping[str, str] = {
-    "no metre": "verse in kana counts its morae alone",
-    "no tones": "verse in kana counts its morae alone; leave out the tones",
-    "no rhyme": "verse in kana does not rhyme; leave out the rhyme",
-    "rhyme": "none: verse in kana does not rhyme",
+    "no metre": N_("verse in kana counts its morae alone"),
+    "no tones": N_("verse in kana counts its morae alone; leave out the tones"),
+    "no rhyme": N_("verse in kana does not rhyme; leave out the rhyme"),
+    "rhyme": N_("none: verse in kana does not rhyme"),
 }
 __all__ = ["ASKS", "CODE", "METRES", "NAME", "PLACES", "SAYS", "characters", "checked"]
 __all__ += ["first_rhymes", "heading", "heard", "joins", "lengths", "letters", "lexicon", "means"]
@@ -119,16 +120,17 @@ def checked(text: str, form: Form | None = None, book: str | None = None) -> lis
     """Whether the verses have the morae of a form. Raises CorpusError: there is no verse."""
     verses = split_verses(text)
     if not verses:
-        raise CorpusError("the text has no verse of kana; expected a poem")
+        raise CorpusError(_("the text has no verse of kana; expected a poem"))
     sizes = lengths(verses)
     wanted = form.lengths if form else sizes
     notes = [
-        Fault("length", n, 0, f"{size} morae; expected {want}")
+        Fault(N_("length"), n, 0, _("{n} morae; expected {wanted}", n=size, wanted=want))
         for n, (size, want) in enumerate(zip(sizes, wanted, strict=False), 1)
         if size != want
     ]
     if len(sizes) != len(wanted):
-        notes.insert(0, Fault("length", 0, 0, f"{len(sizes)} lines; expected {len(wanted)}"))
+        why = _("{n} lines; expected {lines}", n=len(sizes), lines=len(wanted))
+        notes.insert(0, Fault(N_("length"), 0, 0, why))
     lines = tuple(
         Line(
             verse,
@@ -140,7 +142,7 @@ def checked(text: str, form: Form | None = None, book: str | None = None) -> lis
         )
         for n, (verse, size) in enumerate(zip(verses, sizes, strict=True), 1)
     )
-    kind = called(wanted) or "free verse"
+    kind = called(wanted) or N_("free verse")
     return [Report("\n".join(verses), size_name(wanted), kind, "", None, lines, tuple(notes))]
 
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import chain
 
 from ...errors import CorpusError
+from ...i18n import _
 from ..form import Form
 from . import chinese, english, japanese
 from .interface import USUAL, Language, Reading
@@ -32,8 +33,12 @@ def check_all(text: str, form: Form | None = None, book: str | None = None) -> l
     """What is wrong with the poems of a text, see `Language.checked`.
     Raises CorpusError: of a language that none here is."""
     if (language := language_of(text)) is None:
-        languages = "Chinese characters, of kana or of English words"
-        raise CorpusError(f"the text has no verse of {languages}; expected a poem")
+        raise CorpusError(
+            _(
+                "the text has no verse of Chinese characters, of kana or of English words; "
+                "expected a poem"
+            )
+        )
     return language.checked(text, form, book)
 
 

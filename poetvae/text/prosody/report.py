@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from ...i18n import _
+from ...i18n import N_, _
 from .interface import FREE
 
 
@@ -28,20 +28,13 @@ class Fault:
     position: int
     why: str
     remark: bool = False
-    unit: str = field(default="character", repr=False)
+    unit: str = field(default=N_("character"), repr=False)
 
     def __str__(self) -> str:
-        return f"{'·' if self.remark else '✗'} {self.told}"
-
-    @property
-    def told(self) -> str:
-        """The name, the place in the verse, and why, in words."""
-        values = {"name": _(self.name), "position": self.position, "why": self.why}
-        if not self.position:
-            return _("{name}: {why}", **values)
-        if self.unit == "syllable":
-            return _("{name}, syllable {position}: {why}", **values)
-        return _("{name}, character {position}: {why}", **values)
+        sign, unit, name = "·" if self.remark else "✗", _(self.unit), _(self.name)
+        if self.position:
+            name = _("{name}, {unit} {place}", name=name, unit=unit, place=self.position)
+        return _("{sign} {name}: {why}", sign=sign, name=name, why=self.why)
 
     def as_dict(self) -> dict[str, Any]:
         """What there is to say by name, as JSON has it."""
@@ -121,23 +114,20 @@ class Report:
     @property
     def head(self) -> str:
         """What it is: 五言絕句 · 仄起，首句不入韻 · 5x4 · rhyme 尤 (平水)."""
-        rhyme = _("no rhyme ({book})", book=self.book)
-        if self.rhyme:
-            rhyme = _("rhyme {rhyme} ({book})", rhyme=self.rhyme, book=self.book)
-        parts = (_(self.kind), self.scheme, self.form, self.book and rhyme)
-        return " · ".join(filter(None, parts))
+        rhyme = (
+            _("rhyme {rhyme} ({book})", rhyme=self.rhyme, book=self.book)
+            if self.rhyme
+            else _("no rhyme ({book})", book=self.book)
+        )
+        return " · ".join(filter(None, (_(self.kind), self.scheme, self.form, self.book and rhyme)))
 
     @property
     def counts(self) -> str:
         """How many faults there are, and how many remarks."""
         faults, remarks = len(self.faults), len(self.notes) - len(self.faults)
-        wrong = _("{n} faults", n=faults) if faults > 1 else _("1 fault")
-        odd = _("{n} remarks", n=remarks) if remarks > 1 else _("1 remark")
-        told = {
-            "faults": wrong if faults else _("no faults"),
-            "remarks": odd if remarks else _("no remarks"),
-        }
-        return _("{faults}, {remarks}", **told)
+        wrong = _count(faults, N_("no faults"), N_("{n} fault"), N_("{n} faults"))
+        said = _count(remarks, N_("no remarks"), N_("{n} remark"), N_("{n} remarks"))
+        return _("{faults}, {remarks}", faults=wrong, remarks=said)
 
     @property
     def summary(self) -> str:
@@ -145,8 +135,9 @@ class Report:
         chosen = "".join(dict.fromkeys(chain(*(line.chosen for line in self.lines))))
         if not chosen:
             return self.counts
-        told = {"counts": self.counts, "characters": chosen}
-        return _("{counts}; of both tones, and read to fit: {characters}", **told)
+        return _(
+            "{counts}; of both tones, and read to fit: {chars}", counts=self.counts, chars=chosen
+        )
 
     def __str__(self) -> str:
         parts = [self.head, *(f"    {note}" for note in self.notes if not note.line)]
@@ -172,3 +163,7 @@ def _cell(tone: str, readings: str) -> str:
     """The tone under a character, five columns wide: as it is read, then what else it may be."""
     both = readings if tone == FREE else tone + readings.replace(tone, "")
     return both + " " * (5 - 2 * len(both))
+
+
+def _count(n: int, none: str, one: str, many: str) -> str:
+    return _(one if n == 1 else many, n=n) if n else _(none)

@@ -19,7 +19,7 @@ def tab(poet: Poet) -> None:
     if poet.codec.spelt:
         label, told = _("First line"), _("The second one rhymes with it")
         strictness = _("Metre, where your line keeps it")
-    elif OF in poet.forms:
+    elif OF in poet.forms and poet.codec.tokenizer.unk_id not in poet.codec.ids(EXAMPLE):
         example = EXAMPLE
     line = PoemBox(label=label, info=told, elem_id="upper", value=example)
     with gr.Row():

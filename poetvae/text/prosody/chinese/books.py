@@ -14,11 +14,12 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from ....errors import ConfigError
+from ....errors import ConfigError, either
+from ....i18n import _
 from ..interface import Reading
 from . import shi
 
-BOOKS = CLASSES, GROUPS, _ = ("平水", "詞林", "新韻")
+BOOKS = CLASSES, GROUPS, MODERN = ("平水", "詞林", "新韻")
 
 _CILIN = """
 一 東冬董腫送宋       二 江陽講養絳漾       三 支微齊灰紙尾薺賄寘未霽泰隊
@@ -75,12 +76,18 @@ def readings_in(
     """The readings of a character, as `shi.readings`, with the rhymes of a book of `BOOKS`: a
     class of the 106; 第一部 to 第十九部, which tell level from oblique by the tone alone; or one of
     14 of today, of the tone 平 or 仄. Raises ConfigError: another book."""
-    if book == "新韻":
+    if book == MODERN:
         spoken = _modern().get(char, {}).items()
         return frozenset(reading for reading, common in spoken if common or not usual)
     found = shi.readings(char, simplified, usual)
-    if book == "平水":
+    if book == CLASSES:
         return found
-    if book != "詞林":
-        raise ConfigError(f"the book of rhymes is {book!r}; expected {' or '.join(BOOKS)}")
+    if book != GROUPS:
+        raise ConfigError(
+            _(
+                "the book of rhymes is {book!r}; expected {books}",
+                book=book,
+                books=either(BOOKS),
+            )
+        )
     return frozenset(Reading(tone, group) for tone, name in found for group in groups(char, name))

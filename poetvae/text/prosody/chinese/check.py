@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
-from ....errors import CorpusError
+from ....errors import CorpusError, listed
 from ....i18n import N_, _
 from ...form import MAX_LINES, Form, written
 from ...poem import has_han, split_verses
@@ -51,10 +51,16 @@ def check(text: str, form: Form | None = None, book: str | None = None) -> Repor
     title, body = untitled(text)
     verses = [verse for verse in split_verses(body) if has_han(verse)]
     if not verses:
-        raise CorpusError("the text has no verse of Chinese characters; expected a poem")
+        raise CorpusError(_("the text has no verse of Chinese characters; expected a poem"))
     if len(verses) > MAX_LINES:
-        many = f"a poem of {len(verses):,} lines; expected at most {MAX_LINES}"
-        raise CorpusError(f"{many}; put blank lines between poems, or name their form")
+        raise CorpusError(
+            _(
+                "a poem of {n:,} lines; expected at most {most}; put blank lines between poems, or "
+                "name their form",
+                n=len(verses),
+                most=MAX_LINES,
+            )
+        )
     simplified = _is_simplified(body)
     plain, sung = (Sounds(book or usual, simplified) for usual in (CLASSES, GROUPS))
     if found := _sung(title, verses, form, sung, plain):
@@ -63,8 +69,8 @@ def check(text: str, form: Form | None = None, book: str | None = None) -> Repor
         apart = sum(note.name in ("字數", "句數") for note in found.notes)
         if not form and apart > max(2, len(verses) / 6):
             why = _(
-                "the table has no layout of {name} like this; the nearest differs at {n} places;"
-                " name the form, {name}, to see them",
+                "the table has no layout of {name} like this; the nearest differs at {n} places; "
+                "--form {name} lists them",
                 name=name,
                 n=apart,
             )
@@ -98,8 +104,8 @@ def _verse(
         why = _too_many(tones, wanted)
     if why:
         notes = [replace(note, remark=not asked) for note in notes]  # it may mix line lengths
-        old = _("taken as old-style verse: {why}", why=why)
-        notes.append(Fault("古體", 0, 0, old, remark=True))
+        taken = _("taken as old-style verse: {why}", why=why)
+        notes.append(Fault("古體", 0, 0, taken, remark=True))
         kind += "古絕" if len(wanted) == 4 else "古詩"
         return about(kind, notes=notes, rhyme=_old_rhyme(ends, side, sounds))
     kind += _KINDS.get(len(wanted), "排律" if len(wanted) > 8 else "律詩")
@@ -117,9 +123,11 @@ def _too_many(notes: Sequence[Fault], wanted: Sequence[int]) -> str:
     weight = faults + (len(notes) - faults) / 2 * (lines > 4)
     if not faults or weight < max(min(lines / 2, 4), lines / 4):
         return ""
-    names = ", ".join(dict.fromkeys(note.name for note in notes))
-    told = {"names": names, "form": written(wanted)}
-    return _("too much is against its tones ({names}); name the form, {form}, to see it", **told)
+    return _(
+        "too much is against its tones ({names}); name the form, {form}, to see it",
+        names=listed(dict.fromkeys(note.name for note in notes)),
+        form=written(wanted),
+    )
 
 
 def _is_plain(lengths: Sequence[int]) -> bool:
@@ -211,12 +219,12 @@ def _guess(verses: Sequence[str]) -> tuple[int, ...]:
 def _missized(verses: Sequence[str], wanted: Sequence[int]) -> list[Fault]:
     """字數 and 句數: verses that are too short or too long, too many or too few verses."""
     found = [
-        Fault("字數", n, 0, _("{n} characters; expected {wanted}", n=len(verse), wanted=length))
+        Fault("字數", n, 0, _("{n} characters; expected {length}", n=len(verse), length=length))
         for n, (verse, length) in enumerate(zip(verses, wanted, strict=False), 1)
         if len(verse) != length
     ]
     if len(verses) != len(wanted):
-        why = _("{n} lines; expected {wanted}", n=len(verses), wanted=len(wanted))
+        why = _("{n} lines; expected {lines}", n=len(verses), lines=len(wanted))
         found.append(Fault("句數", 0, 0, why))
     return found
 

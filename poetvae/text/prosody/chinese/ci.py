@@ -94,7 +94,7 @@ def _sing(verses: Sequence[str], tune: Tune, sounds: Sounds) -> Sung:
             notes += out_of_rhyme(i + 1, verse, _side(letters[i]), rhyme, heard)
     notes += repeated_rhymes([(i + 1, verses[i]) for i in letters], remark=True)
     cost = sum(_LOST if note.name == "句數" else 1 for note in notes if not note.remark)
-    rhyme = ", ".join(dict.fromkeys(rhyme for rhyme, _ in names.values()))
+    rhyme = ", ".join(dict.fromkeys(rhyme for rhyme, __ in names.values()))
     return Sung(tune, tuple(verses), tuple(fits), rhyme, tuple(notes), cost)
 
 
@@ -147,14 +147,16 @@ def _align(own: Sequence[int], wanted: Sequence[int]) -> tuple[dict[int, int], l
         if before == (i - 1, j - 1):
             places[i - 1] = j - 1
             if own[i - 1] != wanted[j - 1]:
-                told = {"n": own[i - 1], "wanted": wanted[j - 1]}
-                why = _("{n} characters; the tune has {wanted}", **told)
+                why = _("{n} characters; the tune has {wanted}", n=own[i - 1], wanted=wanted[j - 1])
                 notes.append(Fault("字數", i, 0, why))
         elif before == (i - 1, j):
             notes.append(Fault("句數", i, 0, _("the tune has no such verse here")))
         else:
-            told = {"n": wanted[j - 1], "line": i}
-            why = _("the tune has a verse of {n} characters behind line {line}", **told)
+            why = _(
+                "the tune has a verse of {n} characters behind line {line}",
+                n=wanted[j - 1],
+                line=i,
+            )
             notes.append(Fault("句數", 0, 0, why))
         i, j = before
     return dict(sorted(places.items())), notes[::-1]

@@ -35,33 +35,23 @@ _MENDED, _MENDING = "仄仄+", "平平+"
 _RISING = ("平仄", "仄仄", _MENDED)  # the kinds of the first verses of couplets
 _FALLING = ("仄平", "平平", _MENDING)
 
-_MENDS = N_("{why}, or in the next line a level third of the last five, which would mend it")
 
 # By kind and degree of compliance: the name, the place among the last five, and why.
 _BY_ITSELF = N_("oblique for level, mended by the level third of the last five")
+_THREE = N_("the line ends in three level tones; expected oblique here")
 _ALONE_LEVEL = N_(
-    "one level tone stands alone beside that of the end; expected level here or in the third of"
-    " the last five"
+    "one level tone stands alone beside that of the end; expected level here or in the third of "
+    "the last five"
 )
-_SELF_MENDING = N_("平仄 for 仄平 at the end of 平平仄平仄, which mends itself")
-_THREE_LEVEL = N_("the line ends in three level tones; expected oblique here")
 _NAMED = {
-    ("平仄", "拗救"): ("拗救", 4, _SELF_MENDING),
+    ("平仄", "拗救"): ("拗救", 4, N_("平仄 for 仄平 at the end of 平平仄平仄, which mends itself")),
     ("平平", "拗救"): ("拗救", 1, _BY_ITSELF),
     (_MENDED, "拗救"): ("拗救", 4, N_("oblique for level, mended by the next line")),
     (_MENDING, "拗救"): ("拗救", 1, _BY_ITSELF),
     ("平仄", "三仄尾"): ("三仄尾", 3, N_("the line ends in three oblique tones")),
     ("平平", "孤平"): ("孤平", 1, _ALONE_LEVEL),
-    ("仄平", "三平尾"): ("三平調", 3, _THREE_LEVEL),
+    ("仄平", "三平尾"): ("三平調", 3, _THREE),
 }
-_DIFFER = N_(
-    "{first} and {then}, second in lines {line} and {next}, differ in tone; between couplets they"
-    " agree"
-)
-_AGREE = N_(
-    "{first} and {then}, second in lines {line} and {next}, agree in tone; within a couplet they"
-    " differ"
-)
 
 
 class Way(NamedTuple):
@@ -109,7 +99,7 @@ def nearest(verses: Sequence[str], length: int, sounds: Sounds, rhyme: str | Non
             )
             reached[kind] = cost + way.cost, (way, path)
         best = reached
-    _, path = min((one for kind, one in best.items() if kind != _MENDED), key=lambda one: one[0])
+    __, path = min((one for kind, one in best.items() if kind != _MENDED), key=lambda one: one[0])
     ways = []
     while path:
         way, path = path
@@ -147,11 +137,23 @@ def tone_faults(verses: Sequence[str], ways: Sequence[Way], sounds: Sounds) -> l
     found = []
     for i, (verse, way) in enumerate(zip(verses, ways, strict=True)):
         if i and _between(i, ways[i - 1].kind, way.kind):
-            name, why = "失粘", _DIFFER
+            name, why = (
+                "失粘",
+                N_(
+                    "{a} and {b}, second in lines {i} and {j}, differ in tone; between couplets "
+                    "they agree"
+                ),
+            )
             if i % 2:
-                name, why = "失對", _AGREE
-            told = {"first": verses[i - 1][1:2], "then": verse[1:2], "line": i, "next": i + 1}
-            found.append(Fault(name, i + 1, 2, _(why, **told)))
+                name, why = (
+                    "失對",
+                    N_(
+                        "{a} and {b}, second in lines {i} and {j}, agree in tone; within a couplet "
+                        "they differ"
+                    ),
+                )
+            a, b = verses[i - 1][1:2], verse[1:2]
+            found.append(Fault(name, i + 1, 2, _(why, a=a, b=b, i=i, j=i + 1)))
         if way.degree != COMPLIANCE[0] and not way.fit.wrong:
             name, place, why = _NAMED[way.kind, way.degree]
             remark = _COSTS[way.degree] < _COSTS["孤平"]
@@ -169,9 +171,15 @@ def _renamed(note: Fault, verse: str, way: Way, sounds: Sounds) -> Fault:
     if note.remark or note.position != len(verse) - 1:
         return note
     if way.kind in _FALLING and all(sounds.levels(char) == LEVEL for char in verse[-3:]):
-        return replace(note, name="三平調", why=_(_THREE_LEVEL))
+        return replace(note, name="三平調", why=_(_THREE))
     if way.kind == "仄仄":
-        return replace(note, why=_(_MENDS, why=note.why))
+        return replace(
+            note,
+            why=_(
+                "{why}, or in the next line a level third of the last five, which would mend it",
+                why=note.why,
+            ),
+        )
     return note
 
 
@@ -189,8 +197,9 @@ def rhyme_faults(
             opening = _opening(name, sounds) if n == 1 else frozenset()
             found += out_of_rhyme(n, verse, LEVEL, name, sounds, opening)
         elif group in both.rhymes(verse[-1], OBLIQUE):
-            told = {"char": verse[-1], "group": group}
-            why = _("{char} is of {group} as the rhyme is, but oblique", **told)
+            why = _(
+                "{char} is of {rhyme} as the rhyme is, but oblique", char=verse[-1], rhyme=group
+            )
             found.append(Fault("撞韻", n, len(verse), why, remark=True))
     return found + repeated_rhymes(rhyming)
 

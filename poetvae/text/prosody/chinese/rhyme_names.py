@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from .shi import RHYMES
+from ....errors import listed
+from ....i18n import _
+from .shi import RHYMES, TONE, TONE_NAMES
 
 _LEVEL = RHYMES["平"]
 _BOOKS = {
@@ -44,6 +46,31 @@ FINALS = {
     "u ü v": "魚虞語麌御遇屋沃物",
     "er": "支紙寘",
 }
+_EXAMPLES = """
+東空kōng,風fēng 冬松sōng,龍lóng 江窗chuāng,雙shuāng 支時shí,枝zhī 微飛fēi,衣yī
+魚書shū,居jū 虞湖hú,珠zhū 齊西xī,啼tí 佳街jiē,懷huái 灰來lái,開kāi 真人rén,春chūn
+文雲yún,君jūn 元門mén,言yán 寒殘cán,歡huān 刪山shān,間jiān 先天tiān,年nián 蕭橋qiáo,遙yáo
+肴郊jiāo,梢shāo 豪高gāo,濤tāo 歌波bō,多duō 麻花huā,家jiā 陽長cháng,香xiāng
+庚情qíng,聲shēng 青星xīng,亭tíng 蒸燈dēng,冰bīng 尤秋qiū,樓lóu 侵心xīn,深shēn 覃南nán,潭tán
+鹽簾lián,纖xiān 咸帆fān,衫shān 董孔kǒng,動dòng 腫勇yǒng,寵chǒng 講講jiǎng,港gǎng
+紙紫zǐ,水shuǐ 尾鬼guǐ,葦wěi 語女nǚ,渚zhǔ 麌雨yǔ,古gǔ 薺底dǐ,洗xǐ 蟹買mǎi,解jiě
+賄海hǎi,彩cǎi 軫盡jìn,忍rěn 吻粉fěn,隱yǐn 阮遠yuǎn,晚wǎn 旱滿mǎn,暖nuǎn 潸眼yǎn,產chǎn
+銑淺qiǎn,展zhǎn 篠鳥niǎo,小xiǎo 巧巧qiǎo,飽bǎo 皓草cǎo,道dào 哿火huǒ,我wǒ 馬下xià,野yě
+養想xiǎng,往wǎng 梗影yǐng,冷lěng 迥頂dǐng,醒xǐng 有酒jiǔ,柳liǔ 寢錦jǐn,枕zhěn
+感感gǎn,覽lǎn 儉點diǎn,掩yǎn 豏減jiǎn,範fàn 送夢mèng,鳳fèng 宋用yòng,頌sòng 絳巷xiàng,降jiàng
+寘淚lèi,翠cuì 未氣qì,味wèi 御去qù,絮xù 遇路lù,樹shù 霽細xì,世shì 泰外wài,帶dài 卦畫huà,掛guà
+隊背bèi,愛ài 震信xìn,鬢bìn 問問wèn,韻yùn 願恨hèn,萬wàn 翰岸àn,散sàn 諫雁yàn,澗jiàn 霰面miàn,見jiàn
+嘯照zhào,笑xiào 效棹zhào,孝xiào 號到dào,帽mào 箇過guò,臥wò 禡夜yè,謝xiè 漾上shàng,望wàng
+敬鏡jìng,映yìng 徑定dìng,磬qìng 宥舊jiù,袖xiù 沁浸jìn,蔭yìn 勘暗àn,憾hàn 豔念niàn,劍jiàn
+陷鑑jiàn,懺chàn 屋竹zhú,木mù 沃綠lǜ,玉yù 覺角jiǎo,學xué 質日rì,筆bǐ 物物wù,拂fú 月月yuè,髮fà
+曷闊kuò,達dá 黠八bā,拔bá 屑雪xuě,別bié 藥落luò,鶴hè 陌白bái,客kè 錫歷lì,寂jì 職色sè,北běi
+緝急jí,濕shī 合合hé,臘là 葉葉yè,蝶dié 洽甲jiǎ,法fǎ
+"""
+EXAMPLES = {
+    entry[0]: tuple(f"{example[0]} {example[1:]}" for example in entry[1:].split(","))
+    for entry in _EXAMPLES.split()
+}
+"""By class, two characters that end in it, each with how Mandarin says it."""
 _BY_FINAL = {final: classes for finals, classes in FINALS.items() for final in finals.split()}
 _MARKS = re.compile("[\u0300-\u0307\u0309-\u036f-]")  # of tones; ü keeps its own
 
@@ -64,6 +91,19 @@ def rhyme_classes(name: str) -> str:
         if char in names and (not book or book in title):
             return char if not number or names.index(char) + 1 == _number(number) else ""
     return ""
+
+
+def class_words(name: str) -> str:
+    """What a menu says of a class: 七陽 (level: 長 cháng, 香 xiāng)."""
+    names = next(names for names in _BOOKS.values() if name in names)
+    tens, ones = divmod(names.index(name) + 1, 10)
+    number = ["", "十", "二十", "三十"][tens] + ["", *"一二三四五六七八九"][ones]
+    return _(
+        "{rhyme} ({tone}: {examples})",
+        rhyme=number + name,
+        tone=_(TONE_NAMES[TONE[name]]),
+        examples=listed(EXAMPLES[name]),
+    )
 
 
 def _number(text: str) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+from ....errors import either
 from ....i18n import N_, _
 from ..interface import FREE, LEVEL, OBLIQUE
 from ..report import Fault
@@ -45,7 +46,7 @@ class Sounds:
 
 @cache
 def _levels(char: str, book: str, simplified: bool, usual: bool) -> str:
-    found = {_side(tone) for tone, _ in readings_in(char, book, simplified, usual)}
+    found = {_side(tone) for tone, __ in readings_in(char, book, simplified, usual)}
     return "".join(side for side in (LEVEL, OBLIQUE) if side in found)
 
 
@@ -88,11 +89,14 @@ def misplaced(line: int, verse: str, fit: Fit, name: str) -> list[Fault]:
     for place, char in enumerate(verse):
         side, other = WORDS if fit.pattern[place : place + 1] == LEVEL else WORDS[::-1]
         if place in fit.wrong:
-            why = _("{char} is {other}; expected {side}", char=char, other=_(other), side=_(side))
+            why = _("{char} is {tone}; expected {wanted}", char=char, tone=_(other), wanted=_(side))
             found.append(Fault(name, line, place + 1, why))
         elif place in fit.rare:
-            told = {"char": char, "side": _(side)}
-            why = _("{char} fits only as {side}, which verse hardly ever means", **told)
+            why = _(
+                "{char} fits only as {tone}, which verse hardly ever means",
+                char=char,
+                tone=_(side),
+            )
             found.append(Fault("異讀", line, place + 1, why, remark=True))
     return found
 
@@ -127,30 +131,40 @@ def out_of_rhyme(
     if name in usual or not sounds.levels(char):
         return []
     if name in sounds.rhymes(char, side, usual=False):
-        told = {"char": char, "name": name}
-        why = _("{char} is of {name} only in a reading that verse hardly ever means", **told)
+        why = _(
+            "{char} is of {rhyme} only in a reading that verse hardly ever means",
+            char=char,
+            rhyme=name,
+        )
         return [Fault("異讀", line, place, why, remark=True)]
     if usual & opening:
-        told = {"char": char, "own": _joined(usual), "name": name}
-        why = _("{char} is of {own}, a neighbour of {name}, as a first line may be", **told)
+        why = _(
+            "{char} is of {own}, a neighbour of {rhyme}, as a first line may be",
+            char=char,
+            own=either(sorted(usual)),
+            rhyme=name,
+        )
         return [Fault("鄰韻", line, place, why, remark=True)]
-    told = {"char": char, "own": _joined(usual), "side": _(WORDS[side == LEVEL]), "name": name}
-    why = _("{char} is {side}; expected {name}", **told)
     if usual:
-        why = _("{char} is of {own}; expected {name}", **told)
+        own = either(sorted(usual))
+        why = _("{char} is of {own}; expected {rhyme}", char=char, own=own, rhyme=name)
+    else:
+        tone = _(WORDS[side == LEVEL])
+        why = _("{char} is {tone}; expected {wanted}", char=char, tone=tone, wanted=name)
     return [Fault("出韻", line, place, why)]
-
-
-def _joined(names: Iterable[str]) -> str:
-    return _(" or ").join(sorted(names))
 
 
 def repeated_rhymes(ends: Iterable[tuple[int, str]], remark: bool = False) -> list[Fault]:
     """重韻: what rhymes twice, of the verses of these numbers."""
     first: dict[str, int] = {}
-    why = N_("{char} rhymes in line {line} already")
     return [
-        Fault("重韻", n, len(verse), _(why, char=verse[-1], line=then), remark)
+        Fault(
+            "重韻",
+            n,
+            len(verse),
+            _("{char} rhymes in line {line} already", char=verse[-1], line=then),
+            remark,
+        )
         for n, verse in ends
         if (then := first.setdefault(verse[-1], n)) != n
     ]
@@ -159,9 +173,14 @@ def repeated_rhymes(ends: Iterable[tuple[int, str]], remark: bool = False) -> li
 def repeated(verses: Sequence[str]) -> list[Fault]:
     """重字: the characters of several verses; what a verse repeats by itself is meant."""
     first: dict[str, int] = {}
-    why = N_("{char} stands in line {line} already")
     return [
-        Fault("重字", n, place, _(why, char=char, line=then), remark=True)
+        Fault(
+            "重字",
+            n,
+            place,
+            _("{char} stands in line {line} already", char=char, line=then),
+            remark=True,
+        )
         for n, verse in enumerate(verses, 1)
         for place, char in enumerate(verse, 1)
         if (then := first.setdefault(char, n)) != n and char not in verse[: place - 1]

@@ -28,7 +28,8 @@ from functools import cache
 from importlib.resources import files
 from itertools import chain, product
 
-from ....errors import ConfigError
+from ....errors import ConfigError, either, listed
+from ....i18n import N_, _
 from ...form import Form, is_han, is_kana
 from ...poem import form_of
 from ..interface import (
@@ -50,7 +51,7 @@ RHYMES = {
     "入": "屋沃覺質物月曷黠屑藥陌錫職緝合葉洽",
 }
 """The 106 rhyme classes of 平水韻 by tone; each is named by a character that no other has."""
-TONE_NAMES = {"平": "level", "上": "rising", "去": "departing", "入": "entering"}
+TONE_NAMES = {"平": N_("level"), "上": N_("rising"), "去": N_("departing"), "入": N_("entering")}
 TONE = {name: tone for tone, names in RHYMES.items() for name in names}
 """The tone of each class."""
 _ORDER = {name: i for i, name in enumerate(TONE)}
@@ -153,14 +154,20 @@ def unknown(text: str) -> Counter[str]:
 
 def only_usual(strictness: str) -> bool:
     """Whether usual readings alone count. Raises ConfigError: no strictness."""
-    _check("strictness", strictness, STRICTNESS)
+    _check(N_("strictness"), strictness, STRICTNESS)
     return strictness == USUAL
 
 
 def _check(name: str, value: str, among: Sequence[str]) -> None:
     if value not in among:
-        wanted = f"{', '.join(among[:-1])} or {among[-1]}"
-        raise ConfigError(f"the {name} is {value!r}; expected {wanted}")
+        raise ConfigError(
+            _(
+                "the {name} is {value!r}; expected {wanted}",
+                name=_(name),
+                value=value,
+                wanted=either([listed(among[:-1]), among[-1]]),
+            )
+        )
 
 
 class _Sounds(dict[int, str]):
@@ -306,7 +313,7 @@ def regulated(
     """
     if strict is not None:
         strictness = STRICT if strict else LENIENT
-    _check("compliance", compliance, COMPLIANCE[:-1])
+    _check(N_("compliance"), compliance, COMPLIANCE[:-1])
     heard, form = sounds(strictness), form_of(verses)
     if form is None or not (schemes(form) and is_han("".join(verses))):
         return None

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 
-from ....errors import ConstraintError
+from ....errors import ConstraintError, either
+from ....i18n import N_, _
 from ...form import Form, is_han
 from ...graphemes import clusters
 from ...poem import has_han
@@ -27,19 +28,22 @@ from ..characters import lengths as _lengths
 from ..interface import FREE, LEVEL, OBLIQUE, STRICT, USUAL, Known, Part, Reading, Rhyme
 from . import verdict
 from .books import readings_in
+from .rhyme_names import class_words
 from .shi import TONE, TONE_NAMES, levels, readings
 from .tunes import tunes
 
 NAME, CODE = "chinese", "zh"
 ASKS = frozenset(("tones", "rhyme"))
 METRES: tuple[str, ...] = ()
-PLACES: Mapping[str, str] = {LEVEL: "a level tone", OBLIQUE: "an oblique tone"}
+PLACES: Mapping[str, str] = {LEVEL: N_("a level tone"), OBLIQUE: N_("an oblique tone")}
 SAYS: Mapping[str, str] = {
-    "no metre": "Chinese verse has tones and no metre; ask for those",
-    "no tones": "regulated verse has lines of 5 or 7 characters, even in number, and a tune those "
-    "of the table; not {form}",
-    "no rhyme": "even lines rhyme, and {form} has {lines}; take an even number",
-    "rhyme": "a rhyme class such as 尤, 七陽 or ang, or a character of a known sound",
+    "no metre": N_("Chinese verse has tones and no metre; ask for those"),
+    "no tones": N_(
+        "regulated verse has lines of 5 or 7 characters, even in number, and a tune those of the "
+        "table; not {form}"
+    ),
+    "no rhyme": N_("even lines rhyme, and {form} has {lines}; take an even number"),
+    "rhyme": N_("a rhyme class such as 尤, 七陽 or ang, or a character of a known sound"),
 }
 __all__ = ["ASKS", "CODE", "METRES", "NAME", "PLACES", "SAYS", "characters", "heading", "heard"]
 __all__ += ["joins", "lengths", "letters", "lexicon", "means", "parts", "patterns", "rhyme_names"]
@@ -101,8 +105,11 @@ def rhyme_readings(token: str, book: str) -> frozenset[Reading]:
 def heard(token: str) -> str:
     """How a character sounds: "陌, entering tone"."""
     found = sorted(readings(token), key=lambda reading: _ORDER[reading.rhyme])
-    words = (f"{reading.rhyme}, {TONE_NAMES[reading.tone]} tone" for reading in found)
-    return " or ".join(words) or "no known sound"
+    words = [
+        _("{rhyme}, {tone} tone", rhyme=reading.rhyme, tone=_(TONE_NAMES[reading.tone]))
+        for reading in found
+    ]
+    return either(words) or _("no known sound")
 
 
 def slots(token: str, strictness: str) -> frozenset[str]:
@@ -123,13 +130,18 @@ def patterns(
 
 
 def rhyme_names() -> Mapping[str, str]:
-    """The 106 classes of 平水韻: 東 (level)."""
-    return {name: f"{name} ({TONE_NAMES[tone]})" for name, tone in TONE.items()}
+    """The 106 classes of 平水韻, as in 一東 (level: 空 kōng, 風 fēng)."""
+    return {name: class_words(name) for name in TONE}
 
 
 def rhymes_of(form: Form, scheme: str = "", known: Known | None = None) -> tuple[Rhyme, ...]:
     """The rhymes of a form, see `verdict.rhymes_of`. Raises ConstraintError: a scheme is given."""
     if scheme:
-        why = f"the rhyme scheme is {scheme!r}, and Chinese verse rhymes as its form has it"
-        raise ConstraintError(f"{why}; leave it out")
+        raise ConstraintError(
+            _(
+                "the rhyme scheme is {scheme!r}, and Chinese verse rhymes as its form has it; "
+                "leave it out",
+                scheme=scheme,
+            )
+        )
     return verdict.rhymes_of(form)

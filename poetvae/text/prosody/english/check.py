@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from itertools import islice
 
 from ....errors import ConfigError, CorpusError
@@ -31,10 +31,9 @@ from .words import pronunciations
 _NAMES = {2: N_("monometer"), 4: N_("dimeter"), 6: N_("trimeter"), 8: N_("tetrameter")}
 _NAMES |= {10: N_("pentameter"), 12: N_("hexameter"), 14: N_("heptameter")}
 _SHAPES = {1: N_("line"), 2: N_("couplet"), 3: N_("tercet"), 4: N_("quatrain"), 14: N_("sonnet")}
-_SAID = [N_("iambic"), N_("trochaic"), N_("anapaestic"), N_("dactylic"), N_("lines")]
-_SAID += [N_("haiku"), N_("ballad stanza")]
+_LINES = N_("lines")
 _WRONG, _LIBERTY, _RARE = 1.0, 0.3, 0.4  # against a stress, an inverted foot, feet of three
-syllable = partial(Fault, unit="syllable")
+syllable = partial(Fault, unit=N_("syllable"))
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,8 @@ class Scansion(Report):
     @property
     def head(self) -> str:
         """What it is: iambic pentameter quatrain · 10x4 · rhymes ABAB."""
-        rhymes = _("rhymes {rhyme}", rhyme=self.rhyme) if self.rhyme else _("no rhyme")
-        words = [self.kind] if self.kind in _SAID else self.kind.split(" ")
-        return " · ".join((" ".join(map(_, words)), self.form, rhymes))
+        rhymes = _("rhymes {scheme}", scheme=self.rhyme) if self.rhyme else _("no rhyme")
+        return " · ".join(filter(None, (_told(self.kind), self.form, rhymes)))
 
     @property
     def summary(self) -> str:
@@ -84,19 +82,26 @@ def check(text: str, form: Form | None = None, book: str | None = None) -> Repor
     """
     if book:
         raise ConfigError(
-            f"the book of rhymes is {book!r}; English verse rhymes by sound: name none"
+            _("the book of rhymes is {book!r}; English verse rhymes by sound: name none", book=book)
         )
     verses = [line.strip() for line in text.split("\n") if words(line)]
     if not 1 <= len(verses) <= MAX_LINES:
-        raise CorpusError(f"the text has {len(verses)} lines; expected 1 to {MAX_LINES}")
+        raise CorpusError(
+            _("the text has {n} lines; expected 1 to {most}", n=len(verses), most=MAX_LINES)
+        )
     sizes = _sizes(verses, form)
     if 0 in sizes:
-        why = f"line {sizes.index(0) + 1} has no reading of 1 to {MOST} syllables; expected verse"
-        raise CorpusError(why)
+        raise CorpusError(
+            _(
+                "line {n} has no reading of 1 to {most} syllables; expected verse",
+                n=sizes.index(0) + 1,
+                most=MOST,
+            )
+        )
     metre = min(METRES, key=lambda name: (_against(verses, sizes, name), METRES.index(name)))
     lines, notes = [], []
     if form and len(verses) != form.lines:
-        why = _("{n} lines; expected {wanted}", n=len(verses), wanted=form.lines)
+        why = _("{n} lines; expected {lines}", n=len(verses), lines=form.lines)
         notes.append(Fault(N_("length"), 0, 0, why))
     for n, (verse, size) in enumerate(zip(verses, sizes, strict=False), 1):
         line = _line(n, verse, size, metre)
@@ -126,22 +131,29 @@ def _sizes(verses: Sequence[str], form: Form | None) -> tuple[int, ...]:
 
 def _kind(metre: str, sizes: Sequence[int]) -> str:
     """What verse is called: iambic pentameter quatrain, ballad stanza."""
-    shape = _SHAPES.get(len(sizes), f"{len(sizes)} lines")
+    shape = _SHAPES.get(len(sizes), f"{len(sizes)} {_LINES}")
     if tuple(sizes) == (5, 7, 5):
-        return "haiku"
+        return N_("haiku")
     if tuple(sizes) == (8, 6, 8, 6) and metre == METRES[0]:
-        return "ballad stanza"
+        return N_("ballad stanza")
     length, count = Counter(sizes).most_common(1)[0]
     even = count > len(sizes) / 2 and len(FEET[metre]) == 2
     foot = _NAMES.get(length + (length % 2 and (1 if metre == METRES[1] else -1)), "")
     return " ".join(filter(None, (metre, foot if even else "", shape)))
 
 
+def _told(kind: str) -> str:
+    """What verse is called, in the language spoken now, word by word where it has no name."""
+    if (whole := _(kind)) != kind:
+        return whole
+    return reduce(lambda a, b: _("{a} {b}", a=a, b=b), map(_, kind.split()))
+
+
 def _against(verses: Sequence[str], sizes: Sequence[int], metre: str) -> float:
     """How much is against a metre in verses."""
     found = (_read(verse, size, metre) for verse, size in zip(verses, sizes, strict=False))
     rare = _RARE * len(verses) * (len(FEET[metre]) > 2)
-    return sum(cost for cost, _, _ in found) + rare
+    return sum(cost for cost, *__ in found) + rare
 
 
 def _read(verse: str, size: int, metre: str) -> tuple[float, tuple[Reading, ...], str]:
@@ -173,18 +185,17 @@ def _fits(beats: str, where: str) -> list[bool]:
 
 def _line(n: int, verse: str, size: int, metre: str) -> Line:
     """A line as it is scanned, in its own number of syllables where that asked for cannot be."""
-    why = N_("{word} is read by its letters")
     notes = [
-        Fault(N_("unknown word"), n, 0, _(why, word=word), remark=True)
+        Fault(N_("unknown word"), n, 0, _("{word} is read by its letters", word=word), remark=True)
         for word in dict.fromkeys(words(verse))
         if all(one.source == LETTERS for one in pronunciations(word))
     ]
-    heard, where = _read(verse, size, metre)[1:]
+    __, heard, where = _read(verse, size, metre)
     if not heard:
         own = best_size(verse)
-        why = _("{n} syllables; expected {wanted}", n=own, wanted=size)
-        notes.append(Fault("length", n, 0, why))
-        heard, where = _read(verse, own, metre)[1:]
+        has = N_("{n} syllables; expected {size}") if own else N_("no syllables; expected {size}")
+        notes.append(Fault(N_("length"), n, 0, _(has, n=own, size=size)))
+        __, heard, where = _read(verse, own, metre)
     notes += _notes(n, verse, heard, where, metre)
     units = list[str]()
     for word, reading in zip(words(verse), heard, strict=False):
@@ -209,18 +220,26 @@ def _notes(n: int, verse: str, heard: Sequence[Reading], where: str, metre: str)
         spot = where[place : place + len(reading.beats)]
         for i, fits in enumerate(_fits(reading.beats, spot)):
             if not fits:
-                why = _("{word} is stressed here; the metre has none", word=word)
-                if spot[i] == STRONG:
-                    why = _("{word} is unstressed here; the metre has one", word=word)
+                why = _(
+                    N_("{word} is unstressed here; the metre has one")
+                    if spot[i] == STRONG
+                    else N_("{word} is stressed here; the metre has none"),
+                    word=word,
+                )
                 yield syllable(N_("stress"), n, place + i + 1, why)
         if INVERTED in spot:
             foot = (place + spot.index(INVERTED)) // 2 + 1
-            why = _("foot {n} begins with the stress of {word}", n=foot, word=word)
+            why = _("foot {foot} begins with the stress of {word}", foot=foot, word=word)
             yield syllable(N_("inversion"), n, place + 1, why, True)
         if reading.cost >= LICENCE:
-            why = _("{word} counts as {n} syllables", word=word, n=len(reading.beats))
-            if len(reading.beats) == 1:
-                why = _("{word} counts as 1 syllable", word=word)
+            size = len(reading.beats)
+            why = _(
+                N_("{word} counts as {n} syllables")
+                if size > 1
+                else N_("{word} counts as {n} syllable"),
+                word=word,
+                n=size,
+            )
             yield syllable(N_("licence"), n, place + 1, why, remark=True)
         place += len(reading.beats)
     if len(where) % 2 and metre == METRES[0]:
@@ -234,18 +253,24 @@ def _end_notes(verses: Sequence[str]) -> Iterator[Fault]:
     for n, (end, verse) in enumerate(zip(ends, verses, strict=True), 1):
         for m in range(max(1, n - 3), n):
             other = ends[m - 1]
-            told = {"word": end, "other": other, "line": m}
             if end.lower() == other.lower():
-                why = _("{word} ends line {line} already", **told)
+                why = _("{word} ends line {line} already", word=end, line=m)
                 yield Fault(N_("identical rhyme"), n, 0, why, remark=True)
             elif _alike(end, other):
                 why = _(
                     "{word} sounds from the rhyme on, and before it, like {other} in line {line}",
-                    **told,
+                    word=end,
+                    other=other,
+                    line=m,
                 )
-                yield Fault("identical rhyme", n, 0, why, remark=True)
+                yield Fault(N_("identical rhyme"), n, 0, why, remark=True)
             elif eye_rhymes(end, other) and not rhyming(verses[m - 1], verse):
-                why = _("{word} is spelt like {other} in line {line}, and sounds otherwise", **told)
+                why = _(
+                    "{word} is spelt like {other} in line {line}, and sounds otherwise",
+                    word=end,
+                    other=other,
+                    line=m,
+                )
                 yield Fault(N_("eye rhyme"), n, 0, why, remark=True)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
 
+from ....i18n import N_, _
 from ...form import Form
 from ...graphemes import SYLLABLE, clusters
 from ..interface import END, HEAD, WHOLE, Part
@@ -33,12 +34,12 @@ _LETTER, _OTHER = re.compile("[A-Za-z]"), re.compile("[\u0370-\uffff\U00010000-\
 _MARKS = re.compile("[\u2000-\u206f\u20ac]")
 _JOINING = (FUNCTION, ARTICLE)
 _STRESS = {
-    UNSTRESSED: "unstressed",
-    STRESSED: "stressed",
-    EITHER: "stressed or not",
-    CONTENT: "a word by itself",
-    FUNCTION: "a word by itself",
-    ARTICLE: "an article",
+    UNSTRESSED: N_("unstressed"),
+    STRESSED: N_("stressed"),
+    EITHER: N_("stressed or not"),
+    CONTENT: N_("a word by itself"),
+    FUNCTION: N_("a word by itself"),
+    ARTICLE: N_("an article"),
 }
 _UNLIKE = 1.5  # what speaks against lines of any length, beside lines of one
 BENT = 1.5  # what may speak against a line that is taken out of others
@@ -224,7 +225,8 @@ def spellings(word: str) -> frozenset[tuple[str, ...]]:
 
 def heard(token: str) -> str:
     """How a syllable sounds: "-light, stressed"."""
-    return f"{letters(token)}, {_STRESS[parsed(token).beat]}"
+    stress = _(_STRESS[parsed(token).beat])
+    return _("{syllable}, {stress}", syllable=letters(token), stress=stress)
 
 
 def unknown(text: str) -> Counter[str]:

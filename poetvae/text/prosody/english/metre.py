@@ -15,7 +15,8 @@ import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from ....errors import ConfigError, ConstraintError
+from ....errors import ConfigError, ConstraintError, listed
+from ....i18n import N_, _
 from ...form import Form
 from ...graphemes import SYLLABLE
 from ...poem import form_of
@@ -24,24 +25,26 @@ from ..interface import Reading as Sound
 from .lines import read, words
 from .tokens import ARTICLE, STRESSED, UNSTRESSED, Reading, parsed, readings
 
-FEET = {"iambic": "x/", "trochaic": "/x", "anapaestic": "xx/", "dactylic": "/xx"}
+FEET = {N_("iambic"): "x/", N_("trochaic"): "/x", N_("anapaestic"): "xx/", N_("dactylic"): "/xx"}
 METRES = tuple(FEET)
 ASKS = frozenset(("metre", "strictness", "rhyme", "rhyme_scheme"))
 WEAK, STRONG, INVERTED, AFTER = "x", "/", "!", "."
 """Places of a line: without the beat and with it; of an inverted first foot."""
 BOOK, RICH = "english", 6  # sounds of which so many beginnings are known leave a choice
 PLACES: Mapping[str, str] = {
-    WEAK: "a syllable without stress",
-    STRONG: "a syllable with the beat",
-    INVERTED: "the stress of a word that goes on",
-    AFTER: "a syllable that a word goes on with",
+    WEAK: N_("a syllable without stress"),
+    STRONG: N_("a syllable with the beat"),
+    INVERTED: N_("the stress of a word that goes on"),
+    AFTER: N_("a syllable that a word goes on with"),
 }
 SAYS: Mapping[str, str] = {
-    "no metre": f"English verse may be {', '.join(METRES)}",
-    "no tones": "English verse has a metre and no tones; ask for one, such as iambic",
-    "no rhyme": "verse of {form} has no rhyme of its own; give a scheme with a letter for each of "
-    "the {lines} lines, such as ABAB",
-    "rhyme": "a word of a known sound, such as light",
+    "no metre": N_("English verse may be iambic, trochaic, anapaestic, dactylic"),
+    "no tones": N_("English verse has a metre and no tones; ask for one, such as iambic"),
+    "no rhyme": N_(
+        "verse of {form} has no rhyme of its own; give a scheme with a letter for each of the "
+        "{lines} lines, such as ABAB"
+    ),
+    "rhyme": N_("a word of a known sound, such as light"),
 }
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -49,7 +52,9 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def pattern(metre: str, length: int) -> str:
     """The places of a line of so many syllables. Raises ConfigError: no metre has the name."""
     if metre not in FEET:
-        raise ConfigError(f"the metre is {metre!r}; expected {', '.join(METRES)}")
+        raise ConfigError(
+            _("the metre is {metre!r}; expected {metres}", metre=metre, metres=listed(METRES))
+        )
     return (FEET[metre] * length)[:length]
 
 
@@ -162,8 +167,14 @@ def rhymes_of(form: Form, scheme: str = "", known: Known | None = None) -> tuple
     in the sounds that are known. Raises ConstraintError: a scheme of another length."""
     letters = "".join(scheme.split()).upper() or scheme_of(form)
     if letters and (len(letters) != form.lines or not letters.isalpha()):
-        wanted = f"a letter for each of the {form.lines} lines of {form}, such as ABAB, or none"
-        raise ConstraintError(f"the rhyme scheme is {scheme!r}; expected {wanted}")
+        wanted = _(
+            "a letter for each of the {lines} lines of {form}, such as ABAB, or none",
+            lines=form.lines,
+            form=form,
+        )
+        raise ConstraintError(
+            _("the rhyme scheme is {scheme!r}; expected {wanted}", scheme=scheme, wanted=wanted)
+        )
     groups: dict[str, list[int]] = {}
     for i, letter in enumerate(letters):
         groups.setdefault(letter, []).append(i)
