@@ -45,7 +45,7 @@ JOIN, DATA = f"{API}/queue/join", f"{API}/queue/data?session_hash="
 REQUESTS = """
 write 50 poems of the form, count, first line and acrostic that were asked for
 rest 10 a line gets its partner: it opens each of the poems offered
-walk 10 as many poems as steps
+walk 10 as many poems as steps, between the two ends
 score 10 a row for each poem
 assets 20 the page with its scripts named by hash, its configuration, its style, /health; / leads \
 there
@@ -275,7 +275,7 @@ def answered(kind: str, site: Site, rng: random.Random) -> None:
         case "walk":
             steps = rng.randint(3, 9)
             found = site.press("Walk", {"Poems on the way": steps}).count("class='step'")
-            check(found == steps, f"{found} steps, not {steps}")
+            check(found == steps + 2, f"{found} poems, not {steps} and the two ends")
         case "score":
             asked = rng.sample(POEMS, rng.randint(1, 3))
             html = site.press("Score", {"Poems, one a line": "\n".join(asked)})
