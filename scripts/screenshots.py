@@ -1,4 +1,4 @@
-"""Pictures of the page in use: every tab, light and dark, wide and narrow.
+"""Pictures of the page in use: every tab in every language, light and dark, wide and narrow.
 
     python scripts/screenshots.py --model my-poet --out shots
 
@@ -20,6 +20,7 @@ import click
 import uvicorn
 from playwright.sync_api import Page, sync_playwright
 
+from poetvae.i18n import LANGUAGES, _, speaking, tag
 from poetvae.poet import Poet
 from poetvae.web.server import page as page_of
 
@@ -43,30 +44,33 @@ def serving(poet: Poet) -> Iterator[str]:
 def use(page: Page) -> Iterator[str]:
     """Use each tab once; yields its name when there is something to see."""
     page.locator("#write-button").click()
-    page.locator("#written .poem").first.wait_for()
+    page.wait_for_url("**seed=**")
     yield "write"
-    page.locator("#written button", has_text="Revise").first.click()
+    page.locator("[data-picture]:visible").click()
+    yield "picture"
+    page.keyboard.press("Escape")
+    page.locator("#written button", has_text=_("Revise")).first.click()
     page.locator("#opened button").nth(3).click()
     page.locator("#offers .choices").wait_for()
     yield "revise"
-    page.get_by_role("tab", name="Couplet").click()
-    page.get_by_role("button", name="Answer", exact=True).click()
-    page.locator("#answers .couplets").wait_for()
+    page.get_by_role("tab", name=_("Couplet"), exact=True).click()
+    page.get_by_role("button", name=_("Answer"), exact=True).click()
+    page.locator("#answers .scrolls").first.wait_for()
     yield "couplet"
-    page.get_by_role("tab", name="Walk").click()
-    page.get_by_role("button", name="Walk", exact=True).click()
+    page.get_by_role("tab", name=_("Walk"), exact=True).click()
+    page.get_by_role("button", name=_("Walk"), exact=True).click()
     page.locator("#way .step").last.wait_for()
     yield "walk"
-    page.get_by_role("tab", name="Map").click()
+    page.get_by_role("tab", name=_("Map"), exact=True).click()
     page.locator("#picture .regions button").first.click()
     page.locator("#there .poem").wait_for()
     yield "map"
-    page.get_by_role("tab", name="Score").click()
-    page.get_by_role("button", name="Score", exact=True).click()
+    page.get_by_role("tab", name=_("Score"), exact=True).click()
+    page.get_by_role("button", name=_("Score"), exact=True).click()
     page.locator("#table table").wait_for()
     yield "score"
-    page.get_by_role("tab", name="Check").click()
-    page.get_by_role("button", name="Check", exact=True).locator("visible=true").click()
+    page.get_by_role("tab", name=_("Check"), exact=True).click()
+    page.get_by_role("button", name=_("Check"), exact=True).locator("visible=true").click()
     page.locator("#report .report").wait_for()
     yield "check"
 
@@ -80,15 +84,17 @@ def main(model: str | None, out: Path) -> None:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with serving(Poet.from_pretrained(model)) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for width, scheme in itertools.product((1280, 390), SCHEMES):
-            page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-            page.set_default_timeout(20_000)
+        for language, width, scheme in itertools.product(LANGUAGES, (1280, 390), SCHEMES):
+            page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
+            page.set_default_timeout(60_000)
             page.on("console", lambda message: print(message.type, message.text))
             page.on("pageerror", lambda error: print("error", error))
-            page.goto(address)
-            for name in use(page):
-                page.wait_for_timeout(500)
-                page.screenshot(path=out / f"{name}-{width}-{scheme}.png", full_page=True)
+            page.goto(f"{address}{tag(language)}/model/")
+            with speaking(language):
+                for name in use(page):
+                    page.wait_for_timeout(500)
+                    path = out / f"{name}-{tag(language)}-{width}-{scheme}.png"
+                    page.screenshot(path=path, full_page=name != "picture")
             page.close()
         browser.close()
 

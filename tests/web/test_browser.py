@@ -1,4 +1,5 @@
-"""The page in a browser: every tab is used, nothing goes elsewhere, keys and narrow screens do."""
+"""The page in a browser: every tab is used in every language, by keys and on narrow screens, and
+nothing goes elsewhere; axe finds no serious fault."""
 
 from __future__ import annotations
 
@@ -7,12 +8,22 @@ import itertools
 import re
 import shutil
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 from screenshots import serving
 
 from poetvae.poet import Poet
+from poetvae.text.variants import to_simplified
 from poetvae.training import trainer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -26,6 +37,9 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),
 ]
 TIMEOUT = 20_000  # milliseconds
+Scheme = Literal["light", "dark"]
+NAMES = {"poetvae", "English", "Tab", "Enter"}  # which a page in Chinese may have
+AT = "en/model/"
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +69,11 @@ def browser(address: str) -> Iterator[Browser]:
 class Visit:
     """A page that was opened, and what must not have happened in it."""
 
-    def __init__(self, browser: Browser, address: str, width: int) -> None:
-        self.page: Page = browser.new_page(viewport={"width": width, "height": 800})
+    def __init__(self, browser: Browser, address: str, width: int, scheme: Scheme) -> None:
+        height = 844 if width < 640 else 800
+        self.page: Page = browser.new_page(
+            viewport={"width": width, "height": height}, color_scheme=scheme
+        )
         self.elsewhere: list[str] = []
         self.errors: list[str] = []
         self.page.set_default_timeout(TIMEOUT)
@@ -84,10 +101,12 @@ class Visit:
 
 
 @contextlib.contextmanager
-def visiting(browser: Browser, address: str, width: int) -> Iterator[Visit]:
+def visiting(
+    browser: Browser, address: str, width: int = 1280, scheme: Scheme = "light"
+) -> Iterator[Visit]:
     """The page; afterwards: no request elsewhere, no error, nothing wider than the window."""
     expect.set_options(timeout=TIMEOUT)
-    visit = Visit(browser, address, width)
+    visit = Visit(browser, address, width, scheme)
     yield visit
     no_overflow(visit.page)
     visit.page.close()
@@ -97,14 +116,14 @@ def visiting(browser: Browser, address: str, width: int) -> Iterator[Visit]:
 @pytest.fixture(params=[1280, 390], ids=["wide", "narrow"])
 def visit(request: pytest.FixtureRequest, browser: Browser, address: str) -> Iterator[Visit]:
     """The page, wide and narrow."""
-    with visiting(browser, address, request.param) as visit:
+    with visiting(browser, address + AT, request.param) as visit:
         yield visit
 
 
 @pytest.fixture
 def wide(browser: Browser, address: str) -> Iterator[Visit]:
     """The page on a wide screen alone."""
-    with visiting(browser, address, 1280) as visit:
+    with visiting(browser, address + AT) as visit:
         yield visit
 
 
@@ -119,7 +138,7 @@ def test_every_tab_is_used(visit: Visit) -> None:
     poem = page.locator("#written .verses").first
     expect(poem).to_be_visible()
     assert len(re.findall(r"[\u4e00-\u9fff]", poem.inner_text())) in (10, 20)
-    expect(page.locator("#written .seed")).to_have_text(re.compile(r"\d+"))
+    expect(page.locator("#written .seed").first).to_have_text(re.compile(r"\d+"))
     no_overflow(page)
 
     written = page.locator("#written button[data-ask=revise]").first.get_attribute("data-text")
@@ -191,8 +210,22 @@ def test_every_tab_that_reads_or_answers_is_used(visit: Visit) -> None:
     no_overflow(page)
 
 
+def large(page: Page) -> Locator:
+    """The verses of the poem that is large."""
+    return page.locator("#written article:not([hidden]) .verses")
+
+
+def write(visit: Visit) -> str:
+    """The large poem of those that Write writes now."""
+    at = visit.page.locator("#written .written").get_attribute("data-at") or ""
+    visit.page.locator("#write-button").click()
+    expect(visit.page.locator("#written .written")).not_to_have_attribute("data-at", at)
+    return large(visit.page).inner_text()
+
+
 def test_bad_input_is_told_and_is_no_html(wide: Visit) -> None:
     page = wide.page
+    page.get_by_role("button", name="Lines").click()
     page.get_by_label("First line").fill("<img src=x onerror=document.title=1>")
     page.get_by_label("First line").press("Enter")
     told = page.get_by_text(re.compile("the first line: .*<img src=x.* expected 1 to 5"))
@@ -204,39 +237,171 @@ def test_bad_input_is_told_and_is_no_html(wide: Visit) -> None:
     expect(page.get_by_text(re.compile("has the form free"))).to_be_visible()
 
 
-def test_the_keyboard_is_enough_to_write(wide: Visit) -> None:
+def test_the_keyboard_is_enough(wide: Visit) -> None:
     page = wide.page
-    for _ in range(40):
+    seen = []
+    for _ in range(60):
         page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.innerText || document.activeElement.id"))
         if page.evaluate("document.activeElement.id") == "write-button":
             break
+    tabs = page.get_by_role("tab").all_inner_texts()
+    assert set(tabs) <= set(seen)
+    before = page.locator("#written .written").get_attribute("data-at") or ""
     page.keyboard.press("Enter")
-    expect(page.locator("#written .verses").first).to_be_visible()
+    expect(page.locator("#written .written")).not_to_have_attribute("data-at", before)
+    for name in tabs:
+        tab = page.get_by_role("tab", name=name, exact=True)
+        tab.focus()
+        page.keyboard.press("Enter")
+        expect(tab).to_have_attribute("aria-selected", "true")
 
 
-def test_a_copied_poem_is_in_the_clipboard(wide: Visit) -> None:
+def test_a_phone_shows_the_poem(browser: Browser, address: str) -> None:
+    with visiting(browser, address + "zh-TW/model/", 390) as visit:
+        for _ in range(2):
+            box, button = large(visit.page).bounding_box(), visit.page.locator("#write-button")
+            assert box
+            assert 0 <= box["y"] < box["y"] + box["height"] <= 844
+            expect(button).to_be_in_viewport()
+            write(visit)
+        visit.page.get_by_role("button", name="寫法").click()
+        visit.page.mouse.wheel(0, 5000)
+        write(visit)
+        expect(large(visit.page)).to_be_in_viewport(ratio=1)
+
+
+def test_one_poem_is_chosen_copied_and_linked(wide: Visit) -> None:
     page = wide.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    wide.press("Write")
-    copy = page.locator("#written button[data-copy]").first
-    poem = copy.get_attribute("data-copy")
-    copy.click()
-    expect(copy).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == poem
+    opening = large(page).inner_text()
+    written = write(wide)
+    assert written != opening
+    page.locator("[data-choose='2']").click()
+    chosen = large(page).inner_text()
+    assert chosen != written
+    expect(page.locator("#written [aria-pressed=true]")).to_have_text(chosen, use_inner_text=True)
+
+    page.locator("#written article:not([hidden]) [data-copy]").click()
+    assert page.evaluate("navigator.clipboard.readText()") == chosen.replace("\n", "")
+    page.locator("#written article:not([hidden]) [data-link]").click()
+    expect(page.get_by_text("Copied")).to_have_count(2)
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == page.url
+    assert "&chosen=2" in link
+
+    page.get_by_role("link", name="简体中文").click()  # which keeps what was written
+    page.wait_for_url(link.replace("/en/", "/zh-CN/"))
+    expect(large(page)).to_have_text(to_simplified(chosen).replace("\n", ""))
+    assert page.evaluate("document.documentElement.lang") == "zh-CN"
 
 
-def test_the_seed_that_is_shown_writes_the_same(wide: Visit) -> None:
+def test_what_was_written_before_is_shown_again(wide: Visit) -> None:
     page = wide.page
-    wide.press("Write")
-    seed = page.locator("#written .seed").inner_text()
-    poems = page.locator("#written .poems").inner_text()
-    page.get_by_role("button", name="More").click()
-    expect(page.get_by_label("Seed")).to_have_value("")
-    page.get_by_label("Seed").fill(seed)
-    page.get_by_label("simplified").check()
-    expect(page.locator("#written .poems")).not_to_have_text(poems)
-    page.get_by_label("as written").check()
-    expect(page.locator("#written .poems")).to_have_text(poems, use_inner_text=True)
-    page.get_by_label("First line").press("Enter")
-    page.wait_for_timeout(500)
-    expect(page.locator("#written .poems")).to_have_text(poems, use_inner_text=True)
+    written = [large(page).inner_text(), write(wide), write(wide)]
+    page.get_by_text("Written before").click()
+    found = [text.replace("\n", "") for text in page.locator("#history li").all_inner_texts()]
+    assert found == [text.replace("\n", "") for text in reversed(written)]
+    wide.tab("Check")
+    wide.tab("Write")
+    page.locator("#history li button").nth(1).click()
+    expect(large(page)).to_have_text(written[1], use_inner_text=True)
+    write(wide)
+    expect(page.locator("#history li")).to_have_count(4)
+
+
+def test_the_script_is_that_of_all_tabs(wide: Visit) -> None:
+    page = wide.page
+    written = large(page).inner_text()
+    page.get_by_role("button", name="简体", exact=True).click()
+    assert large(page).inner_text() == to_simplified(written)
+    expect(large(page)).to_have_attribute("lang", "zh-Hans")
+    again = write(wide)
+    assert again == to_simplified(again)
+    wide.tab("Score")
+    wide.press("Score")
+    table = page.locator("#table tbody").inner_text()
+    assert table == to_simplified(table)
+    wide.tab("Write")
+    page.get_by_role("button", name="as written", exact=True).click()
+    expect(large(page)).to_have_attribute("lang", "zh-Hant")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_poem_becomes_a_picture(
+    browser: Browser, address: str, width: int, scheme: Scheme
+) -> None:
+    with visiting(browser, address + AT, width, scheme) as visit:
+        page, opener = visit.page, visit.page.locator("[data-picture]:visible")
+        opener.click()
+        dialog = page.get_by_role("dialog", name="Picture")
+        expect(dialog).to_be_visible()
+        faults(page)
+        no_overflow(page)
+        poem = re.sub(r"\s", "", large(page).inner_text())
+        drawn = dialog.get_by_role("img").get_attribute("aria-label") or ""
+        assert drawn.replace(" ", "") == poem
+        ink = dialog.locator("canvas").evaluate(
+            "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+            ".filter((x, i) => i % 4 === 0 && x < 60).length"
+        )
+        assert ink > 5000
+        with page.expect_download() as download:
+            dialog.get_by_role("link", name="Save").click()
+        assert download.value.path().read_bytes().startswith(b"\x89PNG")
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        expect(opener).to_be_focused()
+
+
+def faults(page: Page) -> None:
+    """No serious fault that axe finds."""
+    found = Axe().run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert not [(one["id"], one["nodes"][0]["html"]) for one in serious]
+
+
+STRINGS = """() => {
+  const found = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const { parentElement: part, data } = texts.currentNode;
+    if (!part.closest("script, style")) found.push(data);
+  }
+  for (const name of ["aria-label", "placeholder", "title", "alt"])
+    for (const part of document.querySelectorAll(`[${name}]`)) found.push(part.getAttribute(name));
+  for (const part of document.querySelectorAll("textarea, input:is([type=text], :not([type]))"))
+    found.push(part.value);
+  return found;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("language", "width", "scheme"),
+    [
+        ("en", 1280, "dark"),
+        ("en", 390, "light"),
+        ("zh-TW", 1280, "light"),
+        ("zh-TW", 390, "dark"),
+        ("zh-CN", 390, "light"),
+        ("zh-CN", 1280, "dark"),
+    ],
+)
+def test_every_tab_has_no_serious_fault_and_no_other_language(
+    browser: Browser, address: str, language: str, width: int, scheme: Scheme
+) -> None:
+    with visiting(browser, f"{address}{language}/model/", width, scheme) as visit:
+        page = visit.page
+        assert page.evaluate("document.documentElement.lang") == language
+        for name in page.get_by_role("tab").all_inner_texts():
+            page.get_by_role("tab", name=name, exact=True).click()
+            for fold in page.locator(".label-wrap:visible").all():
+                fold.click()
+            page.wait_for_timeout(300)  # folds open slowly
+            faults(page)
+            no_overflow(page)
+        words = {
+            word for text in page.evaluate(STRINGS) for word in re.findall("[A-Za-z]{3,}", text)
+        }
+        if language != "en":
+            assert words <= NAMES

@@ -31,15 +31,10 @@ class Fault:
     unit: str = field(default=N_("character"), repr=False)
 
     def __str__(self) -> str:
-        return f"{'·' if self.remark else '✗'} {self.told}"
-
-    @property
-    def told(self) -> str:
-        """The name, the place in the verse, and why, in words."""
-        unit, name = _(self.unit), _(self.name)
+        sign, unit, name = "·" if self.remark else "✗", _(self.unit), _(self.name)
         if self.position:
             name = _("{name}, {unit} {place}", name=name, unit=unit, place=self.position)
-        return _("{name}: {why}", name=name, why=self.why)
+        return _("{sign} {name}: {why}", sign=sign, name=name, why=self.why)
 
     def as_dict(self) -> dict[str, Any]:
         """What there is to say by name, as JSON has it."""
