@@ -119,7 +119,7 @@ class _Band:
         self.rows = -(-len(regions) // most)
         self.across = -(-len(regions) // self.rows) if self.rows else 1
         self.slot = (WIDTH - 2 * MARGIN) / self.across
-        self.length = (self.slot - 16) / SMALL
+        self.length = (self.slot - 16) / (SMALL - 0.8)
         self.verses = [self.laid(region.text) for region in regions]
         sizes = [extent(verses, self.upright) for verses in self.verses]
         wide = max((w for w, _ in sizes), default=1)
