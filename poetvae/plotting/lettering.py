@@ -41,7 +41,7 @@ def extent(verses: list[str], upright: bool) -> tuple[float, float]:
 
 def ems(line: str) -> float:
     """About how wide a line is: Chinese characters are square."""
-    return sum(1 if char >= "\u2e80" else 0.49 for char in line)
+    return sum(1 if char >= "\u2e80" else 0.52 for char in line)
 
 
 def write_verses(

@@ -105,9 +105,8 @@ def plot_map(
         page.scatter_verses(axes, [point for point in grid if point[2] in drawn])
         if regions:
             shown = {r.name: (r.x, r.y) for r in regions} | cores
-            page.name_places(
-                axes, {name: (known.plain(name), *shown[name]) for name in shown}, colours, n
-            )
+            named = {name: (known.plain(name), *shown[name]) for name in shown}
+            page.name_places(axes, named, colours, places)
             page.poems(regions, top + MAP + FOOT, band, known, colours, drawn)
 
 
@@ -120,7 +119,7 @@ class _Band:
         self.rows = -(-len(regions) // most)
         self.across = -(-len(regions) // self.rows) if self.rows else 1
         self.slot = (WIDTH - 2 * MARGIN) / self.across
-        self.length = (self.slot - 16) / SMALL
+        self.length = (self.slot - 16) / (SMALL - 0.8)
         self.verses = [self.laid(region.text) for region in regions]
         sizes = [extent(verses, self.upright) for verses in self.verses]
         wide = max((w for w, _ in sizes), default=1)
@@ -175,7 +174,7 @@ class _Page:
     def scatter_verses(self, axes: Axes, grid: Sequence[GridPoint]) -> None:
         """The texts of a grid at as many of its places as have room for them, far apart."""
         columns, rows = sorted({x for x, _, _ in grid}), sorted({y for _, y, _ in grid})
-        laid = [(x, y, is_upright(text), verses_of(text, length=18)) for x, y, text in grid]
+        laid = [(x, y, is_upright(text), verses_of(text, length=24)) for x, y, text in grid]
         sizes = [extent(verses, upright) for _, _, upright, verses in laid]
         wide, high = (max((size[i] for size in sizes), default=0) * POEM for i in (0, 1))
         inside = axes.get_window_extent()
@@ -225,7 +224,7 @@ class _Page:
         axes: Axes,
         named: Mapping[str, tuple[str, float, float]],
         colours: Mapping[str, str],
-        dots: int,
+        places: NDArray[np.float64],
     ) -> None:
         """The names of regions on the plane, of words the first two, each as near to its place
         as the others leave room."""
@@ -233,8 +232,8 @@ class _Page:
         from matplotlib.transforms import Bbox
 
         inside = axes.get_window_extent().padded(-6)
-        few = axes.collections[0].get_offsets() if dots <= FEW else ()
-        middles = axes.transData.transform(few) if len(few) else ()
+        few = len(places) <= FEW
+        middles = axes.transData.transform(places) if few else ()
         taken = [Bbox.from_bounds(x - 9, y - 9, 18, 18) for x, y in middles]
         halo = [withStroke(linewidth=4, foreground=PAPER)]
         steps = [(dx, dy) for dy in range(-12, 13) for dx in range(-4, 5)]

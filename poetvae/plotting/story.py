@@ -171,7 +171,7 @@ class _Book:
         if len(self.chapters) > shown:
             axes.plot(*zip(*self.curve, strict=True), color=FAINT, linewidth=1.2)
         axes.plot(*zip(*there, strict=True), color=VALUES[1], linewidth=1.6)
-        steps = [point[0] for point in (*self.curve, *self.chapters)]
+        steps = [step for step, _cost in self.curve] + [chapter.step for chapter in self.chapters]
         costs = [cost for _step, cost in self.curve]
         room = max(costs) - min(costs) or 1
         axes.set_xlim(min(steps) / 1.12, max(steps) * 1.12)
@@ -201,7 +201,7 @@ class _Book:
             label = self._write(figure, middle, foot + 14, said, SMALL, QUIET)
             wide = extent(verses, self.upright)[0] * self.size
             left = middle - (wide if self.upright else self.slot - 12) / 2
-            label.set_ha("center")
+            label.set(ha="center")
             at = (left, HEAD + CURVE + GAP - 4)
             write_verses(figure, verses, self.upright, at, self.size, color=INK)
 

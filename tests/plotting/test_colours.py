@@ -50,7 +50,8 @@ def seen(colours: list[str], eyes: Matrix) -> Matrix:
     rgb = np.array([[int(c[i : i + 2], 16) / 255 for i in (1, 3, 5)] for c in colours])
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     lms: Matrix = np.cbrt(np.clip(linear @ eyes.T, 0, 1) @ TO_LMS.T)
-    return lms @ TO_LAB.T
+    lab: Matrix = lms @ TO_LAB.T
+    return lab
 
 
 @pytest.mark.parametrize("eyes", EYES)

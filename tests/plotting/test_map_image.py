@@ -18,7 +18,7 @@ from matplotlib.text import Text
 
 from poetvae.errors import ConfigError
 from poetvae.latent.plane import Region
-from poetvae.plotting import fonts, map_image
+from poetvae.plotting import curves, fonts, map_image
 from poetvae.plotting.colours import OTHER, VALUES
 from poetvae.plotting.map_image import plot_map
 
@@ -46,7 +46,7 @@ ENGLISH = [f"{word} {word}er thoughts {word}s" for word in ("love", "sea", "wood
 def figures() -> Iterator[list[Figure]]:
     """Every figure that a map is drawn on."""
     drawn: list[Figure] = []
-    real = map_image.picture
+    real = curves.picture
 
     @contextlib.contextmanager
     def kept(*arguments: Any) -> Iterator[Figure]:
@@ -96,7 +96,9 @@ def clustered(names: list[str], text: str, n: int, seed: int = 0) -> dict[str, A
     middles = random.normal(size=(len(names), 2))
     groups = [names[i % len(names)] for i in range(n)]
     points = middles[np.arange(n) % len(names)] + 0.5 * random.normal(size=(n, 2))
-    regions = [Region(*map(float, m), name, text) for m, name in zip(middles, names, strict=True)]
+    regions = [
+        Region(float(m[0]), float(m[1]), name, text) for m, name in zip(middles, names, strict=True)
+    ]
     return {"points": points, "groups": groups, "regions": regions}
 
 
