@@ -47,6 +47,7 @@ USES = {
     },
     N_("Share"): {
         "demo": N_("a page to write on, in the browser"),
+        "serve": N_("the page, and JSON over HTTP for programs"),
         "export": N_("a model for programs that know nothing of poetvae"),
         "models": N_("the weights in the package"),
     },

@@ -40,8 +40,8 @@ def tab(poet: Poet) -> gr.HTML:
                 )
                 controls["form"] = form_menu(poet, handlers.usual_form(poet))
                 button = gr.Button(_("Write"), variant="primary", elem_id="write-button")
-            for title, names in GROUPS.items():
-                names = [name for name in names if name in known]
+            for title, group in GROUPS.items():
+                names = [name for name in group if name in known]
                 names += others if title == [*GROUPS][-1] else []
                 if names:
                     with gr.Accordion(_(title), open=False):
