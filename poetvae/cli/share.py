@@ -39,7 +39,8 @@ def demo(model: ModelChoice, host: str, port: int, access_log: bool, **how: Any)
     from ..web.server import serve
 
     given = model.name
-    names = {name: name for name in PACKAGED if given in (None, name)} or {"model": given}
+    packaged = [name for name in PACKAGED if given in (None, name)]
+    names: dict[str, str | None] = {name: name for name in packaged} or {"model": given}
     # Not by `load`: memory kept for the next step of a training would grow with many threads.
     poets = {name: Poet.from_pretrained(one, model.device, log=note) for name, one in names.items()}
     serve(poets, host, port, verbose=access_log, **how)

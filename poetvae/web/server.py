@@ -131,8 +131,8 @@ def path_of(language: str, model: str) -> str:
 
 class Policy:
     """Gives every answer of `app` a Content-Security-Policy; that of a page names each of its
-    inline scripts by its SHA-256, so that no other runs. A page tells its language, too, has its own
-    of `heads` first, and nothing in it advertises Gradio."""
+    inline scripts by its SHA-256, so that no other runs. A page tells its language, too, has
+    that one of `heads` first, and nothing in it advertises Gradio."""
 
     ADVERTISED = re.compile(rb'<meta\s+(property|name)="(og|twitter):[^>]*>')
     PAGE = re.compile(f"{PAGE}/", re.ASCII)

@@ -21,6 +21,7 @@ from poetvae.i18n import speaking
 from poetvae.models import Autoregressive
 from poetvae.poet import Poet
 from poetvae.web import app, handlers
+from poetvae.web.controls import resource
 from poetvae.web.tabs import revise
 
 POEM = "瀑響分雲出，橋形得水成。"
@@ -143,7 +144,7 @@ def test_nothing_leaves_the_machine(blocks: gr.Blocks) -> None:
     theme = app.options()["theme"]
     assert not [url for url in theme._stylesheets if "//" in url]
     html = "".join(str(one["value"]) for one in parts(blocks, "html"))
-    assert "://" not in html + app.options()["css"] + app.resource("app.js")
+    assert "://" not in html + app.options()["css"] + resource("app.js") + resource("page.js")
 
 
 def test_options_are_known_to_both_ways_of_serving() -> None:
