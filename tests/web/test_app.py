@@ -144,7 +144,7 @@ def test_nothing_leaves_the_machine(blocks: gr.Blocks) -> None:
     theme = app.options()["theme"]
     assert not [url for url in theme._stylesheets if "//" in url]
     html = "".join(str(one["value"]) for one in parts(blocks, "html"))
-    assert "://" not in html + app.options()["css"] + resource("app.js")
+    assert "://" not in html + app.options()["css"] + resource("app.js") + resource("page.js")
 
 
 def test_options_are_known_to_both_ways_of_serving() -> None:

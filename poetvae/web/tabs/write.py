@@ -40,12 +40,12 @@ def tab(poet: Poet) -> gr.HTML:
                 )
                 controls["form"] = form_menu(poet, handlers.usual_form(poet))
                 button = gr.Button(_("Write"), variant="primary", elem_id="write-button")
-            for title, group in GROUPS.items():
-                names = [name for name in group if name in known]
-                names += others if title == [*GROUPS][-1] else []
-                if names:
+            for title, names in GROUPS.items():
+                there = [name for name in names if name in known]
+                there += others if title == [*GROUPS][-1] else []
+                if there:
                     with gr.Accordion(_(title), open=False):
-                        controls |= {name: control(poet, known[name]) for name in names}
+                        controls |= {name: control(poet, known[name]) for name in there}
             with gr.Accordion(_("Drawing"), open=False):
                 labels = {name: label(name, values) for name, values in fields.items()}
                 controls |= drawing(poet)
