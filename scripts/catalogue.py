@@ -9,6 +9,7 @@ alone: OpenCC makes the simplified catalogue of it, and README.zh-CN.md of READM
 
 from __future__ import annotations
 
+import ast
 import inspect
 import io
 import re
@@ -18,7 +19,6 @@ from datetime import UTC, datetime
 
 import click
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 from opencc import OpenCC
@@ -75,10 +75,11 @@ SYSTEM = (
 def gathered() -> Catalog:
     """What is said: texts in `_` and `N_`, the help of all commands, and what is said for us."""
     found = Catalog(domain=DOMAIN)
-    texts = extract_from_dir(PACKAGE, [("**.py", "python")], keywords={"_": None, "N_": None})
-    for _, _, message, _, _ in sorted(texts, key=lambda one: (one[0], one[1])):
-        if message:
-            found.add(message)
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):  # Babel reads no f-strings
+            match node:
+                case ast.Call(ast.Name("_" | "N_"), [ast.Constant(str(message)), *_]) if message:
+                    found.add(message)
     for text in (*_helps(cli), *CLICK, *SYSTEM):
         found.add(text)
     return found

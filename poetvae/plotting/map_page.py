@@ -58,7 +58,7 @@ def write_map(
     out = Path(out)
     check_suffix(out, (".html",))
     if len(texts) < 2:
-        raise CorpusError(f"{len(texts)} poems to map; expected at least 2: give more poems")
+        raise CorpusError(_("{n} poems to map; expected at least 2: give more poems", n=len(texts)))
     places = points.detach().cpu().double().numpy()
     low, high = places.min(0), places.max(0)
     span = np.where(high > low, high - low, 1)
@@ -96,7 +96,12 @@ def _group(name: str, values: Sequence[str]) -> dict[str, object]:
     counts = Counter(values)
     if len(counts) > MOST_VALUES:
         raise ConfigError(
-            f"label {name} has {len(counts)} values; expected at most {MOST_VALUES}: give another"
+            _(
+                "label {name} has {n} values; expected at most {most}: give another",
+                name=name,
+                n=len(counts),
+                most=MOST_VALUES,
+            )
         )
     ordered = sorted(counts, key=lambda value: (-counts[value], value))
     place = {value: i for i, value in enumerate(ordered)}

@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 from ..errors import ConfigError
-from ..i18n import LANGUAGES, _, spoken, tag
+from ..i18n import LANGUAGES, N_, _, spoken, tag
 from ..poet import Poet
 from ..text.poem import has_han
 from . import handlers, html, validation
@@ -171,7 +171,7 @@ def head() -> str:
 
 def _send(poet: Poet, event: gr.EventData) -> list[Any]:
     """A poem to another tab: its text box, and in Revise opened as well."""
-    text, ask = validation.text("poem", sent(event, "text")), sent(event, "ask")
+    text, ask = validation.text(N_("poem"), sent(event, "text")), sent(event, "ask")
     keep = gr.skip()
     ends = [keep, keep] if poet.model.has_latent else []
     if ask == "revise":
@@ -181,7 +181,7 @@ def _send(poet: Poet, event: gr.EventData) -> list[Any]:
     if ends and ask in ("from", "to"):
         ends = [text, keep] if ask == "from" else [keep, text]
         return [gr.Tabs(selected="walk"), keep, keep, keep, keep, *ends]
-    raise ConfigError("a poem can be sent to Revise, Check and Walk alone")
+    raise ConfigError(_("a poem can be sent to Revise, Check and Walk alone"))
 
 
 def _head(poet: Poet, model: str, models: Sequence[str]) -> str:

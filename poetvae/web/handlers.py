@@ -22,7 +22,7 @@ from ..constraints.options import Conditions
 from ..constraints.room import BLANKS
 from ..constraints.vocabulary import language_for
 from ..data.corpus import read_poems, sample_folder
-from ..errors import ConfigError, ConstraintError, CorpusError, PoetVAEError
+from ..errors import ConfigError, ConstraintError, CorpusError, PoetVAEError, listed
 from ..generation import ranking
 from ..generation.couplet import ROUNDS, Couplet
 from ..generation.generate import Generated
@@ -240,13 +240,19 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
             the most), `candidates` and `seed` (None or "" = a drawn one); any may be absent.
     """
     given = dict(values)
-    n = validation.whole("poems", given.pop("n", 1), 1, MOST_POEMS)
+    n = validation.whole(N_("poems"), given.pop("n", 1), 1, MOST_POEMS)
     candidates = given.pop("candidates", CANDIDATES)
-    candidates = validation.whole("candidates", candidates, 1, MOST_CANDIDATES)
+    candidates = validation.whole(N_("candidates"), candidates, 1, MOST_CANDIDATES)
     if n * candidates > MOST_DRAWN:
         raise ConfigError(
-            f"{n} poems of {candidates} candidates each are {n * candidates}; expected at most"
-            f" {MOST_DRAWN}: take fewer of one"
+            _(
+                "{n} poems of {candidates} candidates each are {drawn}; expected at most {most}: "
+                "take fewer of one",
+                n=n,
+                candidates=candidates,
+                drawn=n * candidates,
+                most=MOST_DRAWN,
+            )
         )
     labels: Any = given.pop("labels", {})
     known = {name: validation.text(name, value) for name, value in labels.items()}
@@ -254,8 +260,10 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
         n,
         form=_form(poet, given.pop("form", None)),
         labels={name: value for name, value in known.items() if value},
-        about=validation.text("about", given.pop("about", "")) or None,
-        temperature=validation.number("temperature", given.pop("temperature", TEMPERATURE), 0, 2),
+        about=validation.text(N_("about"), given.pop("about", "")) or None,
+        temperature=validation.number(
+            N_("temperature"), given.pop("temperature", TEMPERATURE), 0, 2
+        ),
         passes=_passes(poet, given.pop("passes", None)),
         candidates=candidates,
         seed=validation.seed(given.pop("seed", None)),
@@ -287,7 +295,7 @@ def query(poet: Poet, values: Mapping[str, object], seed: int) -> str:
 def of_query(value: object, names: Collection[str]) -> dict[str, Any]:
     """What the query of an address asks for, of these names; numbers and True are such, all others
     texts."""
-    given = dict(parse_qsl(validation.text("query", value, MOST_QUERY)))
+    given = dict(parse_qsl(validation.text(N_("query"), value, MOST_QUERY)))
     return {name: _typed(name, text) for name, text in given.items() if name in names}
 
 
@@ -304,9 +312,9 @@ def chosen(value: object, poems: Sequence[Generated]) -> int:
 
 def read(poet: Poet, value: object) -> Poem | None:
     """A text as a poem that can be revised; None where it has blanks or lacks lines."""
-    text = validation.text("poem", value)
+    text = validation.text(N_("poem"), value)
     if not text:
-        raise ConfigError("there is no poem yet; write or paste one")
+        raise ConfigError(_("there is no poem yet; write or paste one"))
     if any(mark in text for mark in BLANKS):
         return None
     poem = poet.codec.typed(text)
@@ -317,9 +325,11 @@ def complete(
     poet: Poet, value: object, n: int = MOST_POEMS, seed: int | None = None
 ) -> list[Generated]:
     """Poems with this text in them: blanks (_) are filled, lines that lack are written."""
-    text = validation.text("poem", value)
+    text = validation.text(N_("poem"), value)
     if not text:
-        raise ConfigError("there is no text yet; paste a line, or a poem with _ for what is open")
+        raise ConfigError(
+            _("there is no text yet; paste a line, or a poem with _ for what is open")
+        )
     return poet.complete(text, n, temperature=TEMPERATURE, seed=validation.seed(seed))
 
 
@@ -564,11 +574,13 @@ def of_region(
 
 def score(poet: Poet, value: object) -> list[Scored]:
     """Each line as a poem, the least likely first; see `Poet.score` and `Poet.surprise`."""
-    text = validation.text("poems", value, MOST_SCORED * (validation.MOST_TEXT + 1))
+    text = validation.text(N_("poems"), value, MOST_SCORED * (validation.MOST_TEXT + 1))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not 1 <= len(lines) <= MOST_SCORED:
-        raise ConfigError(f"{len(lines)} poems came; expected 1 to {MOST_SCORED}, a line each")
-    lines = [validation.text(f"poem {i}", line) for i, line in enumerate(lines, 1)]
+        raise ConfigError(
+            _("{n} poems came; expected 1 to {most}, a line each", n=len(lines), most=MOST_SCORED)
+        )
+    lines = [validation.text(_("poem {n}", n=i), line) for i, line in enumerate(lines, 1)]
     rows = poet.score(lines, seed=0)
     scored = [
         Scored(row["text"], row["nll_per_char"], row["anomaly"], _nats(poet, row["text"]))
@@ -580,12 +592,12 @@ def score(poet: Poet, value: object) -> list[Scored]:
 def check(value: object, form: object = None, book: object = None) -> list[Report]:
     """What is wrong with the poems of a text, see `prosody.check_all`; form and book None or "":
     as the poem asks."""
-    text = validation.text("poem", value, MOST_CHECKED)
+    text = validation.text(N_("poem"), value, MOST_CHECKED)
     if not text:
-        raise ConfigError("there is no poem yet; paste one")
+        raise ConfigError(_("there is no poem yet; paste one"))
     forms = {str(one): one for one in checked_forms()}
-    chosen = forms[validation.choice("form", form, forms)] if form else None
-    named = validation.choice("rhyme book", book, books.BOOKS) if book else None
+    chosen = forms[validation.choice(N_("form"), form, forms)] if form else None
+    named = validation.choice(N_("rhyme book"), book, books.BOOKS) if book else None
     return check_all(text, chosen, named)
 
 
@@ -608,14 +620,16 @@ def _form(poet: Poet, value: object) -> str | None:
     forms = [str(form) for form in forms_of(poet)]
     if value in (None, ""):
         return next(iter(forms), None)
-    return validation.choice("form", value, forms) if forms else None
+    return validation.choice(N_("form"), value, forms) if forms else None
 
 
 def _passes(poet: Poet, value: object) -> int | None:
     known = poet.model.pass_choices
     if value is None or not known:
         return None
-    passes = validation.whole("passes", value, known[0], known[-1])
+    passes = validation.whole(N_("passes"), value, known[0], known[-1])
     if passes not in known:
-        raise ConfigError(f"passes: {passes} came; expected one of {', '.join(map(str, known))}")
+        raise ConfigError(
+            _("passes: {n} came; expected one of {known}", n=passes, known=listed(known))
+        )
     return passes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...errors import ConfigError
-from ...i18n import _
+from ...i18n import N_, _
 from ...poet import Poet
 from ...text.poem import Poem
 from .. import handlers, html, validation
@@ -39,7 +39,7 @@ def tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
         poem = sent(event, "poem")
         places = sent(event, "first"), sent(event, "last")
         texts, seed = handlers.alternatives(poet, poem, *places, keep)
-        return html.choices(texts, seed, validation.text("poem", poem))
+        return html.choices(texts, seed, validation.text(N_("poem"), poem))
 
     def take(past: list[str], event: gr.EventData) -> tuple[str, str, str, list[str]]:
         if sent(event, "ask") == "undo":
@@ -48,7 +48,7 @@ def tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
             *earlier, last = past
             poem = handlers.read(poet, last)
         else:
-            before = validation.text("poem", sent(event, "before"))
+            before = validation.text(N_("poem"), sent(event, "before"))
             earlier = [*past, before][-MOST_BEFORE:] if before else past
             poem = handlers.read(poet, sent(event, "text"))
         if poem is None:
