@@ -34,6 +34,7 @@ from ..latent.plane import Plane
 from ..poet import Poet
 from ..text.form import all_tunes
 from ..text.graphemes import clusters
+from ..text.menus import form_words
 from ..text.names import called, value_key
 from ..text.poem import LACUNA, Form, Poem, content, has_han, select
 from ..text.prosody import LENIENT, STRICT, STRICTNESS, USUAL, check_all
@@ -181,11 +182,8 @@ def as_read(name: str) -> str:
 
 
 def form_label(form: Form) -> str:
-    """A form as a menu has it: 七言絕句 7x4 (4 lines of 7)."""
-    name = form_name(form)
-    if form.uniform:
-        return _("{name} ({n} lines of {each})", name=name, n=form.lines, each=form.uniform)
-    return _("{name} ({n} lines, {size} characters)", name=name, n=form.lines, size=form.size)
+    """A form as a menu has it, see `form_words`."""
+    return as_read(form_words(form))
 
 
 def field_name(name: str) -> str:
