@@ -233,6 +233,7 @@ def verses(html: str) -> list[list[str]]:
     """The lines of the poems in a piece of the page, without punctuation."""
     poems = re.findall(r'<p class="verses"[^>]*>(.*?)</p>', html, re.DOTALL)
     plain = [unescape(re.sub(r"<[^>]+>", "", poem)) for poem in poems]
+    plain = [poem.replace("、", "") for poem in plain]  # inside a line of a tune
     return [[line for line in re.split(r"[，。\s]+", poem) if line] for poem in plain]
 
 

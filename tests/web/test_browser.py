@@ -134,7 +134,7 @@ def no_overflow(page: Page) -> None:
 
 def test_every_tab_is_used(visit: Visit) -> None:
     page = visit.page
-    visit.press("Write")
+    write(visit)
     poem = page.locator("#written .verses").first
     expect(poem).to_be_visible()
     assert len(re.findall(r"[\u4e00-\u9fff]", poem.inner_text())) in (10, 20)
