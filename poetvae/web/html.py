@@ -11,7 +11,7 @@ from itertools import combinations
 from ..generation.couplet import Couplet
 from ..generation.generate import Generated
 from ..i18n import ENGLISH, _, spoken
-from ..plotting.colours import VALUES
+from ..plotting.colours import NIGHT, NIGHT_PAPER, VALUES, legible
 from ..text.diff import changed
 from ..text.graphemes import clusters
 from ..text.poem import has_han, has_verses
@@ -23,6 +23,7 @@ from .handlers import Atlas, Region, Scored, Walked, form_name
 WIDTH, HEIGHT = 640, 480  # of the map, in its own units
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
 LETTER = 24  # of a label on it
+CONTRAST = 6.0  # of names with paper; buttons are a little darker than it
 BRIGHTEST = 12.0  # nats from which on a character has the full colour
 _AFTER_MARK = re.compile(r"(?<=[，。？！；：、])(?=.)")
 
@@ -357,6 +358,14 @@ def _notes(notes: Iterable[Fault]) -> str:
     return f"<ul class='faults'>{items}</ul>" if items else ""
 
 
+def _colours(i: int) -> str:
+    """The colours of a region, of its poems and of its name, by day and by night."""
+    return (
+        f"--day:{VALUES[i]};--day-ink:{legible(VALUES[i], least=CONTRAST)};"
+        f"--night:{NIGHT[i]};--night-ink:{legible(NIGHT[i], NIGHT_PAPER, CONTRAST)}"
+    )
+
+
 def picture(atlas: Atlas) -> str:
     """The map as inline SVG, its regions by colour and name; the corners are told to the script
     that reads a click. The legend has a button for each region."""
@@ -366,7 +375,7 @@ def picture(atlas: Atlas) -> str:
         return (x - left) / (right - left) * WIDTH, (high - y) / (high - low) * HEIGHT
 
     spots = [spot(*point) for point in atlas.points.tolist()]
-    colours = [f'style="--colour:{VALUES[i]}"' for i in range(len(atlas.regions))]
+    colours = [f'style="{_colours(i)}"' for i in range(len(atlas.regions))]
     dots = "".join(
         f'<circle r="4" cx="{spots[i][0]:.1f}" cy="{spots[i][1]:.1f}" data-of="{n}" {colours[n]}>'
         f"<title>{escape(atlas.texts[i])}</title></circle>"

@@ -528,7 +528,7 @@ def test_the_page_and_the_api_share_one_address(poet: Poet) -> None:
     both = TestClient(server.api({"x": Served(poet, 0)}).beside(there).guarded(["testserver"]))
     assert both.get("/").text == "the page"
     assert both.post("/v1/generate", json={}).status_code == 200
-    assert both.post("/gradio_api/queue/join", json={}).text == "the page"
+    assert both.post("/en/x/gradio_api/queue/join", json={}).text == "the page"
     assert both.get("/openapi.json").json()["openapi"]
     assert both.get("/v1/generate").status_code == 405
 
