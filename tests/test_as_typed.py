@@ -22,7 +22,7 @@ from poetvae.text.variants import (
     to_simplified,
     traditional_variants,
 )
-from poetvae.web import handlers
+from poetvae.web import handlers, revising
 
 LONG = "兩箇黃鸝鳴翠柳，一行白鷺上青天。"
 SHORT = "两个黄鹂鸣翠柳，一行白鹭上青天。"
@@ -188,7 +188,7 @@ def test_what_is_typed_on_the_page_comes_back() -> None:
     poem = handlers.read(poet(), SHORT.replace("，", "\u200b"))
     assert poem is not None
     assert poem.text == SHORT
-    texts, _ = handlers.alternatives(poet(), SHORT, 7, 8, n=3, seed=1)
+    texts, _ = revising.alternatives(poet(), SHORT, 7, 8, n=3, seed=1)
     assert all(text.startswith(SHORT[:8]) and text.endswith(SHORT[10:]) for text in texts)
     row = handlers.score(poet(), "⼀行白鹭上青天 两个黄鹂鸣翠柳")[0]
     assert row.text == "⼀行白鹭上青天 两个黄鹂鸣翠柳"

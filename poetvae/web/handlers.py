@@ -8,35 +8,27 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-import torch
-from torch import Tensor
-
 from ..constraints.options import Conditions
 from ..constraints.room import BLANKS
 from ..constraints.vocabulary import language_for
 from ..data.corpus import read_poems, sample_folder
-from ..errors import ConfigError, ConstraintError, CorpusError, PoetVAEError, listed
-from ..generation import ranking
+from ..errors import ConfigError, listed
 from ..generation.couplet import ROUNDS, Couplet
 from ..generation.generate import Generated
 from ..generation.options import CANDIDATES as ANSWERS
 from ..generation.options import CHOSEN, SamplingOptions
 from ..i18n import ENGLISH, N_, _, spoken
-from ..latent.clusters import kmeans, named
-from ..latent.plane import Plane
 from ..poet import Poet
 from ..text.form import all_tunes
-from ..text.graphemes import clusters
 from ..text.menus import form_words
 from ..text.names import called, value_key
-from ..text.poem import LACUNA, Form, Poem, content, has_han, select
+from ..text.poem import Form, Poem, has_han, select
 from ..text.prosody import LENIENT, STRICT, STRICTNESS, USUAL, check_all
 from ..text.prosody.chinese import books
 from ..text.prosody.interface import SOUND
@@ -58,10 +50,6 @@ MOST_QUERY = 4000  # characters
 OPENING = {"seed": "4"}  # of the poem that a page opens with
 USUAL_FORMS = "7x4", "10x4"  # the first that a model has; else its most frequent
 NUMBERS = "n", "candidates", "temperature", "passes", "chosen"
-MOST_REGIONS, FEWEST_IN_REGION = 8, 6  # of the map; poems, on the average
-HOTTER = (TEMPERATURE, 2 * TEMPERATURE, 4 * TEMPERATURE)
-"""Temperatures of rounds of alternatives; the next one where those before had too few."""
-NAMING = {False: 4, True: 2}  # of a region's characters, or words, how many it is named by
 
 Field = dataclasses.Field[Any]
 CONDITIONS: dict[str, Field] = {
@@ -113,44 +101,6 @@ class Walked:
     start: str
     poems: list[str]
     end: str
-
-
-@dataclass(frozen=True)
-class Region:
-    """A part of the map: the words that set its poems apart, the places of these poems among all of
-    the map, and where on it the middle of them is."""
-
-    words: tuple[str, ...]
-    members: list[int]
-    middle: tuple[float, float]
-
-    @property
-    def name(self) -> str:
-        """Its words, end to end where they are characters."""
-        return ("" if all(len(word) == 1 for word in self.words) else " ").join(self.words)
-
-
-@dataclass(frozen=True)
-class Atlas:
-    """N poems z (N, D), at `points` (N, 2) of the plane of their first two principal components.
-
-    Each poem is in one of the regions; the poems are the model's own where none of the sample fits
-    it.
-    """
-
-    plane: Plane
-    z: Tensor
-    points: Tensor
-    texts: list[str]
-    own: bool
-    regions: list[Region]
-
-    @property
-    def bounds(self) -> tuple[list[float], list[float]]:
-        """The lower and the upper corner of what is shown: the poems with a margin of 5 %."""
-        low, high = self.points.amin(0), self.points.amax(0)
-        margin = (high - low).clamp(min=1e-3) / 20
-        return (low - margin).tolist(), (high + margin).tolist()
 
 
 def forms_of(poet: Poet) -> list[Form]:
@@ -258,7 +208,7 @@ def write(poet: Poet, values: Mapping[str, object]) -> list[Generated]:
     known = {name: validation.text(name, value) for name, value in labels.items()}
     found = poet.generate(
         n,
-        form=_form(poet, given.pop("form", None)),
+        form=form_asked(poet, given.pop("form", None)),
         labels={name: value for name, value in known.items() if value},
         about=validation.text(N_("about"), given.pop("about", "")) or None,
         temperature=validation.number(
@@ -333,131 +283,6 @@ def complete(
     return poet.complete(text, n, temperature=TEMPERATURE, seed=validation.seed(seed))
 
 
-def alternatives(
-    poet: Poet,
-    value: object,
-    first: object,
-    last: object,
-    keep: object = True,
-    n: int = 8,
-    seed: int | None = None,
-) -> tuple[list[str], int]:
-    """Other poems that differ from one in its learnt characters from first to last, counted from 0.
-
-    The n likeliest of three times as many, the likeliest first; and the seed. To keep how the poem
-    sounds is to keep the tones or the metre and the rhyme of its form, all of them where the rest
-    of the poem does; and to have no fault that it has not.
-    """
-    poem, seed = read(poet, value), validation.seed(seed)
-    if poem is None:
-        raise CorpusError(
-            _("{text!r} is no whole poem of the model's forms", text=str(value).strip())
-        )
-    form = poet.codec.form_of(poem)
-    chars = clusters(content(poem, form))
-    first = validation.whole(_("first character"), first, 0, len(chars) - 1)
-    last = validation.whole(_("last character"), last, first, len(chars) - 1)
-    keep = validation.truth(_("keep rhyme and tones"), keep)
-    blank = [LACUNA if char != "\n" else char for char in chars[first : last + 1]]
-    opened = "".join(chars[:first] + blank + chars[last + 1 :])
-    report = scanned(poet, poem) if keep else None
-    how: dict[str, Any] = {"form": form and str(form), "candidates": 1, "seed": seed}
-    if opened.strip(f"{LACUNA}\n"):
-        how["template"] = form.punctuate(opened) if form else opened
-    found: dict[str, Generated] = {}
-    for temperature in HOTTER:
-        for asked in _heard(poet, form, report):
-            try:
-                others = poet.generate(3 * n, temperature=temperature, **how, **asked)
-                break
-            except ConstraintError:
-                if not asked:
-                    raise
-        # In free form a text is the opening of what is written; what came after is not asked for.
-        size = None if form else len("".join(chars))
-        fresh = {other.text[:size]: other for other in others}
-        found |= {text: other for text, other in fresh.items() if _bare(text) != _bare(poem.text)}
-        if len(found) >= n:
-            break
-    worse = {text: _added(poet, report, other) for text, other in found.items()} if report else {}
-    ranked = sorted(found, key=lambda text: (worse.get(text, 0), -found[text].log_prob))
-    least = min(worse.values(), default=0)
-    return [text for text in ranked if worse.get(text, 0) == least][:n], seed
-
-
-def _bare(text: str) -> str:
-    """A text without what may be written otherwise and says the same."""
-    return "".join(filter(str.isalnum, text)).casefold()
-
-
-def scanned(poet: Poet, poem: Poem, regulated: bool = False) -> Report | None:
-    """The check of a poem, where its form and its language have one; what is not of a tune may be
-    of the old style, where it is not to be regulated."""
-    if (form := poet.codec.form_of(poem)) is None:
-        return None
-    try:
-        reports = check_all(poem.text, form if form.tune or regulated else None)
-        return reports[0] if len(reports) == 1 else check_all(poem.text, form)[0]
-    except PoetVAEError:
-        return None
-
-
-def faults_at(form: Form, report: Report) -> dict[int, str]:
-    """What is wrong with a poem, in words, by the place of the learnt character that it is told
-    of."""
-    found: dict[int, str] = {}
-    for fault in report.faults:
-        if fault.position and fault.line <= form.lines:
-            place = form.spans[fault.line - 1].start + fault.position - 1
-            found[place] = "; ".join(filter(None, (found.get(place), str(fault))))
-    return found
-
-
-def _heard(poet: Poet, form: Form | None, report: Report | None) -> list[dict[str, Any]]:
-    """What may be asked so that a poem sounds on as it does, most of all first, and at last
-    nothing: another place may be at fault already, so that no more can be kept."""
-    if form is None or report is None:
-        return [{}]
-    language = language_for(poet.codec.tokenizer)
-    rhyme: dict[str, Any] = {}
-    if report.rhyme:
-        one = "any" if form.tune else report.rhyme
-        by_scheme = "rhyme_scheme" in language.ASKS
-        rhyme = {"rhyme_scheme": report.rhyme} if by_scheme else {"rhyme": one}
-    beats: list[dict[str, Any]] = []
-    metre = report.kind.split(" ")[0]
-    if metre in language.METRES:
-        beats = [{"metre": metre, "strictness": strictness} for strictness in (USUAL, LENIENT)]
-    elif "tones" in language.ASKS and report.lines[0].pattern:
-        beats = [{"tones": strictness} for strictness in (USUAL, LENIENT)]
-    tries = [*({**rhyme, **beat} for beat in beats), rhyme, *beats, {}]
-    return [asked for i, asked in enumerate(tries) if asked not in tries[:i]]
-
-
-def _added(poet: Poet, report: Report, other: Generated) -> int:
-    """How many faults another poem has that one has not."""
-    scan = scanned(poet, other.poem, bool(report.lines[0].pattern))
-    had = {(fault.name, fault.line, fault.position) for fault in report.faults}
-    now = {(fault.name, fault.line, fault.position) for fault in (scan.faults if scan else ())}
-    return len(now - had)
-
-
-def in_words(poet: Poet, poem: Poem) -> list[list[tuple[str, int, int]]]:
-    """By line of a poem whose tokens are syllables what stands between blanks, with the first and
-    the last of its syllables; -1 where it has none, as of the blanks."""
-    pieces = map(poet.codec.letters, clusters(content(poem, poet.codec.form_of(poem))))
-    rows, place = [], 0
-    for verse in poem.verses:
-        row = []
-        for part in re.findall(r"\s+|\S+", verse):
-            first, letters = place, sum(map(str.isalpha, part))
-            while letters > 0 and (piece := next(pieces, "")):
-                letters, place = letters - sum(map(str.isalpha, piece)), place + 1
-            row.append((part, first, place - 1) if place > first else (part, -1, -1))
-        rows.append(row)
-    return rows
-
-
 def walk(poet: Poet, a: object, b: object, steps: object = 9) -> Walked:
     """The poems on the way from a to b, or on a bridge; see `Poet.interpolate`."""
     start, end = validation.text(_("from"), a), validation.text(_("to"), b)
@@ -510,68 +335,6 @@ def examples(poet: Poet, n: int = 2) -> list[str]:
     return list(map(as_read, found))
 
 
-@lru_cache(maxsize=4)
-def atlas(poet: Poet) -> Atlas:
-    """The map of `familiar` poems, computed once for a model: regions are clusters of k-means, on
-    the plane on which their middles lie furthest apart."""
-    poems, own = familiar(poet)
-    texts, z = [poem.text for poem in poems], poet.latents(poems)
-    k = max(2, min(MOST_REGIONS, len(texts) // FEWEST_IN_REGION))
-    centres, assignment = kmeans(z, min(k, len(texts)))
-    plane = Plane.fit(centres)
-    points = plane.project(z)
-    places = assignment.tolist()
-    names = named(texts, [str(place) for place in places], NAMING[poet.codec.spelt])
-    regions = []
-    for place, _count in Counter(places).most_common():
-        members = [i for i, other in enumerate(places) if other == place]
-        x, y = points[members].mean(0).tolist()
-        name = names[members[0]]
-        words = tuple(name.split(" ") if poet.codec.spelt or " " in name else name)
-        regions.append(Region(words, members, (x, y)))
-    return Atlas(plane, z, points, texts, own, regions)
-
-
-def look(
-    poet: Poet, atlas: Atlas, x: object, y: object, form: object = None, n: int = 5
-) -> tuple[str, list[str]]:
-    """The poem that the model writes at a point of the map, and the n poems nearest to it there."""
-    (left, low), (right, high) = atlas.bounds
-    place = validation.number("x", x, left, right), validation.number("y", y, low, high)
-    at = torch.tensor([place])
-    (poem,) = poet.decode(atlas.plane.beside(at, atlas.z), form=_form(poet, form))
-    distance = (atlas.points - at.to(atlas.points)).norm(dim=1)
-    nearest = distance.argsort(stable=True)[:n].tolist()
-    return poem.text, [atlas.texts[i] for i in nearest]
-
-
-def of_region(
-    poet: Poet,
-    atlas: Atlas,
-    number: object,
-    form: object = None,
-    n: int = 5,
-    seed: int | None = None,
-) -> tuple[Region, str, list[str]]:
-    """A region, by its place among those of the map, with a new poem of it, and the n poems nearest
-    to its middle. Of `CHOSEN` poems, each at the z of another poem of the region, the new one is
-    the best of those that say most of its words."""
-    number = validation.whole(_("region"), number, 0, len(atlas.regions) - 1)
-    region, seed = atlas.regions[number], validation.seed(seed)
-    own = atlas.z[region.members]
-    nearest = (own - own.mean(0)).norm(dim=1).argsort(stable=True).tolist()
-    order = torch.randperm(len(own), generator=torch.Generator().manual_seed(seed)).tolist()
-    beside = own[[order[i % len(order)] for i in range(CHOSEN)]]
-    poems = poet.decode(beside, form=_form(poet, form), temperature=TEMPERATURE, seed=seed)
-
-    def worth(poem: Generated) -> tuple[int, float]:
-        said = sum(word in poem.text for word in region.words)
-        return said, ranking.score(poem.poem.verses, poem.log_prob, poem.poem.form)
-
-    best = max(poems, key=worth)
-    return region, best.text, [atlas.texts[region.members[i]] for i in nearest[:n]]
-
-
 def score(poet: Poet, value: object) -> list[Scored]:
     """Each line as a poem, the least likely first; see `Poet.score` and `Poet.surprise`."""
     text = validation.text(N_("poems"), value, MOST_SCORED * (validation.MOST_TEXT + 1))
@@ -616,7 +379,8 @@ def _nats(poet: Poet, text: str) -> list[tuple[str, float | None]]:
     return found
 
 
-def _form(poet: Poet, value: object) -> str | None:
+def form_asked(poet: Poet, value: object) -> str | None:
+    """One of the forms of a model by its name; None or "": the most frequent, if there is one."""
     forms = [str(form) for form in forms_of(poet)]
     if value in (None, ""):
         return next(iter(forms), None)

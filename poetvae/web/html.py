@@ -18,7 +18,8 @@ from ..text.poem import has_han, has_verses
 from ..text.prosody.interface import FREE
 from ..text.prosody.report import Fault, Line, Report
 from ..text.variants import is_simplified, to_simplified, to_traditional
-from .handlers import Atlas, Region, Scored, Walked, form_name
+from .handlers import Scored, Walked, form_name
+from .regions import Atlas, Region
 
 WIDTH, HEIGHT = 640, 480  # of the map, in its own units
 _WORD = re.compile(r"\w+(?:['’]\w+)*")
@@ -180,7 +181,7 @@ def open_words(
     rows: Sequence[Sequence[tuple[str, int, int]]],
     faults: Mapping[int, str] | None = None,
 ) -> str:
-    """A poem whose words, and lines, are buttons, see `handlers.in_words`; and `open_poem`."""
+    """A poem whose words, and lines, are buttons, see `revising.in_words`; and `open_poem`."""
     found, wrong = [], faults or {}
     for n, row in enumerate(rows, 1):
         line = "".join(

@@ -20,7 +20,7 @@ from poetvae.errors import ConfigError
 from poetvae.i18n import speaking
 from poetvae.models import Autoregressive
 from poetvae.poet import Poet
-from poetvae.web import app, handlers
+from poetvae.web import app, handlers, revising
 from poetvae.web.controls import resource
 from poetvae.web.tabs import revise
 
@@ -207,7 +207,7 @@ def test_a_poem_is_checked(blocks: gr.Blocks) -> None:
 def test_a_poem_is_revised_by_presses(blocks: gr.Blocks, poet: Poet) -> None:
     sent = Sent({"poem": POEM, "first": 3, "last": 3})
     assert "<mark>" in answer(blocks, "anew")(True, sent)
-    texts, _ = handlers.alternatives(poet, POEM, 3, 3, seed=1)
+    texts, _ = revising.alternatives(poet, POEM, 3, 3, seed=1)
     take = answer(blocks, "take")
     text, opened, offers, past = take([], Sent({"text": texts[0], "before": POEM}))
     assert (text, past) == (texts[0], [POEM])

@@ -28,7 +28,7 @@ from poetvae.text.poem import Form, is_han
 from poetvae.text.prosody import check_all
 from poetvae.text.prosody.report import Fault, Line, Report
 from poetvae.text.variants import to_simplified
-from poetvae.web import handlers, html, validation
+from poetvae.web import handlers, html, regions, revising, validation
 
 POEM = "瀑響分雲出，橋形得水成。"
 UPPER = "瀑響分雲出"
@@ -44,9 +44,9 @@ OTHERS = ["form", "temperature", "passes", "candidates", "n", "seed"]
 
 
 @pytest.fixture(scope="module")
-def atlas(poet: Poet) -> handlers.Atlas:
+def atlas(poet: Poet) -> regions.Atlas:
     """The map of the sample."""
-    return handlers.atlas(poet)
+    return regions.atlas(poet)
 
 
 def refused(call: Any) -> None:
@@ -69,20 +69,20 @@ def test_writing_takes_or_refuses_anything(poet: Poet, name: str, value: object)
 @settings(max_examples=30, deadline=None)
 @given(ANYTHING, ANYTHING, ANYTHING)
 def test_the_other_tabs_take_or_refuse_anything(
-    poet: Poet, atlas: handlers.Atlas, a: Any, b: Any, c: Any
+    poet: Poet, atlas: regions.Atlas, a: Any, b: Any, c: Any
 ) -> None:
     for call in (
         lambda: handlers.read(poet, a),
         lambda: handlers.complete(poet, a, n=1),
-        lambda: handlers.alternatives(poet, a, b, c),
-        lambda: handlers.alternatives(poet, POEM, b, c),
-        lambda: handlers.alternatives(poet, POEM, 0, 0, c, n=1),
+        lambda: revising.alternatives(poet, a, b, c),
+        lambda: revising.alternatives(poet, POEM, b, c),
+        lambda: revising.alternatives(poet, POEM, 0, 0, c, n=1),
         lambda: handlers.couplets(poet, a, b, c),
         lambda: handlers.couplets(poet, UPPER, b, 1),
-        lambda: handlers.of_region(poet, atlas, a, b),
+        lambda: regions.of_region(poet, atlas, a, b),
         lambda: handlers.walk(poet, a, b, c),
         lambda: handlers.walk(poet, POEM, OTHER, c),
-        lambda: handlers.look(poet, atlas, a, b, c),
+        lambda: regions.look(poet, atlas, a, b, c),
         lambda: handlers.score(poet, a),
         lambda: handlers.check(a, b, c),
         lambda: handlers.check(POEM, b, c),
@@ -180,17 +180,17 @@ def test_blanks_are_filled_and_a_lone_line_goes_on(poet: Poet) -> None:
 
 
 def test_alternatives_stand_in_the_place_alone(poet: Poet) -> None:
-    texts, seed = handlers.alternatives(poet, POEM, 5, 6, n=5, seed=None)
+    texts, seed = revising.alternatives(poet, POEM, 5, 6, n=5, seed=None)
     assert len(set(texts)) == len(texts) == 5
     kept = [0, 1, 2, 3, 4, 5, 8, 9, 10, 11]  # 5 is the comma
     for text in texts:
         assert text != POEM
         assert [text[i] for i in kept] == [POEM[i] for i in kept]
-    assert handlers.alternatives(poet, POEM, 5, 6, n=5, seed=seed) == (texts, seed)
+    assert revising.alternatives(poet, POEM, 5, 6, n=5, seed=seed) == (texts, seed)
 
 
 def test_alternatives_come_the_likeliest_first(poet: Poet) -> None:
-    texts, seed = handlers.alternatives(poet, POEM, 4, 4, keep=False)
+    texts, seed = revising.alternatives(poet, POEM, 4, 4, keep=False)
     drawn = poet.generate(
         24, form="5x2", template="瀑響分雲_，橋形得水成。", candidates=1, seed=seed
     )
@@ -202,10 +202,10 @@ def test_alternatives_come_the_likeliest_first(poet: Poet) -> None:
 def test_alternatives_keep_rhyme_and_tones_where_that_is_asked(poet: Poet, keep: bool) -> None:
     poem = handlers.read(poet, POEM)
     assert poem is not None
-    before = handlers.scanned(poet, poem)
+    before = revising.scanned(poet, poem)
     assert before is not None
     assert not before.faults
-    found = [handlers.alternatives(poet, poem.text, t, t, keep, seed=1)[0] for t in (1, 3, 4, 6)]
+    found = [revising.alternatives(poet, poem.text, t, t, keep, seed=1)[0] for t in (1, 3, 4, 6)]
     reports = [check_all(text, Form(5, 2))[0] for texts in found for text in texts]
     assert len(reports) > 8
     assert any(report.faults for report in reports) is not keep
@@ -214,21 +214,21 @@ def test_alternatives_keep_rhyme_and_tones_where_that_is_asked(poet: Poet, keep:
 def test_what_breaks_a_poem_can_be_mended(poet: Poet) -> None:
     wrong = handlers.read(poet, POEM.replace("雲", "月"))
     assert wrong is not None
-    report = handlers.scanned(poet, wrong)
+    report = revising.scanned(poet, wrong)
     assert report is not None
-    faults = handlers.faults_at(Form(5, 2), report)
+    faults = revising.faults_at(Form(5, 2), report)
     assert set(faults) == {3}
-    for text in handlers.alternatives(poet, wrong.text, 3, 3, seed=1)[0]:
+    for text in revising.alternatives(poet, wrong.text, 3, 3, seed=1)[0]:
         assert not check_all(text, Form(5, 2))[0].faults
 
 
 def test_faults_have_the_place_of_the_character_that_they_are_told_of() -> None:
     (report,) = check_all(WEI)
-    ((place, told),) = handlers.faults_at(Form(7, 4), report).items()
+    ((place, told),) = revising.faults_at(Form(7, 4), report).items()
     assert WEI.replace("，", "").replace("。", "").replace("\n", "")[place] == "君"
     assert told.startswith("✗ 失粘, character 2: ")
     with speaking("zh_TW"):
-        ((_, said),) = handlers.faults_at(Form(7, 4), check_all(WEI)[0]).items()
+        ((_, said),) = revising.faults_at(Form(7, 4), check_all(WEI)[0]).items()
     assert said.startswith("✗ 失粘")
     assert "between couplets" not in said
 
@@ -257,7 +257,7 @@ def test_who_answers_couplets(poet: Poet, free_poet: Poet) -> None:
 
 def test_alternatives_in_free_form_keep_the_length(free_poet: Poet) -> None:
     text = "a rose is a rose\nsaid number 3"
-    texts, _ = handlers.alternatives(free_poet, text, 2, 5, n=3)
+    texts, _ = revising.alternatives(free_poet, text, 2, 5, n=3)
     assert texts
     for other in texts:
         assert other != text
@@ -279,7 +279,7 @@ def test_no_such_place(
     poet: Poet, text: str, first: int, last: int, error: type[PoetVAEError]
 ) -> None:
     with pytest.raises(error):
-        handlers.alternatives(poet, text, first, last)
+        revising.alternatives(poet, text, first, last)
 
 
 def test_the_way_has_its_steps_and_ends_at_the_reconstructions(poet: Poet) -> None:
@@ -293,26 +293,26 @@ def test_the_way_has_its_steps_and_ends_at_the_reconstructions(poet: Poet) -> No
         handlers.walk(poet, POEM, OTHER, 33)
 
 
-def test_the_map_has_the_sample_and_tells_what_is_near(poet: Poet, atlas: handlers.Atlas) -> None:
+def test_the_map_has_the_sample_and_tells_what_is_near(poet: Poet, atlas: regions.Atlas) -> None:
     assert not atlas.own
-    assert handlers.atlas(poet) is atlas  # whoever asks, in whatever language
+    assert regions.atlas(poet) is atlas  # whoever asks, in whatever language
     (left, _), (right, high) = atlas.bounds
     assert left < float(atlas.points[:, 0].min()) <= float(atlas.points[:, 0].max()) < right
     x, y = atlas.points[7].tolist()
-    text, near = handlers.look(poet, atlas, x, y, "5x2")
+    text, near = regions.look(poet, atlas, x, y, "5x2")
     assert text == poet.reconstruct(atlas.texts[7])[0].text  # a poem's own place is its z
     apart = [float(torch.dist(atlas.points[7], point)) for point in atlas.points]
     assert sorted(apart)[:5] == pytest.approx(
         [apart[atlas.texts.index(one)] for one in near], abs=1e-5
     )
     with pytest.raises(ConfigError, match=r"x: .* came; expected a number from"):
-        handlers.look(poet, atlas, right + 1, high)
+        regions.look(poet, atlas, right + 1, high)
 
 
-def test_each_poem_of_the_map_is_in_one_region(poet: Poet, atlas: handlers.Atlas) -> None:
+def test_each_poem_of_the_map_is_in_one_region(poet: Poet, atlas: regions.Atlas) -> None:
     members = sorted(i for region in atlas.regions for i in region.members)
     assert members == list(range(len(atlas.texts)))
-    assert 2 <= len(atlas.regions) <= handlers.MOST_REGIONS
+    assert 2 <= len(atlas.regions) <= regions.MOST_REGIONS
     sizes = [len(region.members) for region in atlas.regions]
     assert sizes == sorted(sizes, reverse=True)
     assert len({region.name for region in atlas.regions}) == len(sizes)
@@ -321,14 +321,14 @@ def test_each_poem_of_the_map_is_in_one_region(poet: Poet, atlas: handlers.Atlas
         assert region.middle == pytest.approx(tuple(middle.tolist()))
 
 
-def test_a_region_has_ever_new_poems(poet: Poet, atlas: handlers.Atlas) -> None:
-    region, text, near = handlers.of_region(poet, atlas, 1, "5x2", seed=1)
+def test_a_region_has_ever_new_poems(poet: Poet, atlas: regions.Atlas) -> None:
+    region, text, near = regions.of_region(poet, atlas, 1, "5x2", seed=1)
     assert region is atlas.regions[1]
     assert {atlas.texts.index(one) for one in near} <= set(region.members)
-    assert handlers.of_region(poet, atlas, 1, "5x2", seed=1)[1] == text
-    assert len({handlers.of_region(poet, atlas, 1, seed=seed)[1] for seed in range(3)}) > 1
+    assert regions.of_region(poet, atlas, 1, "5x2", seed=1)[1] == text
+    assert len({regions.of_region(poet, atlas, 1, seed=seed)[1] for seed in range(3)}) > 1
     with pytest.raises(ConfigError, match="region: 8 came; expected a number from 0 to 7"):
-        handlers.of_region(poet, atlas, 8)
+        regions.of_region(poet, atlas, 8)
 
 
 def test_a_model_that_no_poem_of_the_sample_fits_maps_its_own(
@@ -336,7 +336,7 @@ def test_a_model_that_no_poem_of_the_sample_fits_maps_its_own(
 ) -> None:
     monkeypatch.setattr(handlers, "read_poems", lambda _: iter(()))
     monkeypatch.setattr(handlers, "familiar", handlers.familiar.__wrapped__)
-    atlas = handlers.atlas.__wrapped__(free_poet)
+    atlas = regions.atlas.__wrapped__(free_poet)
     assert atlas.own
     assert 3 <= len(atlas.texts) == len(atlas.points)
     assert len(atlas.regions) >= 2
@@ -454,8 +454,8 @@ def test_no_text_becomes_an_element_or_an_attribute() -> None:
     scored = handlers.Scored(HOSTILE, 1.0, 0.0, [(char, 1.0) for char in HOSTILE])
     plane = Plane(torch.zeros(2), torch.eye(2), (0.5, 0.5))
     z = torch.eye(2)
-    regions = [handlers.Region((HOSTILE,), [i], (0.0, float(i))) for i in range(2)]
-    atlas = handlers.Atlas(plane, z, z, [HOSTILE] * 2, True, regions)
+    hostile = [regions.Region((HOSTILE,), [i], (0.0, float(i))) for i in range(2)]
+    atlas = regions.Atlas(plane, z, z, [HOSTILE] * 2, True, hostile)
     written = Generated(HOSTILE, (HOSTILE,), HOSTILE, 1, 0.0)
     answered = Rhymed(HOSTILE, (HOSTILE, HOSTILE), HOSTILE, 1, 0.0)
     faults = (Fault(HOSTILE, 0, 0, HOSTILE), Fault(HOSTILE, 1, 1, HOSTILE))
@@ -514,7 +514,7 @@ def test_what_changed_is_marked() -> None:
     assert "<mark>house</mark>," in shown  # whole words, where letters are
 
 
-def test_the_map_puts_poems_where_they_lie(atlas: handlers.Atlas) -> None:
+def test_the_map_puts_poems_where_they_lie(atlas: regions.Atlas) -> None:
     found = Elements(html.picture(atlas))
     x = [float(value or "") for name, value in found.attributes if name == "cx"]
     y = [float(value or "") for name, value in found.attributes if name == "cy"]
@@ -532,9 +532,9 @@ def test_the_map_puts_poems_where_they_lie(atlas: handlers.Atlas) -> None:
 @given(st.lists(st.tuples(st.text("山aw ", max_size=12), *[st.floats(-3, 3)] * 2), max_size=8))
 def test_no_name_stands_over_another_on_the_map(named: list[tuple[str, float, float]]) -> None:
     places = [(html.WIDTH / 2 * (1 + x / 3), html.HEIGHT / 2 * (1 + y / 3)) for _, x, y in named]
-    regions = [handlers.Region((name[:6],), [], (0.0, 0.0)) for name, _, _ in named]
-    found = html._apart(regions, places)
-    sizes = [(html._width(one.name), html.LETTER) for one in regions]
+    drawn = [regions.Region((name[:6],), [], (0.0, 0.0)) for name, _, _ in named]
+    found = html._apart(drawn, places)
+    sizes = [(html._width(one.name), html.LETTER) for one in drawn]
     for ((x, y), (width, height)), ((x2, y2), (width2, height2)) in combinations(
         zip(found, sizes, strict=True), 2
     ):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ...i18n import _
 from ...poet import Poet
-from .. import handlers, html
+from .. import html, regions
 from ..controls import Column, Html, form_menu, gr, on, sent
 
 
 def tab(poet: Poet) -> gr.HTML:
-    atlas = handlers.atlas(poet)
+    atlas = regions.atlas(poet)
     with gr.Row():
         with Column(scale=3):
             picture = Html(html.picture(atlas), elem_id="picture")
@@ -20,9 +20,9 @@ def tab(poet: Poet) -> gr.HTML:
 
     def look(form: object, event: gr.EventData) -> str:
         if (number := sent(event, "region")) is not None:
-            region, text, near = handlers.of_region(poet, atlas, number, form)
+            region, text, near = regions.of_region(poet, atlas, number, form)
             return html.place(text, near, region.name)
-        return html.place(*handlers.look(poet, atlas, sent(event, "x"), sent(event, "y"), form))
+        return html.place(*regions.look(poet, atlas, sent(event, "x"), sent(event, "y"), form))
 
     on(picture.select, look, [form], [there])
     return there

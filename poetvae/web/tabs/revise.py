@@ -6,7 +6,7 @@ from ...errors import ConfigError
 from ...i18n import N_, _
 from ...poet import Poet
 from ...text.poem import Poem
-from .. import handlers, html, validation
+from .. import handlers, html, revising, validation
 from ..controls import Html, PoemBox, gr, on, sent
 
 MOST_BEFORE = 50  # poems that can be had back
@@ -38,7 +38,7 @@ def tab(poet: Poet) -> tuple[gr.Textbox, gr.HTML, gr.HTML]:
     def anew(keep: object, event: gr.EventData) -> str:
         poem = sent(event, "poem")
         places = sent(event, "first"), sent(event, "last")
-        texts, seed = handlers.alternatives(poet, poem, *places, keep)
+        texts, seed = revising.alternatives(poet, poem, *places, keep)
         return html.choices(texts, seed, validation.text(N_("poem"), poem))
 
     def take(past: list[str], event: gr.EventData) -> tuple[str, str, str, list[str]]:
@@ -78,8 +78,8 @@ def completed(poet: Poet, text: object) -> tuple[str, str]:
 
 def opened_poem(poet: Poet, poem: Poem) -> str:
     """A poem to press on, what breaks its tones or rhyme marked."""
-    form, report = poet.codec.form_of(poem), handlers.scanned(poet, poem)
-    faults = handlers.faults_at(form, report) if form and report else {}
+    form, report = poet.codec.form_of(poem), revising.scanned(poet, poem)
+    faults = revising.faults_at(form, report) if form and report else {}
     if poet.codec.spelt:
-        return html.open_words(poem.text, handlers.in_words(poet, poem), faults)
+        return html.open_words(poem.text, revising.in_words(poet, poem), faults)
     return html.open_poem(poem.text, bool(poet.forms), faults)
