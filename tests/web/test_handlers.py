@@ -335,7 +335,7 @@ def test_a_model_that_no_poem_of_the_sample_fits_maps_its_own(
     free_poet: Poet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(handlers, "read_poems", lambda _: iter(()))
-    monkeypatch.setattr(handlers, "familiar", handlers.familiar.__wrapped__)
+    monkeypatch.setattr(regions, "familiar", handlers.familiar.__wrapped__)
     atlas = regions.atlas.__wrapped__(free_poet)
     assert atlas.own
     assert 3 <= len(atlas.texts) == len(atlas.points)
