@@ -79,7 +79,7 @@ def either(names: Iterable[object]) -> str:
     return _(" or ").join(map(str, names))
 
 
-_OF_THE_SYSTEM = (
+SAID_OF_FILES = (
     N_("No such file or directory"),
     N_("Permission denied"),
     N_("Operation not permitted"),

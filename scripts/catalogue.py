@@ -58,18 +58,6 @@ CLICK: tuple[str | tuple[str, str], ...] = (
     "{value} is not in the range {range}.",
 )
 """What click says that people meet here, in its own words: it looks them up with gettext."""
-SYSTEM = (
-    "File exists",
-    "File name too long",
-    "Is a directory",
-    "No such file or directory",
-    "No space left on device",
-    "Not a directory",
-    "Permission denied",
-    "Read-only file system",
-    "Too many open files",
-)
-"""What the system says of files, as `OSError.strerror` has it."""
 
 
 def gathered() -> Catalog:
@@ -80,7 +68,7 @@ def gathered() -> Catalog:
             match node:
                 case ast.Call(ast.Name("_" | "N_"), [ast.Constant(str(message)), *_]) if message:
                     found.add(message)
-    for text in (*_helps(cli), *CLICK, *SYSTEM):
+    for text in (*_helps(cli), *CLICK):
         found.add(text)
     return found
 

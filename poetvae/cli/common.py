@@ -21,7 +21,7 @@ import click
 
 from .. import __version__, progress
 from ..data.reading import PLAIN, READING, ReadingOptions
-from ..errors import ConfigError, CorpusError, PoetVAEError, cut, visible
+from ..errors import ConfigError, CorpusError, PoetVAEError, cut, reason_of, visible
 from ..files import read_limited
 from ..generation.options import SamplingOptions
 from ..i18n import N_, _, of_environment
@@ -92,8 +92,7 @@ def _run(debug: bool) -> None:
     except OSError as error:
         if debug:
             raise
-        why = _(error.strerror) if error.strerror else str(error)
-        _fail(visible(f"{error.filename or _('system')}: {why}", keep=""))
+        _fail(visible(f"{error.filename or _('system')}: {reason_of(error)}", keep=""))
 
 
 def _fail(what: str, code: int = 1) -> NoReturn:
@@ -369,7 +368,7 @@ def settings_of(config: str | None, pairs: Texts) -> dict[str, Any]:
         try:
             settings = tomllib.loads(read_limited(config).decode("utf-8"))
         except OSError as error:
-            why = _(str(error.strerror))
+            why = reason_of(error)
             message = _("{name}: cannot be read ({why})", name=config, why=why)
             raise ConfigError(message) from error
         except (ValueError, RecursionError) as error:

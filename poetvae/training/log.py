@@ -216,7 +216,7 @@ def read_samples(run: str | Path) -> list[tuple[int, str]]:
         message = _(
             "{path}: cannot be read ({reason}); give the folder that train wrote",
             path=path,
-            reason=error.strerror,
+            reason=reason_of(error),
         )
         raise CheckpointError(message) from error
     for line in lines:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, reason_of
 from ..i18n import LANGUAGES, _, of_header, speaking, tag
 from ..runtime import Stopped, interruption, share_freed_memory
 from .middleware import App, Guard, Message, Receive, Send, canonical
@@ -374,7 +374,7 @@ def listen(host: str, port: int) -> socket.socket:
         except OSError as error:
             listener.close()
             if error.errno != errno.EADDRINUSE:
-                where: Any = {"host": host, "port": candidate, "why": error.strerror or error}
+                where: Any = {"host": host, "port": candidate, "why": reason_of(error)}
                 cannot = _("cannot listen on {host}, port {port} ({why})", **where)
                 raise ConfigError(cannot) from error
     raise ConfigError(

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from poetvae.cli import cli
 from poetvae.cli.terminal import WELCOME, width, wrapped
+from poetvae.errors import SAID_OF_FILES
 from poetvae.i18n import _, speaking
 
 CHINESE = ["zh_TW", "zh_CN"]
@@ -259,6 +260,6 @@ def test_what_click_says_is_what_the_catalogue_has() -> None:
 
 
 def test_what_the_system_says_is_what_the_catalogue_has() -> None:
-    assert {*catalogue.SYSTEM} <= {os.strerror(number) for number in range(1, 134)}
+    assert {*SAID_OF_FILES} <= {os.strerror(number) for number in range(1, 134)}
     done = shell("generate --model", "x" * 300, language="zh_TW")
     assert done.err.startswith("錯誤：")
